@@ -1,0 +1,1 @@
+"""The data everything else works on: dims, tensors, typed expressions, the graph, verdicts."""

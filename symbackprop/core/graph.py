@@ -1,0 +1,84 @@
+"""The forward pass as single-assignment equations in an order that can be computed.
+
+``Graph`` is immutable once built; building it (reading, typing, ordering) is the work of
+``reading``. Every tensor is either a declared symbol or the target of exactly one equation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symbackprop.core.expr import Expr, Leaf, Operation
+from symbackprop.core.tensors import Convention, Index, Role, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """``target = expr``, or ``target[indices] = expr`` with a scalar right side.
+
+    ``abstract`` marks ``J = J(y, W)``: an arbitrary differentiable scalar of ``arguments``
+    (then ``expr`` is None). ``text`` is the author's line, white space tidied.
+    """
+
+    target: Tensor
+    expr: Expr | None
+    indices: tuple[Index, ...] = ()
+    arguments: tuple[Tensor, ...] = ()
+    text: str = ""
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def abstract(self) -> bool:
+        """Whether the right side is an arbitrary function."""
+        return self.expr is None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors on the right side, each once, in order of appearance."""
+        if self.expr is None:
+            return self.arguments
+        seen: dict[Tensor, None] = {}
+        for node in self.expr.walk():
+            if isinstance(node, Leaf):
+                seen.setdefault(node.tensor)
+        return tuple(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A typechecked forward pass.
+
+    ``tensors`` maps every name (symbols first, then targets) to its tensor; ``equations`` are
+    in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
+    the LaTeX they are printed with (None: the name).
+    """
+
+    convention: Convention
+    tensors: Mapping[str, Tensor]
+    equations: tuple[Equation, ...]
+    dims: Mapping[str, str | None] = field(default_factory=dict)
+    functions: Mapping[str, Operation] = field(default_factory=dict)
+
+    def equation_of(self, tensor: Tensor) -> Equation | None:
+        """The equation that defines ``tensor``, or None for a symbol."""
+        for equation in self.equations:
+            if equation.target is tensor:
+                return equation
+        return None
+
+    @property
+    def symbols(self) -> tuple[Tensor, ...]:
+        """The tensors that no equation defines, in declared order."""
+        targets = {equation.target for equation in self.equations}
+        return tuple(tensor for tensor in self.tensors.values() if tensor not in targets)
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The symbols with role parameter, in declared order."""
+        return tuple(tensor for tensor in self.symbols if tensor.role is Role.PARAMETER)
+
+    def consumers_of(self, tensor: Tensor) -> tuple[Equation, ...]:
+        """The equations on whose right side ``tensor`` stands."""
+        return tuple(equation for equation in self.equations if tensor in equation.inputs)
