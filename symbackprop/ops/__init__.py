@@ -1,0 +1,1 @@
+"""The operations: one entry each, found by listing this package."""

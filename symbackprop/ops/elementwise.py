@@ -1,0 +1,165 @@
+"""The elementwise functions: entry formula, slope, NumPy forward function, code, LaTeX.
+
+To add one, add an ``Elementwise`` entry: the tests, the printers and the derivation pick it up.
+Sources: GELU, Hendrycks and Gimpel (2016), arXiv:1606.08415, exact form and its tanh approximation;
+ELU, Clevert et al. (2016), arXiv:1511.07289; SiLU, Elfwing et al. (2018), arXiv:1702.03118.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.expr import Param
+from symbackprop.ops.registry import Elementwise
+
+_A = (Param("a"),)
+
+
+def _heaviside_product(a: Any) -> Any:
+    return np.where(np.real(a) > 0, a, 0.0)
+
+
+def _erf(a: Any) -> Any:
+    """erf by Abramowitz and Stegun 7.1.5 (series) and 7.1.14 (continued fraction), to float64."""
+    z = np.asarray(a)
+    small = np.abs(np.real(z)) < 2.5
+    inner = np.where(small, z, 0.0)
+    term = inner * 1.0
+    total = term * 1.0
+    for n in range(1, 60):
+        term = -term * inner * inner / n
+        total = total + term / (2 * n + 1)
+    series = 2 / np.sqrt(np.pi) * total
+    outer = np.where(small, 3.0, np.where(np.real(z) < 0, -z, z))
+    fraction = outer * 1.0
+    for n in range(80, 0, -1):
+        fraction = outer + (n / 2) / fraction
+    tail = 1.0 - np.exp(-outer * outer) / (fraction * np.sqrt(np.pi))
+    return np.where(small, series, np.where(np.real(z) < 0, -tail, tail))
+
+
+def _sigmoid(a: Any) -> Any:
+    return 0.5 * (1.0 + np.tanh(0.5 * a))
+
+
+
+
+OPERATIONS = (
+    Elementwise(
+        "relu", _A, "elementwise", r"\operatorname{ReLU}",
+        formula="max(a, 0)", slopes=("ind(a > 0)",), forward=_heaviside_product,
+        numpy="np.maximum({a}, 0.0)", slope_numpy="({a} > 0)",
+        named_slope=True, kinks=("a",), note="relu'(0) = 0",
+    ),
+    Elementwise(
+        "leaky_relu", (Param("x"), Param("a", Fraction(1, 100))), "elementwise",
+        r"\operatorname{LeakyReLU}",
+        formula="ind(x > 0) * x + ind(x <= 0) * a * x",
+        slopes=("ind(x > 0) + a * ind(x <= 0)", "ind(x <= 0) * x"),
+        forward=lambda x, a: np.where(np.real(x) > 0, x, a * x),
+        numpy="np.where({x} > 0, {x}, {a} * {x})", slope_numpy="np.where({x} > 0, 1.0, {a})",
+        named_slope=True, kinks=("x",), note="leaky_relu'(0) = a",
+    ),
+    Elementwise(
+        "elu", (Param("x"), Param("a", Fraction(1))), "elementwise", r"\operatorname{ELU}",
+        formula="ind(x > 0) * x + ind(x <= 0) * a * (exp(x) - 1)",
+        slopes=("ind(x > 0) + a * ind(x <= 0) * exp(x)", "ind(x <= 0) * (exp(x) - 1)"),
+        forward=lambda x, a: np.where(np.real(x) > 0, x, a * np.expm1(np.where(np.real(x) > 0, 0.0, x))),
+        numpy="np.where({x} > 0, {x}, {a} * np.expm1(np.minimum({x}, 0.0)))",
+        slope_numpy="np.where({x} > 0, 1.0, {a} * np.exp(np.minimum({x}, 0.0)))",
+        named_slope=True, kinks=("x",), note="elu'(0) = a",
+    ),
+    Elementwise(
+        "gelu", _A, "elementwise", r"\operatorname{GELU}",
+        formula="a * (1 + erf(a / sqrt(2))) / 2",
+        slopes=("(1 + erf(a / sqrt(2))) / 2 + a * exp(-a^2 / 2) / sqrt(2 * pi)",),
+        forward=lambda a: 0.5 * a * (1.0 + _erf(a / np.sqrt(2.0))),
+        numpy="0.5 * {a} * (1.0 + erf({a} / np.sqrt(2.0)))",
+        slope_numpy="0.5 * (1.0 + erf({a} / np.sqrt(2.0))) + {a} * np.exp(-0.5 * {a} ** 2) / np.sqrt(2.0 * np.pi)",
+        named_slope=True,
+    ),
+    Elementwise(
+        "gelu_tanh", _A, "elementwise", r"\operatorname{GELU}_{\tanh}",
+        formula="a * (1 + tanh(sqrt(2 / pi) * (a + 0.044715 * a^3))) / 2",
+        slopes=(None,),
+        forward=lambda a: 0.5 * a * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (a + 0.044715 * a**3))),
+        numpy="0.5 * {a} * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * ({a} + 0.044715 * {a} ** 3)))",
+        named_slope=True,
+    ),
+    Elementwise(
+        "silu", _A, "elementwise", r"\operatorname{SiLU}",
+        formula="a * sigmoid(a)", slopes=("sigmoid(a) * (1 + a * (1 - sigmoid(a)))",),
+        forward=lambda a: a * _sigmoid(a),
+        numpy="{a} * sigmoid({a})",
+        slope_numpy="sigmoid({a}) * (1.0 + {a} * (1.0 - sigmoid({a})))",
+        named_slope=True,
+    ),
+    Elementwise(
+        "sigmoid", _A, "elementwise", r"\sigma",
+        formula="1 / (1 + exp(-a))", slopes=("y * (1 - y)",), forward=_sigmoid,
+        numpy="sigmoid({a})", slope_numpy="sigmoid({a}) * (1.0 - sigmoid({a}))",
+    ),
+    Elementwise(
+        "tanh", _A, "elementwise", r"\tanh",
+        slopes=("1 - y^2",), forward=np.tanh, numpy="np.tanh({a})", slope_numpy="1.0 - np.tanh({a}) ** 2",
+    ),
+    Elementwise(
+        "softplus", _A, "elementwise", r"\operatorname{softplus}",
+        formula="log(1 + exp(a))", slopes=("sigmoid(a)",),
+        forward=lambda a: np.log1p(np.exp(np.where(np.real(a) > 0, -a, a))) + np.where(np.real(a) > 0, a, 0.0),
+        numpy="np.logaddexp(0.0, {a})", slope_numpy="sigmoid({a})",
+    ),
+    Elementwise(
+        "exp", _A, "elementwise", r"\exp", slopes=("y",), forward=np.exp, numpy="np.exp({a})",
+        slope_numpy="np.exp({a})",
+    ),
+    Elementwise(
+        "log", _A, "elementwise", r"\log", slopes=("1 / a",), forward=np.log, numpy="np.log({a})",
+        slope_numpy="1.0 / {a}", domain="positive",
+    ),
+    Elementwise(
+        "sqrt", _A, "elementwise", r"\sqrt", formula="a^(1/2)", slopes=("1 / (2 * y)",), forward=np.sqrt,
+        numpy="np.sqrt({a})", slope_numpy="0.5 / np.sqrt({a})", domain="positive",
+        latex_template=r"\sqrt{{{a}}}",
+    ),
+    Elementwise(
+        "square", _A, "elementwise", r"\operatorname{square}", formula="a^2", slopes=("2 * a",),
+        forward=lambda a: a * a, numpy="{a} ** 2", slope_numpy="2.0 * {a}",
+        latex_template=r"{a}^{{2}}",
+    ),
+    Elementwise(
+        "abs", _A, "elementwise", r"\operatorname{abs}", slopes=("sign(a)",),
+        forward=lambda a: np.where(np.real(a) > 0, a, -a), numpy="np.abs({a})", slope_numpy="np.sign({a})",
+        kinks=("a",), note="abs'(0) = 0", latex_template=r"\left\lvert {a} \right\rvert",
+    ),
+    Elementwise(
+        "sign", _A, "elementwise", r"\operatorname{sign}", slopes=("0",),
+        forward=lambda a: np.sign(np.real(a)), numpy="np.sign({a})", slope_numpy="np.zeros_like({a})",
+        kinks=("a",), note="sign'(0) = 0",
+    ),
+    Elementwise(
+        "sin", _A, "elementwise", r"\sin", slopes=("cos(a)",), forward=np.sin, numpy="np.sin({a})",
+        slope_numpy="np.cos({a})",
+    ),
+    Elementwise(
+        "cos", _A, "elementwise", r"\cos", slopes=("-sin(a)",), forward=np.cos, numpy="np.cos({a})",
+        slope_numpy="-np.sin({a})",
+    ),
+    Elementwise(
+        "erf", _A, "elementwise", r"\operatorname{erf}", slopes=("2 / sqrt(pi) * exp(-a^2)",), forward=_erf,
+        numpy="erf({a})", slope_numpy="2.0 / np.sqrt(np.pi) * np.exp(-({a} ** 2))",
+    ),
+    Elementwise(
+        "max", (Param("a"), Param("b")), "elementwise", r"\max",
+        slopes=("ind(a > b)", "ind(b > a)"), forward=lambda a, b: np.where(np.real(a) > np.real(b), a, b),
+        numpy="np.maximum({a}, {b})", kinks=("a - b",), note="max(a, b) has slope 0 in both where a = b",
+    ),
+    Elementwise(
+        "min", (Param("a"), Param("b")), "elementwise", r"\min",
+        slopes=("ind(a < b)", "ind(b < a)"), forward=lambda a, b: np.where(np.real(a) < np.real(b), a, b),
+        numpy="np.minimum({a}, {b})", kinks=("a - b",), note="min(a, b) has slope 0 in both where a = b",
+    ),
+)

@@ -1,0 +1,100 @@
+"""The losses: totals over all entries, the target first, each an ordinary formula.
+
+A loss has no derivative of its own: its ``definition`` is expanded and the calculus does the rest.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.expr import Param
+from symbackprop.ops.registry import Structural
+
+
+def _cell(value: Any) -> Any:
+    return np.asarray(value).reshape(1, 1)
+
+
+def _log_softmax(z: Any, axis: str) -> Any:
+    line = 1 if axis == "rows" else 0
+    shifted = z - np.real(z).max(axis=line, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=line, keepdims=True))
+
+
+def _huber(args: Any, axis: str | None) -> Any:
+    a, b, d = args
+    gap = a - b
+    size = np.where(np.real(gap) > 0, gap, -gap)
+    return _cell(np.where(np.real(size) <= np.real(d), gap * gap / 2, d * (size - d / 2)).sum())
+
+
+def _pair(first: str, second: str) -> tuple[Param, Param]:
+    return (Param(first), Param(second))
+
+
+OPERATIONS = (
+    Structural(
+        "cross_entropy", _pair("y", "p"), "loss", r"\operatorname{CE}", definition="-sum(y * log(p))",
+        forward=lambda args, axis: _cell(-(args[0] * np.log(args[1])).sum()),
+        numpy="-np.sum({y} * np.log({p}))", shape_rule="dot",
+    ),
+    Structural(
+        "cross_entropy_logits", _pair("y", "z"), "loss", r"\operatorname{CE}_{\text{logits}}", True,
+        definition="-sum(y * log_softmax(z))",
+        forward=lambda args, axis: _cell(-(args[0] * _log_softmax(args[1], axis)).sum()), shape_rule="dot",
+    ),
+    Structural(
+        "nll", _pair("y", "logp"), "loss", r"\operatorname{NLL}", definition="-sum(y * logp)",
+        forward=lambda args, axis: _cell(-(args[0] * args[1]).sum()), shape_rule="dot",
+    ),
+    Structural(
+        "bce", _pair("y", "p"), "loss", r"\operatorname{BCE}",
+        definition="-sum(y * log(p) + (1 - y) * log(1 - p))",
+        forward=lambda args, axis: _cell(
+            -(args[0] * np.log(args[1])).sum() - ((1 - args[0]) * np.log(1 - args[1])).sum()
+        ),
+        shape_rule="dot",
+    ),
+    Structural(
+        "bce_logits", _pair("y", "z"), "loss", r"\operatorname{BCE}_{\text{logits}}",
+        definition="sum(softplus(z) - y * z)",
+        forward=lambda args, axis: _cell((np.log(1 + np.exp(args[1])) - args[0] * args[1]).sum()),
+        shape_rule="dot",
+    ),
+    Structural(
+        "sse", _pair("a", "b"), "loss", r"\operatorname{SSE}", definition="sum((a - b)^2)",
+        forward=lambda args, axis: _cell(((args[0] - args[1]) ** 2).sum()), shape_rule="dot",
+    ),
+    Structural(
+        "mse", _pair("a", "b"), "loss", r"\operatorname{MSE}", definition="mean((a - b)^2)",
+        forward=lambda args, axis: _cell(((args[0] - args[1]) ** 2).mean()), shape_rule="dot",
+    ),
+    Structural(
+        "hinge", _pair("y", "s"), "loss", r"\operatorname{hinge}", definition="sum(max(0, 1 - y * s))",
+        forward=lambda args, axis: _cell(
+            np.where(np.real(args[0] * args[1]) < 1, 1 - args[0] * args[1], 0.0).sum()
+        ),
+        shape_rule="dot",
+    ),
+    Structural(
+        "kl", _pair("p", "q"), "loss", r"\operatorname{KL}", definition="sum(p * log(p / q))",
+        forward=lambda args, axis: _cell((args[0] * (np.log(args[0]) - np.log(args[1]))).sum()),
+        shape_rule="dot",
+    ),
+    Structural(
+        "focal", (Param("y"), Param("p"), Param("g", Fraction(2))), "loss", r"\operatorname{focal}",
+        definition="-sum(y * (1 - p)^g * log(p))",
+        forward=lambda args, axis: _cell(-(args[0] * (1 - args[1]) ** args[2] * np.log(args[1])).sum()),
+        shape_rule="dot",
+    ),
+    Structural(
+        "huber", (Param("a"), Param("b"), Param("d", Fraction(1))), "loss", r"\operatorname{Huber}",
+        definition=(
+            "sum(ind(abs(a - b) <= d) * (a - b)^2 / 2 + ind(abs(a - b) > d) * d * (abs(a - b) - d / 2))"
+        ),
+        forward=_huber, shape_rule="dot",
+    ),
+)

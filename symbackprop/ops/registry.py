@@ -1,0 +1,121 @@
+"""What an operation is, and the table of all of them.
+
+An operation answers a fixed list of questions: its parameters, its shape rule, its entry formula
+(``formula`` or ``definition``, text in the plain-text grammar), an independent NumPy forward
+function, its LaTeX, and the NumPy code that is emitted for it. Its derivative is *not* among
+them: that comes out of the calculus. Elementwise functions may state ``slopes`` (the derivative
+by each parameter, in the parameters and the output ``y``); the harness proves them.
+
+The modules of this package are found by listing the package: a module adds operations by
+having a module-level tuple ``OPERATIONS``. Nothing else has to be touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symbackprop.core.expr import Operation
+
+Array = NDArray[np.float64]
+
+
+@dataclass(eq=False, frozen=True)
+class Elementwise(Operation):
+    """A function applied entry by entry; arguments broadcast.
+
+    formula      the entry formula, in the parameter names ("max(a, 0)"); None for a primitive.
+    slopes       the derivative by each parameter, in the parameters and the output y;
+                 None where it follows from ``formula``.
+    forward      NumPy arrays in (broadcast), array out; exact to float64, stable. Must accept
+                 complex input where the function is analytic.
+    numpy        code template, ``{a}`` for each parameter ("np.maximum({a}, 0.0)").
+    slope_numpy  code template of the first derivative by the first parameter ("({a} > 0)").
+    named_slope  print the slope as relu'(U) instead of its formula.
+    kinks        formulas whose zeros are the points without a derivative ("a", "a - b").
+    domain       "real", "positive" or "unit" (strictly between -1 and 1).
+    note         what is printed about a choice at a kink ("relu'(0) = 0"), else None.
+    abstract     an arbitrary function declared in a problem: no formula, no forward function;
+                 the verifier supplies a random smooth stand-in.
+    """
+
+    formula: str | None = None
+    slopes: tuple[str | None, ...] = ()
+    forward: Callable[..., Any] | None = None
+    numpy: str | None = None
+    slope_numpy: str | None = None
+    named_slope: bool = False
+    kinks: tuple[str, ...] = ()
+    domain: str = "real"
+    note: str | None = None
+    abstract: bool = False
+    latex_template: str | None = None  # r"\left|{a}\right|"; None: head(arguments)
+
+
+@dataclass(eq=False, frozen=True)
+class Structural(Operation):
+    """An operation that is not elementwise.
+
+    shape_rule   "same" (softmax), "drop" (logsumexp: the axis of the lines is summed away),
+                 "scalar", "rows" (rowsum: m x 1), "columns" (colsum: 1 x n), "square" (inv),
+                 "square-scalar" (trace), "outer", "diag", "diagonal", "eye", "ones", "zeros",
+                 "dot" (two arrays of one shape to a scalar).
+    definition   an equivalent formula in simpler operations, in the parameter names, or None for
+                 a primitive that lowering knows by name.
+    forward      NumPy on 2-D arrays (a scalar is 1 x 1): ``forward(args, axis) -> 2-D array``;
+                 axis is "rows" (inside each row), "columns" or None.
+    numpy        code template for 1-D vectors and 2-D matrices, with ``{axis}`` for the NumPy
+                 axis (an int) where the operation works along lines.
+    numpy_helper source of a function that the template calls, or None.
+    """
+
+    shape_rule: str = "scalar"
+    definition: str | None = None
+    forward: Callable[..., Array] | None = None
+    numpy: str | None = None
+    numpy_helper: str | None = None
+    latex_template: str | None = None
+    domain: str = "real"
+
+
+@cache
+def _table() -> Mapping[str, Operation]:
+    import symbackprop.ops as package
+
+    found: dict[str, Operation] = {}
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for operation in getattr(module, "OPERATIONS", ()):
+            if operation.name in found:
+                raise ValueError(f"operation {operation.name} is defined twice")
+            found[operation.name] = operation
+    return MappingProxyType(found)
+
+
+def lookup(name: str) -> Operation | None:
+    """The operation of that name, or None."""
+    return _table().get(name)
+
+
+def all_operations() -> Iterator[Operation]:
+    """Every operation of the table, by name."""
+    table = _table()
+    return (table[name] for name in sorted(table))
+
+
+# Names of the grammar whose operations come with a later issue: refused by name.
+LATER = frozenset(
+    "min_reduce inv det logdet rowmax colmax stack reshape pad onehot multi_hinge".split()
+) - {"min_reduce"}
+BINDERS = frozenset({"sum", "mean", "prod", "max"})
+NO_SUCH = MappingProxyType(
+    {"norm2": "use norm(A) = sqrt(sum(A^2)) or sumsq(A) = sum(A^2)"}
+)

@@ -1,0 +1,135 @@
+"""Sums, means, norms, softmax and its kin, and the small matrix functions.
+
+``definition`` reduces an operation to simpler ones; those without are primitives of lowering
+(``ops.lowering``). The forward functions take and give 2-D arrays; they are written apart from
+the definitions so that an error in one cannot agree with itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.expr import Param
+from symbackprop.ops.registry import Structural
+
+_A = (Param("A"),)
+_AB = (Param("A"), Param("B"))
+
+
+def _cell(value: Any) -> Any:
+    return np.asarray(value).reshape(1, 1)
+
+
+def _line(axis: str) -> int:
+    return 1 if axis == "rows" else 0
+
+
+def _shifted(z: Any, axis: str) -> Any:
+    return np.real(z).max(axis=_line(axis), keepdims=True)
+
+
+def _softmax(args: Any, axis: str) -> Any:
+    e = np.exp(args[0] - _shifted(args[0], axis))
+    return e / e.sum(axis=_line(axis), keepdims=True)
+
+
+def _logsumexp(args: Any, axis: str) -> Any:
+    m = _shifted(args[0], axis)
+    return m + np.log(np.exp(args[0] - m).sum(axis=_line(axis), keepdims=True))
+
+
+_SOFTMAX_HELPER = '''def softmax(z, axis):
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+'''
+_LOGSUMEXP_HELPER = '''def logsumexp(z, axis):
+    m = z.max(axis=axis, keepdims=True)
+    return np.squeeze(m, axis=axis) + np.log(np.exp(z - m).sum(axis=axis))
+'''
+_LOG_SOFTMAX_HELPER = '''def log_softmax(z, axis):
+    s = z - z.max(axis=axis, keepdims=True)
+    return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
+'''
+
+OPERATIONS = (
+    Structural(
+        "softmax", _A, "along", r"\operatorname{softmax}", True, shape_rule="same", forward=_softmax,
+        numpy="softmax({A}, axis={axis})", numpy_helper=_SOFTMAX_HELPER,
+    ),
+    Structural(
+        "log_softmax", _A, "along", r"\log\operatorname{softmax}", True, shape_rule="same",
+        forward=lambda args, axis: args[0] - _logsumexp(args, axis),
+        numpy="log_softmax({A}, axis={axis})", numpy_helper=_LOG_SOFTMAX_HELPER,
+    ),
+    Structural(
+        "logsumexp", _A, "along", r"\operatorname{logsumexp}", True, shape_rule="drop", forward=_logsumexp,
+        numpy="logsumexp({A}, axis={axis})", numpy_helper=_LOGSUMEXP_HELPER,
+    ),
+    Structural(
+        "sum", _A, "scalar", r"\sum", shape_rule="scalar",
+        forward=lambda args, axis: _cell(args[0].sum()), numpy="np.sum({A})",
+    ),
+    Structural(
+        "mean", _A, "scalar", r"\operatorname{mean}", shape_rule="scalar",
+        forward=lambda args, axis: _cell(args[0].mean()), numpy="np.mean({A})",
+    ),
+    Structural(
+        "sumsq", _A, "scalar", r"\operatorname{sumsq}", shape_rule="scalar", definition="sum(A^2)",
+        forward=lambda args, axis: _cell((args[0] * args[0]).sum()), numpy="np.sum({A} ** 2)",
+        latex_template=r"\left\lVert {A} \right\rVert^{{2}}",
+    ),
+    Structural(
+        "norm", _A, "scalar", r"\operatorname{norm}", shape_rule="scalar", definition="sqrt(sum(A^2))",
+        forward=lambda args, axis: _cell(np.sqrt((args[0] * args[0]).sum())),
+        numpy="np.sqrt(np.sum({A} ** 2))",
+        latex_template=r"\left\lVert {A} \right\rVert",
+    ),
+    Structural(
+        "norm1", _A, "scalar", r"\operatorname{norm1}", shape_rule="scalar", definition="sum(abs(A))",
+        forward=lambda args, axis: _cell(np.where(np.real(args[0]) > 0, args[0], -args[0]).sum()),
+        numpy="np.sum(np.abs({A}))",
+        latex_template=r"\left\lVert {A} \right\rVert_{{1}}",
+    ),
+    Structural(
+        "dot", _AB, "scalar", r"\operatorname{dot}", shape_rule="dot", definition="sum(A * B)",
+        forward=lambda args, axis: _cell((args[0] * args[1]).sum()), numpy="np.sum({A} * {B})",
+        latex_template=r"\left\langle {A}, {B} \right\rangle",
+    ),
+    Structural(
+        "trace", _A, "scalar", r"\operatorname{tr}", shape_rule="square-scalar",
+        forward=lambda args, axis: _cell(np.trace(args[0])), numpy="np.trace({A})",
+    ),
+    Structural(
+        "outer", _AB, "matrix", r"\operatorname{outer}", shape_rule="outer",
+        forward=lambda args, axis: args[0].reshape(-1, 1) @ args[1].reshape(1, -1),
+        numpy="np.outer({A}, {B})",
+    ),
+    Structural(
+        "diag", _A, "matrix", r"\operatorname{diag}", shape_rule="diag",
+        forward=lambda args, axis: np.diag(args[0].reshape(-1)), numpy="np.diag({A})",
+    ),
+    Structural(
+        "diagonal", _A, "matrix", r"\operatorname{diagonal}", shape_rule="diagonal", numpy="np.diagonal({A})",
+    ),
+    Structural("eye", (Param("n"),), "matrix", "I", shape_rule="eye", numpy="np.eye({n})"),
+    Structural("ones", (Param("n"), Param("m")), "matrix", r"\mathbf{1}", shape_rule="ones", numpy=None),
+    Structural("zeros", (Param("n"), Param("m")), "matrix", r"\mathbf{0}", shape_rule="zeros", numpy=None),
+    Structural(
+        "rowsum", _A, "matrix", r"\operatorname{rowsum}", shape_rule="rows",
+        forward=lambda args, axis: args[0].sum(axis=1, keepdims=True), numpy="{A}.sum(axis=1)",
+    ),
+    Structural(
+        "colsum", _A, "matrix", r"\operatorname{colsum}", shape_rule="columns",
+        forward=lambda args, axis: args[0].sum(axis=0, keepdims=True), numpy="{A}.sum(axis=0)",
+    ),
+    Structural(
+        "rowmean", _A, "matrix", r"\operatorname{rowmean}", shape_rule="rows",
+        forward=lambda args, axis: args[0].mean(axis=1, keepdims=True), numpy="{A}.mean(axis=1)",
+    ),
+    Structural(
+        "colmean", _A, "matrix", r"\operatorname{colmean}", shape_rule="columns",
+        forward=lambda args, axis: args[0].mean(axis=0, keepdims=True), numpy="{A}.mean(axis=0)",
+    ),
+)
