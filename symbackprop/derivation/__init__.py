@@ -1,0 +1,1 @@
+"""The reverse sweep, the named rewriting rules, and the levels of a derivation."""

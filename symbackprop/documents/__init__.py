@@ -1,0 +1,1 @@
+"""Documents: model, builders, formats, the PDF engine. Sees core and notation only."""

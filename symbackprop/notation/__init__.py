@@ -1,0 +1,1 @@
+"""Spellings: index forms, matrices, entries, and the printers for text, LaTeX, NumPy and SymPy."""

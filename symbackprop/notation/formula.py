@@ -1,0 +1,36 @@
+"""A printable formula: a typed expression together with the names it is printed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from symbackprop.core.expr import Expr
+from symbackprop.notation.latex import to_latex
+from symbackprop.notation.names import Names
+from symbackprop.notation.text import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """``text`` is read back by the plain-text grammar; ``latex`` goes on the page; ``sympy`` is built on demand."""
+
+    expr: Expr
+    names: Names
+
+    @property
+    def text(self) -> str:
+        """The formula in the plain-text grammar."""
+        return to_text(self.expr, self.names)
+
+    @property
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return to_latex(self.expr, self.names)
+
+    @property
+    def sympy(self) -> Any:
+        """The formula as a SymPy expression (SymPy is imported here, not before)."""
+        from symbackprop.notation.sympy_out import to_sympy
+
+        return to_sympy(self.expr, self.names)

@@ -1,0 +1,30 @@
+"""The names that formulas are printed with: dims, derivatives and style are data, not code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symbackprop.core.expr import Partial
+from symbackprop.core.tensors import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How things are called in print.
+
+    dims      name of a dim -> its LaTeX, where it differs from the name.
+    partials  (of, by) -> (name in text, LaTeX or None) from ``notation:``.
+    style     the ``style:`` keys of the problem file that are in force.
+    """
+
+    dims: Mapping[str, str] = field(default_factory=dict)
+    partials: Mapping[tuple[Tensor, Tensor], tuple[str, str | None]] = field(default_factory=dict)
+    style: Mapping[str, str] = field(default_factory=dict)
+
+    def partial_name(self, partial: Partial) -> tuple[str, str | None] | None:
+        """The declared name of a derivative, or None: then it is printed as dL/dW."""
+        return self.partials.get((partial.of, partial.by))
+
+
+PLAIN = Names()

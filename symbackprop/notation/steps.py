@@ -1,0 +1,32 @@
+"""A step of a derivation is data; every printer, the verifier and the checker read the same record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symbackprop.core.expr import Partial
+from symbackprop.core.verdicts import Verdict, not_checked
+from symbackprop.notation.formula import Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``before = after``, by ``rule``, because of ``because``.
+
+    rule      a stable name ("chain", "softmax", "insert", "assumption", "factor", ...).
+    because   the reason in words, at most a dozen words, plain text with formulas in `backticks`.
+    shapes    of the named quantities in ``after``: name as printed in text -> dims as text.
+    quantity  the derivative this step works on; a new quantity begins a new paragraph.
+    uses      assumptions used here, in words ("each row of Y sums to 1").
+    """
+
+    rule: str
+    because: str
+    before: Formula
+    after: Formula
+    shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    substeps: tuple[Step, ...] = ()
+    verdict: Verdict = field(default_factory=lambda: not_checked("not verified yet"))
+    quantity: Partial | None = None
+    uses: tuple[str, ...] = ()

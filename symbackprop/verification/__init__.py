@@ -1,0 +1,1 @@
+"""Numbers from the forward pass alone: sampling, differences, replay. Never imports derivation."""
