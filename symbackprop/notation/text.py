@@ -1,0 +1,295 @@
+"""Formulas as plain text: what is printed here is read back to an equal tree.
+
+Brackets follow the grammar: juxtaposition binds tighter than ``*`` and ``/``, those tighter than
+``+`` and ``-``; ``-x^2`` is ``-(x^2)``; a divisor is one factor; a number stands only first in a
+chain; a derivative is one atom that takes no power. Where the grammar needs none, brackets are
+printed only round a product of several arrays inside ``*`` or ``/``, so that an eye that takes
+both signs for multiplication is not misled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    Indicator,
+    IndexValue,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Transpose,
+)
+from symbackprop.notation.letters import Letters
+from symbackprop.notation.names import PLAIN, Names
+
+_SUM, _TERM, _CHAIN, _FACTOR, _DERIV, _NUMBER, _ATOM = range(7)
+_Printed = tuple[str, int]
+
+
+class _Context:
+    """What printing needs besides the node: the names and the letters of the formula."""
+
+    __slots__ = ("letters", "names")
+
+    def __init__(self, root: Expr, names: Names) -> None:
+        self.names = names
+        self.letters = Letters(root)
+
+
+def to_text(expr: Expr, names: Names = PLAIN) -> str:
+    """``expr`` in the plain-text grammar."""
+    return _print(expr, _Context(expr, names))[0]
+
+
+def _print(expr: Expr, context: _Context) -> _Printed:
+    return _PRINTERS[type(expr)](expr, context)
+
+
+def _at(expr: Expr, level: int, context: _Context) -> str:
+    """The text of ``expr``, in brackets if it binds less tightly than ``level``."""
+    text, own = _PRINTERS[type(expr)](expr, context)
+    return text if own >= level else f"({text})"
+
+
+def number_text(value: Fraction) -> str:
+    """A non-negative number: whole, a short decimal (denominators 10, 20, 100, ...), or p/q."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    rest, digits = value.denominator, 0
+    for prime in (2, 5):
+        count = 0
+        while rest % prime == 0:
+            rest //= prime
+            count += 1
+        digits = max(digits, count)
+    if rest != 1 or value.denominator < 10:
+        return f"{value.numerator}/{value.denominator}"
+    scaled = value.numerator * 10**digits // value.denominator
+    if digits > 8:
+        return f"{scaled}e-{digits}"
+    whole = str(scaled).rjust(digits + 1, "0")
+    return f"{whole[:-digits]}.{whole[-digits:]}"
+
+
+def _number(expr: Number, context: _Context) -> _Printed:
+    text = number_text(abs(expr.value))
+    if expr.value < 0:
+        return f"-{text}", _SUM
+    return text, _TERM if "/" in text else _NUMBER
+
+
+def _leaf(expr: Leaf, context: _Context) -> _Printed:
+    return expr.tensor.name, _ATOM
+
+
+def _dim(expr: DimValue, context: _Context) -> _Printed:
+    return str(expr.dim), _dim_level(expr.dim)
+
+
+def _dim_level(dim: Dim) -> int:
+    if dim.is_number:
+        return _NUMBER if dim.constant >= 0 else _SUM
+    if dim.constant or len(dim.coefficients) > 1 or dim.coefficients[0][1] < 0:
+        return _SUM
+    return _ATOM if dim.coefficients[0][1] == 1 else _TERM
+
+
+def _partial(expr: Partial, context: _Context) -> _Printed:
+    if context.names.partials:
+        named = context.names.partial_name(expr)
+        if named is not None:
+            return named[0], _ATOM
+    return f"d{expr.of.name}/d{expr.by.name}", _DERIV
+
+
+def _add(expr: Add, context: _Context) -> _Printed:
+    parts: list[str] = []
+    for term in expr.terms:
+        text, level = _print(term, context)
+        if level == _SUM and isinstance(term, Neg | Number):
+            parts.append(f" - {text[1:]}" if parts else text)
+            continue
+        if level == _SUM:
+            text = f"({text})"
+        parts.append(f" + {text}" if parts else text)
+    return "".join(parts), _SUM
+
+
+def _neg(expr: Neg, context: _Context) -> _Printed:
+    return f"-{_at(expr.arg, _TERM, context)}", _SUM
+
+
+def _matmul(expr: MatMul, context: _Context) -> _Printed:
+    first, level = _print(expr.factors[0], context)
+    # 1/2 x^T x needs no brackets: a chain may follow a division by a number.
+    bare_fraction = isinstance(expr.factors[0], Number) and level == _TERM
+    if level < _FACTOR and not bare_fraction:
+        first = f"({first})"
+    parts = [first]
+    for factor in expr.factors[1:]:
+        text, own = _print(factor, context)
+        parts.append(f"({text})" if own < _FACTOR or own == _NUMBER else text)
+    return " ".join(parts), _TERM if bare_fraction else _CHAIN
+
+
+def _inside_term(expr: Expr, level: int, context: _Context) -> str:
+    """An operand of ``*`` or a numerator; a product of several arrays gets brackets."""
+    text, own = _print(expr, context)
+    several = isinstance(expr, MatMul) and sum(not f.is_scalar for f in expr.factors) > 1
+    return f"({text})" if own < level or several else text
+
+
+def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
+    first = expr.factors[0]
+    parts = [_inside_term(first, _TERM if isinstance(first, Divide | Number) else _CHAIN, context)]
+    parts.extend(_inside_term(factor, _CHAIN, context) for factor in expr.factors[1:])
+    return " * ".join(parts), _TERM
+
+
+def _divide(expr: Divide, context: _Context) -> _Printed:
+    num = _inside_term(expr.num, _CHAIN, context)
+    den, own = _print(expr.den, context)
+    if own < _FACTOR or own == _DERIV:
+        den = f"({den})"
+    loose = isinstance(expr.num, Partial) or (isinstance(expr.num, MatMul) and not num.startswith("("))
+    return f"{num} / {den}" if loose else f"{num}/{den}", _TERM
+
+
+def _base(expr: Expr, context: _Context) -> str:
+    """What may stand before ``^``: an atom, but no derivative."""
+    text, own = _print(expr, context)
+    return text if own >= _NUMBER else f"({text})"
+
+
+def _power(expr: Power, context: _Context) -> _Printed:
+    exponent = expr.exponent
+    text, own = _print(exponent, context)
+    bare = own == _NUMBER or (own == _ATOM and isinstance(exponent, Leaf | DimValue) and text != "T")
+    if isinstance(exponent, Number) and exponent.value == -1 and not expr.base.is_scalar:
+        return f"1/{_at(expr.base, _ATOM, context)}", _TERM  # A^-1 would be read as an inverse
+    if isinstance(exponent, Number) and exponent.value < 0 and "/" not in text:
+        bare = True
+    return f"{_base(expr.base, context)}^{text if bare else f'({text})'}", _FACTOR
+
+
+def _transpose(expr: Transpose, context: _Context) -> _Printed:
+    return f"{_base(expr.arg, context)}^T", _FACTOR
+
+
+def _call(expr: Call, context: _Context) -> _Printed:
+    arguments = list(expr.args)
+    params = expr.op.params[: len(arguments)]
+    while arguments:
+        default, last = params[len(arguments) - 1].default, arguments[-1]
+        if default is None or not (isinstance(last, Number) and last.value == default):
+            break
+        arguments.pop()
+    printers = _PRINTERS
+    texts = [printers[type(argument)](argument, context)[0] for argument in arguments]
+    if expr.axis_given and expr.axis is not None:
+        texts.append(expr.axis)
+    return f"{expr.op.name}{chr(39) * expr.primes}({', '.join(texts)})", _ATOM
+
+
+def _position(expr: IndexValue, context: _Context, *, tight: bool) -> _Printed:
+    """An affine position: ``2*i+m-1`` in a slot, ``2*i + m - 1`` as a number."""
+    parts: list[tuple[bool, str]] = []
+    for index, coefficient in expr.indices:
+        letter = context.letters.of(index)
+        size = abs(coefficient)
+        parts.append((coefficient < 0, letter if size == 1 else f"{size}*{letter}"))
+    for name, coefficient in expr.offset.coefficients:
+        size = abs(coefficient)
+        parts.append((coefficient < 0, name if size == 1 else f"{size}*{name}"))
+    if expr.offset.constant or not parts:
+        parts.append((expr.offset.constant < 0, str(abs(expr.offset.constant))))
+    if parts[0][0]:
+        parts.sort(key=lambda part: part[0])
+    gap = "" if tight else " "
+    text = "".join(
+        (("-" if negative else "") if place == 0 else f"{gap}{'-' if negative else '+'}{gap}") + body
+        for place, (negative, body) in enumerate(parts)
+    )
+    if len(parts) > 1 or parts[0][0]:
+        return text, _SUM
+    if "*" in text:
+        return text, _TERM
+    return text, _NUMBER if text.isdigit() else _ATOM
+
+
+def _index(expr: IndexValue, context: _Context) -> _Printed:
+    return _position(expr, context, tight=False)
+
+
+def _slot(expr: IndexValue, context: _Context) -> str:
+    return _position(expr, context, tight=True)[0]
+
+
+def _element(expr: Element, context: _Context) -> _Printed:
+    text, own = _print(expr.base, context)
+    slots = ",".join(_slot(slot, context) for slot in expr.slots)
+    if own == _DERIV:
+        return f"{text}[{slots}]", _DERIV
+    return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
+
+
+def _range(entry: Range, context: _Context) -> str:
+    letter = context.letters.of(entry.index)
+    if entry.condition is not None:
+        return f"{letter} {entry.condition[0]} {_index(entry.condition[1], context)[0]}"
+    if entry.low is None and entry.high is None:
+        return letter
+    low = _slot(entry.low, context) if entry.low is not None else "1"
+    high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim)
+    return f"{letter} = {low}..{high}"
+
+
+def _reduce(expr: Reduce, context: _Context) -> _Printed:
+    with context.letters.bound(expr.ranges):
+        ranges = ", ".join(_range(entry, context) for entry in expr.ranges)
+        return f"{expr.binder}[{ranges}]({_print(expr.body, context)[0]})", _ATOM
+
+
+def _indicator(expr: Indicator, context: _Context) -> _Printed:
+    left, right = _print(expr.left, context)[0], _print(expr.right, context)[0]
+    if expr.is_kron:
+        return f"kron({left}, {right})", _ATOM
+    return f"ind({left} {expr.op} {right})", _ATOM
+
+
+_PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
+    {
+        Number: _number,
+        Leaf: _leaf,
+        DimValue: _dim,
+        Partial: _partial,
+        Add: _add,
+        Neg: _neg,
+        MatMul: _matmul,
+        Hadamard: _hadamard,
+        Divide: _divide,
+        Power: _power,
+        Transpose: _transpose,
+        Call: _call,
+        IndexValue: _index,
+        Element: _element,
+        Reduce: _reduce,
+        Indicator: _indicator,
+    }
+)
