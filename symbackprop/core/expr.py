@@ -341,5 +341,25 @@ def product_shape(left: Shape, right: Shape) -> Shape:
     return (left[0], right[1])
 
 
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension(Expr):
+    """The array whose entry (row, column) is ``body``: a result without a matrix spelling.
+
+    ``row`` (``column``) is None where the extent of that side is literally 1.
+    """
+
+    row: Index | None
+    column: Index | None
+    body: Expr
+
+    @property
+    def shape(self) -> Shape:
+        rows = self.row.dim if self.row is not None else ONE
+        columns = self.column.dim if self.column is not None else ONE
+        return (rows, columns)
+
+
 ZERO = Number(Fraction(0))
 UNIT = Number(Fraction(1))

@@ -1,0 +1,279 @@
+"""The normal form of terms, and canonical keys.
+
+``normal(form)`` merges equal atoms, contracts Kronecker deltas, turns sums over absent indices
+into dims, dissolves groups of one term, and collects equal terms. Each of these is also a
+function of its own, because each is a visible step of a derivation.
+
+Canonical keys: the names of bound indices are found by colour refinement (the colour of an index
+is its dim; then, repeatedly, the sorted spellings of the factors it stands in), and ties are
+broken by trying every member of the first tied class and keeping the smallest spelling
+(McKay, Practical graph isomorphism, 1981, in its simplest form).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from symbackprop.core.tensors import Index
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    DimFactor,
+    Exponent,
+    Factor,
+    Form,
+    Group,
+    Naming,
+    Position,
+    Slot,
+    Term,
+    Truth,
+    change_parts,
+    opened,
+    times,
+)
+
+
+def write_term(term: Term, names: Naming) -> str:
+    """The canonical spelling of a term, without its coefficient."""
+    bound = term.bound
+    if not bound:
+        return _written(term.factors, names)
+    depth = len(names)
+    if len(bound) == 1:
+        return f"S{bound[0].dim}:" + _written(term.factors, {**names, bound[0]: f"b{depth}"})
+    return _canonical(term, names, {index: f"?{index.dim}" for index in bound}, depth)
+
+
+def _written(factors: tuple[Factor, ...], names: Naming) -> str:
+    return "*".join(sorted(f"{atom.write(names)}^{exponent}" for atom, exponent in factors))
+
+
+def _refine(term: Term, names: Naming, colours: dict[Index, str]) -> dict[Index, str]:
+    """Colour refinement until the partition is stable."""
+    classes = len(set(colours.values()))
+    while classes < len(colours):
+        marks: dict[Index, str] = {}
+        for index in colours:
+            naming = {**names, **colours, index: "*"}
+            inside = sorted(
+                f"{atom.write(naming)}^{e}" for atom, e in term.factors if index in atom.free
+            )
+            marks[index] = colours[index] + "|" + "*".join(inside)
+        ranks = {mark: rank for rank, mark in enumerate(sorted(set(marks.values())))}
+        new = {index: f"?{index.dim}~{ranks[marks[index]]}" for index in colours}
+        if len(ranks) == classes:
+            return new
+        classes, colours = len(ranks), new
+    return colours
+
+
+def _canonical(term: Term, names: Naming, colours: dict[Index, str], depth: int) -> str:
+    colours = _refine(term, names, colours)
+    by_colour: dict[str, list[Index]] = {}
+    for index, colour in colours.items():
+        by_colour.setdefault(colour, []).append(index)
+    tied = next((by_colour[c] for c in sorted(by_colour) if len(by_colour[c]) > 1), None)
+    if tied is not None:
+        return min(
+            _canonical(term, names, {**colours, first: colours[first] + "!"}, depth) for first in tied
+        )
+    order = sorted(colours, key=lambda index: colours[index])
+    naming = {**names, **{index: f"b{depth}.{rank}" for rank, index in enumerate(order)}}
+    head = ",".join(str(index.dim) for index in order)
+    return f"S{head}:" + _written(term.factors, naming)
+
+
+def normal(form: Form) -> Form:
+    """The display normal form: every pass, then equal terms collected."""
+    terms: list[Term] = []
+    for term in form.terms:
+        terms.extend(_normal_terms(term))
+    return collect(Form(terms))
+
+
+def _normal_terms(term: Term) -> list[Term]:
+    current: Term | None = term
+    while current is not None:
+        merged = merge(current)
+        if merged is None:
+            return []
+        contracted = contract(merged)
+        if contracted is None:
+            return []
+        dissolved = dissolve(absent_sums(contracted))
+        if dissolved is current or not _unsettled(dissolved, contracted, merged, current):
+            return [dissolved]
+        current = dissolved
+    return []
+
+
+def _unsettled(dissolved: Term, contracted: Term, merged: Term, before: Term) -> bool:
+    return not (dissolved is contracted and contracted is merged) or merged is not before
+
+
+def merge(term: Term) -> Term | None:
+    """Equal atoms merged, exponents added (this is the cancellation p/p); None if the term is 0."""
+    if term.coefficient == 0:
+        return None
+    merged: dict[str, tuple[Atom, Exponent]] = {}
+    for atom, exponent in term.factors:
+        atom = change_parts(atom, _settled)
+        key = atom.key
+        if key in merged:
+            merged[key] = (merged[key][0], merged[key][1] + exponent)
+        else:
+            merged[key] = (atom, exponent)
+    factors = tuple(
+        (atom, _plain(1 if isinstance(atom, (Delta, Truth)) and e > 0 else e))
+        for atom, e in merged.values()
+        if e != 0
+    )
+    if len(factors) == len(term.factors) and all(
+        a is b and e == f for (a, e), (b, f) in zip(factors, term.factors, strict=True)
+    ):
+        return term
+    return Term(term.coefficient, factors, term.bound)
+
+
+def _settled(form: Form) -> Form:
+    """The normal form of a form inside an atom, the form itself if it is normal already."""
+    new = normal(form)
+    return form if new.key == form.key else new
+
+
+def _plain(exponent: Exponent) -> Exponent:
+    return int(exponent) if isinstance(exponent, Fraction) and exponent.denominator == 1 else exponent
+
+
+def contract(term: Term) -> Term | None:
+    """Use up the deltas: a bound end is replaced, equal ends are 1, two free ends share one name."""
+    for position, (atom, _) in enumerate(term.factors):
+        if not isinstance(atom, Delta):
+            continue
+        left, right = atom.left, atom.right
+        rest = term.factors[:position] + term.factors[position + 1 :]
+        if left is right or (isinstance(left, int) and left == right):
+            return contract(Term(term.coefficient, rest, term.bound))
+        if isinstance(left, int) and isinstance(right, int):
+            return None
+        if isinstance(right, Index) and right in term.bound:
+            return contract(_replace(term, rest, right, left))
+        if isinstance(left, Index) and left in term.bound:
+            return contract(_replace(term, rest, left, right))
+        changed = _share(term, rest, atom)
+        if changed is not term:
+            return contract(changed)
+    return term
+
+
+def _replace(term: Term, rest: tuple[Factor, ...], index: Index, by: Slot) -> Term:
+    bound = tuple(other for other in term.bound if other is not index)
+    changed = Term(term.coefficient, rest, bound).rename({index: by})
+    return changed
+
+
+def _share(term: Term, rest: tuple[Factor, ...], delta: Delta) -> Term:
+    """With both ends free, every other factor is written with one of them (A_jj d_ij = A_ij d_ij)."""
+    left, right = delta.left, delta.right
+    if isinstance(left, Index) and isinstance(right, Index):
+        keep, drop = (left, right) if left.serial < right.serial else (right, left)
+    elif isinstance(left, Index):
+        keep, drop = right, left
+    else:
+        keep, drop = left, right  # type: ignore[assignment]
+    if not any(drop in atom.free for atom, _ in rest):
+        return term
+    if isinstance(keep, int) and any(isinstance(atom, Position) for atom, _ in rest):
+        return term
+    change: Mapping[Index, Slot] = {drop: keep}  # type: ignore[dict-item]
+    renamed = tuple((atom.rename(change) if drop in atom.free else atom, e) for atom, e in rest)
+    return Term(term.coefficient, (*renamed, (delta, 1)), term.bound)
+
+
+def absent_sums(term: Term) -> Term:
+    """A bound index that stands in no factor becomes its dim: sum_j 1 = N."""
+    if not term.bound:
+        return term
+    present = {index for atom, _ in term.factors for index in atom.free}
+    absent = [index for index in term.bound if index not in present]
+    if not absent:
+        return term
+    coefficient = term.coefficient
+    extra: list[Factor] = []
+    for index in absent:
+        if index.dim.is_number:
+            coefficient *= index.dim.constant
+        else:
+            extra.append((DimFactor(index.dim), 1))
+    bound = tuple(index for index in term.bound if index in present)
+    return Term(coefficient, term.factors + tuple(extra), bound)
+
+
+def dissolve(term: Term) -> Term:
+    """A group of one term is no group; constant groups become numbers."""
+    for position, (atom, exponent) in enumerate(term.factors):
+        inside = _inside(atom, exponent)
+        if inside is None:
+            continue
+        inner = opened(inside) if inside.bound else inside
+        rest = term.factors[:position] + term.factors[position + 1 :]
+        coefficient = term.coefficient * _power(inner.coefficient, exponent)
+        factors = tuple((a, _plain(e * exponent)) for a, e in inner.factors)
+        return dissolve(Term(coefficient, rest + factors, term.bound + inner.bound))
+    return term
+
+
+def _inside(atom: Atom, exponent: Exponent) -> Term | None:
+    """The term of a group that can be taken apart under this exponent."""
+    if not isinstance(atom, Group) or len(atom.form.terms) != 1:
+        return None
+    term = atom.form.terms[0]
+    if exponent != 1 and term.bound:
+        return None
+    whole = isinstance(exponent, int) or exponent.denominator == 1
+    if not whole and (term.coefficient != 1 or any(e != 1 for _, e in term.factors) or len(term.factors) != 1):
+        return None
+    return term
+
+
+def _power(base: Fraction, exponent: Exponent) -> Fraction:
+    return base ** int(exponent) if base != 1 else base
+
+
+def collect(form: Form) -> Form:
+    """Equal terms added, zero terms dropped; the order of first appearance is kept."""
+    if len(form.terms) == 1:
+        return form if form.terms[0].coefficient else Form()
+    seen: dict[str, Term] = {}
+    for term in form.terms:
+        key = term.write({})
+        old = seen.get(key)
+        seen[key] = term if old is None else Term(old.coefficient + term.coefficient, old.factors, old.bound)
+    kept = [term for term in seen.values() if term.coefficient]
+    return form if len(kept) == len(form.terms) else Form(kept)
+
+
+def expanded(form: Form) -> Form:
+    """The comparison form: groups with a positive whole exponent multiplied out."""
+    terms: list[Term] = []
+    stack = list(form.terms)
+    while stack:
+        term = stack.pop(0)
+        for position, (atom, exponent) in enumerate(term.factors):
+            if isinstance(atom, Group) and isinstance(exponent, int) and 0 < exponent <= 3:
+                rest: tuple[Factor, ...] = term.factors[:position] + term.factors[position + 1 :]
+                lower = ((atom, exponent - 1),) if exponent > 1 else ()
+                outer = Term(term.coefficient, rest + lower, term.bound)
+                stack = [times(outer, opened(inner)) for inner in atom.form.terms] + stack
+                break
+        else:
+            terms.append(term)
+    return normal(Form(terms))
+
+
+def same(left: Form, right: Form) -> bool:
+    """Whether two forms are equal after multiplying out (a proof for all sizes)."""
+    return expanded(left).key == expanded(right).key
+

@@ -1,0 +1,449 @@
+"""From typed expressions to index forms: what an entry of an expression is.
+
+``Lowering.lower(expr, row, column)`` gives the form of entry (row, column) of ``expr``; ``row`` is
+None exactly where the number of rows is literally 1, likewise ``column``. A broadcast operand is
+lowered with None on the stretched side, so no alignment by position can happen.
+
+Products of sums keep their sums as ``Group`` factors, as the author wrote them; nothing is
+multiplied out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Comprehension,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Shape,
+    Transpose,
+    product_shape,
+)
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.errors import UnsupportedError
+from symbackprop.notation.forms import (
+    Delta,
+    DimFactor,
+    Entry,
+    Fn,
+    Form,
+    Position,
+    Slot,
+    Truth,
+    as_atom,
+    bind,
+    negated,
+    number,
+    product,
+    single,
+    total,
+)
+from symbackprop.notation.normal import normal
+from symbackprop.ops.registry import Elementwise, lookup
+
+Place = Index | None
+Expand = Callable[[Call], Expr]
+
+_LETTERS = {"rows": "k", "columns": "k"}
+
+
+class Lowering:
+    """Lowers expressions; ``expand`` gives the defining expression of a call (a loss, gelu)."""
+
+    def __init__(self, expand: Expand, partials: Callable[[Partial], Tensor] | None = None) -> None:
+        self._expand = expand
+        self._partials = partials
+
+    def lower(
+        self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None
+    ) -> Form:
+        """The form of one entry; ``names`` replaces the index objects of the expression."""
+        return _Lowerer(self._expand, self._partials, names or {}).lower(expr, row, column)
+
+
+class _Lowerer:
+    def __init__(
+        self, expand: Expand, partials: Callable[[Partial], Tensor] | None, names: Mapping[Index, Slot]
+    ) -> None:
+        self._expand = expand
+        self._partials = partials
+        self._names = dict(names)
+
+    def lower(self, expr: Expr, row: Place, column: Place) -> Form:
+        method = _METHODS.get(type(expr))
+        if method is None:
+            raise UnsupportedError(f"{type(expr).__name__} is not supported yet")
+        return method(self, expr, row, column)
+
+    def part(self, expr: Expr, row: Place, column: Place) -> Form:
+        """An operand of an elementwise operation: a side of extent 1 has no index."""
+        rows, columns = expr.shape
+        return self.lower(expr, None if rows.is_one else row, None if columns.is_one else column)
+
+    def number(self, expr: Number, row: Place, column: Place) -> Form:
+        return number(expr.value)
+
+    def dim(self, expr: DimValue, row: Place, column: Place) -> Form:
+        return dim_form(expr.dim)
+
+    def leaf(self, expr: Leaf, row: Place, column: Place) -> Form:
+        return single(entry_at(expr.tensor, row, column))
+
+    def partial(self, expr: Partial, row: Place, column: Place) -> Form:
+        if self._partials is None:
+            raise UnsupportedError("a derivative cannot stand here")
+        return single(entry_at(self._partials(expr), row, column))
+
+    def add(self, expr: Add, row: Place, column: Place) -> Form:
+        return normal(total(self.part(term, row, column) for term in expr.terms))
+
+    def neg(self, expr: Neg, row: Place, column: Place) -> Form:
+        return negated(self.lower(expr.arg, row, column))
+
+    def matmul(self, expr: MatMul, row: Place, column: Place) -> Form:
+        return normal(self._chain(list(expr.factors), row, column))
+
+    def _chain(self, factors: list[Expr], row: Place, column: Place) -> Form:
+        """Left to right, as ``MatMul`` associates; a 1 x 1 on either side scales."""
+        *before, last = factors
+        if not before:
+            return as_atom(self.lower(last, row, column))
+        shape = _chain_shape(before)
+        if _is_unit(shape) or last.is_scalar:
+            left_places = (None, None) if _is_unit(shape) else (row, column)
+            right_places = (None, None) if last.is_scalar else (row, column)
+            left = self._chain(before, *left_places)
+            return product(left, as_atom(self.lower(last, *right_places)))
+        joint = shape[1]
+        inner = None if joint.is_one else Index(joint, "k")
+        left = self._chain(before, row, inner)
+        form = product(left, as_atom(self.lower(last, inner, column)))
+        return form if inner is None else bind(form, (inner,))
+
+    def hadamard(self, expr: Hadamard, row: Place, column: Place) -> Form:
+        form = number(1)
+        for factor in expr.factors:
+            form = product(form, as_atom(self.part(factor, row, column)))
+        return normal(form)
+
+    def divide(self, expr: Divide, row: Place, column: Place) -> Form:
+        top = self.part(expr.num, row, column)
+        bottom = inverse(self.part(expr.den, row, column))
+        return normal(product(as_atom(top) if bottom.free or top.constant is None else top, bottom))
+
+    def power(self, expr: Power, row: Place, column: Place) -> Form:
+        base = normal(self.lower(expr.base, row, column))
+        exponent = normal(self.lower(expr.exponent, None, None))
+        value = exponent.constant
+        if value is not None:
+            return power(base, value)
+        op = lookup("power")
+        assert op is not None
+        return single(Fn(op, (base, exponent)))
+
+    def transpose(self, expr: Transpose, row: Place, column: Place) -> Form:
+        return self.lower(expr.arg, column, row)
+
+    def element(self, expr: Element, row: Place, column: Place) -> Form:
+        slots = [self._slot(slot) for slot in expr.slots]
+        if isinstance(expr.base, (Leaf, Partial)):
+            if isinstance(expr.base, Leaf):
+                tensor = expr.base.tensor
+            else:
+                if self._partials is None:
+                    raise UnsupportedError("a derivative cannot stand here")
+                tensor = self._partials(expr.base)
+            return single(Entry(tensor, tuple(slots[axis] for axis in tensor.index_axes)))
+        return self._element_of(expr.base, slots)
+
+    def _element_of(self, base: Expr, slots: list[Slot]) -> Form:
+        """An entry of a composite: lower at fresh places, then put the slots in."""
+        places: list[Place] = [None if dim.is_one else Index(dim, "k") for dim in base.shape]
+        form = self.lower(base, places[0], places[1])
+        used = [place for place in places if place is not None]
+        return form.rename(dict(zip(used, slots, strict=True)))
+
+    def _slot(self, value: IndexValue) -> Slot:
+        index = value.single
+        if index is not None:
+            return self._names.get(index, index)
+        if not value.indices and value.offset.is_number:
+            return value.offset.constant
+        raise UnsupportedError("an index computed from others (such as 2*i or t-1) is not supported yet")
+
+    def reduce(self, expr: Reduce, row: Place, column: Place) -> Form:
+        if expr.binder not in ("sum", "mean"):
+            raise UnsupportedError(f"{expr.binder}[...] is not supported yet")
+        bound: list[Index] = []
+        scale = number(1)
+        saved = dict(self._names)
+        for spot in expr.ranges:
+            bound.append(self._bound(spot))
+            if expr.binder == "mean":
+                scale = product(scale, power(dim_form(spot.index.dim), Fraction(-1)))
+        body = self.lower(expr.body, None, None)
+        self._names = saved
+        return normal(product(scale, bind(body, tuple(bound))))
+
+    def _bound(self, spot: Range) -> Index:
+        if spot.low is not None or spot.high is not None or spot.condition is not None:
+            raise UnsupportedError("a range with bounds or a condition is not supported yet")
+        new = Index(spot.index.dim, spot.index.letter)
+        self._names[spot.index] = new
+        return new
+
+    def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
+        if isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue) and expr.op in ("=", "!="):
+            delta = single(Delta(self._slot(expr.left), self._slot(expr.right)))
+            return delta if expr.op == "=" else total((number(1), negated(delta)))
+        left = normal(self.part(expr.left, row, column))
+        right = normal(self.part(expr.right, row, column))
+        return single(Truth(left, expr.op, right))
+
+    def index_value(self, expr: IndexValue, row: Place, column: Place) -> Form:
+        parts = [dim_form(expr.offset)]
+        for index, factor in expr.indices:
+            slot = self._names.get(index, index)
+            value = number(slot) if isinstance(slot, int) else single(Position(slot))
+            parts.append(product(number(factor), value))
+        return normal(total(parts))
+
+    def comprehension(self, expr: Comprehension, row: Place, column: Place) -> Form:
+        saved = dict(self._names)
+        for own, place in ((expr.row, row), (expr.column, column)):
+            if own is not None and place is not None:
+                self._names[own] = place
+        body = self.lower(expr.body, None, None)
+        self._names = saved
+        return body
+
+    def call(self, expr: Call, row: Place, column: Place) -> Form:
+        if isinstance(expr.op, Elementwise):
+            return self._elementwise(expr, row, column)
+        method = _PRIMITIVES.get(expr.op.name)
+        if method is None:
+            return self.lower(self._expand(expr), row, column)
+        return method(self, expr, row, column)
+
+    def _elementwise(self, expr: Call, row: Place, column: Place) -> Form:
+        args = tuple(normal(self.part(arg, row, column)) for arg in expr.args)
+        if expr.primes == 0:
+            if expr.op.name == "sqrt":
+                return power(args[0], Fraction(1, 2))
+            if expr.op.name == "square":
+                return power(args[0], Fraction(2))
+        return single(Fn(expr.op, args, expr.primes))
+
+    def softmax(self, expr: Call, row: Place, column: Place) -> Form:
+        top = _exp(self.lower(expr.args[0], row, column))
+        return product(top, power(self._line_sum(expr, row, column), Fraction(-1)))
+
+    def _line_sum(self, expr: Call, row: Place, column: Place) -> Form:
+        """sum of exp over the line through (row, column)."""
+        arg = expr.args[0]
+        side = 1 if expr.axis == "rows" else 0
+        dim = arg.shape[side]
+        inner = None if dim.is_one else Index(dim, "j")
+        places = (row, inner) if side == 1 else (inner, column)
+        places = tuple(None if d.is_one else p for d, p in zip(arg.shape, places, strict=True))  # type: ignore[assignment]
+        form = _exp(self.lower(arg, *places))
+        return form if inner is None else bind(form, (inner,))
+
+    def logsumexp(self, expr: Call, row: Place, column: Place) -> Form:
+        return _log(self._line_sum(expr, row, column))
+
+    def log_softmax(self, expr: Call, row: Place, column: Place) -> Form:
+        arg = self.lower(expr.args[0], row, column)
+        return normal(total((arg, negated(_log(self._line_sum(expr, row, column))))))
+
+    def sum(self, expr: Call, row: Place, column: Place) -> Form:
+        return self._sum_over(expr.args[0], (0, 1), None, None)
+
+    def mean(self, expr: Call, row: Place, column: Place) -> Form:
+        arg = expr.args[0]
+        return normal(product(_count(arg.shape), self._sum_over(arg, (0, 1), None, None)))
+
+    def _sum_over(self, arg: Expr, sides: tuple[int, ...], row: Place, column: Place) -> Form:
+        places: list[Place] = [row, column]
+        bound: list[Index] = []
+        for side in sides:
+            dim = arg.shape[side]
+            places[side] = None if dim.is_one else Index(dim, "ij"[side])
+            if (index := places[side]) is not None:
+                bound.append(index)
+        form = self.lower(arg, places[0], places[1])
+        return normal(bind(form, tuple(bound)))
+
+    def rowsum(self, expr: Call, row: Place, column: Place) -> Form:
+        return self._sum_over(expr.args[0], (1,), row, None)
+
+    def colsum(self, expr: Call, row: Place, column: Place) -> Form:
+        return self._sum_over(expr.args[0], (0,), None, column)
+
+    def rowmean(self, expr: Call, row: Place, column: Place) -> Form:
+        return normal(product(_over(expr.args[0].shape[1]), self.rowsum(expr, row, column)))
+
+    def colmean(self, expr: Call, row: Place, column: Place) -> Form:
+        return normal(product(_over(expr.args[0].shape[0]), self.colsum(expr, row, column)))
+
+    def trace(self, expr: Call, row: Place, column: Place) -> Form:
+        dim = expr.args[0].shape[0]
+        if dim.is_one:
+            return self.lower(expr.args[0], None, None)
+        index = Index(dim, "i")
+        return normal(bind(self.lower(expr.args[0], index, index), (index,)))
+
+    def outer(self, expr: Call, row: Place, column: Place) -> Form:
+        left, right = expr.args
+        return product(as_atom(self._along(left, row)), as_atom(self._along(right, column)))
+
+    def _along(self, vector: Expr, place: Place) -> Form:
+        """Entry ``place`` of a vector, whichever way it lies."""
+        rows, columns = vector.shape
+        return self.lower(vector, None if rows.is_one else place, None if columns.is_one else place)
+
+    def diag(self, expr: Call, row: Place, column: Place) -> Form:
+        form = as_atom(self._along(expr.args[0], row))
+        if row is None or column is None:
+            return form
+        return product(form, single(Delta(row, column)))
+
+    def diagonal(self, expr: Call, row: Place, column: Place) -> Form:
+        place = row if row is not None else column
+        return self.lower(expr.args[0], place, place)
+
+    def eye(self, expr: Call, row: Place, column: Place) -> Form:
+        return number(1) if row is None or column is None else single(Delta(row, column))
+
+    def ones(self, expr: Call, row: Place, column: Place) -> Form:
+        return number(1)
+
+    def zeros(self, expr: Call, row: Place, column: Place) -> Form:
+        return number(0)
+
+
+def _chain_shape(factors: list[Expr]) -> Shape:
+    shape = factors[0].shape
+    for factor in factors[1:]:
+        shape = product_shape(shape, factor.shape)
+    return shape
+
+
+def _is_unit(shape: Shape) -> bool:
+    return shape[0].is_one and shape[1].is_one
+
+
+def entry_at(tensor: Tensor, row: Place, column: Place) -> Entry:
+    """The entry of ``tensor`` in that row and column."""
+    by_axis: dict[int, Slot] = {}
+    for side, place in ((0, row), (1, column)):
+        axis = tensor.axis_of_side(side)
+        if axis is not None and place is not None:
+            by_axis[axis] = place
+    return Entry(tensor, tuple(by_axis[axis] for axis in tensor.index_axes))
+
+
+def dim_form(dim: Dim) -> Form:
+    """A dim as a form: a number where it is one, affine dims as sums of their names."""
+    if dim.single_name is not None:
+        return single(DimFactor(dim))
+    parts = [number(dim.constant)]
+    parts.extend(product(number(c), single(DimFactor(Dim.named(n)))) for n, c in dim.coefficients)
+    return total(parts)
+
+
+def inverse(form: Form) -> Form:
+    """1 / form."""
+    return power(form, Fraction(-1))
+
+
+def power(base: Form, exponent: Fraction) -> Form:
+    """``base ^ exponent``: taken into the factors where that is right for every sign."""
+    value: int | Fraction = int(exponent) if exponent.denominator == 1 else exponent
+    constant = base.constant
+    if constant is not None and isinstance(value, int) and (constant != 0 or value > 0):
+        return number(constant**value)
+    if value == 1:
+        return base
+    if value == 0:
+        return number(1)
+    if len(base.terms) == 1:
+        term = base.terms[0]
+        lone = len(term.factors) == 1 and term.factors[0][1] == 1 and term.coefficient == 1
+        if not term.bound and (isinstance(value, int) or lone):
+            scale = term.coefficient**value if isinstance(value, int) else Fraction(1)
+            inner = base.terms[0].factors
+            form = number(scale)
+            for atom, e in inner:
+                form = product(form, single(atom, e * value))
+            return form
+    from symbackprop.notation.forms import Group
+
+    return single(Group(base), value)
+
+
+def _exp(arg: Form) -> Form:
+    op = lookup("exp")
+    assert op is not None
+    return single(Fn(op, (normal(arg),)))
+
+
+def _log(arg: Form) -> Form:
+    op = lookup("log")
+    assert op is not None
+    return single(Fn(op, (normal(arg),)))
+
+
+def _over(dim: Dim) -> Form:
+    return inverse(dim_form(dim))
+
+
+def _count(shape: Shape) -> Form:
+    return product(_over(shape[0]), _over(shape[1]))
+
+
+_Method = Callable[[_Lowerer, Expr, Place, Place], Form]
+_METHODS: Mapping[type[Expr], _Method] = {
+    Number: _Lowerer.number,  # type: ignore[dict-item]
+    DimValue: _Lowerer.dim,  # type: ignore[dict-item]
+    Leaf: _Lowerer.leaf,  # type: ignore[dict-item]
+    Partial: _Lowerer.partial,  # type: ignore[dict-item]
+    Add: _Lowerer.add,  # type: ignore[dict-item]
+    Neg: _Lowerer.neg,  # type: ignore[dict-item]
+    MatMul: _Lowerer.matmul,  # type: ignore[dict-item]
+    Hadamard: _Lowerer.hadamard,  # type: ignore[dict-item]
+    Divide: _Lowerer.divide,  # type: ignore[dict-item]
+    Power: _Lowerer.power,  # type: ignore[dict-item]
+    Transpose: _Lowerer.transpose,  # type: ignore[dict-item]
+    Element: _Lowerer.element,  # type: ignore[dict-item]
+    Reduce: _Lowerer.reduce,  # type: ignore[dict-item]
+    Indicator: _Lowerer.indicator,  # type: ignore[dict-item]
+    IndexValue: _Lowerer.index_value,  # type: ignore[dict-item]
+    Comprehension: _Lowerer.comprehension,  # type: ignore[dict-item]
+    Call: _Lowerer.call,  # type: ignore[dict-item]
+}
+_PRIMITIVES: Mapping[str, Callable[[_Lowerer, Call, Place, Place], Form]] = {
+    name: getattr(_Lowerer, name)
+    for name in (
+        "softmax log_softmax logsumexp sum mean rowsum colsum rowmean colmean trace outer diag diagonal"
+        " eye ones zeros"
+    ).split()
+}
