@@ -1,0 +1,221 @@
+"""The command line: reads options, hands the work to ``pipeline``, writes what comes back.
+
+Results go to stdout; with ``--json`` that is exactly one JSON document and everything for people
+goes to stderr. The exit code is 0 (all well), 1 (something is mathematically wrong), 2 (bad input)
+or 3 (a document could not be made, or an error of our own). No traceback is shown unless
+SYMBACKPROP_DEBUG is set. ``pipeline`` is imported inside the commands, so that ``--help`` and
+``--version`` need neither NumPy nor SymPy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from symbackprop import __version__
+from symbackprop.console import (
+    complain,
+    guarded,
+    interrupted,
+    reader_left,
+    use_utf8,
+    write_json,
+    write_notes,
+    write_result,
+)
+from symbackprop.errors import SymbackpropError, UnsupportedError
+from symbackprop.options import CONVENTIONS, LEVELS, parse_forms, parse_names, parse_shapes
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line on ``argv`` (default: the process's) and return the exit code."""
+    use_utf8()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with cli.make_context("symbackprop", arguments) as context:
+            code = cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        return reader_left()
+    except (KeyboardInterrupt, click.Abort):
+        return interrupted()
+    return int(code or 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="symbackprop", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Derive the gradients of a network step by step, check every line by numbers, set the solution."""
+
+
+@cli.command()
+@click.argument("problems", nargs=-1, required=True, metavar="PROBLEM...")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
+              metavar="DIR", help="Where the files go: DIR/STEM/STEM-FORM.EXT.")
+@click.option("--as", "forms", default="key", show_default=True, metavar="FORM,...", help="key (PDF), tex.")
+@click.option("--level", type=click.Choice(LEVELS), help="Level of the questions that name none.")
+@click.option("--seed", type=int, metavar="N", help="Which variant of the problem.")
+@click.option("--title", metavar="TEXT", help="Set several problems as one document of this title.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME",
+              help="TeX engine: auto, embedded, latexmk, pdflatex, lualatex or tectonic.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Problems worked on at a time.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True, max=1e9), metavar="SECONDS",
+              help="Give up a problem after this time.")
+@click.option("--scheduler", metavar="ADDRESS", help="(coming)")
+@click.option("--roster", metavar="FILE.csv", help="(coming)")
+@click.option("--summary", metavar="FILE", help="(coming)")
+@click.option("--resume", is_flag=True, help="(coming)")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+def solve(
+    *,
+    problems: tuple[str, ...],
+    out: Path,
+    forms: str,
+    as_json: bool,
+    scheduler: str | None,
+    roster: str | None,
+    summary: str | None,
+    resume: bool,
+    **options: Any,
+) -> int:
+    """Derive what each PROBLEM file asks for and write the documents."""
+
+    def work() -> Any:
+        _refuse_later("solve", scheduler=scheduler, roster=roster, summary=summary, resume=resume)
+        wanted = parse_forms(forms)
+        from symbackprop import pipeline
+
+        return pipeline.solve_files(problems, out=out, forms=wanted, **options)
+
+    run = guarded(work)
+    if isinstance(run, SymbackpropError):
+        if as_json:
+            write_json(_unsolved(problems, run))
+        complain([run])
+        return run.exit_code
+    write_notes(run.messages, to_stderr=as_json)
+    if as_json:
+        write_json(run.as_json())
+    complain(run.errors)
+    return int(run.exit_code)
+
+
+@cli.command()
+@click.argument("equations", metavar="'EQUATIONS'")
+@click.option("--wrt", required=True, multiple=True, metavar="NAME,...", help="Derive by these names.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=DIM,...",
+              help="W=m,n is a matrix, b=m a vector, s= a scalar. May be repeated.")
+@click.option("--level", type=click.Choice(LEVELS), default="vector", show_default=True)
+@click.option("--convention", type=click.Choice(CONVENTIONS),
+              help="How a vector stands in a product. Default: column if all shapes fit, else row.")
+@click.option("--function", "functions", multiple=True, metavar="NAME,...",
+              help="These names are arbitrary elementwise functions.")
+@click.option("--format", "form", type=click.Choice(("text", "latex", "numpy", "json")), default="text",
+              show_default=True)
+def derive(
+    *,
+    equations: str,
+    wrt: tuple[str, ...],
+    shapes: tuple[str, ...],
+    level: str,
+    convention: str | None,
+    functions: tuple[str, ...],
+    form: str,
+) -> int:
+    """Derive one formula, such as 'L = sum((W x + b - t)^2)', and print the steps."""
+
+    def work() -> tuple[Any, str | None]:
+        declared = parse_shapes(shapes)
+        names = parse_names(wrt, "--wrt")
+        from symbackprop import pipeline
+
+        answers = pipeline.derive_text(
+            equations,
+            names,
+            shapes=declared,
+            level=level,
+            convention=convention,
+            functions=parse_names(functions, "--function"),
+        )
+        # Made inside the guard: a printer that fails is an error like any other.
+        return answers, None if form == "json" else _REPORTS[form](answers)
+
+    done = guarded(work)
+    if isinstance(done, SymbackpropError):
+        if form == "json":
+            write_json([{"format": "symbackprop/derive/1", "error": done.as_dict()}])
+        complain([done], source=equations)
+        return done.exit_code
+    answers, report = done
+    if report is None:
+        write_json([answer.as_json() for answer in answers])
+    else:
+        write_result(report)
+    return max((int(answer.exit_code) for answer in answers), default=0)
+
+
+_REPORTS: dict[str, Callable[[Sequence[Any]], str]] = {
+    "text": lambda answers: "\n\n".join(answer.text_report().rstrip("\n") for answer in answers),
+    "latex": lambda answers: "\n\n".join(answer.latex_report().rstrip("\n") for answer in answers),
+    "numpy": lambda answers: "\n\n\n".join(answer.numpy_source().rstrip("\n") for answer in answers),
+}
+
+
+def _refuse_later(command: str, **options: object) -> None:
+    for name, value in options.items():
+        if value:
+            raise UnsupportedError(f"{command} --{name} is not supported yet")
+
+
+def _unsolved(problems: Sequence[str], error: SymbackpropError) -> dict[str, object]:
+    """The JSON document of a run that ended before any problem was worked on."""
+    return {
+        "format": "symbackprop/solve/1",
+        "version": __version__,
+        "ok": False,
+        "problems": [
+            {
+                "file": problem,
+                "title": None,
+                "error": error.as_dict(),
+                "files": [],
+                "assumptions": [],
+                "equations": [],
+                "answers": [],
+            }
+            for problem in problems
+        ],
+    }
+
+
+def _coming(name: str, about: str) -> None:
+    """Register a command that has its name already: accepted with any options, refused by name."""
+
+    @cli.command(
+        name,
+        help=f"{about} (coming)",
+        short_help=f"{about} (coming)",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="...")
+    def refuse(**_: object) -> int:
+        error = UnsupportedError(f"symbackprop {name} is not supported yet", hint="see symbackprop --help")
+        complain([error])
+        return error.exit_code
+
+
+_coming("check", "Say line by line what is right and wrong in a derivation.")
+_coming("new", "Write a commented starter problem.")
+_coming("schema", "Print the JSON Schema of the problem file.")
+_coming("doctor", "Say what is installed and what is missing.")
+_coming("pack", "Bundle a problem for a grading site.")
