@@ -22,6 +22,7 @@ from symbackprop.console import (
     guarded,
     interrupted,
     reader_left,
+    to_json,
     use_utf8,
     write_json,
     write_notes,
@@ -90,22 +91,25 @@ def solve(
 ) -> int:
     """Derive what each PROBLEM file asks for and write the documents."""
 
-    def work() -> Any:
+    def work() -> tuple[Any, str | None]:
         _refuse_later("solve", scheduler=scheduler, roster=roster, summary=summary, resume=resume)
         wanted = parse_forms(forms)
         from symbackprop import pipeline
 
-        return pipeline.solve_files(problems, out=out, forms=wanted, **options)
+        run = pipeline.solve_files(problems, out=out, forms=wanted, **options)
+        # Made inside the guard: what cannot be printed is an error like any other.
+        return run, to_json(run.as_json()) if as_json else None
 
-    run = guarded(work)
-    if isinstance(run, SymbackpropError):
+    done = guarded(work)
+    if isinstance(done, SymbackpropError):
         if as_json:
-            write_json(_unsolved(problems, run))
-        complain([run])
-        return run.exit_code
+            write_json(to_json(_unsolved(problems, done)))
+        complain([done])
+        return done.exit_code
+    run, document = done
     write_notes(run.messages, to_stderr=as_json)
-    if as_json:
-        write_json(run.as_json())
+    if document is not None:
+        write_json(document)
     complain(run.errors)
     return int(run.exit_code)
 
@@ -134,7 +138,7 @@ def derive(
 ) -> int:
     """Derive one formula, such as 'L = sum((W x + b - t)^2)', and print the steps."""
 
-    def work() -> tuple[Any, str | None]:
+    def work() -> tuple[Any, str]:
         declared = parse_shapes(shapes)
         names = parse_names(wrt, "--wrt")
         from symbackprop import pipeline
@@ -147,20 +151,16 @@ def derive(
             convention=convention,
             functions=parse_names(functions, "--function"),
         )
-        # Made inside the guard: a printer that fails is an error like any other.
-        return answers, None if form == "json" else _REPORTS[form](answers)
+        return answers, _REPORTS[form](answers)
 
     done = guarded(work)
     if isinstance(done, SymbackpropError):
         if form == "json":
-            write_json([{"format": "symbackprop/derive/1", "error": done.as_dict()}])
+            write_json(to_json([{"format": "symbackprop/derive/1", "error": done.as_dict()}]))
         complain([done], source=equations)
         return done.exit_code
     answers, report = done
-    if report is None:
-        write_json([answer.as_json() for answer in answers])
-    else:
-        write_result(report)
+    (write_json if form == "json" else write_result)(report)
     return max((int(answer.exit_code) for answer in answers), default=0)
 
 
@@ -168,6 +168,7 @@ _REPORTS: dict[str, Callable[[Sequence[Any]], str]] = {
     "text": lambda answers: "\n\n".join(answer.text_report().rstrip("\n") for answer in answers),
     "latex": lambda answers: "\n\n".join(answer.latex_report().rstrip("\n") for answer in answers),
     "numpy": lambda answers: "\n\n\n".join(answer.numpy_source().rstrip("\n") for answer in answers),
+    "json": lambda answers: to_json([answer.as_json() for answer in answers]),
 }
 
 

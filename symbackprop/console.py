@@ -77,9 +77,14 @@ def write_notes(lines: Iterable[str], *, to_stderr: bool) -> None:
     stream.flush()
 
 
-def write_json(document: object) -> None:
-    """One JSON document to stdout; ValueError if it holds NaN or Infinity."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def to_json(document: object) -> str:
+    """The document as JSON text; ValueError if it holds NaN or Infinity."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(text: str) -> None:
+    """A document made by ``to_json``, to stdout: JSON escapes control characters itself."""
+    sys.stdout.write(text + "\n")
 
 
 def complain(errors: Iterable[SymbackpropError], *, source: str | None = None) -> None:
