@@ -1,0 +1,440 @@
+"""Formulas as LaTeX for amsmath: names as declared, ``\\odot``, ``\\partial``, sums over entries.
+
+``to_latex`` prints a tree; ``to_latex_with_shapes`` also writes the shape under each factor of a
+product. Every piece is made from the tree, never from other LaTeX. Brackets have fixed sizes that
+follow the nesting, so that a long formula can be broken inside them (``latex_lines``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    Indicator,
+    IndexValue,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Transpose,
+)
+from symbackprop.core.tensors import Tensor
+from symbackprop.notation.latex_box import (
+    ATOM,
+    BIG_TALL,
+    CHAIN,
+    CLOSED,
+    FRACTION_TALL,
+    OPEN,
+    SUM,
+    TERM,
+    Box,
+    Latex,
+    fraction,
+    superscript,
+)
+from symbackprop.notation.latex_calls import call_box
+from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
+from symbackprop.notation.letters import Letters
+from symbackprop.notation.names import PLAIN, Names
+
+_RELATIONS: Mapping[str, str] = MappingProxyType(
+    {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
+)
+_BINDERS: Mapping[str, str] = MappingProxyType({"sum": r"\sum", "prod": r"\prod", "max": r"\max"})
+
+
+def to_latex(expr: Expr, names: Names = PLAIN, *, inline: bool = False) -> Latex:
+    """``expr`` as LaTeX; ``inline`` prints derivatives and quotients with a slash, for running text."""
+    return Latex(Printer(expr, names, inline=inline).box(expr).signed)
+
+
+def to_latex_with_shapes(expr: Expr, names: Names = PLAIN) -> Latex:
+    """The same with the shape under each array factor of the products that ``expr`` is a sum of."""
+    return Latex(Printer(expr, names, shapes=True).box(expr).signed)
+
+
+def dim_latex(dim: Dim, names: Names = PLAIN) -> Latex:
+    """A dim as LaTeX."""
+    return Latex(dim_symbol(dim, names.dims).tex)
+
+
+def tensor_latex(tensor: Tensor, names: Names = PLAIN) -> Latex:
+    """A name as LaTeX."""
+    return Latex(tensor_symbol(tensor, names.style).tex)
+
+
+class Printer:
+    """Prints the parts of one formula; holds its names, its index letters, and the manner."""
+
+    __slots__ = ("inline", "letters", "names", "shapes")
+
+    def __init__(self, root: Expr, names: Names, *, inline: bool = False, shapes: bool = False) -> None:
+        self.names = names
+        self.letters = Letters(root)
+        self.inline = inline
+        self.shapes = shapes
+
+    def box(self, expr: Expr) -> Box:
+        """One node as a piece."""
+        return _PRINTERS[type(expr)](self, expr)
+
+    def symbol(self, tensor: Tensor) -> Symbol:
+        """The name of a tensor."""
+        return tensor_symbol(tensor, self.names.style)
+
+    def dim(self, dim: Dim) -> Symbol:
+        """The name of a dim."""
+        return dim_symbol(dim, self.names.dims)
+
+    def position(self, slot: IndexValue) -> Symbol:
+        """An affine position, such as ``k`` or ``2i + 1``."""
+        tex, width = "", 0.0
+        for index, coefficient in slot.indices:
+            letter = name_symbol(self.letters.of(index))
+            sign = "-" if coefficient < 0 else "+" if tex else ""
+            size = "" if abs(coefficient) == 1 else str(abs(coefficient))
+            tex += f"{sign}{size}{letter.tex}"
+            width += letter.width + 0.6 * len(sign) + 0.5 * len(size)
+        if slot.offset != Dim(0) or not tex:
+            offset = self.dim(slot.offset)
+            tex += ("" if offset.tex.startswith("-") or not tex else "+") + offset.tex
+            width += offset.width + 0.6
+        return Symbol(tex, width)
+
+    def partial(self, expr: Partial, script: str, script_width: float) -> Box:
+        """A derivative, with the entry ``script`` on the variable it is taken by."""
+        named = self.names.partial_name(expr)
+        if named is not None:
+            text, latex = named
+            usable = latex is not None and refusal(latex) is None
+            symbol = declared_symbol(latex) if latex is not None and usable else name_symbol(text)
+            return _subscripted(_atom(symbol), symbol, script, script_width)
+        of, symbol = self.symbol(expr.of), self.symbol(expr.by)
+        by = _subscripted(_atom(symbol), symbol, script, script_width)
+        if self.names.style.get("gradient") == "nabla":
+            return Box(rf"\nabla_{{{by.tex}}} {of.tex}", CLOSED, 0.9 + of.width + 0.7 * by.width)
+        if self.inline:
+            return Box(rf"\partial {of.tex}/\partial {by.tex}", TERM, of.width + by.width + 1.7)
+        width = max(of.width, by.width) + 0.8
+        return Box(rf"\frac{{\partial {of.tex}}}{{\partial {by.tex}}}", CLOSED, width, FRACTION_TALL)
+
+
+def _atom(symbol: Symbol) -> Box:
+    return Box(symbol.tex, CLOSED if symbol.sup else ATOM, symbol.width)
+
+
+def number_box(value: Fraction, inline: bool = False) -> Box:
+    """A number: whole, or a small fraction."""
+    size = abs(value)
+    if size.denominator == 1:
+        text = str(size.numerator)
+        return Box(text, ATOM, 0.5 * len(text), 0, value < 0)
+    num, den = str(size.numerator), str(size.denominator)
+    rest = size.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest == 1 and 10 <= size.denominator <= 10**6:
+        text = f"{float(size):.12f}".rstrip("0")
+        return Box(text, ATOM, 0.5 * len(text), 0, value < 0)
+    if inline:
+        return Box(f"{num}/{den}", TERM, 0.5 * (len(num) + len(den) + 1), 0, value < 0)
+    return Box(rf"\tfrac{{{num}}}{{{den}}}", CLOSED, 0.4 * max(len(num), len(den)) + 0.2, 1, value < 0)
+
+
+def _number(printer: Printer, expr: Number) -> Box:
+    return number_box(expr.value, printer.inline)
+
+
+def _leaf(printer: Printer, expr: Leaf) -> Box:
+    return _atom(printer.symbol(expr.tensor))
+
+
+def _dim(printer: Printer, expr: DimValue) -> Box:
+    symbol = printer.dim(expr.dim)
+    dim = expr.dim
+    if dim.constant and dim.coefficients or len(dim.coefficients) > 1 or symbol.tex.startswith("-"):
+        return Box(symbol.tex, SUM, symbol.width)
+    return Box(symbol.tex, ATOM if dim.is_number or dim.single_name else CHAIN, symbol.width)
+
+
+def _partial(printer: Printer, expr: Partial) -> Box:
+    return printer.partial(expr, "", 0.0)
+
+
+def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
+    if not script:
+        return base
+    if symbol.sub or "[" in script:
+        # (W_2)_{nk}: a second script on one letter would read as one.
+        tex = f"{base.tex}{script}" if "[" in script else f"({base.tex})_{{{script}}}"
+        return Box(tex, CLOSED if symbol.sup else ATOM, base.width + 0.8 + 0.7 * width)
+    return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
+
+
+def _element(printer: Printer, expr: Element) -> Box:
+    slots = [printer.position(slot) for slot in expr.slots]
+    tight = all(len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots)
+    script = ("" if tight else ", ").join(slot.tex for slot in slots)
+    width = sum(slot.width for slot in slots) + (0.0 if tight else 0.4 * len(slots))
+    if printer.names.style.get("index") == "bracket":
+        script = f"[{', '.join(slot.tex for slot in slots)}]"
+    base = expr.base
+    if isinstance(base, Leaf):
+        symbol = printer.symbol(base.tensor)
+        return _subscripted(_atom(symbol), symbol, script, width)
+    if isinstance(base, Partial):
+        return printer.partial(base, script, width)
+    box = printer.box(base)
+    closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
+    inner = box if closed_call else box.bracketed()
+    sub = script if "[" in script else f"_{{{script}}}"
+    return Box(f"{inner.tex}{sub}", ATOM, inner.width + 0.7 * width, inner.tall)
+
+
+def _add(printer: Printer, expr: Add) -> Box:
+    tex, width, tall = "", 0.0, 0
+    negative = False
+    for place, term in enumerate(expr.terms):
+        box = add_term(printer, term)
+        if place == 0:
+            tex, width, negative = box.tex, box.width, box.negative
+        else:
+            tex += f" {'-' if box.negative else '+'} {box.tex}"
+            width += box.width + 1.3
+        tall = max(tall, box.tall)
+    # The sign of a sum is the sign of its first term only, so it stays inside.
+    return Box(f"-{tex}" if negative else tex, SUM, width + (0.8 if negative else 0.0), tall)
+
+
+def add_term(printer: Printer, term: Expr) -> Box:
+    """A term of a sum; a sum inside it gets brackets."""
+    box = printer.box(term)
+    return box.bracketed() if box.level == SUM else box
+
+
+def _neg(printer: Printer, expr: Neg) -> Box:
+    box = printer.box(expr.arg)
+    if box.level == SUM or box.negative:
+        box = box.bracketed()
+    return box._replace(negative=True)
+
+
+def product_factor(printer: Printer, factor: Expr, last: bool) -> Box:
+    """A factor of a product by juxtaposition; only the last may reach to the right."""
+    box = printer.box(factor)
+    if box.negative or box.level < (OPEN if last else CHAIN) or isinstance(factor, MatMul):
+        return box.bracketed()
+    return box.bracketed() if box.level == TERM else box
+
+
+def _matmul(printer: Printer, expr: MatMul) -> Box:
+    boxes = [
+        product_factor(printer, factor, place == len(expr.factors) - 1)
+        for place, factor in enumerate(expr.factors)
+    ]
+    negative = False
+    if expr.factors and (first := printer.box(expr.factors[0])).negative and first.level > SUM:
+        negative, boxes[0] = True, first._replace(negative=False)
+    if printer.shapes:
+        boxes = [shaped(printer, box, factor) for box, factor in zip(boxes, expr.factors, strict=True)]
+    return beside(boxes, negative)
+
+
+def beside(boxes: list[Box], negative: bool = False) -> Box:
+    """Factors side by side, with the least space that keeps them apart."""
+    tex, width = boxes[0].tex, boxes[0].width
+    for left, right in zip(boxes, boxes[1:], strict=False):
+        gap = separator(left, right)
+        tex += f"{gap}{right.tex}"
+        width += right.width + (0.17 if gap.strip() else 0.1)
+    level = OPEN if boxes[-1].level == OPEN else CHAIN
+    return Box(tex, level, width, max(box.tall for box in boxes), negative)
+
+
+def separator(left: Box, right: Box) -> str:
+    """What stands between two factors: nothing, a thin space, or a dot before a digit."""
+    if right.tex[:1].isdigit() or right.tex.startswith(r"\tfrac"):
+        return r" \cdot "
+    if left.tex[-1:].isdigit() and len(left.tex) <= 12 and left.tex.replace(".", "").isdigit():
+        return " " if right.tex.startswith(("(", r"\big", r"\Big")) else r"\,"
+    both_fractions = left.tall >= FRACTION_TALL and right.tall >= FRACTION_TALL
+    return r"\," if both_fractions or left.tex.endswith(")") or right.tex.startswith(r"\operatorname") else " "
+
+
+def shaped(printer: Printer, box: Box, factor: Expr) -> Box:
+    """The factor with its shape written under it; a scalar stays as it is."""
+    if factor.is_scalar:
+        return box
+    rows, columns = (printer.dim(dim) for dim in factor.shape)
+    width = 0.5 * (rows.width + columns.width + 0.8)
+    tex = rf"\underset{{\scriptscriptstyle {rows.tex}\times {columns.tex}}}{{{box.tex}}}"
+    return Box(tex, CLOSED, max(box.width, width), box.tall)
+
+
+def _hadamard(printer: Printer, expr: Hadamard) -> Box:
+    parts = hadamard_parts(printer, expr)
+    tex, width, level = "", 0.0, CHAIN
+    for gap, box in parts:
+        tex += f"{gap}{box.tex}"
+        width += box.width + (1.2 if "odot" in gap else 0.17 if gap else 0.0)
+        level = TERM if "odot" in gap else level
+    if parts[-1][1].level == OPEN:
+        level = OPEN
+    first = printer.box(expr.factors[0])
+    negative = first.negative and first.level > SUM
+    return Box(tex, level, width, max(box.tall for _, box in parts), negative)
+
+
+def hadamard_parts(printer: Printer, expr: Hadamard) -> list[tuple[str, Box]]:
+    """The factors of an elementwise product, each with what stands before it.
+
+    The sign of the first factor is left to the caller.
+    """
+    parts: list[tuple[str, Box]] = []
+    left_is_array = False
+    for place, factor in enumerate(expr.factors):
+        last = place == len(expr.factors) - 1
+        following = not last and not expr.factors[place + 1].is_scalar
+        box = printer.box(factor)
+        if place == 0 and box.negative and box.level > SUM:
+            box = box._replace(negative=False)
+        array = not factor.is_scalar
+        circled = array and (left_is_array or following)
+        several = isinstance(factor, MatMul) and sum(not f.is_scalar for f in factor.factors) > 1
+        low = box.level in (SUM, TERM) or (box.level == OPEN and not last)
+        if box.negative or low or (several and circled):
+            box = box.bracketed()
+        if array and printer.shapes:
+            box = shaped(printer, box, factor)
+        gap = "" if place == 0 else r" \odot " if array and left_is_array else separator(parts[-1][1], box)
+        parts.append((r"\," if gap == " " and place and not array else gap, box))
+        left_is_array = left_is_array or array
+    return parts
+
+
+def _divide(printer: Printer, expr: Divide) -> Box:
+    num, den = printer.box(expr.num), printer.box(expr.den)
+    if not expr.den.is_scalar:
+        left, right = num._replace(negative=False), den
+        left = left.bracketed() if num.level <= TERM else left
+        right = right.bracketed() if den.negative or den.level <= CHAIN else right
+        tex = rf"{left.tex} \oslash {right.tex}"
+        return Box(tex, TERM, left.width + right.width + 1.2, max(left.tall, right.tall), num.negative)
+    if printer.inline:
+        left = num._replace(negative=False)
+        left = left.bracketed() if num.level <= TERM else left
+        right = den.bracketed() if den.negative or den.level <= CHAIN else den
+        return Box(f"{left.tex}/{right.tex}", TERM, left.width + right.width + 0.5, left.tall, num.negative)
+    if not expr.num.is_scalar or num.tall >= BIG_TALL or num.width > 9:
+        factor = num._replace(negative=False)
+        factor = num.bracketed() if num.level == SUM else factor
+        if isinstance(expr.num, Number) and abs(expr.num.value) == 1:
+            return fraction(num, den)
+        whole = beside([fraction(Box("1", ATOM, 0.5), den), factor])
+        return whole._replace(negative=num.negative and num.level > SUM)
+    if isinstance(expr.num, Number) and expr.num.value.denominator > 1:
+        whole = beside([num._replace(negative=False), fraction(Box("1", ATOM, 0.5), den)])
+        return whole._replace(negative=num.negative)
+    return fraction(num, den)
+
+
+def _power(printer: Printer, expr: Power) -> Box:
+    exponent = Printer(expr.exponent, printer.names, inline=True)
+    exponent.letters = printer.letters
+    script = exponent.box(expr.exponent)
+    dot = "" if expr.base.is_scalar else r"\odot "
+    return superscript(printer.box(expr.base), dot + script.signed, script.full_width + (0.8 if dot else 0.0))
+
+
+def _transpose(printer: Printer, expr: Transpose) -> Box:
+    mark = "T" if printer.names.style.get("transpose") == "T" else r"\top"
+    return superscript(printer.box(expr.arg), mark, 0.7)
+
+
+def _call(printer: Printer, expr: Call) -> Box:
+    return call_box(printer, expr)
+
+
+def _index(printer: Printer, expr: IndexValue) -> Box:
+    symbol = printer.position(expr)
+    parts = len(expr.indices) + len(expr.offset.coefficients) + bool(expr.offset.constant)
+    if parts > 1 or symbol.tex.startswith("-"):
+        return Box(symbol.tex, SUM, symbol.width)
+    return Box(symbol.tex, ATOM if symbol.tex.isdigit() or expr.single else CHAIN, symbol.width)
+
+
+def _range(printer: Printer, entry: Range) -> tuple[Symbol, Symbol | None]:
+    letter = name_symbol(printer.letters.of(entry.index))
+    if entry.condition is not None:
+        relation, other = entry.condition
+        side = printer.position(other)
+        return Symbol(f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8), None
+    if entry.low is None and entry.high is None:
+        return letter, None
+    low = printer.position(entry.low) if entry.low is not None else Symbol("1", 0.5)
+    high = printer.position(entry.high) if entry.high is not None else printer.dim(entry.index.dim)
+    return Symbol(f"{letter.tex} = {low.tex}", letter.width + low.width + 0.8), high
+
+
+def _reduce(printer: Printer, expr: Reduce) -> Box:
+    with printer.letters.bound(expr.ranges):
+        tex, width = "", 0.0
+        for entry in expr.ranges:
+            below, above = _range(printer, entry)
+            head = _BINDERS.get(expr.binder, r"\sum")
+            mean = rf"\frac{{1}}{{{printer.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
+            tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}} " if above else " ")
+            width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
+        body = printer.box(expr.body)
+        if body.level == SUM or body.negative:
+            body = body.bracketed()
+        return Box(tex + body.tex, OPEN, width + body.width, max(BIG_TALL, body.tall))
+
+
+def _indicator(printer: Printer, expr: Indicator) -> Box:
+    left, right = printer.box(expr.left), printer.box(expr.right)
+    tall = max(left.tall, right.tall)
+    size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(tall, 4)]
+    opening, closing = (f"{size}l[", f"{size}r]") if size else ("[", "]")
+    tex = f"{opening}{left.signed} {_RELATIONS[expr.op]} {right.signed}{closing}"
+    return Box(tex, CLOSED, left.full_width + right.full_width + 2.0, tall)
+
+
+_PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
+    {
+        Number: _number,
+        Leaf: _leaf,
+        DimValue: _dim,
+        Partial: _partial,
+        Add: _add,
+        Neg: _neg,
+        MatMul: _matmul,
+        Hadamard: _hadamard,
+        Divide: _divide,
+        Power: _power,
+        Transpose: _transpose,
+        Call: _call,
+        IndexValue: _index,
+        Element: _element,
+        Reduce: _reduce,
+        Indicator: _indicator,
+    }
+)

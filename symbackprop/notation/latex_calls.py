@@ -1,0 +1,291 @@
+"""Calls as LaTeX: functions, norms, sums over entries, losses written out as their formula.
+
+Most operations print as their head and arguments, or by the template they state. What stands in
+``_WRITTEN_OUT`` prints as mathematics that no template can give: a sum over the entries of its
+argument, a sum of rows, a loss as its definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Element,
+    Expr,
+    Hadamard,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Transpose,
+)
+from symbackprop.core.tensors import Index
+from symbackprop.notation.latex_box import ATOM, BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, fraction
+from symbackprop.notation.latex_entries import entry, fresh_position
+from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_symbols import name_symbol
+
+if TYPE_CHECKING:
+    from symbackprop.notation.latex import Printer
+
+_E_WIDTH = 7.0
+_TWO = Number(Fraction(2))
+
+
+def call_box(printer: Printer, expr: Call) -> Box:
+    """A call as a piece."""
+    if not expr.primes:
+        written = _WRITTEN_OUT.get(expr.op.name)
+        box = written(printer, expr) if written is not None else None
+        if box is not None:
+            return box
+        template = getattr(expr.op, "latex_template", None)
+        if template is not None:
+            return _by_template(printer, expr, template)
+    return _headed(printer, expr)
+
+
+def head_tex(expr: Call) -> str:
+    """What stands before the bracket."""
+    latex = expr.op.latex
+    if latex is None or refusal(latex) is not None:
+        symbol = name_symbol(expr.op.name)
+        latex = symbol.tex if len(expr.op.name) == 1 else rf"\operatorname{{{symbol.tex}}}"
+    if latex == r"\operatorname{}":
+        latex = expr.op.name
+    return latex + "'" * expr.primes + (r"_{\text{%s}}" % expr.axis if expr.axis_given and expr.axis else "")
+
+
+def _head_width(expr: Call) -> float:
+    return 0.5 * len(expr.op.name) if len(expr.op.name) > 2 else 0.8
+
+
+def shown_args(expr: Call) -> tuple[Expr, ...]:
+    """The arguments without trailing options that have their default value."""
+    kept = list(expr.args)
+    while kept:
+        default, last = expr.op.params[len(kept) - 1].default, kept[-1]
+        if default is None or not (isinstance(last, Number) and last.value == default):
+            break
+        kept.pop()
+    return tuple(kept)
+
+
+def _headed(printer: Printer, expr: Call) -> Box:
+    args = [printer.box(argument) for argument in shown_args(expr)]
+    head = head_tex(expr)
+    if len(args) == 1:
+        box = args[0]
+        simple = isinstance(expr.args[0], Leaf | Element) and not box.negative and box.tall < FRACTION_TALL
+        if simple and head in (r"\log", r"\sin", r"\cos"):
+            return Box(f"{head} {box.tex}", OPEN, box.width + 1.5, box.tall)
+        inner = box.bracketed()
+        return Box(f"{head}{inner.tex}", CLOSED, inner.width + _head_width(expr), inner.tall)
+    tall = max((box.tall for box in args), default=0)
+    listed = Box(
+        ", ".join(box.signed for box in args), SUM, sum(box.full_width + 0.4 for box in args), tall
+    ).bracketed()
+    return Box(f"{head}{listed.tex}", CLOSED, listed.width + _head_width(expr), listed.tall)
+
+
+def _by_template(printer: Printer, expr: Call, template: str) -> Box:
+    boxes = [printer.box(argument) for argument in expr.args]
+    filled = {
+        param.name: (box.at_least(ATOM).tex if f"{{{param.name}}}^" in template else box.signed)
+        for param, box in zip(expr.op.params, boxes, strict=False)
+    }
+    width = sum(box.full_width for box in boxes) + 1.2
+    return Box(template.format(**filled), CLOSED, width, max(box.tall for box in boxes))
+
+
+def _exp(printer: Printer, expr: Call) -> Box | None:
+    argument = expr.args[0]
+    if not argument.is_scalar:
+        return None
+    inner = type(printer)(argument, printer.names, inline=True)
+    inner.letters = printer.letters
+    box = inner.box(argument)
+    if box.full_width > _E_WIDTH or box.tall > 1:
+        return None
+    return Box(f"e^{{{box.signed}}}", CLOSED, 0.5 + 0.7 * box.full_width, 0)
+
+
+def _over_entries(printer: Printer, array: Expr, body: Callable[[Expr], Expr] | None = None) -> Box:
+    """``\\sum_n \\sum_k`` of the entries of ``array``."""
+    at, indices = fresh_position(array)
+    inside = entry(array, at)
+    if body is not None:
+        inside = body(inside)
+    if not indices:
+        return printer.box(inside)
+    return printer.box(Reduce("sum", tuple(Range(index) for index in indices), inside))
+
+
+def _sum(printer: Printer, expr: Call) -> Box:
+    return _over_entries(printer, expr.args[0])
+
+
+def _count(printer: Printer, indices: tuple[Index, ...]) -> Box:
+    symbols = [printer.dim(index.dim) for index in indices]
+    return Box(" ".join(s.tex for s in symbols), CLOSED, sum(s.width for s in symbols))
+
+
+def _mean(printer: Printer, expr: Call) -> Box:
+    return _averaged(printer, expr.args[0], _over_entries(printer, expr.args[0]))
+
+
+def _averaged(printer: Printer, array: Expr, total: Box) -> Box:
+    indices = fresh_position(array)[1]
+    if not indices:
+        return total
+    ahead = fraction(Box("1", ATOM, 0.5), _count(printer, indices))
+    return Box(ahead.tex + " " + total.tex, OPEN, ahead.width + total.width, FRACTION_TALL)
+
+
+def _norm_of(printer: Printer, array: Expr, power: str) -> Box:
+    box = printer.box(array)
+    size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(box.tall, 4)]
+    left, right = (rf"{size}l\Vert ", rf"{size}r\Vert") if size else (r"\lVert ", r"\rVert")
+    matrix = not any(dim.is_one for dim in array.shape)
+    scripts = ("_{F}" if matrix else "") + (f"^{{{power}}}" if power else "")
+    return Box(f"{left}{box.signed}{right}{scripts}", CLOSED, box.full_width + 1.6, min(box.tall + 1, 4))
+
+
+def _sumsq(printer: Printer, expr: Call) -> Box:
+    return _norm_of(printer, expr.args[0], "2")
+
+
+def _norm(printer: Printer, expr: Call) -> Box:
+    return _norm_of(printer, expr.args[0], "")
+
+
+def _line_sum(printer: Printer, expr: Call) -> Box | None:
+    """``\\sum_n A_{n:}``: the sum of the rows (colsum) or of the columns (rowsum)."""
+    array = expr.args[0]
+    down = expr.op.name.startswith("col")
+    if array.shape[0 if down else 1].is_one:
+        return None
+    indices = fresh_position(array)[1]
+    index = indices[0] if down else indices[-1]
+    with printer.letters.bound((Range(index),)):
+        letter = printer.letters.of(index)
+        script = f"{letter}:" if down else f":{letter}"
+        inner = _sliced(printer, array, script)
+    tex = rf"\sum_{{{letter}}} {inner.tex}"
+    total = Box(tex, OPEN, inner.width + 1.6, max(BIG_TALL, inner.tall), inner.negative)
+    if not expr.op.name.endswith("mean"):
+        return total
+    ahead = fraction(Box("1", ATOM, 0.5), _count(printer, (index,)))
+    return Box(f"{ahead.tex} {tex}", OPEN, ahead.width + total.width, FRACTION_TALL, inner.negative)
+
+
+def _sliced(printer: Printer, array: Expr, script: str) -> Box:
+    """A row ``A_{n:}`` or column ``A_{:k}`` of an array."""
+    if isinstance(array, Partial):
+        return printer.partial(array, script, 0.8)
+    box = printer.box(array)
+    plain = isinstance(array, Leaf) and not printer.symbol(array.tensor).sub
+    inner = box if plain else box.bracketed()
+    return Box(f"{inner.tex}_{{{script}}}", CLOSED, inner.width + 0.6, inner.tall)
+
+
+def _log(printer: Printer, argument: Expr) -> Box:
+    box = printer.box(argument)
+    if isinstance(argument, Leaf | Element) and not box.negative and box.tall < FRACTION_TALL:
+        return Box(rf"\log {box.tex}", OPEN, box.width + 1.5, box.tall)
+    inner = box.bracketed()
+    return Box(rf"\log{inner.tex}", CLOSED, inner.width + 1.3, inner.tall)
+
+
+def _loss(
+    printer: Printer, arrays: tuple[Expr, ...], write: Callable[[list[Expr]], Box], *, negative: bool
+) -> Box:
+    """``\\mp\\sum\\sum`` of what ``write`` makes of the entries of ``arrays``."""
+    widest = max(arrays, key=lambda array: sum(not dim.is_one for dim in array.shape))
+    at, indices = fresh_position(widest)
+    ranges = tuple(Range(index) for index in indices)
+    with printer.letters.bound(ranges) if ranges else nullcontext():
+        body = write([entry(array, at) for array in arrays])
+        heads = "".join(rf"\sum_{{{printer.letters.of(index)}}}" for index in indices)
+    body = body.bracketed() if body.level == SUM or body.negative else body
+    level = OPEN if indices else body.level
+    tex = f"{heads} {body.tex}" if heads else body.tex
+    return Box(tex, level, 1.6 * len(indices) + body.width, max(BIG_TALL if indices else 0, body.tall), negative)
+
+
+def _times(left: Box, right: Box) -> Box:
+    left = left.bracketed() if left.negative or left.level <= OPEN else left
+    right = right.bracketed() if right.negative or right.level == SUM else right
+    gap = " " if right.level == OPEN else r"\, "
+    return Box(f"{left.tex}{gap}{right.tex}", OPEN, left.width + right.width + 0.2, max(left.tall, right.tall))
+
+
+def _cross_entropy(printer: Printer, expr: Call) -> Box:
+    return _loss(
+        printer, expr.args[:2], lambda at: _times(printer.box(at[0]), _log(printer, at[1])), negative=True
+    )
+
+
+def _nll(printer: Printer, expr: Call) -> Box:
+    return _loss(
+        printer, expr.args[:2], lambda at: _times(printer.box(at[0]), printer.box(at[1])), negative=True
+    )
+
+
+def _square_error(printer: Printer, expr: Call) -> Box:
+    left, right = expr.args[:2]
+    difference = Add((left, Neg(right)))
+    box = _over_entries(printer, difference, lambda inside: Power(inside, _TWO))
+    return _averaged(printer, difference, box) if expr.op.name == "mse" else box
+
+
+def _dot(printer: Printer, expr: Call) -> Box:
+    return _over_entries(printer, Hadamard(expr.args))
+
+
+def _ones(printer: Printer, expr: Call) -> Box:
+    sides = [printer.box(argument) for argument in expr.args]
+    script = r"\times ".join(side.signed for side in sides)
+    letter = {"ones": r"\mathbf{1}", "zeros": r"\mathbf{0}", "eye": "I"}[expr.op.name]
+    return Box(f"{letter}_{{{script}}}", ATOM, 0.6 + 0.7 * sum(side.width for side in sides))
+
+
+def _outer(printer: Printer, expr: Call) -> Box | None:
+    left, right = expr.args
+    column = left if left.shape[1].is_one else Transpose(left)
+    row = right if right.shape[0].is_one else Transpose(right)
+    return printer.box(MatMul((column, row)))
+
+
+_WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxyType(
+    {
+        "exp": _exp,
+        "sum": _sum,
+        "mean": _mean,
+        "sumsq": _sumsq,
+        "norm": _norm,
+        "colsum": _line_sum,
+        "rowsum": _line_sum,
+        "colmean": _line_sum,
+        "rowmean": _line_sum,
+        "cross_entropy": _cross_entropy,
+        "nll": _nll,
+        "sse": _square_error,
+        "mse": _square_error,
+        "dot": _dot,
+        "ones": _ones,
+        "zeros": _ones,
+        "eye": _ones,
+        "outer": _outer,
+    }
+)
