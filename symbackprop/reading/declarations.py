@@ -1,0 +1,91 @@
+"""What is declared before the forward pass is read: symbols, dims, functions, the convention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Operation
+from symbackprop.core.tensors import Convention, Facts, Role, Tensor
+from symbackprop.errors import InputError
+from symbackprop.reading.parser import RESERVED
+from symbackprop.reading.scope import function_names
+from symbackprop.reading.tokens import Place, fail
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A declared symbol. ``shape`` None: not given (a scalar, unless an equation defines the name)."""
+
+    name: str
+    shape: tuple[Dim, ...] | None = None
+    role: Role | None = None
+    latex: str | None = None
+    aliases: tuple[str, ...] = ()
+    facts: Facts = Facts()
+    bold: bool | None = None
+    at: Place | None = None
+
+    def tensor(self, convention: Convention, shape: tuple[Dim, ...], role: Role) -> Tensor:
+        """The tensor of this declaration."""
+        return Tensor(
+            self.name, shape, convention, role, latex=self.latex, aliases=self.aliases, facts=self.facts, bold=self.bold
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """Everything declared. ``convention`` None: column if all shapes fit under it, else row."""
+
+    symbols: Mapping[str, Declared] = field(default_factory=dict)
+    dims: Mapping[str, str | None] = field(default_factory=dict)
+    functions: Mapping[str, Operation] = field(default_factory=dict)
+    convention: Convention | None = None
+
+    @property
+    def all_dims(self) -> dict[str, str | None]:
+        """The declared dims and those that stand in a shape, in order of appearance."""
+        found = dict(self.dims)
+        for symbol in self.symbols.values():
+            for dim in symbol.shape or ():
+                for name in dim.names:
+                    found.setdefault(name, None)
+        return found
+
+
+def check_names(declarations: Declarations) -> None:
+    """One name is one thing: dims, symbols and functions do not clash, and no symbol looks like a derivative."""
+    dims = declarations.all_dims
+    for symbol in declarations.symbols.values():
+        if symbol.name in RESERVED:
+            raise _clash(f"{symbol.name} is a reserved word and cannot be a symbol", symbol.at, "use another name")
+        if symbol.name in function_names() or symbol.name in declarations.functions:
+            raise _clash(f"{symbol.name} is a function and cannot be a symbol", symbol.at, "use another name")
+        if symbol.name in dims:
+            raise _clash(
+                f"{symbol.name} is both a dim and a symbol", symbol.at, "give one of the two another name"
+            )
+        check_not_derivative(symbol.name, declarations.symbols, symbol.at)
+    for dim in dims:
+        if dim in function_names() or dim in declarations.functions or dim in RESERVED:
+            at = next((s.at for s in declarations.symbols.values() if _uses(s, dim)), None)
+            raise _clash(f"{dim} is a function or a reserved word and cannot be a dim", at, "use another name")
+
+
+def check_not_derivative(name: str, others: Mapping[str, object], at: Place | None) -> None:
+    """Refuse a symbol called ``d`` + another symbol."""
+    if len(name) > 1 and name[0] == "d" and name[1:] in others:
+        other = name[1:]
+        raise _clash(
+            f"the name {name} would be read as the derivative by {other}", at,
+            f"use another name and `latex: '{name}'`; or write L = L({other}) and name dL/d{other} in `notation:`",
+        )
+
+
+def _uses(symbol: Declared, dim: str) -> bool:
+    return any(dim in extent.names for extent in symbol.shape or ())
+
+
+def _clash(message: str, at: Place | None, hint: str) -> InputError:
+    return fail(message, at, hint, "redefined")

@@ -1,0 +1,156 @@
+"""From neutral syntax to typed expressions, with every shape checked on the way.
+
+``read(node, scope)`` is the one entry. Constructors do not normalise: the tree says what the
+text says, except that a NUMBER over a NUMBER is one exact ``Number``.
+"""
+
+from __future__ import annotations
+
+from symbackprop.core.expr import (
+    Add,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Transpose,
+)
+from symbackprop.core.tensors import Tensor
+from symbackprop.reading.calls import read_call
+from symbackprop.reading.entries import axes_of, read_binder, read_element, read_slots
+from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.scope import Scope
+from symbackprop.reading.shapes import ShapeError, join_elementwise, join_product, shape_text
+from symbackprop.reading.syntax import (
+    Apply,
+    Bind,
+    Chain,
+    Derivative,
+    Minus,
+    Name,
+    Node,
+    Num,
+    Over,
+    Plus,
+    Raised,
+    Relation,
+    Sub,
+    Times,
+    Turned,
+    show,
+)
+from symbackprop.reading.tokens import fail
+
+
+def read(node: Node, scope: Scope) -> Expr:
+    """The typed expression of a syntax node.
+
+    Raises InputError with the place: "unknown-symbol", "unknown-function", "shape", "syntax";
+    UnsupportedError for what the table of refusals names.
+    """
+    match node:
+        case Num(_, value):
+            return Number(value)
+        case Name(at, name):
+            value_of = scope.value(name)
+            if value_of is None:
+                raise scope.unknown(name, at)
+            return value_of
+        case Chain(_, factors):
+            parts = tuple([read(factor, scope) for factor in factors])
+            join_product(parts, factors, node, scope.unifier)
+            return MatMul(parts)
+        case Times(_, factors):
+            parts = tuple([read(factor, scope) for factor in factors])
+            join_elementwise(parts, factors, node, scope.unifier, "the elementwise product *")
+            return Hadamard(parts)
+        case Plus(_, terms):
+            parts = tuple([read(term, scope) for term in terms])
+            join_elementwise(parts, terms, node, scope.unifier, "a sum")
+            return Add(parts)
+        case Minus(_, arg):
+            return Neg(read(arg, scope))
+        case Over():
+            return _quotient(node, scope)
+        case Raised():
+            return _power(node, scope)
+        case Turned(_, base):
+            return Transpose(read(base, scope))
+        case Sub():
+            return read_element(node, scope, read)
+        case Apply():
+            return read_call(node, scope, read)
+        case Bind():
+            return read_binder(node, scope, read)
+        case Derivative():
+            return _derivative(node, scope)
+        case Relation(at):
+            raise fail(f"{show(node)} stands only inside ind(...)", at)
+    raise fail(f"{show(node)} stands only as an index", node.at)
+
+
+def _quotient(node: Over, scope: Scope) -> Expr:
+    if isinstance(node.den, Num) and node.den.value == 0:
+        raise fail("division by zero", node.den.at)
+    if isinstance(node.num, Num) and isinstance(node.den, Num):
+        return Number(node.num.value / node.den.value)
+    num, den = read(node.num, scope), read(node.den, scope)
+    join_elementwise((num, den), (node.num, node.den), node, scope.unifier, "division, which is elementwise,")
+    return Divide(num, den)
+
+
+def _power(node: Raised, scope: Scope) -> Expr:
+    base = read(node.base, scope)
+    exponent = _exponent(node.exponent, scope)
+    if not _scalar(exponent, scope):
+        raise ShapeError(
+            f"the exponent {show(node.exponent)} is {shape_text(scope.unifier.shape(exponent))}, not a scalar", node
+        )
+    inverse = isinstance(exponent, Number) and exponent.value == -1
+    if inverse and not _scalar(base, scope):
+        shown = show(node.base)
+        raise fail(
+            f"{show(node)} is not read, since {shown} is no scalar", node.at, f"inv({shown}), or 1/{shown} elementwise"
+        )
+    return Power(base, exponent)
+
+
+def _exponent(node: Node, scope: Scope) -> Expr:
+    """The exponent; a signed number is one ``Number``."""
+    if isinstance(node, Minus) and isinstance(node.arg, Num):
+        return Number(-node.arg.value)
+    return read(node, scope)
+
+
+def _scalar(expr: Expr, scope: Scope) -> bool:
+    rows, columns = scope.unifier.shape(expr)
+    return rows.is_one and columns.is_one
+
+
+def _derivative(node: Derivative, scope: Scope) -> Expr:
+    if not scope.derivatives:
+        raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
+    if len(node.by) > 1:
+        raise not_yet("second-derivative", node.at)
+    by_node = node.by[0]
+    of = _tensor(node.of, scope)
+    by = _tensor(by_node.base if isinstance(by_node, Sub) else by_node, scope)
+    if isinstance(node.of, Sub) or not of.is_scalar:
+        raise not_yet("jacobian", node.at)
+    partial = Partial(of, by)
+    if not isinstance(by_node, Sub):
+        return partial
+    return Element(partial, read_slots(by_node, axes_of(partial), scope))
+
+
+def _tensor(node: Node, scope: Scope) -> Tensor:
+    base = node.base if isinstance(node, Sub) else node
+    assert isinstance(base, Name)
+    tensor = scope.tensors.get(base.name)
+    if tensor is None:
+        raise scope.unknown(base.name, node.at)
+    return tensor

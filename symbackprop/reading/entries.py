@@ -1,0 +1,283 @@
+"""Entries and indices: ``W[i,j]``, ``sum[j](...)``, and where the range of an index comes from.
+
+An index gets its dim from the positions where it stands alone as a slot; two different dims are
+an error. Positions are one-based.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
+from symbackprop.core.tensors import Index
+from symbackprop.errors import InputError
+from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.scope import Scope
+from symbackprop.reading.shapes import ShapeError, shape_text
+from symbackprop.reading.syntax import (
+    Bind,
+    Bounds,
+    Chain,
+    Derivative,
+    Minus,
+    Name,
+    Node,
+    Num,
+    Plus,
+    Span,
+    Sub,
+    Times,
+    Whole,
+    show,
+)
+from symbackprop.reading.tokens import Place, fail
+
+Read = Callable[[Node, Scope], Expr]
+Affine = tuple[dict[str, int], Dim]
+
+
+def axes_of(base: Expr) -> tuple[Dim, ...]:
+    """The dims that the slots of ``base[...]`` run over."""
+    if isinstance(base, Leaf):
+        return base.tensor.shape
+    if isinstance(base, Partial):
+        return base.by.shape
+    return tuple(dim for dim in base.shape if not dim.is_one)
+
+
+def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
+    """``base[slots]`` with one index or number in each slot."""
+    if isinstance(node.base, Sub):
+        raise not_yet("family", node.at, "write the indices in one bracket, as in W[i,j]")
+    base = read(node.base, scope)
+    return Element(base, read_slots(node, axes_of(base), scope))
+
+
+def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexValue, ...]:
+    """The slots of an entry, one for each of ``axes``."""
+    shown = show(node.base)
+    if not axes:
+        raise fail(f"{shown} is a scalar and has no index", node.at, f"write {shown}", "shape")
+    if len(node.slots) == 1 and len(axes) == 2:
+        slot = show(node.slots[0])
+        raise fail(
+            f"{shown} is a matrix and has two indices, {show(node)} gives one", node.at,
+            f"write {shown}[{slot},:] for row {slot}, {shown}[:,{slot}] for column {slot}", "shape",
+        )
+    if len(node.slots) != len(axes):
+        count = "one index" if len(axes) == 1 else f"{len(axes)} indices"
+        raise fail(f"{shown} has {count}, {show(node)} gives {len(node.slots)}", node.at, None, "shape")
+    return tuple([_slot(slot, dim, node, scope) for slot, dim in zip(node.slots, axes, strict=True)])
+
+
+def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
+    if isinstance(slot, Whole | Span):
+        raise not_yet("slice", slot.at)
+    if isinstance(slot, Name) and scope.free is not None and scope.index(slot.name) is None:
+        if not scope.knows(slot.name):
+            scope.free[slot.name] = Index(scope.unifier.resolve(dim), slot.name)
+    parts = affine(slot, scope)
+    if parts is None:
+        raise _no_position(slot, scope)
+    indices, offset = parts
+    if not indices:
+        _check_position(offset, dim, slot, node)
+        return IndexValue((), offset)
+    if len(indices) > 1 or offset != Dim(0) or 1 not in indices.values():
+        raise not_yet("affine", slot.at)
+    (letter,) = indices
+    index = scope.index(letter)
+    assert index is not None
+    if not _contains(scope.unifier.resolve(dim), scope.unifier.resolve(index.dim)) and not scope.unifier.same(
+        index.dim, dim
+    ):
+        raise fail(
+            f"the index {letter} runs over {scope.unifier.resolve(index.dim)}, but {show(node)} has "
+            f"{scope.unifier.resolve(dim)} entries there",
+            slot.at, None, "shape",
+        )
+    return IndexValue(((index, 1),))
+
+
+def _contains(outer: Dim, inner: Dim) -> bool:
+    gap = outer - inner
+    return gap.is_number and gap.constant >= 0
+
+
+def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub) -> None:
+    below = offset.is_number and offset.constant < 1
+    gap = dim - offset
+    if below or (gap.is_number and gap.constant < 0):
+        raise fail(f"{show(node)}: the position {offset} is outside 1..{dim}", slot.at, None, "shape")
+
+
+def _no_position(slot: Node, scope: Scope) -> InputError:
+    for part in slot.walk():
+        if isinstance(part, Name) and scope.value(part.name) is None:
+            if scope.knows(part.name):
+                return scope.unknown(part.name, part.at)
+            return fail(
+                f"the index {part.name} is neither bound by a sum nor on the left side", part.at,
+                f"write sum[{part.name}](...) if it is summed", "unknown-symbol",
+            )
+        if isinstance(part, Sub | Name):
+            return not_yet("label", part.at) if isinstance(part, Sub) else fail(
+                f"{part.name} is not an index", part.at
+            )
+    return fail(f"{show(slot)} is not a position", slot.at, "use indices, dims and whole numbers")
+
+
+def affine(node: Node, scope: Scope) -> Affine | None:
+    """Coefficients of the indices and the rest as a dim; None if the node is not affine with whole numbers."""
+    match node:
+        case Num(_, value):
+            return ({}, Dim(int(value))) if value.denominator == 1 else None
+        case Name(_, name):
+            if scope.index(name) is not None:
+                return ({name: 1}, Dim(0))
+            return ({}, Dim.named(name)) if name in scope.dims and name not in scope.tensors else None
+        case Minus(_, arg):
+            return _scaled(affine(arg, scope), -1)
+        case Plus(_, terms):
+            total: Affine | None = ({}, Dim(0))
+            for term in terms:
+                total = _added(total, affine(term, scope))
+            return total
+        case Chain(_, factors) | Times(_, factors):
+            return _product(factors, scope)
+    return None
+
+
+def _product(factors: tuple[Node, ...], scope: Scope) -> Affine | None:
+    total: Affine | None = ({}, Dim(1))
+    for factor in factors:
+        part = affine(factor, scope)
+        if part is None or total is None:
+            return None
+        if not part[0] and part[1].is_number:
+            total = _scaled(total, part[1].constant)
+        elif not total[0] and total[1].is_number:
+            total = _scaled(part, total[1].constant)
+        else:
+            return None
+    return total
+
+
+def _scaled(part: Affine | None, by: int) -> Affine | None:
+    if part is None:
+        return None
+    return ({name: c * by for name, c in part[0].items() if c * by}, part[1] * by)
+
+
+def _added(a: Affine | None, b: Affine | None) -> Affine | None:
+    if a is None or b is None:
+        return None
+    total = dict(a[0])
+    for name, coefficient in b[0].items():
+        total[name] = total.get(name, 0) + coefficient
+    return ({name: c for name, c in total.items() if c}, a[1] + b[1])
+
+
+# -- ranges
+
+
+def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
+    """``sum[j](body)`` and ``mean[j](body)``."""
+    if node.binder not in ("sum", "mean"):
+        raise not_yet(f"bind:{node.binder}", node.at)
+    indices: dict[str, Index] = {}
+    for bounds in node.ranges:
+        check_letter(bounds.index, bounds.at, scope)
+        if bounds.index in indices or bounds.index in scope.indices:
+            raise fail(f"the index {bounds.index} is bound already", bounds.at, "use another letter")
+        dim = interval(bounds, scope) or range_of(bounds.index, node.body, scope, read, bounds.at)
+        if dim is None:
+            raise fail(
+                f"the range of {bounds.index} is not known", bounds.at,
+                f"write {node.binder}[{bounds.index} = 1..n](...)", "shape",
+            )
+        indices[bounds.index] = Index(dim, bounds.index)
+    body = read(node.body, scope.with_indices(indices))
+    shape = scope.unifier.shape(body)
+    if not (shape[0].is_one and shape[1].is_one):
+        letters = ",".join(indices)
+        raise ShapeError(
+            f"{node.binder}[{letters}] adds numbers, but {show(node.body)} is {shape_text(shape)}", node.body,
+            "write an entry such as x[i], or sum(A) for all entries",
+        )
+    return Reduce(node.binder, tuple([Range(index) for index in indices.values()]), body)
+
+
+def check_letter(letter: str, at: Place, scope: Scope) -> None:
+    """Refuse an index letter that already means something else."""
+    if scope.knows(letter):
+        raise fail(
+            f"{letter} is {scope.what_is(letter)} and cannot be an index as well", at, "use another letter"
+        )
+
+
+def interval(bounds: Bounds, scope: Scope) -> Dim | None:
+    """The dim of an explicit range 1..n; None if no range is given."""
+    if bounds.op is not None:
+        raise not_yet("condition", bounds.at)
+    if bounds.low is None or bounds.high is None:
+        return None
+    low, high = affine(bounds.low, scope), affine(bounds.high, scope)
+    if low != ({}, Dim(1)) or high is None or high[0]:
+        raise not_yet("bounds", bounds.at)
+    if high[1].is_number and high[1].constant < 1:
+        raise fail(f"the range of {bounds.index} is empty", bounds.at)
+    return high[1]
+
+
+def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Dim | None:
+    """The dim of the positions where ``letter`` stands alone; None if there is no such position."""
+    found: Dim | None = None
+    first = ""
+    for node, position in _positions(letter, body):
+        dims = _axes(node, scope, read)
+        if dims is None or position >= len(dims) or len(dims) != len(node.slots):
+            continue
+        dim = scope.unifier.resolve(dims[position])
+        if found is None:
+            found, first = dim, show(node)
+        elif not scope.unifier.same(found, dim):
+            raise fail(
+                f"the index {letter} runs over {found} in {first} and over {dim} in {show(node)}",
+                node.slots[position].at, "use two letters, or give the range", "shape",
+            )
+    return scope.unifier.resolve(found) if found is not None else None
+
+
+def _positions(letter: str, root: Node) -> Iterator[tuple[Sub, int]]:
+    """Where the letter stands alone as a slot, left to right, not below a binder of the same letter."""
+    pending: list[Node] = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Bind) and any(bounds.index == letter for bounds in node.ranges):
+            continue
+        if isinstance(node, Sub):
+            for position, slot in enumerate(node.slots):
+                if isinstance(slot, Name) and slot.name == letter:
+                    yield node, position
+        pending.extend(reversed(node.children))
+
+
+def _axes(node: Sub, scope: Scope, read: Read) -> tuple[Dim, ...] | None:
+    """The dims of the base of an entry, None where they are not known before its indices are."""
+    if isinstance(node.base, Name):
+        value = scope.value(node.base.name)
+        return axes_of(value) if value is not None else None
+    if isinstance(node.base, Sub | Derivative):
+        return None
+    try:
+        return axes_of(read(node.base, scope))
+    except InputError:
+        return None
+
+
+def whole_number(value: Fraction) -> int | None:
+    """The whole number, or None."""
+    return int(value) if value.denominator == 1 else None

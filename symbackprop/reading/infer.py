@@ -1,0 +1,242 @@
+"""``derive`` without declarations: what each name is, and what the dims are.
+
+A name with a capital is a matrix, with a small letter a vector, a Greek word a scalar; given
+shapes win. Dims are unified over the whole program, and those that stay free are called
+m, n, p, q, ... in order of appearance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, count
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Convention, Role, Tensor
+from symbackprop.errors import InputError
+from symbackprop.ops.registry import Elementwise
+from symbackprop.core.expr import Operation, Param
+from symbackprop.reading.declarations import Declarations, Declared
+from symbackprop.reading.entries import affine
+from symbackprop.reading.parser import RESERVED, parse_expression, parse_program
+from symbackprop.reading.program import build_graph, order_lines, read_line
+from symbackprop.reading.scope import Scope, function_names
+from symbackprop.reading.shapes import ShapeError, Unifier
+from symbackprop.reading.syntax import Apply, Bind, Line, Name, Node
+from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
+
+GREEK_WORDS = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron rho sigma "
+    "tau upsilon phi varphi chi psi omega lam eps".split()
+)
+_DIM_LETTERS = ("m", "n", "p", "q", "r", "s", "u", "v")
+
+
+def infer_program(
+    text: str,
+    *,
+    shapes: Mapping[str, tuple[str, ...]] | None = None,
+    convention: str | None = None,
+    functions: Collection[str] = (),
+    origin: Origin = PLAIN_TEXT,
+) -> tuple[Graph, str]:
+    """The graph of a program without declarations, and what was assumed, in words.
+
+    ``shapes`` are the ``--shape`` options (name -> extents, each a dim formula; () is a scalar),
+    ``functions`` the names of arbitrary elementwise functions. The second value reads
+    "W in R^{m x n}, x in R^n, b, t in R^m".
+    """
+    known = tuple(shapes or ())
+    lines = parse_program(text, known, origin)
+    if not lines:
+        raise fail("there is no equation", origin.place(1, 1), "write y = W x + b").located(file=origin.file)
+    try:
+        given, dims = _given_shapes(shapes or {})
+        table = {name: abstract_function(name) for name in functions}
+        _check_options(functions, given, dims, lines)
+        names = _undeclared(lines, dims, table)
+        chosen = _conventions(convention)
+        graph = _first_fit(lines, names, given, dims, table, chosen)
+    except RecursionError:
+        raise InputError("the program is nested too deeply", code="limit", file=origin.file) from None
+    except InputError as error:
+        raise error.located(file=origin.file) from None
+    return graph, readback(graph)
+
+
+def abstract_function(name: str, latex: str | None = None) -> Elementwise:
+    """An arbitrary elementwise function: only its name is known."""
+    return Elementwise(name, (Param("a"),), "function", latex, slopes=(None,), named_slope=True, abstract=True)
+
+
+def readback(graph: Graph) -> str:
+    """What each symbol was taken for: neighbours of one shape share one entry."""
+    groups: list[tuple[list[str], tuple[Dim, ...]]] = []
+    for tensor in graph.symbols:
+        if groups and groups[-1][1] == tensor.shape:
+            groups[-1][0].append(tensor.name)
+        else:
+            groups.append(([tensor.name], tensor.shape))
+    return ", ".join(f"{', '.join(names)} in {_space(shape)}" for names, shape in groups)
+
+
+def _space(shape: tuple[Dim, ...]) -> str:
+    if not shape:
+        return "R"
+    parts = [f"({dim})" if " " in str(dim) and len(shape) > 1 else str(dim) for dim in shape]
+    inside = " x ".join(parts)
+    return f"R^{inside}" if inside.isalnum() else f"R^{{{inside}}}"
+
+
+def _conventions(convention: str | None) -> tuple[Convention, ...]:
+    if convention is None:
+        return (Convention.COLUMN, Convention.ROW)
+    return (Convention(convention),)
+
+
+def _given_shapes(shapes: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, tuple[Dim, ...]], dict[str, None]]:
+    """The shapes of the options, and every name that stands in one as a dim."""
+    dims: dict[str, None] = {}
+    given: dict[str, tuple[Dim, ...]] = {}
+    for name, extents in shapes.items():
+        given[name] = tuple(parse_dim(extent, dims) for extent in extents)
+    return given, dims
+
+
+def parse_dim(text: str, dims: dict[str, None], origin: Origin = PLAIN_TEXT) -> Dim:
+    """An extent such as ``4*n`` or ``d + n``; the names in it are added to ``dims``."""
+    node = parse_expression(text, (), origin)
+    dims.update((part.name, None) for part in node.walk() if isinstance(part, Name))
+    parts = affine(node, Scope(Convention.COLUMN, dims=dims))
+    if parts is None or (parts[1].is_number and parts[1].constant < 1):
+        raise fail(
+            f"{text.strip()} is not an extent", node.at, "use a positive whole number, a name, or a sum such as 'd + n'",
+            "shape",
+        ).located(file=origin.file)
+    return parts[1]
+
+
+def _check_options(
+    functions: Collection[str], given: Mapping[str, object], dims: Mapping[str, None], lines: Sequence[Line]
+) -> None:
+    targets = {line.target for line in lines}
+    for name in functions:
+        if name in function_names() or name in RESERVED:
+            raise InputError(f"{name} is a function already", code="redefined", hint="use another name")
+        if name in dims or name in given or name in targets:
+            raise InputError(f"{name} is both a function and something else", code="redefined", hint="rename one")
+    for name in given:
+        if name in dims:
+            raise InputError(f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them")
+
+
+def _undeclared(lines: Sequence[Line], dims: Mapping[str, None], functions: Mapping[str, Operation]) -> list[str]:
+    """The names that no equation defines, in order of appearance."""
+    targets = {line.target for line in lines}
+    found: dict[str, None] = {}
+    for line in lines:
+        letters = {slot.name for slot in line.slots if isinstance(slot, Name)}
+        _collect(line.expr, letters, found)
+    hidden = targets | set(dims) | set(functions) | function_names() | RESERVED | {"pi"}
+    return [name for name in found if name not in hidden]
+
+
+def _collect(node: Node, letters: set[str], found: dict[str, None]) -> None:
+    if isinstance(node, Name):
+        if node.name not in letters:
+            found.setdefault(node.name)
+        return
+    if isinstance(node, Bind):
+        letters = letters | {bounds.index for bounds in node.ranges}
+    for child in node.children:
+        _collect(child, letters, found)
+
+
+def _kind(name: str) -> int:
+    """The rank that the spelling of an undeclared name says."""
+    if name.rstrip("0123456789_") in GREEK_WORDS or "\u03b1" <= name[0] <= "\u03c9":
+        return 0
+    return 2 if name[0].isupper() else 1
+
+
+def _first_fit(
+    lines: Sequence[Line],
+    names: Sequence[str],
+    given: Mapping[str, tuple[Dim, ...]],
+    dims: Mapping[str, None],
+    functions: Mapping[str, Operation],
+    conventions: Sequence[Convention],
+) -> Graph:
+    first: ShapeError | None = None
+    for convention in conventions:
+        try:
+            shapes = _solve(lines, names, given, dims, functions, convention)
+            return _build(lines, shapes, given, dims, functions, convention)
+        except ShapeError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _solve(
+    lines: Sequence[Line],
+    names: Sequence[str],
+    given: Mapping[str, tuple[Dim, ...]],
+    dims: Mapping[str, None],
+    functions: Mapping[str, Operation],
+    convention: Convention,
+) -> dict[str, tuple[Dim, ...]]:
+    """The shape of each undeclared name, its free dims named."""
+    unifier = Unifier()
+    tensors: dict[str, Tensor] = {}
+    for name in names:
+        shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(_kind(name)))
+        tensors[name] = Tensor(name, shape, convention, Role.PARAMETER)
+    scope = Scope(convention, tensors, dims, functions, unifier=unifier)
+    for line in order_lines(lines, Declarations(functions=functions)):
+        declared = Declared(line.target, given[line.target]) if line.target in given else None
+        tensors[line.target] = read_line(line, scope, declared).target
+    shapes = {name: tuple(unifier.resolve(dim) for dim in tensors[name].shape) for name in names}
+    taken = _all_names(lines) | set(dims) | set(functions) | function_names()
+    fresh = _dim_names(taken)
+    values: dict[str, Dim] = {}
+    for shape in shapes.values():
+        for dim in shape:
+            for variable in dim.names:
+                if variable.startswith("?") and variable not in values:
+                    values[variable] = Dim.named(next(fresh))
+    return {name: tuple(dim.substitute(values) for dim in shape) for name, shape in shapes.items()}
+
+
+def _dim_names(taken: Collection[str]) -> Iterator[str]:
+    endless = chain(_DIM_LETTERS, (f"n{k}" for k in count(1)))
+    return (name for name in endless if name not in taken)
+
+
+def _all_names(lines: Sequence[Line]) -> set[str]:
+    found = {line.target for line in lines}
+    for line in lines:
+        for root in (line.expr, *line.slots):
+            for node in root.walk():
+                if isinstance(node, Name | Apply):
+                    found.add(node.name)
+                elif isinstance(node, Bind):
+                    found.update(bounds.index for bounds in node.ranges)
+    return found
+
+
+def _build(
+    lines: Sequence[Line],
+    shapes: Mapping[str, tuple[Dim, ...]],
+    given: Mapping[str, tuple[Dim, ...]],
+    dims: Mapping[str, None],
+    functions: Mapping[str, Operation],
+    convention: Convention,
+) -> Graph:
+    targets = {line.target for line in lines}
+    symbols = {name: Declared(name, shape, Role.PARAMETER) for name, shape in shapes.items()}
+    symbols |= {name: Declared(name, shape) for name, shape in given.items() if name in targets}
+    return build_graph(lines, Declarations(symbols, dict.fromkeys(dims), functions, convention))
+
+
+

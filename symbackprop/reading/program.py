@@ -1,0 +1,300 @@
+"""The forward pass: equations and declarations in, a typechecked ``Graph`` out.
+
+On return every name is declared or defined exactly once, the equations are in an order that can
+be computed (ties: the author's order), and every shape has been checked. Without a convention,
+column is taken if all shapes fit under it, else row.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Expr
+from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.tensors import Convention, Index, Role, Tensor
+from symbackprop.errors import InputError
+from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
+from symbackprop.reading.elaborate import read
+from symbackprop.reading.entries import check_letter, interval, range_of
+from symbackprop.reading.intention import likely_hint
+from symbackprop.reading.parser import parse_program
+from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.scope import Scope, function_names
+from symbackprop.reading.shapes import ShapeError, shape_text
+from symbackprop.reading.syntax import Apply, Line, Name, Node, show
+from symbackprop.reading.tokens import PLAIN_TEXT, Origin, Place, fail
+
+
+def read_program(text: str, declarations: Declarations, origin: Origin = PLAIN_TEXT) -> Graph:
+    """Parse and build. Raises InputError with the place in the file of ``origin``."""
+    lines = parse_program(text, {*declarations.symbols, *declarations.all_dims}, origin)
+    return build_graph(lines, declarations, file=origin.file)
+
+
+def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | None = None) -> Graph:
+    """The typechecked graph of parsed equations."""
+    try:
+        check_names(declarations)
+        ordered = order_lines(lines, declarations)
+        if declarations.convention is not None:
+            return _typed(ordered, declarations, declarations.convention)
+        try:
+            return _typed(ordered, declarations, Convention.COLUMN)
+        except ShapeError as error:
+            try:
+                return _typed(ordered, declarations, Convention.ROW)
+            except ShapeError:
+                raise error from None
+    except RecursionError:
+        raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
+    except InputError as error:
+        raise error.located(file=file) from None
+
+
+def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line, ...]:
+    """The equations in computable order. Raises for a name defined twice and for a cycle."""
+    defined = _defined(lines, declarations)
+    needs = [_needs(line, defined) for line in lines]
+    waiting = [len(need) for need in needs]
+    users: dict[int, list[int]] = {}
+    for position, need in enumerate(needs):
+        for name in need:
+            users.setdefault(defined[name], []).append(position)
+    ready = [position for position, count in enumerate(waiting) if count == 0]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        position = heapq.heappop(ready)
+        order.append(position)
+        for user in users.get(position, ()):
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                heapq.heappush(ready, user)
+    if len(order) < len(lines):
+        raise _cycle(lines, needs, defined, set(order))
+    return tuple(lines[position] for position in order)
+
+
+def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int]:
+    """Target -> position of its equation."""
+    defined: dict[str, int] = {}
+    dims = declarations.all_dims
+    for position, line in enumerate(lines):
+        name = line.target
+        if any(not isinstance(slot, Name) for slot in line.slots):
+            raise not_yet("family", line.at)
+        if name in defined:
+            first = lines[defined[name]].at.line
+            raise fail(f"{name} is defined twice, first in line {first}", line.at, "use a new name", "redefined")
+        if name in function_names() or name in declarations.functions:
+            raise fail(f"{name} is a function and cannot be defined", line.at, "use another name", "redefined")
+        if name in dims:
+            raise fail(f"{name} is a dim and cannot be defined", line.at, "use another name", "redefined")
+        symbol = declarations.symbols.get(name)
+        if symbol is not None and symbol.role not in (None, Role.INTERMEDIATE):
+            assert symbol.role is not None
+            raise fail(
+                f"{name} is declared as {symbol.role.value} and defined by an equation", line.at,
+                f"drop the role of {name}, or use a new name", "redefined",
+            )
+        defined[name] = position
+    for line in lines:
+        check_not_derivative(line.target, {**declarations.symbols, **defined}, line.at)
+    return defined
+
+
+def _needs(line: Line, defined: Mapping[str, int]) -> set[str]:
+    """The targets that stand on the right side."""
+    found = {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
+    if line.target in found and line.slots:
+        raise not_yet("family", line.at)
+    return found
+
+
+def _cycle(
+    lines: Sequence[Line], needs: Sequence[set[str]], defined: Mapping[str, int], done: set[int]
+) -> InputError:
+    """Name one cycle, in the order in which the names use each other."""
+    start = next(position for position in range(len(lines)) if position not in done)
+    seen: list[int] = []
+    position = start
+    while position not in seen:
+        seen.append(position)
+        position = min(defined[name] for name in needs[position] if defined[name] not in done)
+    loop = [*seen[seen.index(position) :], position]
+    names = " -> ".join(lines[p].target for p in loop)
+    line = lines[min(loop)]
+    return fail(f"{line.target} is defined in terms of itself: {names}", line.at, "give one of them a new name", "cycle")
+
+
+# -- typing
+
+
+def _typed(lines: Sequence[Line], declarations: Declarations, convention: Convention) -> Graph:
+    targets = {line.target for line in lines}
+    tensors = declared_tensors(declarations, convention, targets)
+    dims = declarations.all_dims
+    scope = Scope(convention, tensors, dims, declarations.functions)
+    equations = []
+    for line in lines:
+        equation = read_line(line, scope, declarations.symbols.get(line.target))
+        tensors[line.target] = equation.target
+        equations.append(equation)
+    return Graph(convention, tensors, tuple(equations), dims, declarations.functions)
+
+
+def declared_tensors(
+    declarations: Declarations, convention: Convention, targets: set[str]
+) -> dict[str, Tensor]:
+    """The tensors of the declared symbols that no equation defines, in declared order."""
+    tensors: dict[str, Tensor] = {}
+    for symbol in declarations.symbols.values():
+        if symbol.name in targets:
+            continue
+        if symbol.role is None or symbol.role is Role.INTERMEDIATE:
+            raise fail(
+                f"{symbol.name} has no role and no equation", symbol.at,
+                "give it a role: input, parameter, target or constant", "unknown-symbol",
+            )
+        shape = symbol.shape or ()
+        if len(shape) > 2:
+            raise not_yet("rank", symbol.at or Place(1, 1))
+        tensors[symbol.name] = symbol.tensor(convention, shape, symbol.role)
+    return tensors
+
+
+def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
+    """One equation with its target. A shape error says the likely intention."""
+    arguments = _abstract_arguments(line, scope)
+    if arguments is not None:
+        return _equation(line, _target(line, (), declared, scope), None, (), arguments)
+    try:
+        if line.slots:
+            return _entry_equation(line, scope, declared)
+        if line.ranges:
+            raise not_yet("family", line.at)
+        expr = read(line.expr, scope)
+        return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
+    except ShapeError as error:
+        error.message = f"in {line.text}: {error.message}"
+        error.hint = error.hint or _intention(line, error, scope, declared)
+        raise
+
+
+def _intention(line: Line, error: ShapeError, scope: Scope, declared: Declared | None) -> str | None:
+    def attempt(root: Node) -> object:
+        edited = replace(line, expr=root)
+        if line.slots:
+            return _entry_equation(edited, scope, declared)
+        return _shape_of(edited, read(root, scope), declared, scope)
+
+    return likely_hint(
+        line.expr, error, attempt, lambda node: scope.unifier.shape(read(node, scope)), scope.convention
+    )
+
+
+def _equation(
+    line: Line,
+    target: Tensor,
+    expr: Expr | None,
+    indices: tuple[Index, ...] = (),
+    arguments: tuple[Tensor, ...] = (),
+) -> Equation:
+    return Equation(target, expr, indices, arguments, line.text, line.at.line, line.at.column)
+
+
+def _target(line: Line, shape: tuple[Dim, ...], declared: Declared | None, scope: Scope) -> Tensor:
+    base = declared or Declared(line.target)
+    return base.tensor(scope.convention, shape, Role.INTERMEDIATE)
+
+
+def _shape_of(line: Line, expr: Expr, declared: Declared | None, scope: Scope) -> tuple[Dim, ...]:
+    """The declared shape of the target if it agrees, else the shape that follows."""
+    rows, columns = scope.unifier.shape(expr)
+    if declared is not None and declared.shape is not None:
+        probe = declared.tensor(scope.convention, declared.shape, Role.INTERMEDIATE).oriented
+        if not (scope.unifier.same(probe[0], rows) and scope.unifier.same(probe[1], columns)):
+            raise ShapeError(
+                f"{line.target} is declared as {shape_text(probe)}, but {show(line.expr)} is "
+                f"{shape_text((rows, columns))}",
+                line.expr,
+            )
+        return declared.shape
+    if rows.is_one and columns.is_one:
+        return ()
+    if scope.convention.vectors_are_rows and rows.is_one:
+        return (columns,)
+    if not scope.convention.vectors_are_rows and columns.is_one:
+        return (rows,)
+    return (rows, columns)
+
+
+def _abstract_arguments(line: Line, scope: Scope) -> tuple[Tensor, ...] | None:
+    """The arguments of ``J = J(y, W)``; None if the equation is not of that form."""
+    call = line.expr
+    if not (isinstance(call, Apply) and call.name == line.target and not line.slots):
+        return None
+    arguments: list[Tensor] = []
+    for arg in call.args:
+        if not isinstance(arg, Name):
+            raise fail(f"the arguments of {line.target}(...) are names", arg.at, "give the formula a name of its own")
+        if arg.name not in scope.tensors:
+            raise scope.unknown(arg.name, arg.at)
+        arguments.append(scope.tensors[arg.name])
+    if call.primes:
+        raise fail("an abstract loss has no prime", call.at)
+    return tuple(dict.fromkeys(arguments))
+
+
+# -- entry equations
+
+
+def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
+    """``p[k] = ...``: the indices of the target are bound for all their values."""
+    if len(line.slots) > 2:
+        raise not_yet("rank", line.at)
+    letters = [slot for slot in line.slots if isinstance(slot, Name)]
+    given = {bounds.index: interval(bounds, scope) for bounds in line.ranges}
+    indices: dict[str, Index] = {}
+    for position, slot in enumerate(letters):
+        check_letter(slot.name, slot.at, scope)
+        if slot.name in indices or slot.name == line.target:
+            raise fail(f"the index {slot.name} stands twice on the left", slot.at, "use two letters")
+        dim = _declared_extent(line, declared, position) or given.get(slot.name)
+        dim = dim or range_of(slot.name, line.expr, scope, read, slot.at)
+        if dim is None:
+            raise fail(
+                f"the range of {slot.name} is not known", slot.at,
+                f"write for {slot.name} = 1..n at the end, or declare the shape of {line.target}", "shape",
+            )
+        indices[slot.name] = Index(dim, slot.name)
+    for bounds in line.ranges:
+        if bounds.index not in indices:
+            raise fail(f"{bounds.index} does not stand on the left", bounds.at, f"write {line.target}[{bounds.index}]")
+    inner = scope.with_indices(indices)
+    expr = read(line.expr, inner)
+    shape = scope.unifier.shape(expr)
+    if not (shape[0].is_one and shape[1].is_one):
+        if line.ranges:
+            raise not_yet("family", line.at)
+        raise ShapeError(
+            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}", line.expr,
+            "write an entry on the right, or no index on the left",
+        )
+    extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
+    return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+
+
+def _declared_extent(line: Line, declared: Declared | None, position: int) -> Dim | None:
+    if declared is None or declared.shape is None:
+        return None
+    if len(declared.shape) != len(line.slots):
+        raise fail(
+            f"{line.target} is declared with {len(declared.shape)} indices, the equation gives {len(line.slots)}",
+            line.at, None, "shape",
+        )
+    return declared.shape[position]
+

@@ -1,0 +1,46 @@
+"""What the grammar has and this version does not do yet: one table, so that a later version deletes lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from symbackprop.errors import UnsupportedError
+from symbackprop.reading.tokens import Place
+
+NOT_YET: Mapping[str, str] = MappingProxyType(
+    {
+        "family": "a family such as h[t] = ... for t = 1..T",
+        "rank": "an array with more than two indices",
+        "slice": "a slice such as W[:,j]",
+        "affine": "an index formula such as x[i-1]",
+        "label": "a label as an index",
+        "bounds": "a sum with bounds other than 1..n",
+        "condition": "a sum with a condition on its index",
+        "bind:prod": "prod[...]",
+        "bind:max": "max[...]",
+        "reduce:max": "max with one argument",
+        "reduce:min": "min with one argument",
+        "call:inv": "inv (the inverse)",
+        "call:det": "det",
+        "call:logdet": "logdet",
+        "call:rowmax": "rowmax",
+        "call:colmax": "colmax",
+        "call:stack": "stack",
+        "call:reshape": "reshape",
+        "call:pad": "pad",
+        "call:onehot": "onehot",
+        "call:multi_hinge": "multi_hinge",
+        "second-derivative": "a second derivative",
+        "jacobian": "the derivative of something that is not a scalar",
+        "own-function": "a function formula with names other than its own letter",
+    }
+)
+LATER_CALLS = frozenset(key.partition(":")[2] for key in NOT_YET if key.startswith("call:"))
+
+
+def not_yet(feature: str, at: Place, hint: str | None = None) -> UnsupportedError:
+    """The refusal of a feature of the table, at its place."""
+    return UnsupportedError(
+        f"{NOT_YET[feature]} is not supported yet", line=at.line, column=at.column, hint=hint
+    )

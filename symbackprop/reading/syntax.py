@@ -1,0 +1,261 @@
+"""The neutral syntax tree: what stands in the text, with places, before any name has a meaning.
+
+Both readers (plain text and LaTeX) produce these nodes; ``elaborate`` gives them types.
+``show`` writes a node back as plain text, for messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+
+from symbackprop.reading.tokens import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Base of all nodes; ``at`` is where the node begins."""
+
+    at: Place
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The direct parts, left to right."""
+        found: list[Node] = []
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Node):
+                found.append(value)
+            elif isinstance(value, tuple):
+                found.extend(item for item in value if isinstance(item, Node))
+        return tuple(found)
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, parents first, without recursion."""
+        pending: list[Node] = [self]
+        while pending:
+            node = pending.pop()
+            yield node
+            pending.extend(reversed(node.children))
+
+    def map_children(self, change: Callable[[Node], Node]) -> Node:
+        """The same node with ``change`` applied to each direct part."""
+        changed: dict[str, object] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, Node):
+                changed[entry.name] = change(value)
+            elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
+                changed[entry.name] = tuple(change(item) if isinstance(item, Node) else item for item in value)
+        return replace(self, **changed) if changed else self
+
+
+@dataclass(frozen=True, slots=True)
+class Num(Node):
+    """A number, exact."""
+
+    value: Fraction
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """A name: a symbol, dim, index, or (wrongly used) function."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Node):
+    """Juxtaposition or ``@``: two or more factors."""
+
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times(Node):
+    """``a * b * ...``: the elementwise product."""
+
+    factors: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Over(Node):
+    """``num / den``."""
+
+    num: Node
+    den: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Minus(Node):
+    """``-arg``."""
+
+    arg: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Plus(Node):
+    """Two or more terms; a subtracted one is a ``Minus``."""
+
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Raised(Node):
+    """``base ^ exponent``."""
+
+    base: Node
+    exponent: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Turned(Node):
+    """``base ^T``."""
+
+    base: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Node):
+    """The slot ``:``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span(Node):
+    """The slot ``low..high``."""
+
+    low: Node
+    high: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Sub(Node):
+    """``base[slots]``."""
+
+    base: Node
+    slots: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation(Node):
+    """``left op right`` as an argument: a condition, or an option given by name."""
+
+    left: Node
+    op: str
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Node):
+    """``name'(args)``."""
+
+    name: str
+    primes: int
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds(Node):
+    """The range of an index: ``j``, ``j = low..high``, or ``j op other``."""
+
+    index: str
+    low: Node | None = None
+    high: Node | None = None
+    op: str | None = None
+    other: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bind(Node):
+    """``sum[ranges](body)``; ``binder`` is sum, mean, prod or max."""
+
+    binder: str
+    ranges: tuple[Bounds, ...]
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative(Node):
+    """``dof[slots]/dby[slots]``, or of second order with two in ``by``."""
+
+    of: Node  # Name, or Sub of a Name
+    by: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One equation: ``target[slots] = expr for ranges``; ``text`` is the line, white space tidied."""
+
+    at: Place
+    target: str
+    slots: tuple[Node, ...]
+    expr: Node
+    ranges: tuple[Bounds, ...]
+    text: str
+
+
+_ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
+
+
+def show(node: Node) -> str:
+    """The node as plain text (brackets where the grammar needs them)."""
+    match node:
+        case Num(_, _, text):
+            return text
+        case Name(_, name):
+            return name
+        case Chain(_, factors):
+            return " ".join(_bracketed(factor, (*_ATOMS, Derivative)) for factor in factors)
+        case Times(_, factors):
+            return " * ".join(_bracketed(f, (*_ATOMS, Chain, Derivative)) for f in factors)
+        case Over(_, num, den):
+            return f"{_bracketed(num, (*_ATOMS, Chain, Times, Over))}/{_bracketed(den, _ATOMS)}"
+        case Minus(_, arg):
+            return "-" + _bracketed(arg, (*_ATOMS, Chain, Times, Over, Derivative))
+        case Plus(_, terms):
+            shown = [show(t) if i == 0 or not isinstance(t, Plus) else f"({show(t)})" for i, t in enumerate(terms)]
+            return "".join(
+                t if i == 0 else f" - {t[1:]}" if isinstance(terms[i], Minus) else f" + {t}"
+                for i, t in enumerate(shown)
+            )
+        case Raised(_, base, exponent):
+            power = show(exponent)
+            plain = isinstance(exponent, Num | Name) or (
+                isinstance(exponent, Minus) and isinstance(exponent.arg, Num)
+            )
+            return f"{_bracketed(base, (Num, Name, Sub, Apply, Bind))}^{power if plain else f'({power})'}"
+        case Turned(_, base):
+            return f"{_bracketed(base, (Num, Name, Sub, Apply, Bind))}^T"
+        case Whole():
+            return ":"
+        case Span(_, low, high):
+            return f"{show(low)}..{show(high)}"
+        case Sub(_, base, slots):
+            return f"{_bracketed(base, (Name, Sub, Apply, Bind))}[{','.join(map(show, slots))}]"
+        case Relation(_, left, op, right):
+            return f"{show(left)} {op} {show(right)}"
+        case Apply(_, name, primes, args):
+            return name + "'" * primes + f"({', '.join(map(show, args))})"
+        case Bounds():
+            return _show_bounds(node)
+        case Bind(_, binder, ranges, body):
+            return f"{binder}[{', '.join(map(show, ranges))}]({show(body)})"
+        case Derivative(_, of, by):
+            if len(by) == 1:
+                return f"d{show(of)}/d{show(by[0])}"
+            return f"d2{show(of)}/({' '.join('d' + show(b) for b in by)})"
+    raise TypeError(f"no text for {type(node).__name__}")
+
+
+def _bracketed(node: Node, bare: tuple[type[Node], ...]) -> str:
+    return show(node) if isinstance(node, bare) else f"({show(node)})"
+
+
+def _show_bounds(bounds: Bounds) -> str:
+    if bounds.low is not None and bounds.high is not None:
+        return f"{bounds.index} = {show(bounds.low)}..{show(bounds.high)}"
+    if bounds.op is not None and bounds.other is not None:
+        return f"{bounds.index} {bounds.op} {show(bounds.other)}"
+    return bounds.index
