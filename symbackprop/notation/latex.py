@@ -136,6 +136,28 @@ class Printer:
         return Box(rf"\frac{{\partial {of.tex}}}{{\partial {by.tex}}}", CLOSED, width, FRACTION_TALL)
 
 
+    def reduce_head(self, expr: Reduce) -> Symbol:
+        """What stands before the body of a sum; its indices must be bound."""
+        tex, width = "", 0.0
+        head = _BINDERS.get(expr.binder, r"\sum")
+        for entry in expr.ranges:
+            below, above = _range(self, entry)
+            mean = rf"\frac{{1}}{{{self.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
+            tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}}" if above else "") + " "
+            width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
+        return Symbol(tex, width)
+
+    def script_of(self, expr: Transpose | Power) -> Symbol:
+        """The superscript of a transpose or a power."""
+        if isinstance(expr, Transpose):
+            return Symbol("T" if self.names.style.get("transpose") == "T" else r"\top", 0.7)
+        inner = Printer(expr.exponent, self.names, inline=True)
+        inner.letters = self.letters
+        script = inner.box(expr.exponent)
+        dot = "" if expr.base.is_scalar else r"\odot "
+        return Symbol(dot + script.signed, script.full_width + (0.8 if dot else 0.0))
+
+
 def _atom(symbol: Symbol) -> Box:
     return Box(symbol.tex, CLOSED if symbol.sup else ATOM, symbol.width)
 
@@ -246,6 +268,7 @@ def product_factor(printer: Printer, factor: Expr, last: bool) -> Box:
 
 
 def _matmul(printer: Printer, expr: MatMul) -> Box:
+    shapes, printer.shapes = printer.shapes, False
     boxes = [
         product_factor(printer, factor, place == len(expr.factors) - 1)
         for place, factor in enumerate(expr.factors)
@@ -253,7 +276,8 @@ def _matmul(printer: Printer, expr: MatMul) -> Box:
     negative = False
     if expr.factors and (first := printer.box(expr.factors[0])).negative and first.level > SUM:
         negative, boxes[0] = True, first._replace(negative=False)
-    if printer.shapes:
+    printer.shapes = shapes
+    if shapes and sum(not factor.is_scalar for factor in expr.factors) > 1:
         boxes = [shaped(printer, box, factor) for box, factor in zip(boxes, expr.factors, strict=True)]
     return beside(boxes, negative)
 
@@ -322,8 +346,6 @@ def hadamard_parts(printer: Printer, expr: Hadamard) -> list[tuple[str, Box]]:
         low = box.level in (SUM, TERM) or (box.level == OPEN and not last)
         if box.negative or low or (several and circled):
             box = box.bracketed()
-        if array and printer.shapes:
-            box = shaped(printer, box, factor)
         gap = "" if place == 0 else r" \odot " if array and left_is_array else separator(parts[-1][1], box)
         parts.append((r"\," if gap == " " and place and not array else gap, box))
         left_is_array = left_is_array or array
@@ -356,17 +378,9 @@ def _divide(printer: Printer, expr: Divide) -> Box:
     return fraction(num, den)
 
 
-def _power(printer: Printer, expr: Power) -> Box:
-    exponent = Printer(expr.exponent, printer.names, inline=True)
-    exponent.letters = printer.letters
-    script = exponent.box(expr.exponent)
-    dot = "" if expr.base.is_scalar else r"\odot "
-    return superscript(printer.box(expr.base), dot + script.signed, script.full_width + (0.8 if dot else 0.0))
-
-
-def _transpose(printer: Printer, expr: Transpose) -> Box:
-    mark = "T" if printer.names.style.get("transpose") == "T" else r"\top"
-    return superscript(printer.box(expr.arg), mark, 0.7)
+def _script(printer: Printer, expr: Transpose | Power) -> Box:
+    script = printer.script_of(expr)
+    return superscript(printer.box(expr.arg if isinstance(expr, Transpose) else expr.base), *script[:2])
 
 
 def _call(printer: Printer, expr: Call) -> Box:
@@ -396,17 +410,11 @@ def _range(printer: Printer, entry: Range) -> tuple[Symbol, Symbol | None]:
 
 def _reduce(printer: Printer, expr: Reduce) -> Box:
     with printer.letters.bound(expr.ranges):
-        tex, width = "", 0.0
-        for entry in expr.ranges:
-            below, above = _range(printer, entry)
-            head = _BINDERS.get(expr.binder, r"\sum")
-            mean = rf"\frac{{1}}{{{printer.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
-            tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}} " if above else " ")
-            width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
+        head = printer.reduce_head(expr)
         body = printer.box(expr.body)
         if body.level == SUM or body.negative:
             body = body.bracketed()
-        return Box(tex + body.tex, OPEN, width + body.width, max(BIG_TALL, body.tall))
+        return Box(head.tex + body.tex, OPEN, head.width + body.width, max(BIG_TALL, body.tall))
 
 
 def _indicator(printer: Printer, expr: Indicator) -> Box:
@@ -429,8 +437,8 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         MatMul: _matmul,
         Hadamard: _hadamard,
         Divide: _divide,
-        Power: _power,
-        Transpose: _transpose,
+        Power: _script,
+        Transpose: _script,
         Call: _call,
         IndexValue: _index,
         Element: _element,

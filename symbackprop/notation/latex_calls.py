@@ -120,15 +120,24 @@ def _exp(printer: Printer, expr: Call) -> Box | None:
     return Box(f"e^{{{box.signed}}}", CLOSED, 0.5 + 0.7 * box.full_width, 0)
 
 
-def _over_entries(printer: Printer, array: Expr, body: Callable[[Expr], Expr] | None = None) -> Box:
-    """``\\sum_n \\sum_k`` of the entries of ``array``."""
+def as_reduce(expr: Call) -> Reduce | None:
+    """``sum(A)`` as a sum over the entries of A; None for any other call, or a sum of one number."""
+    if expr.op.name != "sum" or expr.args[0].is_scalar:
+        return None
+    return _entry_sum(expr.args[0], None)
+
+
+def _entry_sum(array: Expr, body: Callable[[Expr], Expr] | None) -> Reduce:
     at, indices = fresh_position(array)
     inside = entry(array, at)
-    if body is not None:
-        inside = body(inside)
-    if not indices:
-        return printer.box(inside)
-    return printer.box(Reduce("sum", tuple(Range(index) for index in indices), inside))
+    return Reduce("sum", tuple(Range(index) for index in indices), body(inside) if body else inside)
+
+
+def _over_entries(printer: Printer, array: Expr, body: Callable[[Expr], Expr] | None = None) -> Box:
+    r"""``\sum_n \sum_k`` of the entries of ``array``."""
+    if array.is_scalar:
+        return printer.box(body(array) if body else array)
+    return printer.box(_entry_sum(array, body))
 
 
 def _sum(printer: Printer, expr: Call) -> Box:

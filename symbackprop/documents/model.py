@@ -1,0 +1,129 @@
+"""What a document says, without how it looks: builders make these records, templates print them.
+
+Every field that is printed is ``Latex`` (mathematics) or ``Text`` (escaped words), or a whole number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Partial
+from symbackprop.core.verdicts import Verdict
+from symbackprop.documents.escape import Text
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.latex_box import Latex
+from symbackprop.notation.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question with its answer, as the pipeline hands it to a builder.
+
+    text         the author's words (Markdown with mathematics), or "" for "Find dL/dW."
+    steps        consecutive steps with the same ``quantity`` make one paragraph.
+    shape        the dims of the answer; () for a scalar.
+    assumptions  in words, formulas in `backticks`; collected at the end of the question.
+    numpy        source lines, or None.
+    note         a sentence printed with the answer ("W has no influence on L"), or "".
+    """
+
+    id: str
+    target: Partial
+    result: Formula
+    shape: tuple[Dim, ...]
+    steps: tuple[Step, ...]
+    verdict: Verdict
+    text: str = ""
+    points: Fraction | int | float | None = None
+    assumptions: tuple[str, ...] = ()
+    numpy: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands at the top: title, and the strip that every page carries."""
+
+    title: Text
+    strip: Text
+    build: Text
+    course: Text = Text("")
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeColumn:
+    """Names that share a shape and a role."""
+
+    names: Latex
+    role: Text
+    shape: Latex
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """``lhs = rhs`` on one or more lines; ``lhs`` is empty in a line that goes on."""
+
+    lhs: Latex
+    rhs: tuple[Latex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A numbered line: the equation, a short reason, and a mark if it is not known to hold."""
+
+    number: int
+    equation: Equation
+    reason: Text
+    mark: Text | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """(a), (b), ...: the derivation of one quantity. ``widest`` are the left sides, for alignment."""
+
+    letter: Text
+    heading: Text
+    lines: tuple[Line, ...]
+
+    @property
+    def left_sides(self) -> tuple[Latex, ...]:
+        """The left sides that are printed."""
+        return tuple(line.equation.lhs for line in self.lines if line.equation.lhs)
+
+
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """The answer, boxed, with its shape."""
+
+    equation: Equation
+    shape: Latex
+    note: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionBlock:
+    """One question: its words, the boxed answer, the derivation, what was used, code, the check."""
+
+    number: int
+    id: str
+    words: Text
+    points: Text | None
+    answers: tuple[Boxed, ...]
+    paragraphs: tuple[Paragraph, ...]
+    uses: tuple[Text, ...]
+    code: tuple[Text, ...]
+    footnote: Text
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole document."""
+
+    header: Header
+    shapes: tuple[ShapeColumn, ...]
+    forward: tuple[Equation, ...]
+    questions: tuple[QuestionBlock, ...]
