@@ -1,0 +1,234 @@
+"""Values of index notation: entries, sums over bound indices, indicators.
+
+A position outside the range of its axis has no value (NaN), which matters only where the entry
+is used: a restricted sum leaves it out, anything else ends as "not-checked".
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from symbackprop.core.expr import (
+    Comprehension,
+    DimValue,
+    Element,
+    Expr,
+    IndexValue,
+    Indicator,
+    Leaf,
+    Number,
+    Partial,
+    Range,
+    Reduce,
+)  # fmt: skip
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.verification.point import Array, Point, Refusal, ShapeClash
+from symbackprop.verification.scope import COMPARE, Scope, whole_range
+
+
+class Host(Protocol):
+    """What these rules need of the evaluator."""
+
+    point: Point
+    watch: list[Array] | None
+
+    def value(self, node: Expr, scope: Scope) -> Array: ...
+    def partial(self, of: Tensor, by: Tensor) -> Array: ...
+
+
+def index_value(host: Host, node: IndexValue, scope: Scope) -> Array:
+    """A position as a number."""
+    return scope.positions(node, host.point).astype(float)
+
+
+def element(host: Host, node: Element, scope: Scope) -> Array:
+    """``base[slots]``: gather at integer positions."""
+    slots = [scope.positions(slot, host.point) for slot in node.slots]
+    if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
+        of, by = node.base.of, node.base.by
+        numerator, denominator = _sides(of, slots[: of.rank]), _sides(by, slots[of.rank :])
+        return _gather_local(host.partial(of, by), (*numerator, *denominator))
+    base = host.value(node.base, scope)
+    if isinstance(node.base, Leaf):
+        sides = _sides(node.base.tensor, slots)
+    elif isinstance(node.base, Partial):
+        sides = _sides(node.base.by, slots)
+    else:
+        sides = _sides_of_value(node.base, slots)
+    return _gather(base, *sides)
+
+
+def _sides(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
+    """The one-based row and column for the slots of a tensor, one per declared axis."""
+    if len(slots) != tensor.rank or tensor.rank > 2:
+        raise Refusal(f"{tensor.name} has {tensor.rank} indices, not {len(slots)}")
+    found = [np.ones((1, 1), dtype=int)] * 2
+    for side in (0, 1):
+        axis = tensor.axis_of_side(side)
+        if axis is not None:
+            found[side] = slots[axis]
+    return (found[0], found[1])
+
+
+def _sides_of_value(base: Expr, slots: list[Array]) -> tuple[Array, Array]:
+    """The same for any other base: one slot per side that is not literally 1 (or both)."""
+    one = np.ones((1, 1), dtype=int)
+    open_sides = [side for side in (0, 1) if not base.shape[side].is_one]
+    if len(slots) == 2:
+        return (slots[0], slots[1])
+    if len(slots) != len(open_sides):
+        raise Refusal(f"an array with {len(open_sides)} indices is given {len(slots)}")
+    found = [one, one]
+    for side, slot in zip(open_sides, slots, strict=True):
+        found[side] = slot
+    return (found[0], found[1])
+
+
+def _outside(position: Array, extent: int) -> Array:
+    return np.asarray((position < 1) | (position > extent))
+
+
+def _gather(base: Array, row: Array, column: Array) -> Array:
+    rows, columns = base.shape[-2:]
+    bad = _outside(row, rows) | _outside(column, columns)
+    row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
+    if base.ndim == 2:
+        found = base[row, column]
+    elif all(extent == 1 for extent in base.shape[1:-2]):
+        stack = base.reshape(base.shape[0], rows, columns)
+        found = stack[:, row, column]
+        if base.ndim - 3 > found.ndim - 3:
+            found = found.reshape(found.shape[0], *(1,) * (base.ndim - 3), 1, 1)
+    else:
+        found = _gather_along(base, row * columns + column)
+    return np.where(bad, np.nan, found) if bad.any() else found
+
+
+def _gather_along(base: Array, position: Array) -> Array:
+    """The base itself varies with the indices in scope: broadcast both, then take."""
+    lead = np.broadcast_shapes(base.shape[:-2], position.shape[:-2])
+    flat = np.broadcast_to(base, lead + base.shape[-2:]).reshape((*lead, -1))
+    where = np.broadcast_to(position, (*lead, 1, 1))[..., 0]
+    return np.take_along_axis(flat, where, axis=-1)[..., None]
+
+
+def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
+    bad = np.zeros((1, 1), dtype=bool)
+    for side, extent in zip(sides, base.shape, strict=True):
+        bad = bad | _outside(side, extent)
+    found = base[tuple(np.where(bad, 1, side) - 1 for side in sides)]
+    return np.where(bad, np.nan, found)
+
+
+def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
+    """Sum, mean, product or maximum of a scalar body over ranges, left to right."""
+    inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
+    for bound in node.ranges:
+        inner, mask = _enter(host, bound, inner, mask)
+    count = len(node.ranges)
+    body = host.value(node.body, inner)
+    if body.shape[-2:] != (1, 1):
+        raise Refusal(f"the body of {node.binder} is not a scalar")
+    lead = (1,) * len(scope.axes) + inner.sizes[len(scope.axes) :] + (1, 1)
+    body = np.broadcast_to(body, np.broadcast_shapes(body.shape, mask.shape, lead))
+    axes = tuple(range(-2 - count, -2))
+    if node.binder == "max":
+        return _maximum(host, np.where(mask, body, -np.inf), axes)
+    if node.binder == "prod":
+        return np.asarray(np.where(mask, body, 1.0).prod(axis=axes))
+    total = np.asarray(np.where(mask, body, 0.0).sum(axis=axes))
+    if node.binder == "sum":
+        return total
+    if node.binder == "mean":
+        return np.asarray(total / np.broadcast_to(mask, body.shape).sum(axis=axes))
+    raise Refusal(f"no value is known for the binder {node.binder}")
+
+
+def _enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
+    """One more bound index: the scope with it, and the mask of the positions that count."""
+    point = host.point
+    low = scope.positions(bound.low, point) if bound.low else np.ones((1, 1), dtype=int)
+    last = np.full((1, 1), point.extent(bound.index.dim))
+    high = scope.positions(bound.high, point) if bound.high else last
+    positions = np.arange(int(low.min()), int(high.max()) + 1)
+    inner = scope.extended(bound.index, positions)
+    here = inner.positions(IndexValue(((bound.index, 1),)), point)
+    mask = np.expand_dims(mask, -3) & (here >= np.expand_dims(low, -3)) & (here <= np.expand_dims(high, -3))
+    if bound.condition is not None:
+        op, other = bound.condition
+        mask = mask & COMPARE[op](here, inner.positions(other, point))
+    return inner, mask
+
+
+def _maximum(host: Host, body: Array, axes: tuple[int, ...]) -> Array:
+    lead = body.shape[: body.ndim - 2 - len(axes)]
+    flat = body.reshape((*lead, -1))
+    order = np.argsort(np.real(flat), axis=-1)
+    if host.watch is not None and flat.shape[-1] > 1:
+        best, second = (np.take_along_axis(flat, order[..., -k, None], -1) for k in (1, 2))
+        host.watch.append(np.real(best - second))
+    return np.take_along_axis(flat, order[..., -1, None], -1)[..., None]
+
+
+def comprehension(host: Host, node: Comprehension, scope: Scope) -> Array:
+    """The array whose entries are the values of the body for all rows and columns."""
+    inner = scope
+    for index in (node.row, node.column):
+        if index is not None:
+            inner = inner.extended(index, whole_range(index, host.point))
+    body = host.value(node.body, inner)
+    if body.shape[-2:] != (1, 1):
+        raise ShapeClash("an entry must be a scalar")
+    own = inner.sizes[len(scope.axes) :]
+    lead = (1,) * len(scope.axes) + own
+    entries = np.broadcast_to(body, np.broadcast_shapes(body.shape, (*lead, 1, 1)))[..., 0, 0]
+    rows = own[0] if node.row is not None else 1
+    columns = own[-1] if node.column is not None else 1
+    return np.asarray(entries.reshape((*entries.shape[: entries.ndim - len(own)], rows, columns)))
+
+
+def indicator(host: Host, node: Indicator, scope: Scope) -> Array:
+    """1 where the relation holds, else 0."""
+    left, right = host.value(node.left, scope), host.value(node.right, scope)
+    if host.watch is not None and not (_is_fixed(node.left) and _is_fixed(node.right)):
+        host.watch.append(np.real(left - right))
+    return np.asarray(COMPARE[node.op](np.real(left), np.real(right)), dtype=float)
+
+
+def _is_fixed(node: Expr) -> bool:
+    """Whether a side of a comparison cannot be moved: positions, numbers, labels."""
+    if isinstance(node, Leaf):
+        return node.tensor.facts.one_hot or bool(node.tensor.facts.one_of)
+    if isinstance(node, (Number, DimValue, IndexValue)):
+        return True
+    if isinstance(node, Element):
+        return _is_fixed(node.base)
+    return bool(node.children) and all(_is_fixed(child) for child in node.children)
+
+
+def free_indices(node: Expr) -> tuple[Index, ...]:
+    """The indices that no binder inside ``node`` binds, each once, in order of appearance."""
+    seen: dict[Index, None] = {}
+    _collect(node, frozenset(), seen)
+    return tuple(seen)
+
+
+def _collect(node: Expr, bound: frozenset[Index], seen: dict[Index, None]) -> None:
+    if isinstance(node, IndexValue):
+        seen.update((index, None) for index, _ in node.indices if index not in bound)
+    elif isinstance(node, Reduce):
+        for item in node.ranges:
+            for side in (item.low, item.high):
+                if side is not None:
+                    _collect(side, bound, seen)
+            bound = bound | {item.index}
+            if item.condition is not None:
+                _collect(item.condition[1], bound, seen)
+        _collect(node.body, bound, seen)
+    elif isinstance(node, Comprehension):
+        _collect(node.body, bound | {index for index in (node.row, node.column) if index is not None}, seen)
+    else:
+        for child in node.children:
+            _collect(child, bound, seen)

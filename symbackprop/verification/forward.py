@@ -1,0 +1,50 @@
+"""Which equations a value depends on, found once per graph."""
+
+from __future__ import annotations
+
+from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.tensors import Tensor
+
+
+class Dependencies:
+    """The equations of a graph with their inputs; answers what has to be recomputed."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._inputs = {id(equation): frozenset(equation.inputs) for equation in graph.equations}
+        self._between: dict[tuple[Tensor, Tensor], tuple[Equation, ...]] = {}
+
+    def inputs(self, equation: Equation) -> frozenset[Tensor]:
+        """The tensors on the right side of an equation."""
+        return self._inputs[id(equation)]
+
+    def between(self, of: Tensor, by: Tensor) -> tuple[Equation, ...]:
+        """The equations through which ``by`` reaches ``of``, in computable order.
+
+        The equation of ``by`` itself is not among them: ``by`` is cut.
+        """
+        found = self._between.get((of, by))
+        if found is None:
+            found = self._between[(of, by)] = self._search(of, by)
+        return found
+
+    def _search(self, of: Tensor, by: Tensor) -> tuple[Equation, ...]:
+        reached, after = {by}, []
+        for equation in self.graph.equations:
+            if equation.target is not by and not reached.isdisjoint(self.inputs(equation)):
+                reached.add(equation.target)
+                after.append(equation)
+        needed, kept = {of}, []
+        for equation in reversed(after):
+            if equation.target in needed:
+                needed |= self.inputs(equation)
+                kept.append(equation)
+        return tuple(reversed(kept))
+
+    def ancestors(self, tensor: Tensor) -> frozenset[Tensor]:
+        """The tensors that ``tensor`` is computed from, itself among them."""
+        needed = {tensor}
+        for equation in reversed(self.graph.equations):
+            if equation.target in needed:
+                needed |= self.inputs(equation)
+        return frozenset(needed)

@@ -1,0 +1,70 @@
+"""A point at which a forward pass is evaluated, and how an evaluation is refused.
+
+A ``Point`` is complete: sizes of all named dims, a 2-D array for every tensor (oriented as in
+``Tensor.oriented``), and a concrete smooth stand-in for everything the author left arbitrary.
+A ``Refusal`` always ends as the verdict "not-checked", a ``ShapeClash`` as "fails": a shape is a
+definite fact, while a value that cannot be computed says nothing about the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Call, Expr, Operation
+from symbackprop.core.tensors import Tensor
+
+Array = NDArray[Any]
+Expand = Callable[[Call], Expr]
+KinksOf = Callable[[Call], tuple[Expr, ...]]
+AbstractScalar = Callable[[Sequence[Array]], Array]
+
+
+class Refusal(Exception):  # noqa: N818 - an outcome of judging, named like the others
+    """A value could not be computed; the text is the reason of "not-checked"."""
+
+
+class ShapeClash(Refusal):
+    """Two extents that have to agree do not: the line is wrong whatever the numbers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """Sizes, values and stand-ins, all drawn from ``seed``.
+
+    values     tensor -> array of shape (rows, columns): the symbols and all that follows.
+    functions  declared elementwise function -> its stand-in, arrays in, array out.
+    scalars    target of ``J = J(y, W)`` -> its stand-in, a list of arrays in, (..., 1, 1) out.
+    """
+
+    sizes: Mapping[str, int]
+    seed: int
+    values: Mapping[Tensor, Array] = field(default_factory=dict)
+    functions: Mapping[Operation, Callable[..., Array]] = field(default_factory=dict)
+    scalars: Mapping[Tensor, AbstractScalar] = field(default_factory=dict)
+
+    def extent(self, dim: Dim) -> int:
+        """The number a dim is here."""
+        try:
+            return dim.evaluate(self.sizes)
+        except KeyError as missing:
+            raise Refusal(f"no size is known for the dim {missing.args[0]}") from None
+
+    def oriented(self, tensor: Tensor) -> tuple[int, int]:
+        """Rows and columns of a tensor here."""
+        rows, columns = tensor.oriented
+        return (self.extent(rows), self.extent(columns))
+
+    def declared(self, tensor: Tensor) -> Array:
+        """The value with one axis per declared dim: a vector is 1-D, a scalar 0-D."""
+        shape = tuple(self.extent(dim) for dim in tensor.shape)
+        return np.array(self.values[tensor].reshape(shape))
+
+    def arrays(self, tensors: Iterable[Tensor]) -> dict[str, Array]:
+        """name -> array as declared, which is what emitted code takes."""
+        return {tensor.name: self.declared(tensor) for tensor in tensors}

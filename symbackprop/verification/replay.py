@@ -1,0 +1,252 @@
+"""Verdicts: lines, steps and whole results, replayed by numbers from the forward pass alone.
+
+A ``Verifier`` draws its runs when the first line is checked: one per seed with distinct sizes, one
+with all named dims equal (where a missing transpose has the right shape), and one with the sizes
+the file fixes, if it does. A line holds if it holds in every run; it fails at the first run where it
+does not, with the first entry that differs; whatever could not be computed is "not-checked".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from symbackprop.core.expr import ZERO, Call, Expr, Partial
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
+from symbackprop.errors import SymbackpropError
+from symbackprop.notation.steps import Step
+from symbackprop.verification.differences import Oracle
+from symbackprop.verification.entries import free_indices
+from symbackprop.verification.equality import Comparison, compare
+from symbackprop.verification.extents import spelled
+from symbackprop.verification.forward import Dependencies
+from symbackprop.verification.magnitude import magnitudes, path_magnitude
+from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash
+from symbackprop.verification.sampling import Sampler
+
+SEEDS = (101, 211, 307)
+SPARE = 7919  # added to a seed for the run that is drawn when everything was zero
+
+Way = Callable[[Point], Array]
+_WAY_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both values in one run, and what to compare rounding with."""
+
+    expected: Array
+    got: Array
+    magnitude: Callable[[], Array]
+    dropped: tuple[int, ...] = ()  # axes that carry no index, left out of a printed position
+
+
+class _FailureError(Exception):
+    """A definite fact, not a number, makes the line wrong."""
+
+
+class Verifier:
+    """Judges lines about one graph. Deterministic: the same graph and seeds give the same verdicts."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        seeds: Sequence[int] = SEEDS,
+        expand: Expand | None = None,
+        kinks_of: KinksOf | None = None,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        self.graph = graph
+        self._seeds = tuple(seeds)
+        self._fixed = dict(sizes) if sizes else None
+        self._dependencies = Dependencies(graph)
+        self._expand = _remembered(expand) if expand is not None else None
+        self._sampler = Sampler(graph, self._expand, kinks_of, self._dependencies)
+        self._runs: tuple[Oracle, ...] | None = None
+        self._refused: str | None = None
+
+    @property
+    def runs(self) -> tuple[Oracle, ...]:
+        """The points with their derivatives; Refusal if no point could be drawn."""
+        if self._refused is not None:
+            raise Refusal(self._refused)
+        if self._runs is None:
+            try:
+                self._runs = self._drawn()
+            except Refusal as refusal:
+                self._refused = str(refusal)
+                raise
+        return self._runs
+
+    def _drawn(self) -> tuple[Oracle, ...]:
+        points: list[Point] = []
+        for seed in self._seeds:
+            points.append(self._sampler.draw(seed, unlike=[point.sizes for point in points]))
+        if points[0].sizes:
+            points.append(self._sampler.draw(self._seeds[0], square=True))
+        if self._fixed:
+            points.append(self._sampler.draw(self._seeds[0], sizes=self._fixed))
+        return tuple(self._oracle(point) for point in points)
+
+    def _oracle(self, point: Point) -> Oracle:
+        return Oracle(self.graph, point, expand=self._expand, dependencies=self._dependencies)
+
+    def check_equal(self, before: Expr, after: Expr, indices: Sequence[Index] = ()) -> Verdict:
+        """``before = after`` for all values of their free indices (``indices`` sets their order).
+
+        Shapes must agree; a literal 0 stands for the zero array of any shape.
+        """
+        free = tuple(dict.fromkeys((*indices, *free_indices(before), *free_indices(after))))
+        has_partial = any(isinstance(node, Partial) for side in (before, after) for node in side.walk())
+
+        def sides(run: Oracle) -> _Sides:
+            left, right = run.value(before, free), run.value(after, free)
+            if left.shape != right.shape and ZERO not in (before, after):
+                raise ShapeClash(f"{spelled(before.shape)} on the left, {spelled(after.shape)} on the right")
+            left, right = np.broadcast_arrays(left, right)
+            shaped = before if before != ZERO else after
+            dropped = tuple(len(free) + side for side in (0, 1) if shaped.shape[side].is_one)
+            return _Sides(
+                left, right,
+                lambda: magnitudes(run, before, free) + magnitudes(run, after, free),
+                dropped,
+            )  # fmt: skip
+
+        return self._judge(sides, "differences" if has_partial else "evaluation")
+
+    def check_partial(self, of: Tensor, by: Tensor, ways: Mapping[str, Way]) -> Verdict:
+        """Every way of computing d of / d by against differences.
+
+        A way takes a point and gives an array of the declared shape of ``by`` (of ``of``, then of
+        ``by``, if ``of`` is not a scalar), or of its oriented 2-D shape.
+        """
+        if not ways:
+            return not_checked("there is no result to compare with")
+        verdicts = []
+        for name, way in ways.items():
+            sides = partial(_way_sides, of=of, by=by, name=name, way=way)
+            verdict = self._judge(sides, "differences")
+            if verdict.status == "fails":
+                return verdict
+            verdicts.append(verdict)
+        unknown = [verdict for verdict in verdicts if verdict.status != "holds"]
+        return unknown[0] if unknown else max(verdicts, key=_error_of)
+
+    def verify_steps(self, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """The same steps, and their substeps, each with its verdict."""
+        return tuple(
+            replace(
+                step,
+                verdict=self.check_equal(step.before.expr, step.after.expr),
+                substeps=self.verify_steps(step.substeps),
+            )
+            for step in steps
+        )
+
+    def _judge(self, sides: Callable[[Oracle], _Sides], method: str) -> Verdict:
+        """Compare in every run; a failure anywhere outweighs a refusal elsewhere."""
+        try:
+            runs = self.runs
+        except Refusal as refusal:
+            return not_checked(str(refusal))
+        seen: list[Comparison] = []
+        refused: str | None = None
+        for run in runs:
+            try:
+                verdict = _in_run(run, sides, method, seen)
+            except Refusal as refusal:
+                refused = refused or str(refusal)
+                continue
+            if verdict is not None:
+                return verdict
+        if refused is not None:
+            return not_checked(refused)
+        if all(comparison.zero for comparison in seen):
+            verdict = self._spare_run(sides, method, seen)
+            if verdict is not None:
+                return verdict
+        sizes = tuple(run.point.sizes for run in runs)
+        worst = max(comparison.error for comparison in seen)
+        return Verdict("holds", Evidence(method, len(runs), sizes, worst))
+
+    def _spare_run(
+        self, sides: Callable[[Oracle], _Sides], method: str, seen: list[Comparison]
+    ) -> Verdict | None:
+        """Both sides were zero everywhere: look once more elsewhere."""
+        try:
+            run = self._oracle(self._sampler.draw(self._seeds[0] + SPARE))
+            return _in_run(run, sides, method, seen)
+        except Refusal:
+            return None
+
+
+def _error_of(verdict: Verdict) -> float:
+    return verdict.evidence.max_rel_error or 0.0
+
+
+def _in_run(
+    run: Oracle, sides: Callable[[Oracle], _Sides], method: str, seen: list[Comparison]
+) -> Verdict | None:
+    """The verdict "fails", or None with the comparison added to ``seen``."""
+    point = run.point
+    try:
+        both = sides(run)
+    except (ShapeClash, _FailureError) as clash:
+        return Verdict("fails", Evidence(method, 1, (point.sizes,), None, str(clash)))
+    if not np.isfinite(both.expected).all():
+        raise Refusal("the left side is not finite at a point tried")
+    if not np.isfinite(both.got).all():
+        raise Refusal("the right side is not finite at a point tried")
+    comparison = compare(both.expected, both.got, both.magnitude)
+    seen.append(comparison)
+    if comparison.entry is None:
+        return None
+    where = comparison.entry
+    entry = tuple(place + 1 for axis, place in enumerate(where) if axis not in both.dropped)
+    example = Counterexample(
+        point.sizes, point.seed, entry, float(both.expected[where]), float(both.got[where])
+    )
+    reason = "the two sides differ"
+    return Verdict("fails", Evidence(method, 1, (point.sizes,), comparison.error, reason, example))
+
+
+def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sides:
+    """The value of one way beside the differences, both with the declared axes."""
+    expected = run.jacobian(of, by)
+    declared = tuple(run.point.extent(dim) for dim in (*of.shape, *by.shape))
+    try:
+        got = np.asarray(way(run.point))
+    except (Refusal, SymbackpropError) as error:
+        raise Refusal(f"{name}: {error}") from error
+    except _WAY_ERRORS as error:
+        raise _FailureError(f"{name} raised {type(error).__name__}: {error}") from error
+    if got.dtype.kind not in "bif":
+        raise _FailureError(f"{name} gave an array of type {got.dtype}, not numbers")
+    sides = expected.shape[:2] * (expected.shape[:2] != (1, 1)) + expected.shape[2:]
+    if got.shape not in (declared, sides, expected.shape):
+        raise _FailureError(f"{name} gave shape {got.shape}, the derivative has shape {declared}")
+    if not np.isfinite(got).all():
+        raise _FailureError(f"{name} gave a value that is not finite")
+    return _Sides(
+        expected.reshape(declared), got.reshape(declared),
+        lambda: path_magnitude(run, of, by).reshape(declared),
+    )  # fmt: skip
+
+
+def _remembered(expand: Expand) -> Expand:
+    """``expand`` with each distinct call expanded once."""
+    known: dict[Call, Expr] = {}
+
+    def once(call: Call) -> Expr:
+        found = known.get(call)
+        if found is None:
+            found = known[call] = expand(call)
+        return found
+
+    return once

@@ -1,0 +1,78 @@
+"""Sizes for named dims: distinct, larger than 1, different from the numbers that stand in shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import DimValue, IndexValue, Reduce
+from symbackprop.core.graph import Graph
+from symbackprop.verification.point import Refusal
+
+SQUARE = 3
+WIDTH = 8  # beyond this many dims sizes repeat, differently in each draw
+TRIES = 200
+
+
+def dims_of(graph: Graph) -> tuple[Dim, ...]:
+    """Every dim of the graph, each once, in order of appearance."""
+    seen: dict[Dim, None] = {}
+    for tensor in graph.tensors.values():
+        seen.update(dict.fromkeys(tensor.shape))
+    for equation in graph.equations:
+        seen.update((index.dim, None) for index in equation.indices)
+        for node in equation.expr.walk() if equation.expr else ():
+            if isinstance(node, DimValue):
+                seen.setdefault(node.dim)
+            elif isinstance(node, IndexValue):
+                seen.update((index.dim, None) for index, _ in node.indices)
+            elif isinstance(node, Reduce):
+                seen.update((bound.index.dim, None) for bound in node.ranges)
+    return tuple(seen)
+
+
+def draw_sizes(
+    graph: Graph,
+    rng: np.random.Generator,
+    *,
+    square: bool = False,
+    fixed: Mapping[str, int] | None = None,
+    unlike: Sequence[Mapping[str, int]] = (),
+) -> dict[str, int]:
+    """A size for every named dim such that every extent is at least 1 (at least 2 where that can be).
+
+    ``unlike`` holds earlier sizes, which are drawn again only if nothing else is found.
+    """
+    dims, fixed = dims_of(graph), fixed or {}
+    extents = {dim for tensor in graph.tensors.values() for dim in tensor.shape}
+    names = tuple(dict.fromkeys((*graph.dims, *(name for dim in dims for name in dim.names))))
+    free = [name for name in names if name not in fixed]
+    taken = {dim.constant for dim in extents if dim.is_number} | set(fixed.values())
+    weak: dict[str, int] | None = None
+    for attempt in range(TRIES):
+        widened = attempt // 20
+        drawn = _square(free, widened) if square else _distinct(free, rng, taken, widened)
+        sizes = {**fixed, **drawn}
+        smallest = min((dim.evaluate(sizes) for dim in extents if not dim.is_number), default=2)
+        if smallest >= 2 and {name: sizes[name] for name in names} not in unlike:
+            return {name: sizes[name] for name in names}
+        if smallest >= 1 and weak is None:
+            weak = {name: sizes[name] for name in names}
+    if weak is None:
+        raise Refusal("no sizes were found for which every extent is at least 1")
+    return weak
+
+
+def _square(names: list[str], widened: int) -> dict[str, int]:
+    return dict.fromkeys(names, SQUARE + widened)
+
+
+def _distinct(names: list[str], rng: np.random.Generator, taken: set[int], widened: int) -> dict[str, int]:
+    width = min(max(len(names), 4), WIDTH) + 1 + 2 * widened
+    candidates = [size for size in range(2, 3 * width + len(taken)) if size not in taken][:width]
+    drawn: list[int] = []
+    while len(drawn) < len(names):
+        drawn.extend(int(size) for size in rng.permutation(candidates))
+    return dict(zip(names, drawn, strict=False))
