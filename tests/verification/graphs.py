@@ -171,5 +171,5 @@ def perceptron(convention: Convention = Convention.ROW) -> Perceptron:
         had(div(lam, number(2)), call("sumsq", W)),
     )
     L = b.let("L", loss)
-    leaves = dict(X=X, W=W, c=c, Y=Y, V=V, e=e, lam=lam, U=U, H=H, Z=Z, P=P, L=L)
+    leaves = {leaf.tensor.name: leaf for leaf in (X, W, c, Y, V, e, lam, U, H, Z, P, L)}
     return Perceptron(convention, leaves, b.graph())
