@@ -20,7 +20,7 @@ help:
 
 $(VENV)/pyvenv.cfg:
 	@test -n '$(PYTHON)' || { echo 'symbackprop needs Python 3.11 or newer; set PYTHON=/path/to/python3' >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -f $@; exit 1; }
 
 $(VENV)/.installed: $(VENV)/pyvenv.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .

@@ -21,7 +21,7 @@ from symbackprop.console import (
     complain,
     guarded,
     interrupted,
-    reader_left,
+    output_lost,
     to_json,
     use_utf8,
     write_json,
@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except BrokenPipeError:
-        return reader_left()
+    except OSError as error:
+        return output_lost(error)
     except (KeyboardInterrupt, click.Abort):
         return interrupted()
     return int(code or 0)

@@ -131,12 +131,15 @@ def harmless(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def reader_left() -> int:
-    """End quietly after the reader of stdout closed its end (``| head``); returns the exit code."""
+def output_lost(error: OSError) -> int:
+    """End after stdout took no more (its reader left, the disk is full); returns the exit code."""
     # Python flushes stdout once more at exit; what is left must go somewhere that accepts it.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return READER_LEFT
+    if isinstance(error, BrokenPipeError):
+        return READER_LEFT
+    sys.stderr.write(f"error: the result could not be written: {error.strerror or error}\n")
+    return OutputError.exit_code
 
 
 def interrupted() -> int:

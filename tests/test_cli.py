@@ -427,6 +427,15 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (READER_LEFT, "")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file that is always full")
+def test_a_full_disk_is_an_output_error() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "symbackprop", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == OutputError.exit_code
+    assert done.stderr == "error: the result could not be written: No space left on device\n"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["derive", "--help"], ["schema"]])
 def test_start_up_imports_neither_numpy_nor_sympy(arguments: list[str]) -> None:
     script = (
