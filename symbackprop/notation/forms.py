@@ -390,6 +390,17 @@ def times(left: Term, right: Term) -> Term:
     )
 
 
+def within(outer: Term, part: Term) -> Term:
+    """The product in which ``part`` stands inside the sums of ``outer``: d sum_i f_i = sum_i df_i.
+
+    Unlike in ``times``, free indices of ``part`` that ``outer`` binds are meant to be bound.
+    """
+    part = opened(part)
+    return Term(
+        outer.coefficient * part.coefficient, outer.factors + part.factors, outer.bound + part.bound
+    )
+
+
 def product(left: Form, right: Form) -> Form:
     """The product, distributed over the terms."""
     return Form(times(a, b) for a in left.terms for b in right.terms)

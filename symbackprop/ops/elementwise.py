@@ -153,11 +153,6 @@ OPERATIONS = (
         numpy="erf({a})", slope_numpy="2.0 / np.sqrt(np.pi) * np.exp(-({a} ** 2))",
     ),
     Elementwise(
-        "power", (Param("a"), Param("b")), "elementwise", r"\operatorname{power}",
-        slopes=("b * power(a, b - 1)", "log(a) * power(a, b)"), forward=lambda a, b: a**b,
-        numpy="{a} ** {b}", domain="positive", latex_template=r"{a}^{{{b}}}",
-    ),
-    Elementwise(
         "max", (Param("a"), Param("b")), "elementwise", r"\max",
         slopes=("ind(a > b)", "ind(b > a)"), forward=lambda a, b: np.where(np.real(a) > np.real(b), a, b),
         numpy="np.maximum({a}, {b})", kinks=("a - b",), note="max(a, b) has slope 0 in both where a = b",
@@ -167,4 +162,10 @@ OPERATIONS = (
         slopes=("ind(a < b)", "ind(b < a)"), forward=lambda a, b: np.where(np.real(a) < np.real(b), a, b),
         numpy="np.minimum({a}, {b})", kinks=("a - b",), note="min(a, b) has slope 0 in both where a = b",
     ),
+)
+
+# a ^ b with an exponent that is not a number: not callable by name, written with ^.
+POWER = Elementwise(
+    "power", (Param("a"), Param("b")), "elementwise", None,
+    slopes=("b * a^(b - 1)", "log(a) * a^b"), forward=lambda a, b: a**b, numpy="{a} ** {b}", domain="positive",
 )

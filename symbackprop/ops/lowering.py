@@ -45,6 +45,7 @@ from symbackprop.notation.forms import (
     Entry,
     Fn,
     Form,
+    Group,
     Position,
     Slot,
     Truth,
@@ -57,12 +58,11 @@ from symbackprop.notation.forms import (
     total,
 )
 from symbackprop.notation.normal import normal
+from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.registry import Elementwise, lookup
 
 Place = Index | None
 Expand = Callable[[Call], Expr]
-
-_LETTERS = {"rows": "k", "columns": "k"}
 
 
 class Lowering:
@@ -155,9 +155,7 @@ class _Lowerer:
         value = exponent.constant
         if value is not None:
             return power(base, value)
-        op = lookup("power")
-        assert op is not None
-        return single(Fn(op, (base, exponent)))
+        return single(Fn(POWER, (base, exponent)))
 
     def transpose(self, expr: Transpose, row: Place, column: Place) -> Form:
         return self.lower(expr.arg, column, row)
@@ -395,8 +393,6 @@ def power(base: Form, exponent: Fraction) -> Form:
             for atom, e in inner:
                 form = product(form, single(atom, e * value))
             return form
-    from symbackprop.notation.forms import Group
-
     return single(Group(base), value)
 
 

@@ -1,0 +1,162 @@
+"""Differentiation of index forms, one equation at a time.
+
+    d T[i, j] / d T[p, q]   = [i = p] [j = q]
+    d f(u, v)               = f_1(u, v) du + f_2(u, v) dv
+    d G^e                   = e G^(e-1) dG
+    d (a b c)               = (da) b c + a (db) c + a b (dc)
+
+No transpose and no layout exist here, and nothing is normalised: the deltas stand until a later
+step uses them. The slopes of elementwise functions come from the operation's stated ``slopes``,
+or by differentiating its ``formula`` with these same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from symbackprop.core.expr import Expr, Leaf, Operation
+from symbackprop.core.tensors import Convention, Role, Tensor
+from symbackprop.errors import UnsupportedError
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    Entry,
+    Fn,
+    Form,
+    Group,
+    Slot,
+    Term,
+    Truth,
+    change_parts,
+    number,
+    opened,
+    product,
+    single,
+    total,
+    within,
+)
+from symbackprop.notation.normal import normal
+from symbackprop.ops.lowering import Lowering
+from symbackprop.ops.registry import Elementwise
+
+ReadFormula = Callable[[str, Mapping[str, Expr], Convention], Expr]
+
+
+class Slopes:
+    """The derivatives of elementwise functions as forms, by parameter and number of primes."""
+
+    def __init__(self, lowering: Lowering, read: ReadFormula) -> None:
+        self._lowering = lowering
+        self._read = read
+        self._templates: dict[tuple[Operation, int, int], tuple[tuple[Tensor, ...], Form]] = {}
+
+    def of(self, atom: Fn, param: int) -> Form:
+        """d atom / d (argument number ``param``), in the arguments of ``atom``."""
+        op = atom.op
+        if not isinstance(op, Elementwise):
+            raise UnsupportedError(f"{op.name} has no slope")
+        if op.abstract:
+            if param != 0:
+                raise UnsupportedError(f"{op.name} has one argument")
+            return single(Fn(op, atom.args, atom.primes + 1))
+        if op.named_slope and atom.primes == 0 and param == 0:
+            return single(Fn(op, atom.args, 1))
+        places, template = self._template(op, param, atom.primes)
+        return plug(template, dict(zip(places, atom.args, strict=True)))
+
+    def _template(self, op: Elementwise, param: int, primes: int) -> tuple[tuple[Tensor, ...], Form]:
+        key = (op, param, primes)
+        if key not in self._templates:
+            places = tuple(_placeholder(p.name) for p in op.params)
+            form = self._slope(op, places, param if primes == 0 else 0)
+            for level in range(primes):
+                by = param if level == primes - 1 else 0
+                form = normal(self.differentiate(form, places[by], ()))
+            self._templates[key] = (places, form)
+        return self._templates[key]
+
+    def _slope(self, op: Elementwise, places: tuple[Tensor, ...], param: int) -> Form:
+        stated = op.slopes[param] if param < len(op.slopes) else None
+        args: dict[str, Expr] = {p.name: Leaf(t) for p, t in zip(op.params, places, strict=True)}
+        if stated is None:
+            if op.formula is None:
+                raise UnsupportedError(f"the derivative of {op.name} by {op.params[param].name} is not known")
+            form = self._lowering.lower(self._read(op.formula, args, Convention.COLUMN), None, None)
+            return normal(self.differentiate(form, places[param], ()))
+        output = _placeholder("y")
+        args.setdefault("y", Leaf(output))
+        form = self._lowering.lower(self._read(stated, args, Convention.COLUMN), None, None)
+        value = single(Fn(op, tuple(single(Entry(t, ())) for t in places)))
+        if op.name == "sqrt":
+            value = single(Entry(places[0], ()), Fraction(1, 2))
+        return normal(plug(form, {output: value}))
+
+    def differentiate(self, form: Form, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
+        """d form / d tensor[slots], deltas and all."""
+        terms: list[Term] = []
+        for term in form.terms:
+            terms.extend(self._term(term, tensor, slots))
+        return Form(terms)
+
+    def _term(self, term: Term, tensor: Tensor, slots: tuple[Slot, ...]) -> list[Term]:
+        found: list[Term] = []
+        for position, (atom, exponent) in enumerate(term.factors):
+            inner = self._atom(atom, tensor, slots)
+            if inner.is_zero:
+                continue
+            lowered = ((atom, exponent - 1),) if exponent != 1 else ()
+            rest = term.factors[:position] + lowered + term.factors[position + 1 :]
+            outer = Term(term.coefficient * Fraction(exponent), rest, term.bound)
+            found.extend(within(outer, part) for part in inner.terms)
+        return found
+
+    def _atom(self, atom: Atom, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
+        if isinstance(atom, Entry):
+            if atom.tensor is not tensor:
+                return Form()
+            form = number(1)
+            for own, slot in zip(atom.slots, slots, strict=True):
+                form = product(form, single(Delta(own, slot)))
+            return form
+        if isinstance(atom, Group):
+            return self.differentiate(atom.form, tensor, slots)
+        if isinstance(atom, Fn):
+            parts: list[Form] = []
+            for param, arg in enumerate(atom.args):
+                if arg.mentions(tensor):
+                    inner = self.differentiate(arg, tensor, slots)
+                    parts.append(_inside_of(self.of(atom, param), inner))
+            return total(parts)
+        assert isinstance(atom, Truth) or not any(
+            isinstance(e, Entry) and e.tensor is tensor for e in (atom,)
+        )
+        return Form()
+
+
+def _inside_of(slope: Form, inner: Form) -> Form:
+    """slope * d(argument); neither side may catch the other's indices."""
+    return Form(within(opened(a), b) for a in slope.terms for b in inner.terms)
+
+
+def _placeholder(name: str) -> Tensor:
+    return Tensor(name, (), Convention.COLUMN, Role.INPUT)
+
+
+def plug(form: Form, values: Mapping[Tensor, Form]) -> Form:
+    """Replace entries of scalar tensors by forms; sums become groups."""
+    terms: list[Term] = []
+    for term in form.terms:
+        result = Form((Term(term.coefficient, (), term.bound),))
+        for atom, exponent in term.factors:
+            if isinstance(atom, Entry) and atom.tensor in values:
+                value = values[atom.tensor]
+                if len(value.terms) == 1 and exponent == 1:
+                    piece = Form((opened(value.terms[0]),))
+                else:
+                    piece = single(Group(value), exponent)
+            else:
+                piece = single(change_parts(atom, lambda part: plug(part, values)), exponent)
+            result = Form(within(a, b) for a in result.terms for b in piece.terms)
+        terms.extend(result.terms)
+    return normal(Form(terms))

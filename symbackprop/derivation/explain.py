@@ -1,0 +1,179 @@
+"""The reasons, in words: why a line follows from the one before. Generated from the forms.
+
+A reason is short, names what the reader sees in the forward pass, and never appeals to shapes
+("to make the dimensions match" is a check, not a reason). Formulas stand in backticks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.sweep import Local, Quantity, Stage, Workshop
+from symbackprop.notation.forms import Delta, Entry, Fn, Form, Slot
+from symbackprop.notation.normal import normal
+
+Print = Callable[[Expr], str]
+
+
+def join(words: list[str]) -> str:
+    """a, b and c."""
+    if len(words) < 2:
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def chain_reason(shop: Workshop, quantity: Quantity, users: list[Local], loss: Tensor, show: Print) -> str:
+    """Why the first line holds: how the tensor enters the forward pass."""
+    name = f"`{quantity.tensor.name}`"
+    if not users:
+        return f"{name} does not influence `{loss.name}`"
+    if len(users) > 1:
+        places = [f"`{user.equation.target.name}`" for user in users]
+        return f"{name} enters through {join(places)}; the parts add up"
+    user = users[0]
+    target = user.equation.target
+    if user.logs_split:
+        return f"the slope of a log of a sum of exponentials is its softmax{_called(quantity)}"
+    fn = _elementwise(user.form, quantity.tensor)
+    if fn is not None and target is not loss:
+        return f"`{fn}` acts entry by entry"
+    if _is_softmax(user, quantity.tensor):
+        return f"every entry of {name} in a line moves every entry of `{target.name}` there"
+    found = _meeting(shop, quantity, user, loss, show)
+    if found is not None:
+        return found
+    if target is loss:
+        return f"differentiate `{loss.name}` by {name}"
+    return f"{name} enters `{loss.name}` through `{target.name}`"
+
+
+def _called(quantity: Quantity) -> str:
+    return f" `{quantity.bypassed[0].name}`" if quantity.bypassed else ""
+
+
+def _elementwise(form: Form, tensor: Tensor) -> str | None:
+    """The name of the function, if the form is f(entry of tensor)."""
+    if len(form.terms) != 1 or len(form.terms[0].factors) != 1:
+        return None
+    atom, exponent = form.terms[0].factors[0]
+    if not isinstance(atom, Fn) or exponent != 1 or not atom.args[0].mentions(tensor):
+        return None
+    return atom.op.name
+
+
+def _is_softmax(user: Local, tensor: Tensor) -> bool:
+    terms = user.form.terms
+    return (
+        len(terms) == 1
+        and len(terms[0].factors) == 2
+        and any(isinstance(a, Fn) and a.op.name == "exp" for a, _ in terms[0].factors)
+        and any(e < 0 for _, e in terms[0].factors)
+    )
+
+
+def _meeting(shop: Workshop, quantity: Quantity, user: Local, loss: Tensor, show: Print) -> str | None:
+    """For a linear use: what stands beside the entry in the forward pass."""
+    slots = quantity.indices
+    inner = normal(shop.slopes.differentiate(user.form, quantity.tensor, slots))
+    if len(inner.terms) != 1 or inner.mentions(quantity.tensor) or inner.terms[0].bound:
+        return None
+    term = inner.terms[0]
+    deltas = [atom for atom, _ in term.factors if isinstance(atom, Delta)]
+    others = [(atom, e) for atom, e in term.factors if not isinstance(atom, Delta)]
+    change: dict[Index, Slot] = {}
+    for delta in deltas:
+        for end, other in ((delta.left, delta.right), (delta.right, delta.left)):
+            if isinstance(end, Index) and end in user.indices:
+                change[end] = other
+                break
+    entries = [(atom.rename(change), e) for atom, e in others]
+    target = user.equation.target
+    out = tuple(change.get(index, index) for index in user.indices)
+    rest = [slot for slot in out if isinstance(slot, Index) and slot not in slots]
+    name = f"`{quantity.tensor.name}`"
+    if not entries:
+        return _added(name, target, rest, term.coefficient < 0)
+    if len(entries) != 1 or target is loss or entries[0][1] != 1:
+        return None
+    atom = entries[0][0]
+    if not isinstance(atom, Entry) or not slots or not atom.slots:
+        return None
+    own = _element(shop, quantity.tensor, slots, show)
+    beside = _element(shop, atom.tensor, atom.slots, show)
+    whole = _element(shop, target, out, show)
+    every = f", for every `{join([i.letter for i in rest])}`" if rest else ""
+    return f"`{own}` meets `{beside}` in `{whole}`{every}"
+
+
+def _added(name: str, target: Tensor, rest: list[Index], minus: bool) -> str:
+    verb = "is subtracted from" if minus else "is added to"
+    if not rest:
+        return f"{name} {verb} `{target.name}` entry by entry" if target.shape else f"{name} {verb} `{target.name}`"
+    if len(rest) == 1 and len(target.index_axes) == 2:
+        row = target.oriented[0] == rest[0].dim and target.oriented[1] != rest[0].dim
+        side = "row" if row or target.convention.vectors_are_rows else "column"
+        return f"{name} {verb} every {side} of `{target.name}`"
+    return f"{name} {verb} every entry of `{target.name}`"
+
+
+def _element(shop: Workshop, tensor: Tensor, slots: tuple[Slot, ...], show: Print) -> str:
+    base = shop.leaf(tensor)
+    values = tuple(
+        IndexValue((), Dim(slot)) if isinstance(slot, int) else IndexValue(((slot, 1),)) for slot in slots
+    )
+    if not values:
+        return show(base)
+    given = iter(values)
+    full = tuple(IndexValue((), Dim(1)) if dim.is_one else next(given) for dim in tensor.shape)
+    return show(Element(base, full))
+
+
+def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
+    """Why a later line follows."""
+    if stage.rule == "insert":
+        names = [f"`{show(Partial(loss, tensor))}`" for tensor in stage.inserted]
+        return f"put in {join(names)}"
+    if stage.rule == "assumption":
+        return join([fact.words for fact in stage.uses])
+    if stage.rule == "expand":
+        return "multiply out; terms cancel"
+    return "simplify"
+
+
+def spelling_reason(form: Form, after: Expr) -> str:
+    """How the sum of one entry is read as matrices, and where a transpose comes from."""
+    calls = {node.op.name for node in after.walk() if isinstance(node, Call)}
+    turned = [n.arg for n in after.walk() if isinstance(n, Transpose) and isinstance(n.arg, Leaf)]
+    bound = [index for term in form.terms for index in term.bound]
+    for leaf in turned:
+        found = _turned(form, leaf.tensor)
+        if found is not None:
+            place, letter = found
+            name = f"`{leaf.tensor.name}`"
+            return f"the sum over `{letter}` runs over the {place} index of {name}, hence {name[:-1]}^T`"
+    if not bound:
+        return "as an outer product" if _has_product(after) else "for all entries at once"
+    if not _has_product(after) and calls & {"rowsum", "colsum"}:
+        return "for all entries at once"
+    return f"the sum over `{bound[0].letter}` is a matrix product"
+
+
+def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:
+    """At which of its indices a matrix is summed, and the letter of the sum."""
+    for term in form.terms:
+        for atom, _ in term.factors:
+            if isinstance(atom, Entry) and atom.tensor is tensor and len(atom.slots) == 2:
+                for position, slot in enumerate(atom.slots):
+                    if isinstance(slot, Index) and slot in term.bound:
+                        return ("first" if position == 0 else "last"), slot.letter
+    return None
+
+
+def _has_product(expr: Expr) -> bool:
+    return any(
+        isinstance(node, MatMul) and sum(not factor.is_scalar for factor in node.factors) > 1
+        for node in expr.walk()
+    )

@@ -1,0 +1,331 @@
+"""Named rewriting rules on index forms: by definitions, by sums, by declared facts.
+
+Each rule replaces factors of a term by fewer ones; each is justified in its docstring, and every
+line it helps to print is replayed by numbers all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import permutations
+
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.notation.forms import (
+    Atom,
+    DimFactor,
+    Entry,
+    Exponent,
+    Factor,
+    Fn,
+    Form,
+    Group,
+    Slot,
+    Term,
+    change_parts,
+    negated,
+    product,
+    single,
+    total,
+    within,
+)
+from symbackprop.notation.normal import normal
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """``target[indices] = product of factors``: one term, no sum outside its factors."""
+
+    target: Tensor
+    indices: tuple[Index, ...]
+    factors: tuple[Factor, ...]
+
+    @property
+    def head(self) -> tuple[type[Atom], str]:
+        """What the first factor must look like."""
+        return head_of(self.factors[0][0])
+
+
+def head_of(atom: Atom) -> tuple[type[Atom], str]:
+    """The kind of an atom, by which rules are found."""
+    if isinstance(atom, Entry):
+        return (Entry, str(atom.tensor.serial))
+    return (type(atom), f"{atom.op.name}{atom.primes}" if isinstance(atom, Fn) else "")
+
+
+def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Definition | None:
+    """The definition that ``form`` makes foldable: a function, or a quotient, of one term."""
+    if len(form.terms) != 1:
+        return None
+    term = form.terms[0]
+    if term.bound or term.coefficient != 1 or not term.factors:
+        return None
+    factors = tuple(sorted(term.factors, key=lambda f: (not isinstance(f[0], Fn), f[1] < 0)))
+    if set(term.free) != set(indices):
+        return None
+    if len(factors) == 1:
+        atom, exponent = factors[0]
+        shortens = isinstance(atom, Fn) or (isinstance(atom, Group) and exponent != 1)
+        return Definition(target, indices, factors) if shortens else None
+    full = set(factors[0][0].free) == set(indices)
+    if any(e < 0 for _, e in factors) and factors[0][1] > 0 and full and isinstance(factors[0][0], (Fn, Entry)):
+        return Definition(target, indices, factors)
+    return None
+
+
+@dataclass(slots=True)
+class Folding:
+    """The definitions that may be folded back into names, by the head of their first factor."""
+
+    by_head: dict[tuple[type[Atom], str], list[Definition]] = field(default_factory=dict)
+
+    def add(self, definition: Definition) -> None:
+        """Earlier definitions win."""
+        self.by_head.setdefault(definition.head, []).append(definition)
+
+    def fold(self, form: Form) -> Form:
+        """Every definition folded, inside atoms too; the same object if nothing applies."""
+        if not self.by_head:
+            return form
+        terms = [self._term(term) for term in form.terms]
+        if all(a is b for a, b in zip(terms, form.terms, strict=True)):
+            return form
+        return normal(Form(terms))
+
+    def _term(self, term: Term) -> Term:
+        changed = True
+        while changed:
+            changed = False
+            for position, (atom, exponent) in enumerate(term.factors):
+                new = self._at(term, position, atom, exponent)
+                if new is not None:
+                    term, changed = new, True
+                    break
+        factors = tuple((change_parts(atom, self.fold), e) for atom, e in term.factors)
+        if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
+            return term
+        return Term(term.coefficient, factors, term.bound)
+
+    def _at(self, term: Term, position: int, atom: Atom, exponent: Exponent) -> Term | None:
+        for definition in self.by_head.get(head_of(atom), ()):
+            for slots in _placements(definition, atom):
+                ratio = Fraction(exponent) / Fraction(definition.factors[0][1])
+                if len(definition.factors) > 1 and (ratio < 1 or ratio.denominator != 1):
+                    continue
+                rest = _removed(term, definition, slots, ratio)
+                if rest is not None:
+                    entry = Entry(definition.target, slots)
+                    power = int(ratio) if ratio.denominator == 1 else ratio
+                    return Term(term.coefficient, ((entry, power), *rest), term.bound)
+        return None
+
+
+def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]]:
+    """Index choices under which the first factor of the definition is ``atom``."""
+    pattern = definition.factors[0][0]
+    inside = [index for index in definition.indices if index in pattern.free]
+    if len(inside) != len(definition.indices):
+        return
+    slots: tuple[Slot, ...]
+    if isinstance(pattern, Fn) and isinstance(atom, Fn) and len(pattern.args) == len(atom.args):
+        quick = _aligned(pattern, atom)
+        if quick is not None:
+            slots = tuple(quick.get(index, index) for index in definition.indices)
+            if pattern.rename(dict(quick)).key == atom.key:
+                yield slots
+            return
+    for choice in permutations(atom.free, len(inside)):
+        if any(a.dim != b.dim for a, b in zip(inside, choice, strict=True)):
+            continue
+        change: dict[Index, Slot] = dict(zip(inside, choice, strict=True))
+        if pattern.rename(change).key == atom.key:
+            yield tuple(change[index] for index in definition.indices)
+
+
+def _aligned(pattern: Fn, atom: Fn) -> dict[Index, Slot] | None:
+    """The index map read off two one-factor arguments, or None if they are not that simple."""
+    change: dict[Index, Slot] = {}
+    for left, right in zip(pattern.args, atom.args, strict=True):
+        if len(left.terms) != 1 or len(right.terms) != 1:
+            return None
+        a, b = left.terms[0].factors, right.terms[0].factors
+        if len(a) != 1 or len(b) != 1 or left.terms[0].bound:
+            return None
+        x, y = a[0][0], b[0][0]
+        if not isinstance(x, Entry) or not isinstance(y, Entry) or x.tensor is not y.tensor:
+            return None
+        for old, new in zip(x.slots, y.slots, strict=True):
+            if isinstance(old, Index):
+                change[old] = new
+    return change
+
+
+def _removed(
+    term: Term, definition: Definition, slots: tuple[Slot, ...], ratio: Fraction
+) -> tuple[Factor, ...] | None:
+    """The factors of ``term`` without the definition's, ``ratio`` times; None if they are not there."""
+    change: dict[Index, Slot] = dict(zip(definition.indices, slots, strict=True))
+    left = {atom.key: (atom, Fraction(e)) for atom, e in term.factors}
+    for pattern, exponent in definition.factors:
+        key = pattern.rename(change).key
+        if key not in left:
+            return None
+        atom, have = left[key]
+        wanted = Fraction(exponent) * ratio
+        if have * wanted < 0 or abs(have) < abs(wanted):
+            return None
+        left[key] = (atom, have - wanted)
+    return tuple((a, int(e) if e.denominator == 1 else e) for a, e in left.values() if e != 0)
+
+
+def cancel_sums(form: Form) -> Form:
+    """sum_k f(k) / (sum_j f(j)) = 1, where k stands in no other factor."""
+    terms = [_cancel_sum(term) for term in form.terms]
+    if all(a is b for a, b in zip(terms, form.terms, strict=True)):
+        return form
+    return normal(Form(terms))
+
+
+def _cancel_sum(term: Term) -> Term:
+    for atom, exponent in term.factors:
+        if not isinstance(atom, Group) or exponent >= 0 or len(atom.form.terms) != 1:
+            continue
+        inner = atom.form.terms[0]
+        if len(inner.bound) != 1:
+            continue
+        for index in term.bound:
+            here = [(a, e) for a, e in term.factors if index in a.free]
+            wanted = {
+                (a.rename({inner.bound[0]: index}).key, e)
+                for a, e in inner.factors
+            }
+            if index.dim != inner.bound[0].dim or {(a.key, e) for a, e in here} != wanted:
+                continue
+            rest = [
+                (a, e + 1 if a is atom else e) for a, e in term.factors if index not in a.free
+            ]
+            kept = tuple((a, e) for a, e in rest if e != 0)
+            bound = tuple(i for i in term.bound if i is not index)
+            return _cancel_sum(Term(term.coefficient / inner.coefficient, kept, bound))
+    return term
+
+
+@dataclass(frozen=True, slots=True)
+class SumToOne:
+    """sum over axis ``axis`` of ``tensor`` is 1; ``proved`` if it follows from the forward pass."""
+
+    tensor: Tensor
+    axes: tuple[int, ...]
+    words: str
+    proved: bool
+
+
+def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumToOne, ...]]:
+    """Use ``sum_k Y[n, k] = 1`` wherever k stands in no other factor; also the facts that were used."""
+    known = {fact.tensor: fact for fact in facts}
+    used: dict[Tensor, SumToOne] = {}
+    if not known:
+        return form, ()
+    terms = [_one_term(term, known, used) for term in form.terms]
+    if not used:
+        return form, ()
+    return normal(Form(terms)), tuple(used.values())
+
+
+def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Term:
+    for position, (atom, exponent) in enumerate(term.factors):
+        if not isinstance(atom, Entry) or exponent != 1 or atom.tensor not in known:
+            continue
+        fact = known[atom.tensor]
+        indices = [atom.slots[axis] for axis in fact.axes]
+        others = term.factors[:position] + term.factors[position + 1 :]
+        lone = all(
+            isinstance(i, Index) and i in term.bound and not any(i in a.free for a, _ in others)
+            for i in indices
+        )
+        if lone and len(set(map(id, indices))) == len(indices):
+            used[fact.tensor] = fact
+            bound = tuple(i for i in term.bound if not any(i is j for j in indices))
+            return _one_term(Term(term.coefficient, others, bound), known, used)
+    factors = tuple(
+        (change_parts(atom, lambda part: _inside(part, known, used)), e) for atom, e in term.factors
+    )
+    if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
+        return term
+    return Term(term.coefficient, factors, term.bound)
+
+
+def _inside(form: Form, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Form:
+    terms = [_one_term(term, known, used) for term in form.terms]
+    if all(a is b for a, b in zip(terms, form.terms, strict=True)):
+        return form
+    return normal(Form(terms))
+
+
+def log_of_quotient(form: Form) -> Form:
+    """log(e^u / S) = u - log S, wherever a log has such an argument (S a sum of exponentials)."""
+    terms: list[Term] = []
+    changed = False
+    for term in form.terms:
+        result = Form((Term(term.coefficient, (), term.bound),))
+        for atom, exponent in term.factors:
+            inner = change_parts(atom, log_of_quotient)
+            split = _split_log(inner)
+            if split is not None:
+                changed = True
+                piece = single(Group(split), exponent) if exponent != 1 else single(Group(split))
+            else:
+                changed = changed or inner is not atom
+                piece = single(inner, exponent)
+            result = Form(within(a, b) for a in result.terms for b in piece.terms)
+        terms.extend(result.terms)
+    return normal(Form(terms)) if changed else form
+
+
+def _split_log(atom: Atom) -> Form | None:
+    if not isinstance(atom, Fn) or atom.op.name != "log" or atom.primes or len(atom.args[0].terms) != 1:
+        return None
+    term = atom.args[0].terms[0]
+    if term.bound or term.coefficient != 1 or not any(_is_exp(a) for a, _ in term.factors):
+        return None
+    if not all(_positive(a) for a, _ in term.factors):
+        return None
+    parts: list[Form] = []
+    for factor, exponent in term.factors:
+        logged = factor.args[0] if isinstance(factor, Fn) else single(Fn(atom.op, (_bare(factor),)))
+        scale = Form((Term(Fraction(exponent)),))
+        parts.append(product(scale, logged))
+    return normal(total(parts))
+
+
+def _bare(atom: Atom) -> Form:
+    return atom.form if isinstance(atom, Group) else single(atom)
+
+
+def _is_exp(atom: Atom) -> bool:
+    return isinstance(atom, Fn) and atom.op.name == "exp" and atom.primes == 0
+
+
+def _positive(atom: Atom) -> bool:
+    """Whether the factor is positive for all values of what stands in it."""
+    if _is_exp(atom) or isinstance(atom, DimFactor):
+        return True
+    if isinstance(atom, Group):
+        return all(
+            t.coefficient > 0 and t.factors and all(_positive(a) for a, _ in t.factors)
+            for t in atom.form.terms
+        )
+    return isinstance(atom, Entry) and (atom.tensor.facts.positive)
+
+
+def leaves(form: Form) -> int:
+    """The length of a form: entries and functions of entries, counted where they stand."""
+    count = 0
+    for term in form.terms:
+        for atom, _ in term.factors:
+            if isinstance(atom, Entry):
+                count += 1
+            elif isinstance(atom, (Fn, Group)):
+                count += max(1, sum(leaves(part) for part in (atom.args if isinstance(atom, Fn) else (atom.form,))))
+    return count

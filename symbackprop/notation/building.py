@@ -1,0 +1,161 @@
+"""Small constructors that keep spelled matrices tidy: transposes pushed in, products flattened.
+
+They change the spelling, never the value: (A B)^T = B^T A^T, (A^T)^T = A, and the like, each only
+where the result is not longer. ``cost`` orders spellings: fewest factors first, then transposes.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import (
+    UNIT,
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Expr,
+    Hadamard,
+    Indicator,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Power,
+    Transpose,
+)
+
+
+ELEMENTWISE_KINDS = ("elementwise", "function")
+TRANSPOSE_COST = 2
+ONES_COST = 3
+
+
+def cost(expr: Expr) -> int:
+    """Leaves count 2, transposes and diag 2, ones 3, numbers and dims 1."""
+    if isinstance(expr, Transpose):
+        return TRANSPOSE_COST + cost(expr.arg)
+    if isinstance(expr, Call):
+        own = ONES_COST if expr.op.name in ("ones", "zeros", "eye") else 2
+        return own + sum(cost(arg) for arg in expr.args)
+    if isinstance(expr, (Number, DimValue)):
+        return 1
+    children = expr.children
+    return sum(cost(child) for child in children) if children else 2
+
+
+def transposed(expr: Expr) -> Expr:
+    """The transpose of ``expr``, in the shortest of the usual spellings."""
+    if expr.is_scalar:
+        return expr
+    if isinstance(expr, Transpose):
+        return expr.arg
+    if isinstance(expr, Leaf):
+        facts = expr.tensor.facts
+        return expr if facts.symmetric or facts.posdef else Transpose(expr)
+    if isinstance(expr, MatMul):
+        return product(*(transposed(factor) for factor in reversed(expr.factors)))
+    if isinstance(expr, Call) and expr.op.name in ("diag", "eye"):
+        return expr
+    pushed = _pushed(expr)
+    plain = Transpose(expr)
+    return pushed if pushed is not None and cost(pushed) < cost(plain) else plain
+
+
+def _pushed(expr: Expr) -> Expr | None:
+    """The transpose moved to the children, where that is possible."""
+    if isinstance(expr, (Add, Hadamard, Neg, Divide, Indicator)):
+        return expr.map_children(transposed)
+    if isinstance(expr, Power):
+        return Power(transposed(expr.base), expr.exponent)
+    if isinstance(expr, Call):
+        rows, columns = expr.call_shape
+        if expr.op.kind in ELEMENTWISE_KINDS:
+            args = tuple(transposed(arg) for arg in expr.args)
+            return Call(expr.op, args, (columns, rows), expr.primes, expr.axis, expr.axis_given)
+        if expr.op.name == "ones" and len(expr.args) == 2:
+            return Call(expr.op, (expr.args[1], expr.args[0]), (columns, rows))
+    return None
+
+
+def product(*factors: Expr) -> Expr:
+    """The matrix product, nested products of arrays flattened, ones dropped."""
+    flat: list[Expr] = []
+    for factor in factors:
+        if factor == UNIT:
+            continue
+        if isinstance(factor, MatMul) and not factor.is_scalar:
+            flat.extend(factor.factors)
+        else:
+            flat.append(factor)
+    if not flat:
+        return UNIT
+    return flat[0] if len(flat) == 1 else MatMul(tuple(flat))
+
+
+def hadamard(*factors: Expr) -> Expr:
+    """The elementwise product, flattened, ones dropped."""
+    flat: list[Expr] = []
+    for factor in factors:
+        if isinstance(factor, Hadamard):
+            flat.extend(factor.factors)
+        elif factor != UNIT:
+            flat.append(factor)
+    if not flat:
+        return UNIT
+    return flat[0] if len(flat) == 1 else Hadamard(tuple(flat))
+
+
+def addition(terms: list[Expr]) -> Expr:
+    """The sum: flattened, positive terms first, a common minus pulled out."""
+    flat: list[Expr] = []
+    for term in terms:
+        flat.extend(term.terms if isinstance(term, Add) else (term,))
+    if len(flat) == 1:
+        return flat[0]
+    if all(isinstance(term, Neg) for term in flat):
+        return Neg(Add(tuple(term.arg for term in flat if isinstance(term, Neg))))
+    flat.sort(key=lambda term: isinstance(term, Neg))
+    return Add(tuple(flat))
+
+
+def powered(base: Expr, exponent: Fraction) -> Expr:
+    """``base ^ exponent`` for a positive exponent."""
+    if exponent == 1:
+        return base
+    return Power(base, Number(exponent))
+
+
+def is_decimal(value: Fraction) -> bool:
+    """Whether the number is written as a decimal rather than as a fraction."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1 and value.denominator >= 10
+
+
+def scaled(coefficient: Fraction, front: list[Expr], body: Expr | None, below: list[Expr]) -> Expr:
+    """``coefficient * front... body / below...``, the sign outermost."""
+    sign = coefficient < 0
+    size = abs(coefficient)
+    if size.denominator != 1 and not is_decimal(size):
+        below = [Number(Fraction(size.denominator)), *below]
+        size = Fraction(size.numerator)
+    top: list[Expr] = [Number(size)] if size != 1 else []
+    top.extend(front)
+    if body is not None and isinstance(body, MatMul) and not body.is_scalar:
+        numerator: Expr = MatMul((*top, *body.factors)) if top else body
+    elif body is not None:
+        numerator = MatMul((*top, body)) if top else body
+    else:
+        numerator = MatMul(tuple(top)) if len(top) > 1 else top[0] if top else UNIT
+    if below:
+        numerator = Divide(numerator, below[0] if len(below) == 1 else MatMul(tuple(below)))
+    return Neg(numerator) if sign else numerator
+
+
+def is_unit_shape(expr: Expr) -> bool:
+    """Whether the value is 1 x 1."""
+    return expr.shape == (ONE, ONE)

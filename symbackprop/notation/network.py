@@ -1,0 +1,225 @@
+"""One term as a network, reduced to a matrix spelling (series-parallel reduction).
+
+Vertices are indices, edges are matrices, weights on a vertex are vectors. Parallel edges join to a
+Hadamard product; a bound vertex with at most two neighbours is eliminated by a product. This
+succeeds exactly for networks of treewidth at most 2, whatever the order (Duffin, Topology of
+series-parallel networks, 1965); otherwise the term has no spelling and stays in index form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from symbackprop.core.expr import (
+    UNIT,
+    Call,
+    Divide,
+    Expr,
+    Leaf,
+    Number,
+    Operation,
+    Partial,
+    Power,
+    Shape,
+)
+from symbackprop.core.dims import ONE
+from symbackprop.core.tensors import Index
+from symbackprop.notation.building import cost, hadamard, product, transposed
+
+Operations = Callable[[str], Operation]
+
+
+class NoSpelling(Exception):
+    """The term has no spelling as matrices; print its index form."""
+
+
+@dataclass(slots=True)
+class Bundle:
+    """Numerators and denominators that multiply entry by entry, all lying the same way."""
+
+    nums: list[Expr] = field(default_factory=list)
+    dens: list[Expr] = field(default_factory=list)
+
+    def whole(self) -> Expr:
+        """The bundle as one expression."""
+        top = hadamard(*sorted(self.nums, key=_rank)) if self.nums else UNIT
+        return Divide(top, hadamard(*self.dens)) if self.dens else top
+
+    def flipped(self) -> Bundle:
+        """The transpose."""
+        return Bundle([transposed(e) for e in self.nums], [transposed(e) for e in self.dens])
+
+
+def _rank(expr: Expr) -> int:
+    """Cotangents first, then names, then composites, then functions."""
+    if isinstance(expr, Partial) or any(isinstance(node, Partial) for node in expr.walk()):
+        return 0
+    if isinstance(expr, Leaf):
+        return 1
+    return 3 if isinstance(expr, Call) else 2
+
+
+@dataclass(slots=True)
+class Edge:
+    """A matrix with rows ``row`` and columns ``column``."""
+
+    row: Index
+    column: Index
+    bundle: Bundle
+
+    def facing(self, row: Index) -> Bundle:
+        """The matrix with ``row`` running down."""
+        return self.bundle if row is self.row else self.bundle.flipped()
+
+
+@dataclass(slots=True)
+class Weight:
+    """Vectors on one index, numerators and denominators with their own orientation."""
+
+    nums: list[Expr] = field(default_factory=list)
+    dens: list[Expr] = field(default_factory=list)
+
+    def column(self) -> Expr:
+        """As an n x 1 column."""
+        return Bundle([_down(e) for e in self.nums], [_down(e) for e in self.dens]).whole()
+
+    def row(self) -> Expr:
+        """As a 1 x n row."""
+        return Bundle([_across(e) for e in self.nums], [_across(e) for e in self.dens]).whole()
+
+    def cheapest(self) -> Expr:
+        """Whichever way is shorter to write; as a row at a tie if most parts are rows."""
+        down, across = self.column(), self.row()
+        rows = sum(1 for e in self.nums + self.dens if e.shape[0].is_one)
+        if cost(down) == cost(across):
+            return across if 2 * rows > len(self.nums) + len(self.dens) else down
+        return min(down, across, key=cost)
+
+
+def _down(expr: Expr) -> Expr:
+    return transposed(expr) if expr.shape[0].is_one else expr
+
+
+def _across(expr: Expr) -> Expr:
+    return expr if expr.shape[0].is_one else transposed(expr)
+
+
+@dataclass(slots=True)
+class Network:
+    """The factors of one term while it is being reduced."""
+
+    operation: Operations
+    vectors_are_rows: bool
+    scalars: Bundle = field(default_factory=Bundle)
+    weights: dict[Index, Weight] = field(default_factory=dict)
+    edges: dict[frozenset[Index], Edge] = field(default_factory=dict)
+
+    def add_scalar(self, expr: Expr, below: bool) -> None:
+        """A factor without an index."""
+        (self.scalars.dens if below else self.scalars.nums).append(expr)
+
+    def add_vector(self, index: Index, expr: Expr, below: bool = False) -> None:
+        """A factor with one index; ``expr`` is a row or a column."""
+        weight = self.weights.setdefault(index, Weight())
+        (weight.dens if below else weight.nums).append(expr)
+
+    def add_matrix(self, row: Index, column: Index, expr: Expr, below: bool = False) -> None:
+        """A factor with two indices, joined to a parallel one."""
+        pair = frozenset((row, column))
+        edge = self.edges.get(pair)
+        if edge is None:
+            edge = self.edges[pair] = Edge(row, column, Bundle())
+        expr = expr if row is edge.row else transposed(expr)
+        (edge.bundle.dens if below else edge.bundle.nums).append(expr)
+
+    def neighbours(self, index: Index) -> list[Index]:
+        """The indices that share a matrix with ``index``."""
+        return [
+            edge.column if edge.row is index else edge.row
+            for edge in self.edges.values()
+            if index in (edge.row, edge.column)
+        ]
+
+    def eliminate_all(self, bound: tuple[Index, ...]) -> None:
+        """Remove every bound index, fewest neighbours first; NoSpelling if that is impossible."""
+        left = list(bound)
+        while left:
+            counts = {index: len(self.neighbours(index)) for index in left}
+            best = min(left, key=lambda index: counts[index])
+            if counts[best] > 2:
+                raise NoSpelling
+            left.remove(best)
+            self._eliminate(best)
+
+    def _eliminate(self, index: Index) -> None:
+        weight = self.weights.pop(index, None)
+        near = self.neighbours(index)
+        edges = [self.edges.pop(frozenset((index, other))) for other in near]
+        if not near:
+            self.scalars.nums.append(self._inner(weight or Weight(), index))
+        elif len(near) == 1:
+            self._absorb(index, near[0], edges[0], weight)
+        else:
+            self._join(index, near, edges, weight)
+
+    def _inner(self, weight: Weight, index: Index) -> Expr:
+        """A sum over one index of vectors: v^T w, sum(v), sumsq(v)."""
+        if len(weight.nums) == 2 and not weight.dens:
+            first, second = weight.nums
+            if _is_plain(first) and _is_plain(second):
+                return product(_across(first), _down(second))
+        return self.sum_all(weight.cheapest())
+
+    def sum_all(self, expr: Expr) -> Expr:
+        """The sum of all entries."""
+        if isinstance(expr, Power) and expr.exponent == Number(UNIT.value * 2):
+            return self._call("sumsq", (_upright(expr.base),), (ONE, ONE))
+        if isinstance(expr, Call) and expr.op.name in ("rowsum", "colsum"):
+            return self.sum_all(expr.args[0])
+        return self._call("sum", (_upright(expr),), (ONE, ONE))
+
+    def _absorb(self, index: Index, other: Index, edge: Edge, weight: Weight | None) -> None:
+        """M v, or the sums of the lines of M."""
+        if weight is None:
+            matrix = edge.bundle.whole()
+            rows, columns = matrix.shape
+            if edge.row is other:
+                self.add_vector(other, self._call("rowsum", (matrix,), (rows, ONE)))
+            else:
+                self.add_vector(other, self._call("colsum", (matrix,), (ONE, columns)))
+            return
+        down = product(edge.facing(other).whole(), weight.column())
+        across = product(weight.row(), edge.facing(index).whole())
+        if cost(down) == cost(across):
+            self.add_vector(other, across if self.vectors_are_rows else down)
+        else:
+            self.add_vector(other, min(down, across, key=cost))
+
+    def _join(self, index: Index, near: list[Index], edges: list[Edge], weight: Weight | None) -> None:
+        """A B, or A diag(v) B when a vector sits on the index."""
+        first, second = near
+        middle: list[Expr] = []
+        if weight is not None:
+            vector = weight.cheapest()
+            middle = [self._call("diag", (vector,), (index.dim, index.dim))]
+        forward = product(edges[0].facing(first).whole(), *middle, edges[1].facing(index).whole())
+        back = product(edges[1].facing(second).whole(), *middle, edges[0].facing(index).whole())
+        if cost(back) < cost(forward):
+            self.add_matrix(second, first, back)
+        else:
+            self.add_matrix(first, second, forward)
+
+    def _call(self, name: str, args: tuple[Expr, ...], shape: Shape) -> Expr:
+        return Call(self.operation(name), args, shape)
+
+
+def _is_plain(expr: Expr) -> bool:
+    """Whether the factor is short enough to stand in an inner product."""
+    return not isinstance(expr, (Power, Divide))
+
+
+def _upright(expr: Expr) -> Expr:
+    """Inside a sum over all entries a transpose does not matter."""
+    flipped = transposed(expr)
+    return flipped if cost(flipped) < cost(expr) else expr

@@ -1,0 +1,428 @@
+"""From index forms back to matrices: products, transposes, outer and Hadamard products, diag, sums.
+
+``Speller.spell(form, row, column)`` gives an expression whose entry (row, column) is the form, or
+None if there is none (then the index form is printed). Conventions are an affair of the leaves:
+a vector leaf lies as its tensor says, everything else follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import gcd, lcm
+
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import (
+    UNIT,
+    ZERO,
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    IndexValue,
+    Indicator,
+    MatMul,
+    Neg,
+    Power,
+    broadcast_shape,
+)
+from symbackprop.core.tensors import Convention, Index, Tensor
+from symbackprop.notation.building import addition, cost, hadamard, powered, product, scaled, transposed
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    DimFactor,
+    Entry,
+    Exponent,
+    Fn,
+    Form,
+    Group,
+    Position,
+    Term,
+    Truth,
+)
+from symbackprop.notation.network import Network, NoSpelling, Operations
+
+Place = Index | None
+HALF = Fraction(1, 2)
+
+
+class Speller:
+    """Spells forms. ``leaf`` gives the expression of a tensor, ``operation`` an operation by name."""
+
+    def __init__(
+        self, convention: Convention, leaf: Callable[[Tensor], Expr], operation: Operations
+    ) -> None:
+        self._rows = convention.vectors_are_rows
+        self._leaf = leaf
+        self._operation = operation
+
+    def spell(self, form: Form, row: Place, column: Place) -> Expr | None:
+        """The matrix spelling with the full shape, or None."""
+        try:
+            return self._full(self._form(form, row, column), row, column)
+        except NoSpelling:
+            return None
+
+    def _full(self, expr: Expr, row: Place, column: Place) -> Expr:
+        """Fill the sides on which the expression does not depend."""
+        rows, columns = expr.shape
+        need_row = row is not None and rows.is_one
+        need_column = column is not None and columns.is_one
+        if not need_row and not need_column:
+            return expr
+        if expr == ZERO or expr.is_scalar:
+            return self._constant(expr, row, column)
+        if need_row:
+            assert row is not None
+            return product(self._ones(row.dim, down=True), expr)
+        assert column is not None
+        return product(expr, self._ones(column.dim, down=False))
+
+    def _constant(self, expr: Expr, row: Place, column: Place) -> Expr:
+        name = "zeros" if expr == ZERO else "ones"
+        if row is not None and column is not None:
+            shape = (row.dim, column.dim)
+            filled: Expr = Call(self._operation(name), (DimValue(row.dim), DimValue(column.dim)), shape)
+        else:
+            place = row if row is not None else column
+            assert place is not None
+            filled = self._ones(place.dim, down=row is not None, name=name)
+        if expr in (ZERO, UNIT):
+            return filled
+        if isinstance(expr, Neg):
+            return Neg(self._constant(expr.arg, row, column))
+        if isinstance(expr, Divide):
+            return Divide(product(expr.num, filled), expr.den)
+        return product(expr, filled)
+
+    def _ones(self, dim: Dim, *, down: bool, name: str = "ones") -> Expr:
+        shape = (ONE, dim) if self._rows else (dim, ONE)
+        vector = Call(self._operation(name), (DimValue(dim),), shape)
+        return vector if down != self._rows else transposed(vector)
+
+    # Sums of terms
+
+    def _form(self, form: Form, row: Place, column: Place) -> Expr:
+        if not form.terms:
+            return ZERO
+        if len(form.terms) == 1:
+            return self._term(form.terms[0], row, column)
+        plain = self._sum(form.terms, row, column)
+        common = self._pull_common(form, row, column)
+        if common is not None and cost(common) <= cost(plain):
+            return common
+        return plain
+
+    def _sum(self, terms: tuple[Term, ...], row: Place, column: Place) -> Expr:
+        spelled = [self._term(term, row, column) for term in terms]
+        return addition(group_ends(spelled, row is not None, column is not None))
+
+    def _pull_common(self, form: Form, row: Place, column: Place) -> Expr | None:
+        """Factors that all terms share, in front: scalars, quotients, factors of the full shape."""
+        shared = _shared(form)
+        places = {p for p in (row, column) if p is not None}
+        pulled = [
+            (atom, e)
+            for atom, e in shared
+            if not atom.free or set(atom.free) == places or (e < 0 and set(atom.free) <= places)
+        ]
+        size = _content(form)
+        if not pulled and size == 1:
+            return None
+        rest = tuple(_without(term, pulled, size) for term in form.terms)
+        inner = self._sum(rest, row, column)
+        front = Term(size, tuple(pulled))
+        return self._multiplied(front, inner, row, column)
+
+    def _multiplied(self, front: Term, inner: Expr, row: Place, column: Place) -> Expr:
+        sign = isinstance(inner, Neg)
+        body = inner.arg if isinstance(inner, Neg) else inner
+        network = self._network(front)
+        nums, dens = self._arrays(network, row, column)
+        whole = hadamard(*nums, body) if nums else body
+        whole = Divide(whole, hadamard(*dens)) if dens else whole
+        coefficient = -front.coefficient if sign else front.coefficient
+        return scaled(coefficient, network.scalars.nums, whole, network.scalars.dens)
+
+    # One term
+
+    def _term(self, term: Term, row: Place, column: Place) -> Expr:
+        delta = next((atom for atom, _ in term.factors if isinstance(atom, Delta)), None)
+        if delta is not None:
+            return self._diagonal(term, delta, row, column)
+        network = self._network(term)
+        network.eliminate_all(term.bound)
+        body = self._assemble(network, row, column)
+        return scaled(term.coefficient, network.scalars.nums, body, network.scalars.dens)
+
+    def _diagonal(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
+        """A delta between the row and the column: diag(...) or the identity."""
+        if {delta.left, delta.right} != {row, column} or row is None or column is None:
+            raise NoSpelling
+        rest = Term(
+            Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound
+        ).rename({column: row})
+        network = self._network(rest)
+        network.eliminate_all(rest.bound)
+        vector = self._assemble(network, row, None)
+        shape = (row.dim, row.dim)
+        if vector is None:
+            square: Expr = Call(self._operation("eye"), (DimValue(row.dim),), shape)
+        else:
+            square = Call(self._operation("diag"), (self._native(vector),), shape)
+        return scaled(term.coefficient, network.scalars.nums, square, network.scalars.dens)
+
+    def _native(self, vector: Expr) -> Expr:
+        """A vector the way its shorter spelling lies."""
+        flipped = transposed(vector)
+        return flipped if cost(flipped) < cost(vector) else vector
+
+    def _assemble(self, network: Network, row: Place, column: Place) -> Expr | None:
+        nums, dens = self._arrays(network, row, column)
+        if not nums and not dens:
+            return None
+        if len(nums) == 2 and not dens and _crosses(nums[0], nums[1]):
+            return product(*nums)
+        top = hadamard(*nums) if nums else UNIT
+        return Divide(top, hadamard(*dens)) if dens else top
+
+    def _arrays(self, network: Network, row: Place, column: Place) -> tuple[list[Expr], list[Expr]]:
+        """What is left on the free indices, laid out as (row, column)."""
+        nums: list[Expr] = []
+        dens: list[Expr] = []
+        if row is not None and column is not None and row is not column:
+            edge = network.edges.pop(frozenset((row, column)), None)
+            if edge is not None:
+                bundle = edge.facing(row)
+                top = bundle.nums
+                nums.extend([hadamard(*_ordered(top))] if top else [])
+                dens.extend(bundle.dens)
+        for place, down in ((row, True), (column, False)):
+            weight = network.weights.pop(place, None) if place is not None else None
+            if weight is None:
+                continue
+            turned = _turned(weight.nums, down)
+            nums.extend([hadamard(*_ordered(turned))] if turned else [])
+            dens.extend(_turned(weight.dens, down))
+        if network.edges or network.weights:
+            raise NoSpelling
+        return nums, dens
+
+    def _network(self, term: Term) -> Network:
+        network = Network(self._operation, self._rows)
+        for atom, exponent in term.factors:
+            self._add(network, atom, exponent)
+        return network
+
+    def _add(self, network: Network, atom: Atom, exponent: Exponent) -> None:
+        below = exponent < 0
+        free = atom.free
+        if len(free) > 2:
+            raise NoSpelling
+        if isinstance(atom, Entry) and len(free) < len(atom.slots) and free:
+            self._repeated(network, atom, exponent)
+            return
+        if not free:
+            base = self._atom(atom, None, None)
+            network.add_scalar(self._power(base, exponent), below)
+        elif len(free) == 1:
+            down = self._lies_down(atom)
+            base = self._atom(atom, free[0] if down else None, None if down else free[0])
+            network.add_vector(free[0], self._power(base, exponent), below)
+        else:
+            first, second = self._order(atom, free)
+            base = self._atom(atom, first, second)
+            network.add_matrix(first, second, self._power(base, exponent), below)
+
+    def _repeated(self, network: Network, atom: Entry, exponent: Exponent) -> None:
+        """A[i, i] is an entry of the diagonal; A[i, 1] has no matrix name yet."""
+        if len(atom.slots) != 2 or atom.slots[0] is not atom.slots[1]:
+            raise NoSpelling
+        (index,) = atom.free
+        shape = (ONE, index.dim) if self._rows else (index.dim, ONE)
+        vector = Call(self._operation("diagonal"), (self._leaf(atom.tensor),), shape)
+        network.add_vector(index, self._power(vector, exponent), exponent < 0)
+
+    def _power(self, base: Expr, exponent: Exponent) -> Expr:
+        """``base ^ |exponent|``, square roots by name."""
+        size = abs(Fraction(exponent))
+        if size == HALF:
+            if isinstance(base, Call) and base.op.name == "sumsq":
+                return Call(self._operation("norm"), base.args, base.call_shape)
+            return Call(self._operation("sqrt"), (base,), base.shape)
+        if isinstance(base, Call) and base.op.name == "sumsq" and size.denominator == 2:
+            norm = Call(self._operation("norm"), base.args, base.call_shape)
+            return powered(norm, size * 2)
+        return powered(base, size)
+
+    def _lies_down(self, atom: Atom) -> bool:
+        """Whether a vector-like factor is written as a column."""
+        for entry in _entries(atom):
+            if len(entry.free) == 1 and entry.free[0] in atom.free and len(entry.tensor.index_axes) == 1:
+                expr = self._leaf(entry.tensor)
+                return not expr.shape[0].is_one
+        return not self._rows
+
+    def _order(self, atom: Atom, free: tuple[Index, ...]) -> tuple[Index, Index]:
+        """Which of two indices runs down: as in the first matrix that has both."""
+        wanted = set(free)
+        for entry in _entries(atom):
+            if len(entry.slots) == 2 and set(entry.free) == wanted:
+                return entry.slots[0], entry.slots[1]  # type: ignore[return-value]
+        for entry in _entries(atom):
+            if len(entry.free) == 1 and entry.free[0] in wanted and len(entry.tensor.index_axes) == 1:
+                other = next(index for index in free if index is not entry.free[0])
+                across = self._leaf(entry.tensor).shape[0].is_one
+                return (other, entry.free[0]) if across else (entry.free[0], other)
+        return free[0], free[1]
+
+    def _atom(self, atom: Atom, row: Place, column: Place) -> Expr:
+        if isinstance(atom, Entry):
+            return self._entry(atom, row, column)
+        if isinstance(atom, DimFactor):
+            return DimValue(atom.dim)
+        if isinstance(atom, Group):
+            return self._form(atom.form, row, column)
+        if isinstance(atom, Fn):
+            args = tuple(self._form(arg, row, column) for arg in atom.args)
+            if atom.op.name == "power":
+                return Power(args[0], args[1])
+            return Call(atom.op, args, broadcast_shape(args), atom.primes)
+        if isinstance(atom, Truth):
+            left = self._form(atom.left, row, column)
+            return Indicator(left, atom.op, self._form(atom.right, row, column))
+        assert isinstance(atom, (Delta, Position))
+        raise NoSpelling
+
+    def _entry(self, atom: Entry, row: Place, column: Place) -> Expr:
+        leaf = self._leaf(atom.tensor)
+        if atom.slots and not atom.free:
+            slots: list[IndexValue] = []
+            given = iter(atom.slots)
+            for dim in atom.tensor.shape:
+                slot = 1 if dim.is_one else next(given)
+                assert isinstance(slot, int)
+                slots.append(IndexValue((), Dim(slot)))
+            return Element(leaf, tuple(slots))
+        if len(atom.slots) > 2:
+            raise NoSpelling
+        if len(atom.slots) == 2:
+            return leaf if atom.slots[0] is row else transposed(leaf)
+        if len(atom.slots) == 1:
+            across = leaf.shape[0].is_one
+            return leaf if across == (row is None) else transposed(leaf)
+        return leaf
+
+
+def _entries(atom: Atom) -> list[Entry]:
+    from symbackprop.notation.forms import parts_of
+
+    found = [atom] if isinstance(atom, Entry) else []
+    for part in parts_of(atom):
+        found.extend(inner for inner in part.atoms() if isinstance(inner, Entry))
+    return found
+
+
+def _ordered(parts: list[Expr]) -> list[Expr]:
+    from symbackprop.notation.network import _rank
+
+    return sorted(parts, key=_rank)
+
+
+def _turned(parts: list[Expr], down: bool) -> list[Expr]:
+    return [e if e.shape[1 if down else 0].is_one else transposed(e) for e in parts]
+
+
+def _crosses(left: Expr, right: Expr) -> bool:
+    """Whether the two are a column and a row: their product is the outer product."""
+    return left.shape[1].is_one and right.shape[0].is_one and not left.is_scalar and not right.is_scalar
+
+
+def _shared(form: Form) -> list[tuple[Atom, Exponent]]:
+    """The atoms in every term, with the exponent nearest to 0, all of one sign."""
+    first = dict(form.terms[0].factors)
+    bound_free = [(atom, e) for atom, e in first.items() if not set(atom.free) & set(form.terms[0].bound)]
+    found: list[tuple[Atom, Exponent]] = []
+    for atom, exponent in bound_free:
+        if isinstance(atom, Delta):
+            continue
+        exponents: list[Exponent] = [exponent]
+        for term in form.terms[1:]:
+            match = next((e for other, e in term.factors if other == atom), None)
+            if match is None:
+                break
+            exponents.append(match)
+        else:
+            if all(e > 0 for e in exponents):
+                found.append((atom, min(exponents)))
+            elif all(e < 0 for e in exponents):
+                found.append((atom, max(exponents)))
+    return found
+
+
+def _content(form: Form) -> Fraction:
+    """The greatest common divisor of the coefficients."""
+    numerators = [abs(term.coefficient.numerator) for term in form.terms]
+    denominators = [term.coefficient.denominator for term in form.terms]
+    return Fraction(gcd(*numerators), lcm(*denominators))
+
+
+def _without(term: Term, pulled: list[tuple[Atom, Exponent]], size: Fraction) -> Term:
+    lowered = dict(pulled)
+    factors = tuple(
+        (atom, e - lowered.get(atom, 0)) for atom, e in term.factors if e != lowered.get(atom, 0)
+    )
+    return Term(term.coefficient / size, factors, term.bound)
+
+
+def group_ends(terms: list[Expr], has_rows: bool, has_columns: bool) -> list[Expr]:
+    """Products that end (or begin) alike are joined: A x + A^T x = (A + A^T) x."""
+    if len(terms) < 2 or not (has_rows or has_columns):
+        return terms
+    for last in (True, False):
+        terms = _group(terms, last)
+    return terms
+
+
+def _group(terms: list[Expr], last: bool) -> list[Expr]:
+    result: list[Expr] = []
+    done: set[int] = set()
+    for i, term in enumerate(terms):
+        if i in done:
+            continue
+        end, prefix = _split(term, last)
+        mates = [] if end is None else [
+            j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end
+        ]
+        if not mates or end is None or prefix is None:
+            result.append(term)
+            continue
+        parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
+        done.update(mates)
+        inner = addition([part for part in parts if part is not None])
+        sign = isinstance(inner, Neg)
+        core = inner.arg if isinstance(inner, Neg) else inner
+        joined = product(core, end) if last else product(end, core)
+        result.append(Neg(joined) if sign else joined)
+    return result
+
+
+def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:
+    """The factor at the end and what stands before it (with the sign), if both are arrays."""
+    if isinstance(term, Neg):
+        end, rest = _split(term.arg, last)
+        return end, None if rest is None else Neg(rest)
+    if isinstance(term, Divide) and term.den.is_scalar:
+        end, rest = _split(term.num, last)
+        return end, None if rest is None else Divide(rest, term.den)
+    if not isinstance(term, MatMul):
+        return None, None
+    factors = term.factors
+    end = factors[-1] if last else factors[0]
+    rest_factors = factors[:-1] if last else factors[1:]
+    if end.is_scalar or all(factor.is_scalar for factor in rest_factors) or isinstance(end, Add):
+        return None, None
+    return end, product(*rest_factors)
