@@ -8,8 +8,25 @@ from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
-    Add, Call, DimValue, Divide, Element, Expr, Hadamard, IndexValue, Leaf, MatMul, Neg, Number, Operation,
-    Partial, Power, Reduce, Range, Shape, Transpose,
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Operation,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Shape,
+    Transpose,
 )  # fmt: skip
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Convention, Facts, Index, Role, Tensor

@@ -136,7 +136,9 @@ def test_the_runs_have_distinct_sizes_and_one_is_square() -> None:
 def test_verdicts_are_the_same_every_time() -> None:
     first, second = perceptron(ROW), perceptron(ROW)
     line = WRONG["missing term"][1]
-    assert Verifier(first.graph).check_equal(*line(first)) == Verifier(second.graph).check_equal(*line(second))
+    assert Verifier(first.graph).check_equal(*line(first)) == Verifier(second.graph).check_equal(
+        *line(second)
+    )
 
 
 def test_a_perceptron_is_verified_fast() -> None:
