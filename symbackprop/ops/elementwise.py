@@ -45,7 +45,27 @@ def _sigmoid(a: Any) -> Any:
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 
 
-
+_SIGMOID_HELPER = '''def sigmoid(a):
+    e = np.exp(-np.abs(a))
+    return np.where(a < 0, e, 1.0) / (1.0 + e)
+'''
+# W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969), 631-637.
+_ERF_HELPER = '''def erf(a):
+    x = np.abs(a)
+    s = np.minimum(x, 0.5) ** 2
+    near = np.polyval((1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2,
+                       3.77485237685302021e2, 3.20937758913846947e3), s)
+    near = near / np.polyval((1.0, 2.36012909523441209e1, 2.44024637934444173e2,
+                              1.28261652607737228e3, 2.84423683343917062e3), s)
+    y = np.clip(x, 0.46875, 6.0)
+    far = np.polyval((2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0,
+                      6.61191906371416295e1, 2.98635138197400131e2, 8.81952221241769090e2,
+                      1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3), y)
+    far = far / np.polyval((1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
+                            1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
+                            3.43936767414372164e3, 1.23033935480374942e3), y)
+    return np.where(x <= 0.46875, a * near, np.sign(a) * (1.0 - far * np.exp(-(y ** 2))))
+'''
 
 OPERATIONS = (
     Elementwise(
@@ -80,6 +100,7 @@ OPERATIONS = (
         numpy="0.5 * {a} * (1.0 + erf({a} / np.sqrt(2.0)))",
         slope_numpy="0.5 * (1.0 + erf({a} / np.sqrt(2.0))) + {a} * np.exp(-0.5 * {a} ** 2) / np.sqrt(2.0 * np.pi)",
         named_slope=True,
+        numpy_helper=_ERF_HELPER,
     ),
     Elementwise(
         "gelu_tanh", _A, "elementwise", r"\operatorname{GELU}_{\tanh}",
@@ -96,11 +117,13 @@ OPERATIONS = (
         numpy="{a} * sigmoid({a})",
         slope_numpy="sigmoid({a}) * (1.0 + {a} * (1.0 - sigmoid({a})))",
         named_slope=True,
+        numpy_helper=_SIGMOID_HELPER,
     ),
     Elementwise(
         "sigmoid", _A, "elementwise", r"\sigma",
         formula="1 / (1 + exp(-a))", slopes=("y * (1 - y)",), forward=_sigmoid,
         numpy="sigmoid({a})", slope_numpy="sigmoid({a}) * (1.0 - sigmoid({a}))",
+        numpy_helper=_SIGMOID_HELPER,
     ),
     Elementwise(
         "tanh", _A, "elementwise", r"\tanh",
@@ -111,6 +134,7 @@ OPERATIONS = (
         formula="log(1 + exp(a))", slopes=("sigmoid(a)",),
         forward=lambda a: np.log1p(np.exp(np.where(np.real(a) > 0, -a, a))) + np.where(np.real(a) > 0, a, 0.0),
         numpy="np.logaddexp(0.0, {a})", slope_numpy="sigmoid({a})",
+        numpy_helper=_SIGMOID_HELPER,
     ),
     Elementwise(
         "exp", _A, "elementwise", r"\exp", slopes=("y",), forward=np.exp, numpy="np.exp({a})",
@@ -151,6 +175,7 @@ OPERATIONS = (
     Elementwise(
         "erf", _A, "elementwise", r"\operatorname{erf}", slopes=("2 / sqrt(pi) * exp(-a^2)",), forward=_erf,
         numpy="erf({a})", slope_numpy="2.0 / np.sqrt(np.pi) * np.exp(-({a} ** 2))",
+        numpy_helper=_ERF_HELPER,
     ),
     Elementwise(
         "max", (Param("a"), Param("b")), "elementwise", r"\max",

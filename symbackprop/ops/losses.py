@@ -12,6 +12,7 @@ import numpy as np
 
 from symbackprop.core.expr import Param
 from symbackprop.ops.registry import Structural
+from symbackprop.ops.structural import LOG_SOFTMAX_HELPER
 
 
 def _cell(value: Any) -> Any:
@@ -45,10 +46,13 @@ OPERATIONS = (
         "cross_entropy_logits", _pair("y", "z"), "loss", r"\operatorname{CE}_{\text{logits}}", True,
         definition="-sum(y * log_softmax(z))",
         forward=lambda args, axis: _cell(-(args[0] * _log_softmax(args[1], axis)).sum()), shape_rule="dot",
+        numpy="-np.sum({y} * log_softmax({z}, axis={axis}))",
+        numpy_helper=LOG_SOFTMAX_HELPER,
     ),
     Structural(
         "nll", _pair("y", "logp"), "loss", r"\operatorname{NLL}", definition="-sum(y * logp)",
         forward=lambda args, axis: _cell(-(args[0] * args[1]).sum()), shape_rule="dot",
+        numpy="-np.sum({y} * {logp})",
     ),
     Structural(
         "bce", _pair("y", "p"), "loss", r"\operatorname{BCE}",
@@ -57,20 +61,24 @@ OPERATIONS = (
             -(args[0] * np.log(args[1])).sum() - ((1 - args[0]) * np.log(1 - args[1])).sum()
         ),
         shape_rule="dot",
+        numpy="-np.sum({y} * np.log({p}) + (1.0 - {y}) * np.log1p(-{p}))",
     ),
     Structural(
         "bce_logits", _pair("y", "z"), "loss", r"\operatorname{BCE}_{\text{logits}}",
         definition="sum(softplus(z) - y * z)",
         forward=lambda args, axis: _cell((np.log(1 + np.exp(args[1])) - args[0] * args[1]).sum()),
         shape_rule="dot",
+        numpy="np.sum(np.logaddexp(0.0, {z}) - {y} * {z})",
     ),
     Structural(
         "sse", _pair("a", "b"), "loss", r"\operatorname{SSE}", definition="sum((a - b)^2)",
         forward=lambda args, axis: _cell(((args[0] - args[1]) ** 2).sum()), shape_rule="dot",
+        numpy="np.sum(({a} - {b}) ** 2)",
     ),
     Structural(
         "mse", _pair("a", "b"), "loss", r"\operatorname{MSE}", definition="mean((a - b)^2)",
         forward=lambda args, axis: _cell(((args[0] - args[1]) ** 2).mean()), shape_rule="dot",
+        numpy="np.mean(({a} - {b}) ** 2)",
     ),
     Structural(
         "hinge", _pair("y", "s"), "loss", r"\operatorname{hinge}", definition="sum(max(0, 1 - y * s))",
@@ -78,17 +86,20 @@ OPERATIONS = (
             np.where(np.real(args[0] * args[1]) < 1, 1 - args[0] * args[1], 0.0).sum()
         ),
         shape_rule="dot",
+        numpy="np.sum(np.maximum(1.0 - {y} * {s}, 0.0))",
     ),
     Structural(
         "kl", _pair("p", "q"), "loss", r"\operatorname{KL}", definition="sum(p * log(p / q))",
         forward=lambda args, axis: _cell((args[0] * (np.log(args[0]) - np.log(args[1]))).sum()),
         shape_rule="dot",
+        numpy="np.sum({p} * np.log({p} / {q}))",
     ),
     Structural(
         "focal", (Param("y"), Param("p"), Param("g", Fraction(2))), "loss", r"\operatorname{focal}",
         definition="-sum(y * (1 - p)^g * log(p))",
         forward=lambda args, axis: _cell(-(args[0] * (1 - args[1]) ** args[2] * np.log(args[1])).sum()),
         shape_rule="dot",
+        numpy="-np.sum({y} * (1.0 - {p}) ** {g} * np.log({p}))",
     ),
     Structural(
         "huber", (Param("a"), Param("b"), Param("d", Fraction(1))), "loss", r"\operatorname{Huber}",
@@ -96,5 +107,7 @@ OPERATIONS = (
             "sum(ind(abs(a - b) <= d) * (a - b)^2 / 2 + ind(abs(a - b) > d) * d * (abs(a - b) - d / 2))"
         ),
         forward=_huber, shape_rule="dot",
+        numpy="np.sum(np.where(np.abs({a} - {b}) <= {d}, "
+        "0.5 * ({a} - {b}) ** 2, {d} * (np.abs({a} - {b}) - 0.5 * {d})))",
     ),
 )

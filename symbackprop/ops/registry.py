@@ -39,6 +39,7 @@ class Elementwise(Operation):
                  complex input where the function is analytic.
     numpy        code template, ``{a}`` for each parameter ("np.maximum({a}, 0.0)").
     slope_numpy  code template of the first derivative by the first parameter ("({a} > 0)").
+    numpy_helper source of the functions that either template calls, or None.
     named_slope  print the slope as relu'(U) instead of its formula.
     kinks        formulas whose zeros are the points without a derivative ("a", "a - b").
     domain       "real", "positive" or "unit" (strictly between -1 and 1).
@@ -52,6 +53,7 @@ class Elementwise(Operation):
     forward: Callable[..., Any] | None = None
     numpy: str | None = None
     slope_numpy: str | None = None
+    numpy_helper: str | None = None
     named_slope: bool = False
     kinks: tuple[str, ...] = ()
     domain: str = "real"

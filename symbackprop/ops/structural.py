@@ -48,7 +48,7 @@ _LOGSUMEXP_HELPER = '''def logsumexp(z, axis):
     m = z.max(axis=axis, keepdims=True)
     return np.squeeze(m, axis=axis) + np.log(np.exp(z - m).sum(axis=axis))
 '''
-_LOG_SOFTMAX_HELPER = '''def log_softmax(z, axis):
+LOG_SOFTMAX_HELPER = '''def log_softmax(z, axis):
     s = z - z.max(axis=axis, keepdims=True)
     return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
 '''
@@ -61,7 +61,7 @@ OPERATIONS = (
     Structural(
         "log_softmax", _A, "along", r"\log\operatorname{softmax}", True, shape_rule="same",
         forward=lambda args, axis: args[0] - _logsumexp(args, axis),
-        numpy="log_softmax({A}, axis={axis})", numpy_helper=_LOG_SOFTMAX_HELPER,
+        numpy="log_softmax({A}, axis={axis})", numpy_helper=LOG_SOFTMAX_HELPER,
     ),
     Structural(
         "logsumexp", _A, "along", r"\operatorname{logsumexp}", True, shape_rule="drop", forward=_logsumexp,
