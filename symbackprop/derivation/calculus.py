@@ -28,6 +28,7 @@ from symbackprop.notation.forms import (
     Slot,
     Term,
     Truth,
+    as_atom,
     change_parts,
     number,
     opened,
@@ -63,7 +64,7 @@ class Slopes:
         if op.named_slope and atom.primes == 0 and param == 0:
             return single(Fn(op, atom.args, 1))
         places, template = self._template(op, param, atom.primes)
-        return plug(template, dict(zip(places, atom.args, strict=True)))
+        return as_atom(plug(template, dict(zip(places, atom.args, strict=True))))
 
     def _template(self, op: Elementwise, param: int, primes: int) -> tuple[tuple[Tensor, ...], Form]:
         key = (op, param, primes)

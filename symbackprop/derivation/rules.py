@@ -289,7 +289,8 @@ def _split_log(atom: Atom) -> Form | None:
     term = atom.args[0].terms[0]
     if term.bound or term.coefficient != 1 or not any(_is_exp(a) for a, _ in term.factors):
         return None
-    if not all(_positive(a) for a, _ in term.factors):
+    # The whole is positive where its log exists, so one factor of unknown sign is positive too.
+    if sum(not _positive(a) for a, _ in term.factors) > 1:
         return None
     parts: list[Form] = []
     for factor, exponent in term.factors:

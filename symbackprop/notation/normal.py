@@ -31,7 +31,7 @@ from symbackprop.notation.forms import (
     Truth,
     change_parts,
     opened,
-    times,
+    within,
 )
 
 
@@ -89,8 +89,18 @@ def normal(form: Form) -> Form:
     """The display normal form: every pass, then equal terms collected."""
     terms: list[Term] = []
     for term in form.terms:
-        terms.extend(_normal_terms(term))
+        for done in _normal_terms(term):
+            terms.extend(_spliced(done))
     return collect(Form(terms))
+
+
+def _spliced(term: Term) -> tuple[Term, ...]:
+    """A group that is a whole term gives its terms: (a + b) + c = a + b + c."""
+    if term.coefficient == 1 and not term.bound and len(term.factors) == 1:
+        atom, exponent = term.factors[0]
+        if isinstance(atom, Group) and exponent == 1:
+            return tuple(opened(inner) for inner in atom.form.terms)
+    return (term,)
 
 
 def _normal_terms(term: Term) -> list[Term]:
@@ -216,6 +226,10 @@ def dissolve(term: Term) -> Term:
     for position, (atom, exponent) in enumerate(term.factors):
         inside = _inside(atom, exponent)
         if inside is None:
+            split = _split_off(atom, exponent)
+            if split is not None:
+                rest = term.factors[:position] + term.factors[position + 1 :]
+                return dissolve(Term(term.coefficient * split[0], rest + split[1], term.bound))
             continue
         inner = opened(inside) if inside.bound else inside
         rest = term.factors[:position] + term.factors[position + 1 :]
@@ -236,6 +250,19 @@ def _inside(atom: Atom, exponent: Exponent) -> Term | None:
     if not whole and (term.coefficient != 1 or any(e != 1 for _, e in term.factors) or len(term.factors) != 1):
         return None
     return term
+
+
+def _split_off(atom: Atom, exponent: Exponent) -> tuple[Fraction, tuple[Factor, ...]] | None:
+    """(2 a sum_j b_j)^-1 = 1/2 a^-1 (sum_j b_j)^-1: what does not stand under the sum, taken out."""
+    if not isinstance(atom, Group) or len(atom.form.terms) != 1 or Fraction(exponent).denominator != 1:
+        return None
+    term = atom.form.terms[0]
+    bound = set(term.bound)
+    outside = tuple((a, e * exponent) for a, e in term.factors if not bound & set(a.free))
+    if not bound or (not outside and term.coefficient == 1):
+        return None
+    inner = Term(Fraction(1), tuple(f for f in term.factors if bound & set(f[0].free)), term.bound)
+    return _power(term.coefficient, exponent), (*outside, (Group(Form((inner,))), exponent))
 
 
 def _power(base: Fraction, exponent: Exponent) -> Fraction:
@@ -266,7 +293,7 @@ def expanded(form: Form) -> Form:
                 rest: tuple[Factor, ...] = term.factors[:position] + term.factors[position + 1 :]
                 lower = ((atom, exponent - 1),) if exponent > 1 else ()
                 outer = Term(term.coefficient, rest + lower, term.bound)
-                stack = [times(outer, opened(inner)) for inner in atom.form.terms] + stack
+                stack = [within(outer, inner) for inner in atom.form.terms] + stack
                 break
         else:
             terms.append(term)

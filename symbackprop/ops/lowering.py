@@ -393,7 +393,7 @@ def power(base: Form, exponent: Fraction) -> Form:
             for atom, e in inner:
                 form = product(form, single(atom, e * value))
             return form
-    return single(Group(base), value)
+    return normal(single(Group(base), value))
 
 
 def _exp(arg: Form) -> Form:
