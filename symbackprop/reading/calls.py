@@ -56,7 +56,9 @@ def default_axis(arg: Expr, scope: Scope) -> str:
     if scope.axis is not None:
         return scope.axis
     by_convention = "rows" if scope.convention is Convention.ROW else "columns"
-    declared_matrix = isinstance(arg, Leaf) and arg.tensor.rank == 2 and arg.tensor.role is not Role.INTERMEDIATE
+    declared_matrix = (
+        isinstance(arg, Leaf) and arg.tensor.rank == 2 and arg.tensor.role is not Role.INTERMEDIATE
+    )
     shape = scope.unifier.shape(arg)
     if declared_matrix or not is_vector(shape):
         return by_convention
@@ -86,7 +88,9 @@ def _axis_given(node: Apply, op: Operation) -> str | None:
         if isinstance(arg, Name) and arg.name in AXES:
             if not op.takes_axis:
                 instead = {"sum": "rowsum(A) or colsum(A)", "mean": "rowmean(A) or colmean(A)"}.get(node.name)
-                raise fail(f"{node.name} takes no {arg.name}", arg.at, f"write {instead}" if instead else None)
+                raise fail(
+                    f"{node.name} takes no {arg.name}", arg.at, f"write {instead}" if instead else None
+                )
             if position != len(node.args) - 1 or position == 0:
                 raise fail(f"{arg.name} stands only as the last argument", arg.at)
             return arg.name
@@ -121,7 +125,9 @@ def _bind_named(node: Apply, arg: Relation, names: list[str], bound: dict[str, o
     name = arg.left.name
     if name not in names:
         raise fail(
-            f"{node.name} has no option {name}", arg.at, did_you_mean(name, names) or f"its options: {', '.join(names)}"
+            f"{node.name} has no option {name}",
+            arg.at,
+            did_you_mean(name, names) or f"its options: {', '.join(names)}",
         )
     if name in bound:
         raise fail(f"the argument {name} of {node.name} is given twice", arg.at)
@@ -148,7 +154,9 @@ def _check_options(
         if param.default is not None and not (shape[0].is_one and shape[1].is_one):
             given = nodes[param.name]
             at = given if isinstance(given, Node) else node
-            raise ShapeError(f"the option {param.name} of {node.name} is a scalar, not {shape_text(shape)}", at)
+            raise ShapeError(
+                f"the option {param.name} of {node.name} is a scalar, not {shape_text(shape)}", at
+            )
 
 
 def _check_primes(node: Apply, op: Operation) -> None:
@@ -157,7 +165,12 @@ def _check_primes(node: Apply, op: Operation) -> None:
 
 
 def _shape(
-    node: Apply, op: Structural, args: tuple[Expr, ...], given: tuple[Node, ...], scope: Scope, axis: str | None = None
+    node: Apply,
+    op: Structural,
+    args: tuple[Expr, ...],
+    given: tuple[Node, ...],
+    scope: Scope,
+    axis: str | None = None,
 ) -> Shape:
     """The shape of the value by the operation's rule; ShapeError where an argument does not fit."""
     first = scope.unifier.shape(args[0])
@@ -176,13 +189,21 @@ def _shape(
             return _same_shapes(node, args, given, scope)
         case "square-scalar" | "diagonal":
             if not scope.unifier.same(*first):
-                raise ShapeError(f"{node.name} needs a square matrix, {show(given[0])} is {shape_text(first)}", node)
-            return SCALAR if op.shape_rule == "square-scalar" else _vector(scope.unifier.resolve(first[0]), scope)
+                raise ShapeError(
+                    f"{node.name} needs a square matrix, {show(given[0])} is {shape_text(first)}", node
+                )
+            return (
+                SCALAR
+                if op.shape_rule == "square-scalar"
+                else _vector(scope.unifier.resolve(first[0]), scope)
+            )
         case "diag":
             size = _vector_length(node, first, given[0])
             return (size, size)
         case "outer":
-            lengths = [_vector_length(node, scope.unifier.shape(a), g) for a, g in zip(args, given, strict=True)]
+            lengths = [
+                _vector_length(node, scope.unifier.shape(a), g) for a, g in zip(args, given, strict=True)
+            ]
             return (lengths[0], lengths[1])
         case "eye" | "ones" | "zeros":
             sizes = [_size(node, arg, scope) for arg in given]
@@ -216,5 +237,7 @@ def _vector_length(node: Apply, shape: Shape, given: Node) -> Dim:
 def _size(node: Apply, given: Node, scope: Scope) -> Dim:
     parts = affine(given, scope)
     if parts is None or parts[0] or (parts[1].is_number and parts[1].constant < 1):
-        raise fail(f"the size {show(given)} of {node.name} must be a dim or a positive whole number", given.at)
+        raise fail(
+            f"the size {show(given)} of {node.name} must be a dim or a positive whole number", given.at
+        )
     return parts[1]

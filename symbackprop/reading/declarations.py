@@ -30,7 +30,14 @@ class Declared:
     def tensor(self, convention: Convention, shape: tuple[Dim, ...], role: Role) -> Tensor:
         """The tensor of this declaration."""
         return Tensor(
-            self.name, shape, convention, role, latex=self.latex, aliases=self.aliases, facts=self.facts, bold=self.bold
+            self.name,
+            shape,
+            convention,
+            role,
+            latex=self.latex,
+            aliases=self.aliases,
+            facts=self.facts,
+            bold=self.bold,
         )
 
 
@@ -59,7 +66,9 @@ def check_names(declarations: Declarations) -> None:
     dims = declarations.all_dims
     for symbol in declarations.symbols.values():
         if symbol.name in RESERVED:
-            raise _clash(f"{symbol.name} is a reserved word and cannot be a symbol", symbol.at, "use another name")
+            raise _clash(
+                f"{symbol.name} is a reserved word and cannot be a symbol", symbol.at, "use another name"
+            )
         if symbol.name in function_names() or symbol.name in declarations.functions:
             raise _clash(f"{symbol.name} is a function and cannot be a symbol", symbol.at, "use another name")
         if symbol.name in dims:
@@ -70,7 +79,9 @@ def check_names(declarations: Declarations) -> None:
     for dim in dims:
         if dim in function_names() or dim in declarations.functions or dim in RESERVED:
             at = next((s.at for s in declarations.symbols.values() if _uses(s, dim)), None)
-            raise _clash(f"{dim} is a function or a reserved word and cannot be a dim", at, "use another name")
+            raise _clash(
+                f"{dim} is a function or a reserved word and cannot be a dim", at, "use another name"
+            )
 
 
 def check_not_derivative(name: str, others: Mapping[str, object], at: Place | None) -> None:
@@ -78,9 +89,16 @@ def check_not_derivative(name: str, others: Mapping[str, object], at: Place | No
     if len(name) > 1 and name[0] == "d" and name[1:] in others:
         other = name[1:]
         raise _clash(
-            f"the name {name} would be read as the derivative by {other}", at,
+            f"the name {name} would be read as the derivative by {other}",
+            at,
             f"use another name and `latex: '{name}'`; or write L = L({other}) and name dL/d{other} in `notation:`",
         )
+
+
+def check_function_name(name: str, at: Place | None) -> None:
+    """Refuse a declared function with a name of the grammar."""
+    if name in function_names() or name in RESERVED:
+        raise _clash(f"{name} is a function of the grammar already", at, "use another name")
 
 
 def _uses(symbol: Declared, dim: str) -> bool:

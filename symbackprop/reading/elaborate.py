@@ -108,13 +108,16 @@ def _power(node: Raised, scope: Scope) -> Expr:
     exponent = _exponent(node.exponent, scope)
     if not _scalar(exponent, scope):
         raise ShapeError(
-            f"the exponent {show(node.exponent)} is {shape_text(scope.unifier.shape(exponent))}, not a scalar", node
+            f"the exponent {show(node.exponent)} is {shape_text(scope.unifier.shape(exponent))}, not a scalar",
+            node,
         )
     inverse = isinstance(exponent, Number) and exponent.value == -1
     if inverse and not _scalar(base, scope):
         shown = show(node.base)
         raise fail(
-            f"{show(node)} is not read, since {shown} is no scalar", node.at, f"inv({shown}), or 1/{shown} elementwise"
+            f"{show(node)} is not read, since {shown} is no scalar",
+            node.at,
+            f"inv({shown}), or 1/{shown} elementwise",
         )
     return Power(base, exponent)
 

@@ -63,8 +63,10 @@ def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexVal
     if len(node.slots) == 1 and len(axes) == 2:
         slot = show(node.slots[0])
         raise fail(
-            f"{shown} is a matrix and has two indices, {show(node)} gives one", node.at,
-            f"write {shown}[{slot},:] for row {slot}, {shown}[:,{slot}] for column {slot}", "shape",
+            f"{shown} is a matrix and has two indices, {show(node)} gives one",
+            node.at,
+            f"write {shown}[{slot},:] for row {slot}, {shown}[:,{slot}] for column {slot}",
+            "shape",
         )
     if len(node.slots) != len(axes):
         count = "one index" if len(axes) == 1 else f"{len(axes)} indices"
@@ -96,7 +98,9 @@ def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
         raise fail(
             f"the index {letter} runs over {scope.unifier.resolve(index.dim)}, but {show(node)} has "
             f"{scope.unifier.resolve(dim)} entries there",
-            slot.at, None, "shape",
+            slot.at,
+            None,
+            "shape",
         )
     return IndexValue(((index, 1),))
 
@@ -119,12 +123,16 @@ def _no_position(slot: Node, scope: Scope) -> InputError:
             if scope.knows(part.name):
                 return scope.unknown(part.name, part.at)
             return fail(
-                f"the index {part.name} is neither bound by a sum nor on the left side", part.at,
-                f"write sum[{part.name}](...) if it is summed", "unknown-symbol",
+                f"the index {part.name} is neither bound by a sum nor on the left side",
+                part.at,
+                f"write sum[{part.name}](...) if it is summed",
+                "unknown-symbol",
             )
         if isinstance(part, Sub | Name):
-            return not_yet("label", part.at) if isinstance(part, Sub) else fail(
-                f"{part.name} is not an index", part.at
+            return (
+                not_yet("label", part.at)
+                if isinstance(part, Sub)
+                else fail(f"{part.name} is not an index", part.at)
             )
     return fail(f"{show(slot)} is not a position", slot.at, "use indices, dims and whole numbers")
 
@@ -195,8 +203,10 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
         dim = interval(bounds, scope) or range_of(bounds.index, node.body, scope, read, bounds.at)
         if dim is None:
             raise fail(
-                f"the range of {bounds.index} is not known", bounds.at,
-                f"write {node.binder}[{bounds.index} = 1..n](...)", "shape",
+                f"the range of {bounds.index} is not known",
+                bounds.at,
+                f"write {node.binder}[{bounds.index} = 1..n](...)",
+                "shape",
             )
         indices[bounds.index] = Index(dim, bounds.index)
     body = read(node.body, scope.with_indices(indices))
@@ -204,7 +214,8 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
     if not (shape[0].is_one and shape[1].is_one):
         letters = ",".join(indices)
         raise ShapeError(
-            f"{node.binder}[{letters}] adds numbers, but {show(node.body)} is {shape_text(shape)}", node.body,
+            f"{node.binder}[{letters}] adds numbers, but {show(node.body)} is {shape_text(shape)}",
+            node.body,
             "write an entry such as x[i], or sum(A) for all entries",
         )
     return Reduce(node.binder, tuple([Range(index) for index in indices.values()]), body)
@@ -246,7 +257,9 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
         elif not scope.unifier.same(found, dim):
             raise fail(
                 f"the index {letter} runs over {found} in {first} and over {dim} in {show(node)}",
-                node.slots[position].at, "use two letters, or give the range", "shape",
+                node.slots[position].at,
+                "use two letters, or give the range",
+                "shape",
             )
     return scope.unifier.resolve(found) if found is not None else None
 

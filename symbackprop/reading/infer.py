@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 
 from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Operation, Param
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import Elementwise
-from symbackprop.core.expr import Operation, Param
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
 from symbackprop.reading.parser import RESERVED, parse_expression, parse_program
@@ -66,7 +66,9 @@ def infer_program(
 
 def abstract_function(name: str, latex: str | None = None) -> Elementwise:
     """An arbitrary elementwise function: only its name is known."""
-    return Elementwise(name, (Param("a"),), "function", latex, slopes=(None,), named_slope=True, abstract=True)
+    return Elementwise(
+        name, (Param("a"),), "function", latex, slopes=(None,), named_slope=True, abstract=True
+    )
 
 
 def readback(graph: Graph) -> str:
@@ -94,7 +96,9 @@ def _conventions(convention: str | None) -> tuple[Convention, ...]:
     return (Convention(convention),)
 
 
-def _given_shapes(shapes: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, tuple[Dim, ...]], dict[str, None]]:
+def _given_shapes(
+    shapes: Mapping[str, tuple[str, ...]],
+) -> tuple[dict[str, tuple[Dim, ...]], dict[str, None]]:
     """The shapes of the options, and every name that stands in one as a dim."""
     dims: dict[str, None] = {}
     given: dict[str, tuple[Dim, ...]] = {}
@@ -110,7 +114,9 @@ def parse_dim(text: str, dims: dict[str, None], origin: Origin = PLAIN_TEXT) -> 
     parts = affine(node, Scope(Convention.COLUMN, dims=dims))
     if parts is None or (parts[1].is_number and parts[1].constant < 1):
         raise fail(
-            f"{text.strip()} is not an extent", node.at, "use a positive whole number, a name, or a sum such as 'd + n'",
+            f"{text.strip()} is not an extent",
+            node.at,
+            "use a positive whole number, a name, or a sum such as 'd + n'",
             "shape",
         ).located(file=origin.file)
     return parts[1]
@@ -124,13 +130,19 @@ def _check_options(
         if name in function_names() or name in RESERVED:
             raise InputError(f"{name} is a function already", code="redefined", hint="use another name")
         if name in dims or name in given or name in targets:
-            raise InputError(f"{name} is both a function and something else", code="redefined", hint="rename one")
+            raise InputError(
+                f"{name} is both a function and something else", code="redefined", hint="rename one"
+            )
     for name in given:
         if name in dims:
-            raise InputError(f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them")
+            raise InputError(
+                f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them"
+            )
 
 
-def _undeclared(lines: Sequence[Line], dims: Mapping[str, None], functions: Mapping[str, Operation]) -> list[str]:
+def _undeclared(
+    lines: Sequence[Line], dims: Mapping[str, None], functions: Mapping[str, Operation]
+) -> list[str]:
     """The names that no equation defines, in order of appearance."""
     targets = {line.target for line in lines}
     found: dict[str, None] = {}
@@ -237,6 +249,3 @@ def _build(
     symbols = {name: Declared(name, shape, Role.PARAMETER) for name, shape in shapes.items()}
     symbols |= {name: Declared(name, shape) for name, shape in given.items() if name in targets}
     return build_graph(lines, Declarations(symbols, dict.fromkeys(dims), functions, convention))
-
-
-

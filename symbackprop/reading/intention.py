@@ -13,7 +13,20 @@ from symbackprop.core.expr import Shape
 from symbackprop.core.tensors import Convention
 from symbackprop.errors import InputError
 from symbackprop.reading.shapes import ProductError, ShapeError
-from symbackprop.reading.syntax import Apply, Chain, Minus, Name, Node, Num, Over, Plus, Sub, Times, Turned, show
+from symbackprop.reading.syntax import (
+    Apply,
+    Chain,
+    Minus,
+    Name,
+    Node,
+    Num,
+    Over,
+    Plus,
+    Sub,
+    Times,
+    Turned,
+    show,
+)
 
 MAX_TRIED = 60
 Attempt = Callable[[Node], object]

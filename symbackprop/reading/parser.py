@@ -8,6 +8,7 @@ nor dW is. Recursion happens only through brackets, whose nesting the tokenizer 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 
 from symbackprop.errors import InputError
@@ -34,20 +35,22 @@ from symbackprop.reading.syntax import (
     Whole,
     show,
 )
-from symbackprop.reading.tokens import MAX_NESTING, PLAIN_TEXT, Origin, Place, Token, fail, tokenize
+from symbackprop.reading.tokens import MAX_NESTING, PLAIN_TEXT, Origin, Token, fail, tokenize
 
 RESERVED = frozenset({"for", "rows", "columns"})
 _RELATIONS = ("=", "!=", "<", "<=", ">", ">=")
 PRIME = "'"
-_UNEXPECTED: Mapping[str, tuple[str, str | None]] = MappingProxyType({
-    "=": ("a second = in one equation", "write each equation on a line of its own"),
-    ")": ("this bracket was never opened", None),
-    "]": ("this bracket was never opened", None),
-    ":": ("a colon stands only as an index, as in W[:,j]", None),
-    "'": ("a quote stands only between a function and its bracket, as in sigma'(x)", None),
-    ",": ("a comma stands only between arguments or indices", None),
-    "..": (".. stands only in a range, as in sum[i = 1..n](x[i])", None),
-})
+_UNEXPECTED: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {
+        "=": ("a second = in one equation", "write each equation on a line of its own"),
+        ")": ("this bracket was never opened", None),
+        "]": ("this bracket was never opened", None),
+        ":": ("a colon stands only as an index, as in W[:,j]", None),
+        "'": ("a quote stands only between a function and its bracket, as in sigma'(x)", None),
+        ",": ("a comma stands only between arguments or indices", None),
+        "..": (".. stands only in a range, as in sum[i = 1..n](x[i])", None),
+    }
+)
 
 
 def parse_program(text: str, names: Collection[str] = (), origin: Origin = PLAIN_TEXT) -> tuple[Line, ...]:
@@ -100,14 +103,16 @@ def _parse_formula(
 
 
 def _too_deep(origin: Origin) -> InputError:
-    return fail("the formula is nested too deeply", origin.place(1, 1), code="limit").located(file=origin.file)  # type: ignore[return-value]
+    return fail("the formula is nested too deeply", origin.place(1, 1), code="limit").located(
+        file=origin.file
+    )  # type: ignore[return-value]
 
 
 def _targets(tokens: tuple[Token, ...]) -> frozenset[str]:
     """Names that begin a line and are followed by ``=`` or ``[``."""
     found = set()
     first = True
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         if first and token.kind == "name" and after.kind in ("=", "["):
             found.add(token.text)
         first = token.kind == "end"
@@ -121,8 +126,10 @@ def check_height(root: Node) -> None:
         node, height = pending.pop()
         if height > MAX_NESTING:
             raise fail(
-                f"the formula is more than {MAX_NESTING} operations deep", node.at,
-                "give parts of it names of their own", "limit",
+                f"the formula is more than {MAX_NESTING} operations deep",
+                node.at,
+                "give parts of it names of their own",
+                "limit",
             )
         pending.extend((child, height + 1) for child in node.children)
 
@@ -176,7 +183,9 @@ class _Parser:
     def unexpected(self, message: str | None = None) -> InputError:
         token = self.token
         if token.kind == "end":
-            return fail(f"{message}, but the formula ends here" if message else "the formula ends too early", token.at)
+            return fail(
+                f"{message}, but the formula ends here" if message else "the formula ends too early", token.at
+            )
         if token.kind in _UNEXPECTED and (message is None or token.kind in (":", "'")):
             text, hint = _UNEXPECTED[token.kind]
             return fail(text, token.at, hint)
@@ -201,7 +210,8 @@ class _Parser:
         target = self.token
         if target.kind != "name":
             raise fail(
-                f"an equation begins with the name it defines, not with {target.text}", target.at,
+                f"an equation begins with the name it defines, not with {target.text}",
+                target.at,
                 "a formula goes on in the next line only after an operator, a comma, = or an open bracket",
             )
         self.take()
@@ -287,7 +297,8 @@ class _Parser:
         at = self.token.at
         shown = show(self.chain(first=False)) if self.kind != "@" else "..."
         raise fail(
-            "it is not clear what a factor after a quotient belongs to", at,
+            "it is not clear what a factor after a quotient belongs to",
+            at,
             f"write ({show(quotient)}) {shown} or {show(num)}/({show(den)} {shown})",
         )
 
@@ -297,7 +308,8 @@ class _Parser:
             if self.kind == "number" and (factors or not first):
                 before = f"{show(factors[-1])} " if factors else ""
                 raise fail(
-                    "a number stands only first in a product", self.token.at,
+                    "a number stands only first in a product",
+                    self.token.at,
                     f"write {self.token.text} {before}".rstrip() + f" or {before}* {self.token.text}",
                 )
             factors.append(self.factor())
@@ -320,7 +332,9 @@ class _Parser:
         elif token.kind == "number":
             node = self.leaf(self.take())
         elif token.kind in ("+", "-"):
-            raise fail("a sign stands only first in a formula", token.at, "put it in brackets, as in a * (-b)")
+            raise fail(
+                "a sign stands only first in a formula", token.at, "put it in brackets, as in a * (-b)"
+            )
         else:
             raise self.unexpected("expected a name, a number or a bracket")
         while self.kind == "[" and not isinstance(node, Num):
@@ -345,7 +359,9 @@ class _Parser:
         if token.kind == "name":
             self.take()
             if self.kind == "(" and self.glued():
-                raise fail("an exponent that is a formula needs brackets", token.at, f"write ^({token.text}(...))")
+                raise fail(
+                    "an exponent that is a formula needs brackets", token.at, f"write ^({token.text}(...))"
+                )
             return Turned(base.at, base) if token.text == "T" else Raised(base.at, base, self.leaf(token))
         if token.kind == "-":
             self.take()

@@ -88,17 +88,23 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
             raise not_yet("family", line.at)
         if name in defined:
             first = lines[defined[name]].at.line
-            raise fail(f"{name} is defined twice, first in line {first}", line.at, "use a new name", "redefined")
+            raise fail(
+                f"{name} is defined twice, first in line {first}", line.at, "use a new name", "redefined"
+            )
         if name in function_names() or name in declarations.functions:
-            raise fail(f"{name} is a function and cannot be defined", line.at, "use another name", "redefined")
+            raise fail(
+                f"{name} is a function and cannot be defined", line.at, "use another name", "redefined"
+            )
         if name in dims:
             raise fail(f"{name} is a dim and cannot be defined", line.at, "use another name", "redefined")
         symbol = declarations.symbols.get(name)
         if symbol is not None and symbol.role not in (None, Role.INTERMEDIATE):
             assert symbol.role is not None
             raise fail(
-                f"{name} is declared as {symbol.role.value} and defined by an equation", line.at,
-                f"drop the role of {name}, or use a new name", "redefined",
+                f"{name} is declared as {symbol.role.value} and defined by an equation",
+                line.at,
+                f"drop the role of {name}, or use a new name",
+                "redefined",
             )
         defined[name] = position
     for line in lines:
@@ -127,7 +133,12 @@ def _cycle(
     loop = [*seen[seen.index(position) :], position]
     names = " -> ".join(lines[p].target for p in loop)
     line = lines[min(loop)]
-    return fail(f"{line.target} is defined in terms of itself: {names}", line.at, "give one of them a new name", "cycle")
+    return fail(
+        f"{line.target} is defined in terms of itself: {names}",
+        line.at,
+        "give one of them a new name",
+        "cycle",
+    )
 
 
 # -- typing
@@ -156,8 +167,10 @@ def declared_tensors(
             continue
         if symbol.role is None or symbol.role is Role.INTERMEDIATE:
             raise fail(
-                f"{symbol.name} has no role and no equation", symbol.at,
-                "give it a role: input, parameter, target or constant", "unknown-symbol",
+                f"{symbol.name} has no role and no equation",
+                symbol.at,
+                "give it a role: input, parameter, target or constant",
+                "unknown-symbol",
             )
         shape = symbol.shape or ()
         if len(shape) > 2:
@@ -240,7 +253,9 @@ def _abstract_arguments(line: Line, scope: Scope) -> tuple[Tensor, ...] | None:
     arguments: list[Tensor] = []
     for arg in call.args:
         if not isinstance(arg, Name):
-            raise fail(f"the arguments of {line.target}(...) are names", arg.at, "give the formula a name of its own")
+            raise fail(
+                f"the arguments of {line.target}(...) are names", arg.at, "give the formula a name of its own"
+            )
         if arg.name not in scope.tensors:
             raise scope.unknown(arg.name, arg.at)
         arguments.append(scope.tensors[arg.name])
@@ -267,13 +282,19 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
         dim = dim or range_of(slot.name, line.expr, scope, read, slot.at)
         if dim is None:
             raise fail(
-                f"the range of {slot.name} is not known", slot.at,
-                f"write for {slot.name} = 1..n at the end, or declare the shape of {line.target}", "shape",
+                f"the range of {slot.name} is not known",
+                slot.at,
+                f"write for {slot.name} = 1..n at the end, or declare the shape of {line.target}",
+                "shape",
             )
         indices[slot.name] = Index(dim, slot.name)
     for bounds in line.ranges:
         if bounds.index not in indices:
-            raise fail(f"{bounds.index} does not stand on the left", bounds.at, f"write {line.target}[{bounds.index}]")
+            raise fail(
+                f"{bounds.index} does not stand on the left",
+                bounds.at,
+                f"write {line.target}[{bounds.index}]",
+            )
     inner = scope.with_indices(indices)
     expr = read(line.expr, inner)
     shape = scope.unifier.shape(expr)
@@ -281,7 +302,8 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
         if line.ranges:
             raise not_yet("family", line.at)
         raise ShapeError(
-            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}", line.expr,
+            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}",
+            line.expr,
             "write an entry on the right, or no index on the left",
         )
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
@@ -294,7 +316,8 @@ def _declared_extent(line: Line, declared: Declared | None, position: int) -> Di
     if len(declared.shape) != len(line.slots):
         raise fail(
             f"{line.target} is declared with {len(declared.shape)} indices, the equation gives {len(line.slots)}",
-            line.at, None, "shape",
+            line.at,
+            None,
+            "shape",
         )
     return declared.shape[position]
-

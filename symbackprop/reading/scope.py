@@ -86,8 +86,13 @@ class Scope:
     def knows(self, name: str) -> bool:
         """Whether the name already means something that an index may not be called."""
         return (
-            name in self.tensors or name in self.dims or name in self.params or name in self.functions
-            or name in self.partials or name in function_names() or name in RESERVED
+            name in self.tensors
+            or name in self.dims
+            or name in self.params
+            or name in self.functions
+            or name in self.partials
+            or name in function_names()
+            or name in RESERVED
         )
 
     def what_is(self, name: str) -> str:
@@ -112,7 +117,10 @@ class Scope:
             )
         if len(name) > 1 and name[0] == "d" and (name[1:] in self.tensors or name[2:] in self.tensors):
             return fail(
-                f"unknown symbol {name}", at, "a derivative is written dL/dW, with both parts", "unknown-symbol"
+                f"unknown symbol {name}",
+                at,
+                "a derivative is written dL/dW, with both parts",
+                "unknown-symbol",
             )
         known = {*self.tensors, *self.dims, *self.params, *self.partials, *self.indices}
         return fail(f"unknown symbol {name}", at, did_you_mean(name, known), "unknown-symbol")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import SCALAR, Expr, Shape
 from symbackprop.errors import InputError
-from symbackprop.reading.syntax import Node, show
+from symbackprop.reading.syntax import Chain, Node, show
 
 
 class ShapeError(InputError):
@@ -54,13 +54,13 @@ class Unifier:
         gap = self.resolve(a) - self.resolve(b)
         if gap == Dim(0):
             return True
-        for name, coefficient in sorted(gap.coefficients, key=lambda item: -int(item[0][1:] or 0)
-                                        if item[0].startswith("?") else 1):
-            if name.startswith("?") and abs(coefficient) == 1:
-                rest = gap - Dim.named(name) * coefficient
-                self._values[name] = rest * -coefficient
-                return True
-        return False
+        open_names = [(int(name[1:]), c) for name, c in gap.coefficients if name[0] == "?" and abs(c) == 1]
+        if not open_names:
+            return False
+        serial, coefficient = max(open_names)  # the youngest: an older variable keeps its place
+        name = f"?{serial}"
+        self._values[name] = (gap - Dim.named(name) * coefficient) * -coefficient
+        return True
 
 
 def shape_text(shape: Shape) -> str:
@@ -84,9 +84,7 @@ def join_elementwise(
             elif unifier.same(before, now):
                 merged.append(unifier.resolve(before))
             else:
-                first = next(
-                    i for i in range(position) if not _agree(unifier.shape(parts[i]), shape)
-                )
+                first = next(i for i in range(position) if not _agree(unifier.shape(parts[i]), shape))
                 raise ShapeError(
                     f"{what} needs equal shapes: {show(nodes[first])} is {shape_text(unifier.shape(parts[first]))}, "
                     f"{show(nodes[position])} is {shape_text(shape)}",
@@ -109,7 +107,7 @@ def join_product(parts: Sequence[Expr], nodes: Sequence[Node], whole: Node, unif
             shape = factor
         elif factor != SCALAR:
             if not unifier.same(shape[1], factor[0]):
-                left = " ".join(show(node) if len(nodes) > 1 else show(node) for node in nodes[:position])
+                left = show(nodes[0] if position == 1 else Chain(nodes[0].at, tuple(nodes[:position])))
                 raise ProductError(
                     f"the product {left} times {show(nodes[position])} does not fit: "
                     f"{left} is {shape_text(shape)}, {show(nodes[position])} is {shape_text(factor)}",
@@ -136,16 +134,3 @@ def is_vector(shape: Shape) -> bool:
 def length(shape: Shape) -> Dim:
     """The extent of a vector or scalar."""
     return shape[1] if shape[0].is_one else shape[0]
-
-
-__all__ = [
-    "ONE",
-    "ProductError",
-    "ShapeError",
-    "Unifier",
-    "is_vector",
-    "join_elementwise",
-    "join_product",
-    "length",
-    "shape_text",
-]

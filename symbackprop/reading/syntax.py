@@ -47,7 +47,9 @@ class Node:
             if isinstance(value, Node):
                 changed[entry.name] = change(value)
             elif isinstance(value, tuple) and any(isinstance(item, Node) for item in value):
-                changed[entry.name] = tuple(change(item) if isinstance(item, Node) else item for item in value)
+                changed[entry.name] = tuple(
+                    change(item) if isinstance(item, Node) else item for item in value
+                )
         return replace(self, **changed) if changed else self
 
 
@@ -215,7 +217,9 @@ def show(node: Node) -> str:
         case Minus(_, arg):
             return "-" + _bracketed(arg, (*_ATOMS, Chain, Times, Over, Derivative))
         case Plus(_, terms):
-            shown = [show(t) if i == 0 or not isinstance(t, Plus) else f"({show(t)})" for i, t in enumerate(terms)]
+            shown = [
+                show(t) if i == 0 or not isinstance(t, Plus) else f"({show(t)})" for i, t in enumerate(terms)
+            ]
             return "".join(
                 t if i == 0 else f" - {t[1:]}" if isinstance(terms[i], Minus) else f" + {t}"
                 for i, t in enumerate(shown)

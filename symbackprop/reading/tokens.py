@@ -37,9 +37,18 @@ _WRONG_PAIRS = MappingProxyType(
 _WRONG = MappingProxyType(
     {
         "_": ("a name begins with a letter, not with _", _PYTHON),
-        "\\": ("a backslash has no meaning in a plain formula", "write lambda, sigma, W_1 without the backslash"),
-        "{": ("braces have no meaning in a plain formula", "use round brackets for grouping, [ ] for indices"),
-        "}": ("braces have no meaning in a plain formula", "use round brackets for grouping, [ ] for indices"),
+        "\\": (
+            "a backslash has no meaning in a plain formula",
+            "write lambda, sigma, W_1 without the backslash",
+        ),
+        "{": (
+            "braces have no meaning in a plain formula",
+            "use round brackets for grouping, [ ] for indices",
+        ),
+        "}": (
+            "braces have no meaning in a plain formula",
+            "use round brackets for grouping, [ ] for indices",
+        ),
         '"': ("a quote has no meaning in a formula", _PYTHON),
         "`": ("a backquote has no meaning in a formula", _PYTHON),
         "$": ("a dollar sign has no meaning in a plain formula", "write the formula without it"),
@@ -47,8 +56,11 @@ _WRONG = MappingProxyType(
         "&": ("& has no meaning in a formula", "write two equations on two lines"),
         "|": ("| has no meaning in a formula", "write abs(x), or norm(x)"),
         "!": ("! has no meaning in a formula", "write != for unequal"),
-        "−": ("this is the typographic minus sign", "write -"),  # noqa: RUF001
-        "×": ("× is no operator here", "write a space or @ for the matrix product, * for the elementwise one"),  # noqa: RUF001
+        "−": ("this is the typographic minus sign", "write -"),
+        "×": (
+            "× is no operator here",
+            "write a space or @ for the matrix product, * for the elementwise one",
+        ),
         "≤": ("≤ is not read", "write <="),
         "≥": ("≥ is not read", "write >="),
         "≠": ("≠ is not read", "write !="),
@@ -57,7 +69,7 @@ _WRONG = MappingProxyType(
         "∑": ("∑ is not read", "write sum[i](...)"),
         "∂": ("∂ is not read", "write dL/dW"),
         "√": ("√ is not read", "write sqrt(...)"),
-        "’": ("this is a typographic quote", "write ' for a derivative"),  # noqa: RUF001
+        "’": ("this is a typographic quote", "write ' for a derivative"),
     }
 )
 
@@ -115,7 +127,9 @@ def tokenize(text: str, origin: Origin = PLAIN_TEXT) -> tuple[Token, ...]:
     """All tokens of ``text``; the last one has kind "end"."""
     if len(text) > MAX_CHARACTERS:
         raise fail(
-            f"the text has {len(text)} characters; the limit is {MAX_CHARACTERS}", origin.place(1, 1), code="limit"
+            f"the text has {len(text)} characters; the limit is {MAX_CHARACTERS}",
+            origin.place(1, 1),
+            code="limit",
         )
     return tuple(_Scanner(text, origin).tokens())
 
@@ -144,7 +158,7 @@ class _Scanner:
                 end = text.find("\n", at)
                 at = len(text) if end < 0 else end
                 continue
-            if char == "\n" or char == ";":
+            if char in "\n;":
                 if char == ";" or not (self.open or last in _CONTINUES):
                     yield Token("end", char, self.place(at), at, at + 1)
                     last = "end"
@@ -230,5 +244,9 @@ class _Scanner:
         if name == "T":
             return fail(".T has no meaning in a formula", self.place(at), "write ^T for the transpose")
         if name:
-            return fail(f".{name} has no meaning in a formula", self.place(at), f"write {name}(...); {_PYTHON}")
-        return fail("a dot stands only in a number or, doubled, in a range", self.place(at), "write * for a product")
+            return fail(
+                f".{name} has no meaning in a formula", self.place(at), f"write {name}(...); {_PYTHON}"
+            )
+        return fail(
+            "a dot stands only in a number or, doubled, in a range", self.place(at), "write * for a product"
+        )

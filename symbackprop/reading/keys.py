@@ -1,0 +1,74 @@
+"""The keys of the problem file: which exist, which are only kept, which a later version brings.
+
+``LATER_*`` map a key (or a value of a key) that is refused by name to what it would do; a later
+version deletes lines here.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+TOP = (
+    "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values", "assume",
+    "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
+)  # fmt: skip
+LATER_TOP = MappingProxyType(
+    {
+        "policy": "policy (what findings cost)",
+        "variants": "variants (what --seed may change)",
+        "extends": "extends (keys from another file)",
+        "forward_latex": "forward_latex (a forward pass in LaTeX)",
+        "outside": "outside (what an entry outside its range counts as)",
+    }
+)
+CONVENTIONS = ("row", "column", "column-transposed")
+LAYOUTS = ("gradient", "numerator", "denominator")
+LATER_LAYOUTS = frozenset({"numerator", "denominator"})
+LEVELS = ("index", "entries", "jacobian", "vector")
+LATER_LEVELS = frozenset({"index", "entries", "jacobian"})
+
+SYMBOL = (
+    "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric", "posdef",
+    "positive", "nonzero", "one_of", "between", "at_least", "of", "is",
+)  # fmt: skip
+ROLES = ("input", "parameter", "target", "constant", "function", "dim")
+LATER_SYMBOL = MappingProxyType(
+    {"over": "over (a family of arrays)", "classes": "classes (whole-number labels)"}
+)
+FLAGS = ("one_hot", "sums_to_one", "symmetric", "posdef", "positive", "nonzero")
+
+KINDS = (
+    "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp", "compare",
+    "shapes",
+)  # fmt: skip
+LATER_KINDS = frozenset(KINDS) - {"derive"}
+QUESTION = (
+    "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims", "answer",
+    "digits", "then", "with", "conventions",
+)  # fmt: skip
+OF_KIND = MappingProxyType(
+    {
+        "cases": ("jacobian",), "dims": ("explicit",), "answer": ("ask",),
+        "digits": ("evaluate", "gradient", "update"), "then": ("update",), "with": ("hvp",),
+        "conventions": ("compare",),
+    }
+)  # fmt: skip
+LATER_QUESTION = MappingProxyType(
+    {"parts": "parts (questions of a question)", "in_terms_of": "in_terms_of (the letters an answer may use)"}
+)
+ROADS = ("log", "jacobian")
+
+NOTATION = ("name", "spelling", "is", "latex", "aliases")
+STYLE = MappingProxyType(
+    {
+        "bold": ("none", "vectors", "all"),
+        "layers": ("subscript", "superscript", "paren", "bracket"),
+        "index": ("subscript", "bracket"),
+        "transpose": ("T", "top"),
+        "gradient": ("partial", "nabla"),
+        "vec": ("row", "column"),
+    }
+)
+LATER_STYLE = frozenset({"vec"})
+COURSE = ("title", "author", "date", "style", "templates")
+LATER_COURSE = frozenset({"style", "templates"})
