@@ -9,7 +9,7 @@ Only a literal extent of 1 broadcasts and only a typed 1 x 1 factor scales, what
 happen to be; everything else that does not fit is a ``ShapeClash``.
 """
 
-# ruff: noqa: ARG001 - the rules of the table share one signature; not every one needs all of it.
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

@@ -25,7 +25,7 @@ KinksOf = Callable[[Call], tuple[Expr, ...]]
 AbstractScalar = Callable[[Sequence[Array]], Array]
 
 
-class Refusal(Exception):  # noqa: N818 - an outcome of judging, named like the others
+class Refusal(Exception):
     """A value could not be computed; the text is the reason of "not-checked"."""
 
 
