@@ -24,20 +24,21 @@ from symbackprop.documents.model import (
     Equation,
     Header,
     QuestionBlock,
-    ShapeColumn,
+    ShapeCell,
+    ShapeRow,
 )
 from symbackprop.notation.latex import dim_latex, tensor_latex, to_latex
 from symbackprop.notation.latex_box import Latex
 from symbackprop.notation.latex_lines import break_lines, estimated_width
 from symbackprop.notation.names import Names
 
-_ROLES = {
-    Role.INPUT: "input",
-    Role.PARAMETER: "parameter",
-    Role.TARGET: "target",
-    Role.CONSTANT: "constant",
-    Role.INTERMEDIATE: "computed",
-}
+_ROLES = (
+    (Role.INPUT, "inputs"),
+    (Role.TARGET, "targets"),
+    (Role.PARAMETER, "parameters"),
+    (Role.CONSTANT, "constants"),
+    (Role.INTERMEDIATE, "computed"),
+)
 
 
 def build_id(version: str, source: bytes) -> str:
@@ -65,7 +66,7 @@ def build_key(
     )
     return Document(
         header,
-        shape_columns(graph, names),
+        shape_rows(graph, names),
         tuple(forward_equation(equation, names) for equation in graph.equations),
         tuple(_question(setter, place, one) for place, one in enumerate(questions, start=1)),
     )
@@ -76,19 +77,25 @@ def shape_latex(shape: Iterable[Dim], names: Names) -> Latex:
     return Latex(r" \times ".join(dim_latex(dim, names) for dim in shape) or "1")
 
 
-def shape_columns(graph: Graph, names: Names) -> tuple[ShapeColumn, ...]:
-    """Every tensor, those of one role and shape together, in the order of the problem."""
-    groups: dict[tuple[Role, tuple[Dim, ...]], list[Tensor]] = {}
+def shape_rows(graph: Graph, names: Names) -> tuple[ShapeRow, ...]:
+    """The table of shapes: a row for each role, names of one shape together."""
+    rows: dict[Role, dict[tuple[Dim, ...], list[Tensor]]] = {}
     for tensor in graph.tensors.values():
         if tensor.value is None and tensor.numpy_value is None:
-            groups.setdefault((tensor.role, tensor.shape), []).append(tensor)
+            rows.setdefault(tensor.role, {}).setdefault(tensor.shape, []).append(tensor)
     return tuple(
-        ShapeColumn(
-            Latex(",\\, ".join(tensor_latex(tensor, names) for tensor in tensors)),
-            Text(_ROLES[role] + ("s" if len(tensors) > 1 and role is not Role.INTERMEDIATE else "")),
-            shape_latex(shape, names) if shape else Latex(r"\text{scalar}"),
+        ShapeRow(
+            Text(label),
+            tuple(
+                ShapeCell(
+                    Latex(",\\, ".join(tensor_latex(tensor, names) for tensor in tensors)),
+                    shape_latex(shape, names) if shape else Latex(r"\text{scalar}"),
+                )
+                for shape, tensors in rows[role].items()
+            ),
         )
-        for (role, shape), tensors in groups.items()
+        for role, label in _ROLES
+        if role in rows
     )
 
 

@@ -22,7 +22,7 @@ from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 
 # Widths of the key page in em of its 10 pt letters: of an equation with its reason at its right, and alone.
-BESIDE, ALONE = 27.5, 41.0
+BESIDE, ALONE = 25.0, 41.0
 
 
 @dataclass(slots=True)

@@ -53,12 +53,19 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class ShapeColumn:
-    """Names that share a shape and a role."""
+class ShapeCell:
+    """Names that share a shape."""
 
     names: Latex
-    role: Text
     shape: Latex
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRow:
+    """The shapes of all tensors of one role."""
+
+    role: Text
+    cells: tuple[ShapeCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,6 @@ class Document:
     """A whole document."""
 
     header: Header
-    shapes: tuple[ShapeColumn, ...]
+    shapes: tuple[ShapeRow, ...]
     forward: tuple[Equation, ...]
     questions: tuple[QuestionBlock, ...]

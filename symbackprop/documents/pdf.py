@@ -215,9 +215,11 @@ def _stopped(log: str, status: int) -> OutputError:
     """The first error in the log, with its line in the .tex."""
     found = _ERROR.search(log)
     if found is None:
-        why = "too much memory or output" if status < 0 else f"status {status}"
+        plain = re.search(r"^! ?(.+)$", log, re.MULTILINE)
+        why = plain.group(1) if plain else "too much memory or output" if status < 0 else f"status {status}"
         return OutputError(f"TeX stopped ({why})", code="tex")
     line = int(found.group(1))
-    shown = re.search(rf"^l\.{line} (.*)$", log[found.end() :], re.MULTILINE)
-    at = f" at `{shown.group(1).strip()[-60:]}`" if shown and shown.group(1).strip() else ""
-    return OutputError(f"TeX stopped: {found.group(2).strip()}{at}", code="tex", line=line)
+    shown = re.search(r"^(?:<[a-z ]+>|l\.\d+) (.*)$", log[found.end() :], re.MULTILINE)
+    at = f" after `{shown.group(1).strip()[-60:]}`" if shown and shown.group(1).strip() else ""
+    message = found.group(2).strip().rstrip(".")
+    return OutputError(f"TeX stopped: {message}{at}", code="tex", line=line)

@@ -147,6 +147,15 @@ class Printer:
             width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
         return Symbol(tex, width)
 
+    def slots(self, expr: Element) -> Symbol:
+        """The slots of an entry, such as ``nk`` or ``n, k+1``; ``[n, k]`` in the bracket style."""
+        slots = [self.position(slot) for slot in expr.slots]
+        width = sum(slot.width for slot in slots)
+        if self.names.style.get("index") == "bracket":
+            return Symbol(f"[{', '.join(slot.tex for slot in slots)}]", width + 1.0)
+        tight = all(len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots)
+        return Symbol(("" if tight else ", ").join(slot.tex for slot in slots), width + (0.0 if tight else 0.8))
+
     def script_of(self, expr: Transpose | Power) -> Symbol:
         """The superscript of a transpose or a power."""
         if isinstance(expr, Transpose):
@@ -211,14 +220,13 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
 
 
+def as_subscript(script: str) -> str:
+    """Slots as they follow their base: ``_{nk}``, or ``[n, k]`` in that style."""
+    return script if "[" in script else f"_{{{script}}}"
+
+
 def _element(printer: Printer, expr: Element) -> Box:
-    slots = [printer.position(slot) for slot in expr.slots]
-    tight = all(len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots)
-    script = ("" if tight else ", ").join(slot.tex for slot in slots)
-    width = sum(slot.width for slot in slots) + (0.0 if tight else 0.4 * len(slots))
-    if printer.names.style.get("index") == "bracket":
-        script = f"[{', '.join(slot.tex for slot in slots)}]"
-    base = expr.base
+    base, (script, width) = expr.base, printer.slots(expr)[:2]
     if isinstance(base, Leaf):
         symbol = printer.symbol(base.tensor)
         return _subscripted(_atom(symbol), symbol, script, width)
@@ -227,8 +235,7 @@ def _element(printer: Printer, expr: Element) -> Box:
     box = printer.box(base)
     closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
     inner = box if closed_call else box.bracketed()
-    sub = script if "[" in script else f"_{{{script}}}"
-    return Box(f"{inner.tex}{sub}", ATOM, inner.width + 0.7 * width, inner.tall)
+    return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 
 
 def _add(printer: Printer, expr: Add) -> Box:
@@ -278,7 +285,8 @@ def _matmul(printer: Printer, expr: MatMul) -> Box:
         negative, boxes[0] = True, first._replace(negative=False)
     printer.shapes = shapes
     if shapes and sum(not factor.is_scalar for factor in expr.factors) > 1:
-        boxes = [shaped(printer, box, factor) for box, factor in zip(boxes, expr.factors, strict=True)]
+        strut = r"\vphantom{\frac{X}{X_X}}" if any(box.tall >= BIG_TALL for box in boxes) else ""
+        boxes = [shaped(printer, box, factor, strut) for box, factor in zip(boxes, expr.factors, strict=True)]
     return beside(boxes, negative)
 
 
@@ -299,18 +307,18 @@ def separator(left: Box, right: Box) -> str:
         return r" \cdot "
     if left.tex[-1:].isdigit() and len(left.tex) <= 12 and left.tex.replace(".", "").isdigit():
         return " " if right.tex.startswith(("(", r"\big", r"\Big")) else r"\,"
-    both_fractions = left.tall >= FRACTION_TALL and right.tall >= FRACTION_TALL
-    return r"\," if both_fractions or left.tex.endswith(")") or right.tex.startswith(r"\operatorname") else " "
+    fractions = left.tall >= FRACTION_TALL or right.tall >= FRACTION_TALL
+    return r"\," if fractions or left.tex.endswith(")") or right.tex.startswith(r"\operatorname") else " "
 
 
-def shaped(printer: Printer, box: Box, factor: Expr) -> Box:
-    """The factor with its shape written under it; a scalar stays as it is."""
+def shaped(printer: Printer, box: Box, factor: Expr, strut: str) -> Box:
+    """The factor with its shape written under it, at one depth for all; a scalar stays as it is."""
     if factor.is_scalar:
         return box
     rows, columns = (printer.dim(dim) for dim in factor.shape)
     width = 0.5 * (rows.width + columns.width + 0.8)
-    tex = rf"\underset{{\scriptscriptstyle {rows.tex}\times {columns.tex}}}{{{box.tex}}}"
-    return Box(tex, CLOSED, max(box.width, width), box.tall)
+    tex = rf"\underset{{\scriptscriptstyle {rows.tex}\times {columns.tex}}}{{{box.tex}{strut}}}\,"
+    return Box(tex, CLOSED, max(box.width, width) + 0.2, max(box.tall, FRACTION_TALL))
 
 
 def _hadamard(printer: Printer, expr: Hadamard) -> Box:

@@ -15,6 +15,7 @@ SUM, OPEN, TERM, CHAIN, CLOSED, ATOM = range(6)
 a product; a power, fraction or call, which takes no superscript; an atom."""
 
 FRACTION_TALL, BIG_TALL = 3, 2
+_BRACKET_WIDTHS = (0.8, 1.0, 1.25, 1.55, 1.7)
 _SIZES = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")
 
 
@@ -42,7 +43,7 @@ class Box(NamedTuple):
         """The piece in round brackets of the right size."""
         size = _SIZES[min(self.tall, 4)]
         left, right = (f"{size}l(", f"{size}r)") if size else ("(", ")")
-        width = self.width + 0.8 + (1.0 if self.negative else 0.0)
+        width = self.width + _BRACKET_WIDTHS[min(self.tall, 4)] + (1.0 if self.negative else 0.0)
         return Box(f"{left}{self.signed}{right}", ATOM, width, min(self.tall + 1, 4))
 
     def at_least(self, level: int) -> Box:

@@ -67,7 +67,7 @@ def head_tex(expr: Call) -> str:
 
 
 def _head_width(expr: Call) -> float:
-    return 0.5 * len(expr.op.name) if len(expr.op.name) > 2 else 0.8
+    return 0.3 + 0.58 * len(expr.op.name) if len(expr.op.name) > 2 else 0.8
 
 
 def shown_args(expr: Call) -> tuple[Expr, ...]:
@@ -161,21 +161,23 @@ def _averaged(printer: Printer, array: Expr, total: Box) -> Box:
     return Box(ahead.tex + " " + total.tex, OPEN, ahead.width + total.width, FRACTION_TALL)
 
 
-def _norm_of(printer: Printer, array: Expr, power: str) -> Box:
-    box = printer.box(array)
-    size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(box.tall, 4)]
+def norm_shell(printer: Printer, expr: Call) -> tuple[str, str] | None:
+    """What stands round the argument of a norm or its square; None for any other call."""
+    if expr.op.name not in ("norm", "sumsq"):
+        return None
+    array = expr.args[0]
+    size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(printer.box(array).tall, 4)]
     left, right = (rf"{size}l\Vert ", rf"{size}r\Vert") if size else (r"\lVert ", r"\rVert")
     matrix = not any(dim.is_one for dim in array.shape)
-    scripts = ("_{F}" if matrix else "") + (f"^{{{power}}}" if power else "")
-    return Box(f"{left}{box.signed}{right}{scripts}", CLOSED, box.full_width + 1.6, min(box.tall + 1, 4))
+    return left, right + ("_{F}" if matrix else "") + ("^{2}" if expr.op.name == "sumsq" else "")
 
 
-def _sumsq(printer: Printer, expr: Call) -> Box:
-    return _norm_of(printer, expr.args[0], "2")
-
-
-def _norm(printer: Printer, expr: Call) -> Box:
-    return _norm_of(printer, expr.args[0], "")
+def _norm(printer: Printer, expr: Call) -> Box | None:
+    shell, box = norm_shell(printer, expr), printer.box(expr.args[0])
+    if shell is None:
+        return None
+    left, right = shell
+    return Box(f"{left}{box.signed}{right}", CLOSED, box.full_width + 2.1, min(box.tall + 1, 4))
 
 
 def _line_sum(printer: Printer, expr: Call) -> Box | None:
@@ -281,7 +283,7 @@ _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxy
         "exp": _exp,
         "sum": _sum,
         "mean": _mean,
-        "sumsq": _sumsq,
+        "sumsq": _norm,
         "norm": _norm,
         "colsum": _line_sum,
         "rowsum": _line_sum,

@@ -13,19 +13,21 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
+    Element,
     Expr,
     Hadamard,
     Leaf,
     MatMul,
     Neg,
     Number,
+    Partial,
     Power,
     Reduce,
     Transpose,
 )
-from symbackprop.notation.latex import Printer, add_term, hadamard_parts, product_factor, separator
+from symbackprop.notation.latex import Printer, add_term, as_subscript, hadamard_parts, product_factor, separator
 from symbackprop.notation.latex_box import SUM, Box, Latex
-from symbackprop.notation.latex_calls import as_reduce, head_tex, shown_args
+from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
 from symbackprop.notation.names import PLAIN, Names
 
 _INDENT = 2.0
@@ -91,6 +93,10 @@ def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piec
         return _split_script(printer, expr, limit, depth)
     if isinstance(expr, Call):
         return _split_call(printer, expr, limit, depth)
+    if isinstance(expr, Element) and not isinstance(expr.base, Leaf | Partial):
+        slots = printer.slots(expr)
+        pieces = _bracketed(printer, expr.base, limit - 1.0, depth)
+        return [*pieces[:-1], pieces[-1].after(as_subscript(slots.tex), 0.7 * slots.width)]
     return [_Piece(box.signed, box.full_width, depth)]
 
 
@@ -177,6 +183,12 @@ def _split_call(printer: Printer, expr: Call, limit: float, depth: int) -> list[
     if len(arguments) == 1 and expr.op.kind in ("elementwise", "function", "along"):
         pieces = _bracketed(printer, arguments[0], limit - 3.0, depth)
         return [pieces[0].before(head_tex(expr), 0.5 * len(expr.op.name)), *pieces[1:]]
+    shell = norm_shell(printer, expr)
+    if shell is not None:
+        opening, closing = shell
+        pieces = _split(printer, arguments[0], limit - 2.0, depth + 1)
+        pieces[0] = replace(pieces[0].before(opening, 0.7), depth=depth)
+        return [*pieces[:-1], pieces[-1].after(closing, 1.4)]
     box = printer.box(expr)
     return [_Piece(box.signed, box.full_width, depth)]
 

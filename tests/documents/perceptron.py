@@ -59,6 +59,7 @@ def call(name: str, *args: Expr, primes: int = 0, axis: str | None = None) -> Ca
     assert operation is not None
     shape = args[0].shape if operation.kind in ("elementwise", "along") else num(1).shape
     shape = (num(1).shape[0], args[0].shape[1]) if name == "colsum" else shape
+    shape = (args[0].shape[0], num(1).shape[0]) if name == "rowsum" else shape
     return Call(operation, args, shape, primes, axis)
 
 
