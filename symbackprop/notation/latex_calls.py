@@ -63,7 +63,9 @@ def head_tex(expr: Call) -> str:
         latex = symbol.tex if len(expr.op.name) == 1 else rf"\operatorname{{{symbol.tex}}}"
     if latex == r"\operatorname{}":
         latex = expr.op.name
-    return latex + "'" * expr.primes + (r"_{\text{%s}}" % expr.axis if expr.axis_given and expr.axis else "")
+    return (
+        latex + "'" * expr.primes + (rf"_{{\text{{{expr.axis}}}}}" if expr.axis_given and expr.axis else "")
+    )
 
 
 def _head_width(expr: Call) -> float:
@@ -181,7 +183,7 @@ def _norm(printer: Printer, expr: Call) -> Box | None:
 
 
 def _line_sum(printer: Printer, expr: Call) -> Box | None:
-    """``\\sum_n A_{n:}``: the sum of the rows (colsum) or of the columns (rowsum)."""
+    r"""``\sum_n A_{n:}``: the sum of the rows (colsum) or of the columns (rowsum)."""
     array = expr.args[0]
     down = expr.op.name.startswith("col")
     if array.shape[0 if down else 1].is_one:
@@ -221,7 +223,7 @@ def _log(printer: Printer, argument: Expr) -> Box:
 def _loss(
     printer: Printer, arrays: tuple[Expr, ...], write: Callable[[list[Expr]], Box], *, negative: bool
 ) -> Box:
-    """``\\mp\\sum\\sum`` of what ``write`` makes of the entries of ``arrays``."""
+    r"""``\mp\sum\sum`` of what ``write`` makes of the entries of ``arrays``."""
     widest = max(arrays, key=lambda array: sum(not dim.is_one for dim in array.shape))
     at, indices = fresh_position(widest)
     ranges = tuple(Range(index) for index in indices)
@@ -231,14 +233,18 @@ def _loss(
     body = body.bracketed() if body.level == SUM or body.negative else body
     level = OPEN if indices else body.level
     tex = f"{heads} {body.tex}" if heads else body.tex
-    return Box(tex, level, 1.6 * len(indices) + body.width, max(BIG_TALL if indices else 0, body.tall), negative)
+    return Box(
+        tex, level, 1.6 * len(indices) + body.width, max(BIG_TALL if indices else 0, body.tall), negative
+    )
 
 
 def _times(left: Box, right: Box) -> Box:
     left = left.bracketed() if left.negative or left.level <= OPEN else left
     right = right.bracketed() if right.negative or right.level == SUM else right
     gap = " " if right.level == OPEN else r"\, "
-    return Box(f"{left.tex}{gap}{right.tex}", OPEN, left.width + right.width + 0.2, max(left.tall, right.tall))
+    return Box(
+        f"{left.tex}{gap}{right.tex}", OPEN, left.width + right.width + 0.2, max(left.tall, right.tall)
+    )
 
 
 def _cross_entropy(printer: Printer, expr: Call) -> Box:

@@ -11,8 +11,8 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
-    Indicator,
     IndexValue,
+    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -57,7 +57,9 @@ def entry(expr: Expr, at: Position) -> Expr:
             return Call(expr.op, tuple(entry(argument, at) for argument in expr.args), SCALAR, expr.primes)
         return expr.map_children(lambda child: entry(child, at))
     rows, columns = expr.shape
-    slots = [side for side, dim in zip(at, (rows, columns), strict=True) if side is not None and not dim.is_one]
+    slots = [
+        side for side, dim in zip(at, (rows, columns), strict=True) if side is not None and not dim.is_one
+    ]
     return Element(expr, tuple(slots))
 
 

@@ -8,6 +8,7 @@ Brackets have fixed sizes, so that a break may lie between them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from symbackprop.core.expr import (
     Add,
@@ -25,7 +26,14 @@ from symbackprop.core.expr import (
     Reduce,
     Transpose,
 )
-from symbackprop.notation.latex import Printer, add_term, as_subscript, hadamard_parts, product_factor, separator
+from symbackprop.notation.latex import (
+    Printer,
+    add_term,
+    as_subscript,
+    hadamard_parts,
+    product_factor,
+    separator,
+)
 from symbackprop.notation.latex_box import SUM, Box, Latex
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
 from symbackprop.notation.names import PLAIN, Names
@@ -64,7 +72,7 @@ def break_lines(expr: Expr, names: Names, width: float, *, shapes: bool = False)
 
 
 def aligned_lines(lhs: str, rhs: Expr, names: Names, width: float) -> list[Latex]:
-    """The rows of an ``aligned``: ``lhs &= first``, then ``&\\quad rest`` for each further line."""
+    r"""The rows of an ``aligned``: ``lhs &= first``, then ``&\quad rest`` for each further line."""
     first, *rest = break_lines(rhs, names, width)
     return [Latex(f"{lhs} &= {first}"), *(Latex(rf"&\quad {line}") for line in rest)]
 
@@ -79,7 +87,9 @@ def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piec
     if isinstance(expr, Neg):
         inner = printer.box(expr.arg)
         wanted = inner.level == SUM or inner.negative
-        pieces = _bracketed(printer, expr.arg, limit, depth) if wanted else _split(printer, expr.arg, limit, depth)
+        pieces = (
+            _bracketed(printer, expr.arg, limit, depth) if wanted else _split(printer, expr.arg, limit, depth)
+        )
         return [pieces[0].before("-", 0.8), *pieces[1:]]
     if isinstance(expr, MatMul | Hadamard):
         return _split_product(printer, expr, limit, depth)
@@ -137,7 +147,7 @@ def _split_product(printer: Printer, expr: MatMul | Hadamard, limit: float, dept
     else:
         last = len(expr.factors) - 1
         boxes = [product_factor(printer, factor, place == last) for place, factor in enumerate(expr.factors)]
-        gaps = ["", *(separator(left, right) for left, right in zip(boxes, boxes[1:], strict=False))]
+        gaps = ["", *(separator(left, right) for left, right in pairwise(boxes))]
         parts = list(zip(gaps, boxes, strict=True))
     pieces: list[_Piece] = []
     for (gap, box), factor in zip(parts, expr.factors, strict=True):
@@ -207,7 +217,9 @@ def _fill(pieces: list[_Piece], width: float) -> tuple[Latex, ...]:
                 break
             slack = max(0.0, room - used) / width
             lonely = 0.0 if end == count else slack * slack
-            cost = best[start][0] + 10.0 + lonely + 1000.0 * over + (2.0 * pieces[start].depth if start else 0.0)
+            cost = (
+                best[start][0] + 10.0 + lonely + 1000.0 * over + (2.0 * pieces[start].depth if start else 0.0)
+            )
             if cost < best[end][0]:
                 best[end] = (cost, start)
     lines: list[Latex] = []

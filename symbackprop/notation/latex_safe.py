@@ -11,27 +11,27 @@ from functools import cache
 
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|(.)", re.DOTALL)
 _GREEK = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho "
-    "varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon "
-    "Phi Psi Omega ell hbar imath jmath partial nabla infty emptyset aleph Re Im"
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi "
+    "varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi "
+    "Pi Sigma Upsilon Phi Psi Omega ell hbar imath jmath partial nabla infty emptyset aleph Re Im"
 )
 _LAYOUT = (
-    "frac tfrac dfrac sqrt left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle "
-    "hat bar tilde vec dot ddot check breve acute grave widehat widetilde overline underline overbrace "
-    "underbrace overset underset stackrel mathrm mathbf mathit mathcal mathsf mathtt boldsymbol bm text "
-    "textstyle displaystyle scriptstyle operatorname mathop mathbin mathrel quad qquad prime top bot limits "
-    "nolimits binom substack"
+    "frac tfrac dfrac sqrt left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr "
+    "middle hat bar tilde vec dot ddot check breve acute grave widehat widetilde overline underline "
+    "overbrace underbrace overset underset stackrel mathrm mathbf mathit mathcal mathsf mathtt "
+    "boldsymbol bm text textstyle displaystyle scriptstyle operatorname mathop mathbin mathrel quad "
+    "qquad prime top bot limits nolimits binom substack"
 )
 _OPERATORS = (
-    "sum prod int max min sup inf lim log ln exp sin cos tan sinh cosh tanh det dim ker arg Pr "
-    "cdot times odot oplus ominus otimes oslash circ star ast pm mp div setminus cup cap wedge vee neg "
-    "le leq ge geq ne neq equiv approx sim simeq cong propto ll gg in notin ni subset subseteq supset supseteq "
-    "to mapsto rightarrow leftarrow leftrightarrow Rightarrow Leftarrow Leftrightarrow implies iff forall "
-    "exists mid parallel perp lvert rvert lVert rVert Vert vert langle rangle lfloor rfloor lceil rceil lbrace "
-    "rbrace dots ldots cdots vdots ddots colon"
+    "sum prod int max min sup inf lim log ln exp sin cos tan sinh cosh tanh det dim ker arg Pr cdot "
+    "times odot oplus ominus otimes oslash circ star ast pm mp div setminus cup cap wedge vee neg le "
+    "leq ge geq ne neq equiv approx sim simeq cong propto ll gg in notin ni subset subseteq supset "
+    "supseteq to mapsto rightarrow leftarrow leftrightarrow Rightarrow Leftarrow Leftrightarrow implies "
+    "iff forall exists mid parallel perp lvert rvert lVert rVert Vert vert langle rangle lfloor rfloor "
+    "lceil rceil lbrace rbrace dots ldots cdots vdots ddots colon"
 )
 _ALLOWED = frozenset(f"{_GREEK} {_LAYOUT} {_OPERATORS}".split()) | frozenset(",;:! {}|")
-_REFUSED = frozenset("$%#&~\"\x00`@")
+_REFUSED = frozenset('$%#&~"\x00`@')
 _LONGEST = 2000
 
 

@@ -29,9 +29,7 @@ _LETTERS: Mapping[str, str] = MappingProxyType(
 _ACCENTS: Mapping[str, str] = MappingProxyType(
     {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde", "dot": r"\dot", "vec": r"\vec"}
 )
-_LAYER_STYLES: Mapping[str, str] = MappingProxyType(
-    {"superscript": "{}", "paren": "({})", "bracket": "[{}]"}
-)
+_LAYER_STYLES: Mapping[str, str] = MappingProxyType({"superscript": "{}", "paren": "({})", "bracket": "[{}]"})
 
 
 class Symbol(NamedTuple):
@@ -45,10 +43,10 @@ class Symbol(NamedTuple):
 
 @cache
 def name_symbol(name: str, layers: str = "subscript", bold: bool = False) -> Symbol:
-    """The LaTeX of a plain name: W2 -> W_{2}, z_hat -> \\hat{z}, delta_2 -> \\delta_{2}, acc -> acc upright."""
+    r"""The LaTeX of a plain name: W2 -> W_{2}, z_hat -> \hat{z}, delta_2 -> \delta_{2}; words upright."""
     head, *rest = [part for part in name.split("_") if part] or [name]
     stem = head.rstrip("0123456789")
-    layer = head[len(stem):] if stem else ""
+    layer = head[len(stem) :] if stem else ""
     tex, width = _word(stem or head, bold)
     scripts: list[tuple[str, float]] = []
     for part in rest:
@@ -77,7 +75,9 @@ def _word(word: str, bold: bool) -> tuple[str, float]:
     # What is left of a name are letters and digits; anything else is refused by the reader.
     safe = "".join(_ascii(letter) for letter in word)
     if len(word) == 1:
-        return (rf"\mathbf{{{safe}}}" if bold else safe), 0.95 if word in "WMm" else 0.78 if word.isupper() else 0.55
+        return (
+            rf"\mathbf{{{safe}}}" if bold else safe
+        ), 0.95 if word in "WMm" else 0.78 if word.isupper() else 0.55
     return rf"{chr(92)}{'mathbf' if bold else 'mathrm'}{{{safe}}}", 0.52 * len(word)
 
 

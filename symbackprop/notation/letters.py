@@ -30,9 +30,10 @@ class Letters:
     def of(self, index: Index) -> str:
         """The letter of ``index``."""
         letters = self._ready()
-        if index not in letters:
-            letters[index] = self._choose(index)
-        return letters[index]
+        letter = letters.get(index)
+        if letter is None:
+            letter = letters[index] = self._choose(index)
+        return letter
 
     @contextmanager
     def bound(self, ranges: Iterable[Range]) -> Iterator[None]:
@@ -61,7 +62,8 @@ class Letters:
     def _choose(self, index: Index) -> str:
         assert self._letters is not None
         used = self._taken | set(self._letters.values())
-        for letter in (index.letter, *_SPARE):
+        candidates: tuple[str, ...] = (index.letter, *_SPARE)
+        for letter in candidates:
             if letter not in used:
                 return letter
         number = 2
@@ -83,7 +85,8 @@ def _collect(expr: Expr, bound: frozenset[Index], free: dict[Index, None], taken
     elif isinstance(expr, Reduce):
         for entry in expr.ranges:
             bound = bound | {entry.index}
-            for position in (entry.low, entry.high, entry.condition and entry.condition[1]):
+            other = entry.condition[1] if entry.condition is not None else None
+            for position in (entry.low, entry.high, other):
                 if position is not None:
                     _collect_position(position, bound, free, taken)
         _collect(expr.body, bound, free, taken)

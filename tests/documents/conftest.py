@@ -33,7 +33,9 @@ def pdf_words() -> Callable[[Path], list[str]]:
         pytest.skip("pdftotext is not installed; the words are checked in the .tex by test_key.py")
 
     def words(path: Path) -> list[str]:
-        done = subprocess.run([program, "-layout", str(path), "-"], capture_output=True, check=True, text=True)
+        done = subprocess.run(
+            [program, "-layout", str(path), "-"], capture_output=True, check=True, text=True
+        )
         return done.stdout.split("\f")[:-1]
 
     return words

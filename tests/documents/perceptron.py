@@ -68,59 +68,122 @@ FORWARD: tuple[tuple[Tensor, Expr], ...] = (
     (H, call("relu", u)),
     (Z, Add((MatMul((h, w2)), b))),
     (P, call("softmax", z, axis="rows")),
-    (L, Add((Divide(call("cross_entropy", y, p), DimValue(N)), Hadamard((Divide(lam, num(2)), call("sumsq", w)))))),
+    (
+        L,
+        Add(
+            (
+                Divide(call("cross_entropy", y, p), DimValue(N)),
+                Hadamard((Divide(lam, num(2)), call("sumsq", w))),
+            )
+        ),
+    ),
 )
 GRAPH = Graph(
     Convention.ROW,
     {t.name: t for t in (X, Y, W, C, W2, B, LAM, U, H, Z, P, L)},
     tuple(Equation(target, expr) for target, expr in FORWARD),
-    {name: None for name in "NDMK"},
+    dict.fromkeys("NDMK"),
 )
 dP, dZ, dH, dU, dW, dW2, db, dc = (Partial(L, t) for t in (P, Z, H, U, W, W2, B, C))
 ROWS_SUM = "each row of `Y` sums to 1"
 
 
 def step(quantity: Partial, before: Expr, after: Expr, because: str, *uses: str) -> Step:
-    return Step("rule", because, Formula(before, PLAIN), Formula(after, PLAIN), verdict=HOLDS,
-                quantity=quantity, uses=uses)  # fmt: skip
+    return Step(
+        "rule",
+        because,
+        Formula(before, PLAIN),
+        Formula(after, PLAIN),
+        verdict=HOLDS,
+        quantity=quantity,
+        uses=uses,
+    )
 
 
 DELTA = Divide(Add((p, Neg(y))), DimValue(N))
 BACK = MatMul((dZ, Transpose(w2)))
 Z_STEPS = (
-    step(dZ, dZ, Divide(Add((Hadamard((p, call("rowsum", y))), Neg(y))), DimValue(N)),
-         "`log(P)` is `Z` less its log-sum-exp, row by row"),
+    step(
+        dZ,
+        dZ,
+        Divide(Add((Hadamard((p, call("rowsum", y))), Neg(y))), DimValue(N)),
+        "`log(P)` is `Z` less its log-sum-exp, row by row",
+    ),
     step(dZ, Divide(Add((Hadamard((p, call("rowsum", y))), Neg(y))), DimValue(N)), DELTA, "", ROWS_SUM),
-)  # fmt: skip
+)
 U_STEPS = (
     step(dH, dH, BACK, "every entry of row n of `Z` feels `H[n,m]`, with weight from `W2`"),
     step(dU, dU, Hadamard((dH, call("relu", u, primes=1))), "`relu` works entry by entry"),
-    step(dU, Hadamard((dH, call("relu", u, primes=1))), Hadamard((BACK, call("relu", u, primes=1))),
-         "insert line 3"),
-)  # fmt: skip
+    step(
+        dU,
+        Hadamard((dH, call("relu", u, primes=1))),
+        Hadamard((BACK, call("relu", u, primes=1))),
+        "insert line 3",
+    ),
+)
 W_RESULT = Add((MatMul((Transpose(x), dU)), MatMul((lam, w))))
 ANSWERED = (
-    Answered("q1", dW2, Formula(MatMul((Transpose(h), dZ)), PLAIN), (M, K),
-             (*Z_STEPS, step(dW2, dW2, MatMul((Transpose(h), dZ)), "the sum over n runs over the first index of `H`")),
-             HOLDS, points=Fraction(3), assumptions=(ROWS_SUM,), numpy="dZ = (P - Y) / N\ndW2 = H.T @ dZ"),
-    Answered("q2", db, Formula(call("colsum", dZ), PLAIN), (K,),
-             (*Z_STEPS, step(db, db, call("colsum", dZ), "`b` is added to each of the N rows of `Z`")),
-             HOLDS, points=Fraction(1), assumptions=(ROWS_SUM,), numpy="db = dZ.sum(axis=0)"),
-    Answered("q3", dW, Formula(W_RESULT, PLAIN), (D, M),
-             (*Z_STEPS, *U_STEPS,
-              step(dW, dW, W_RESULT, "the penalty adds `lam W`; the sum over n makes the product")),
-             HOLDS, text="Derive the gradient of the loss for the *first* layer, `dL/dW`. Keep $\\lambda$ in it.",
-             points=Fraction(4), assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
-             numpy="dZ = (P - Y) / N\ndU = (dZ @ W2.T) * (U > 0)\ndW = X.T @ dU + lam * W"),
-    Answered("q4", dc, Formula(call("colsum", dU), PLAIN), (M,),
-             (*Z_STEPS, *U_STEPS, step(dc, dc, call("colsum", dU), "`c` is added to each of the N rows of `U`")),
-             HOLDS, points=Fraction(1), assumptions=(ROWS_SUM, "`relu'(0) = 0`"), numpy="dc = dU.sum(axis=0)"),
-)  # fmt: skip
+    Answered(
+        "q1",
+        dW2,
+        Formula(MatMul((Transpose(h), dZ)), PLAIN),
+        (M, K),
+        (*Z_STEPS, step(dW2, dW2, MatMul((Transpose(h), dZ)), "the sum runs over the first index of `H`")),
+        HOLDS,
+        points=Fraction(3),
+        assumptions=(ROWS_SUM,),
+        numpy="dZ = (P - Y) / N\ndW2 = H.T @ dZ",
+    ),
+    Answered(
+        "q2",
+        db,
+        Formula(call("colsum", dZ), PLAIN),
+        (K,),
+        (*Z_STEPS, step(db, db, call("colsum", dZ), "`b` is added to each of the N rows of `Z`")),
+        HOLDS,
+        points=Fraction(1),
+        assumptions=(ROWS_SUM,),
+        numpy="db = dZ.sum(axis=0)",
+    ),
+    Answered(
+        "q3",
+        dW,
+        Formula(W_RESULT, PLAIN),
+        (D, M),
+        (
+            *Z_STEPS,
+            *U_STEPS,
+            step(dW, dW, W_RESULT, "the penalty adds `lam W`; the sum over n makes the product"),
+        ),
+        HOLDS,
+        text="Derive the gradient of the loss for the *first* layer, `dL/dW`. Keep $\\lambda$ in it.",
+        points=Fraction(4),
+        assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
+        numpy="dZ = (P - Y) / N\ndU = (dZ @ W2.T) * (U > 0)\ndW = X.T @ dU + lam * W",
+    ),
+    Answered(
+        "q4",
+        dc,
+        Formula(call("colsum", dU), PLAIN),
+        (M,),
+        (*Z_STEPS, *U_STEPS, step(dc, dc, call("colsum", dU), "`c` is added to each of the N rows of `U`")),
+        HOLDS,
+        points=Fraction(1),
+        assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
+        numpy="dc = dU.sum(axis=0)",
+    ),
+)
 
 
 def math(formula: str) -> str:
     """Stands in for the reader of the pipeline."""
-    known: dict[str, str] = {"log(P)": r"\log P", "W2": "W_{2}", "lam W": r"\lambda W", "relu": r"\operatorname{ReLU}",
-                             "relu'(0) = 0": r"\operatorname{ReLU}'(0) = 0", "H[n,m]": "H_{nm}",
-                             "dL/dW": r"\partial L/\partial W"}  # fmt: skip
+    known: dict[str, str] = {
+        "log(P)": r"\log P",
+        "W2": "W_{2}",
+        "lam W": r"\lambda W",
+        "relu": r"\operatorname{ReLU}",
+        "relu'(0) = 0": r"\operatorname{ReLU}'(0) = 0",
+        "H[n,m]": "H_{nm}",
+        "dL/dW": r"\partial L/\partial W",
+    }
     return known.get(formula, formula)

@@ -20,20 +20,34 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import PLAIN
 
 FAILS = Verdict(
-    "fails", Evidence("differences", 3, ({"N": 5},), 0.3, None, Counterexample({"N": 5}, 7, (1, 2), 0.31, -0.29))
+    "fails",
+    Evidence("differences", 3, ({"N": 5},), 0.3, None, Counterexample({"N": 5}, 7, (1, 2), 0.31, -0.29)),
 )
 
 
 def key(net: ModuleType, *answered: Answered) -> Document:
-    return build_key(net.GRAPH, PLAIN, answered or net.ANSWERED, title="Two-layer perceptron", build="0.1.0-12ab",
-                     math=net.math, course="Machine Learning")  # fmt: skip
+    return build_key(
+        net.GRAPH,
+        PLAIN,
+        answered or net.ANSWERED,
+        title="Two-layer perceptron",
+        build="0.1.0-12ab",
+        math=net.math,
+        course="Machine Learning",
+    )
 
 
 def test_the_parts_of_a_question_come_in_order(net: ModuleType) -> None:
     tex = render("key", key(net))
     question = tex[tex.index(r"\textbf{3}") :]
-    marks = ["Derive the gradient", r"\answerbox", "Already derived", r"\textbf{(a)}",
-             "(U > 0)".replace(">", r"\textgreater{}").replace(" ", r"\ "), "Checked against differences of $L$"]  # fmt: skip
+    marks = [
+        "Derive the gradient",
+        r"\answerbox",
+        "Already derived",
+        r"\textbf{(a)}",
+        "(U > 0)".replace(">", r"\textgreater{}").replace(" ", r"\ "),
+        "Checked against differences of $L$",
+    ]
     places = [question.index(mark) for mark in marks]
     assert places == sorted(places)
 
@@ -76,7 +90,9 @@ def test_a_line_that_is_not_known_to_hold_is_marked(net: ModuleType) -> None:
     assert (first.mark, first.failed) == ("this line fails its check", True)
     assert (second.mark, second.failed) == ("not checked: at a kink", False)
     assert "should be $0.31$ and is $-0.29$" in block.footnote
-    assert r"\fails{this line fails its check}" in render("key", key(net, replace(net.ANSWERED[0], steps=steps)))
+    assert r"\fails{this line fails its check}" in render(
+        "key", key(net, replace(net.ANSWERED[0], steps=steps))
+    )
 
 
 def test_how_it_was_checked(net: ModuleType) -> None:
@@ -87,7 +103,9 @@ def test_how_it_was_checked(net: ModuleType) -> None:
     assert check_sentence(not_checked("no sizes"), net.L, PLAIN) == "Not checked: no sizes."
 
 
-@pytest.mark.parametrize(("value", "expected"), [(0.0, "0"), (3.4e-9, r"3 \cdot 10^{-9}"), (0.25, r"2 \cdot 10^{-1}")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.0, "0"), (3.4e-9, r"3 \cdot 10^{-9}"), (0.25, r"2 \cdot 10^{-1}")]
+)
 def test_small_numbers(value: float, expected: str) -> None:
     assert scientific(value) == expected
 
@@ -105,7 +123,13 @@ def test_the_key_compiles_and_every_page_says_what_it_is(
     assert all("Answer key – staff only" in page for page in pages)
     assert all("build 0.1.0-12ab" in page for page in pages)
     words = " ".join(" ".join(pages).split())
-    for expected in ("Two-layer perceptron", "parameters", "(3 points)", "each row of Y sums to 1", "dW2 = H.T @ dZ"):
+    for expected in (
+        "Two-layer perceptron",
+        "parameters",
+        "(3 points)",
+        "each row of Y sums to 1",
+        "dW2 = H.T @ dZ",
+    ):
         assert expected in words
 
 

@@ -65,7 +65,10 @@ def test_an_endless_run_is_ended(tmp_path: Path) -> None:
 
 def test_endless_output_is_ended(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="TeX stopped"):
-        compile_pdf(SMALL % r"\def\x{\message{xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}\x}\x", tmp_path / "x.pdf")
+        compile_pdf(
+            SMALL % r"\def\x{\message{xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx}\x}\x",
+            tmp_path / "x.pdf",
+        )
 
 
 def test_unknown_engine_names_the_nearest() -> None:
@@ -91,7 +94,7 @@ def test_the_environment_may_name_the_engine(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_overfull_boxes_are_read_off_the_log() -> None:
-    log = "Overfull \\hbox (1.2pt too wide) in paragraph\nOverfull \\hbox (15.7pt too wide) detected at line 3\n"
+    log = "Overfull \\hbox (1.2pt too wide) in x\nOverfull \\hbox (15.7pt too wide) detected at line 3\n"
     assert list(overfull_boxes(log)) == [15.7]
 
 

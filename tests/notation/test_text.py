@@ -16,8 +16,8 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
-    Indicator,
     IndexValue,
+    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -40,7 +40,9 @@ def _tensor(name: str, *shape: Dim) -> Tensor:
     return Tensor(name, shape, Convention.ROW)
 
 
-X, Y, P, U, H = (_tensor(n, *s) for n, s in zip("XYPUH", [(N, D), (N, K), (N, K), (N, M), (N, M)], strict=True))
+X, Y, P, U, H = (
+    _tensor(n, *s) for n, s in zip("XYPUH", [(N, D), (N, K), (N, K), (N, M), (N, M)], strict=True)
+)
 W, W2, L, LAM = _tensor("W", D, M), _tensor("W2", M, K), _tensor("L"), _tensor("lam")
 T = _tensor("T")
 x, y, p, u, h, w, w2, lam = map(Leaf, (X, Y, P, U, H, W, W2, LAM))
@@ -123,6 +125,7 @@ CASES = {
     "X[n+1,2*p]": Element(x, (IndexValue(((n, 1),), ONE), IndexValue(((d, 2),)))),
 }
 
+
 @pytest.mark.parametrize("expected", CASES)
 def test_formula_is_printed_as_the_grammar_wants_it(expected: str) -> None:
     """One formula, one spelling."""
@@ -131,9 +134,19 @@ def test_formula_is_printed_as_the_grammar_wants_it(expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("7", "7"), ("1/2", "1/2"), ("1/3", "1/3"), ("1/5", "1/5"), ("1/100", "0.01"), ("3/2", "3/2"),
-     ("44715/1000000", "0.044715"), ("1/40", "0.025"), ("13/10", "1.3"), ("1/10000000000", "1e-10"),
-     ("1/30", "1/30")],
+    [
+        ("7", "7"),
+        ("1/2", "1/2"),
+        ("1/3", "1/3"),
+        ("1/5", "1/5"),
+        ("1/100", "0.01"),
+        ("3/2", "3/2"),
+        ("44715/1000000", "0.044715"),
+        ("1/40", "0.025"),
+        ("13/10", "1.3"),
+        ("1/10000000000", "1e-10"),
+        ("1/30", "1/30"),
+    ],
 )
 def test_numbers(value: str, expected: str) -> None:
     """Short decimals only where the denominator is a ten, a twenty, a hundred, ...; else p/q."""
@@ -167,7 +180,9 @@ def test_ranges_with_bounds_and_conditions() -> None:
     assert to_text(Reduce("sum", (Range(i, None, IndexValue((), N - 1)), Range(j, low)), body)) == (
         "sum[i = 1..N-1, j = i+1..N](X[i,p] X[j,p])"
     )
-    assert to_text(Reduce("sum", (Range(j, condition=("!=", at(i)[0])),), body)) == "sum[j != i](X[i,p] X[j,p])"
+    assert (
+        to_text(Reduce("sum", (Range(j, condition=("!=", at(i)[0])),), body)) == "sum[j != i](X[i,p] X[j,p])"
+    )
 
 
 def test_many_formulas_are_printed_fast() -> None:
