@@ -9,7 +9,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Operation
 from symbackprop.core.tensors import Convention, Facts, Role, Tensor
 from symbackprop.errors import InputError
-from symbackprop.reading.parser import RESERVED
+from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.scope import function_names
 from symbackprop.reading.tokens import Place, fail
 

@@ -16,9 +16,10 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import Elementwise
+from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
-from symbackprop.reading.parser import RESERVED, parse_expression, parse_program
+from symbackprop.reading.parser import parse_expression, parse_program
 from symbackprop.reading.program import build_graph, order_lines, read_line
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier

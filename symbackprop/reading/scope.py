@@ -11,7 +11,7 @@ from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Operation, P
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import BINDERS, NO_SUCH, all_operations, lookup
-from symbackprop.reading.parser import RESERVED
+from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.refusals import LATER_CALLS
 from symbackprop.reading.shapes import Unifier
 from symbackprop.reading.tokens import Place, fail
