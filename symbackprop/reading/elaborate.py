@@ -24,7 +24,13 @@ from symbackprop.reading.calls import read_call
 from symbackprop.reading.entries import axes_of, read_binder, read_element, read_slots
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope
-from symbackprop.reading.shapes import ShapeError, join_elementwise, join_product, shape_text
+from symbackprop.reading.shapes import (
+    ShapeError,
+    check_no_accidental_outer,
+    join_elementwise,
+    join_product,
+    shape_text,
+)
 from symbackprop.reading.syntax import (
     Apply,
     Bind,
@@ -67,10 +73,12 @@ def read(node: Node, scope: Scope) -> Expr:
         case Times(_, factors):
             parts = tuple([read(factor, scope) for factor in factors])
             join_elementwise(parts, factors, node, scope.unifier, "the elementwise product *")
+            _check_outer(parts, factors, node, scope)
             return Hadamard(parts)
         case Plus(_, terms):
             parts = tuple([read(term, scope) for term in terms])
             join_elementwise(parts, terms, node, scope.unifier, "a sum")
+            _check_outer(parts, terms, node, scope)
             return Add(parts)
         case Minus(_, arg):
             return Neg(read(arg, scope))
@@ -93,6 +101,12 @@ def read(node: Node, scope: Scope) -> Expr:
     raise fail(f"{show(node)} stands only as an index", node.at)
 
 
+def _check_outer(parts: tuple[Expr, ...], nodes: tuple[Node, ...], whole: Node, scope: Scope) -> None:
+    """In a forward pass only: in a printed result the shapes are those of the derivation."""
+    if not scope.derivatives and not scope.params:
+        check_no_accidental_outer(parts, nodes, whole, scope.unifier)
+
+
 def _quotient(node: Over, scope: Scope) -> Expr:
     if isinstance(node.den, Num) and node.den.value == 0:
         raise fail("division by zero", node.den.at)
@@ -108,7 +122,7 @@ def _power(node: Raised, scope: Scope) -> Expr:
     exponent = _exponent(node.exponent, scope)
     if not _scalar(exponent, scope):
         raise ShapeError(
-            f"the exponent {show(node.exponent)} is {shape_text(scope.unifier.shape(exponent))}, not a scalar",
+            f"the exponent {show(node.exponent)} is {shape_text(scope.unifier.shape(exponent))}, no scalar",
             node,
         )
     inverse = isinstance(exponent, Number) and exponent.value == -1

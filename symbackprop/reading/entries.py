@@ -7,7 +7,6 @@ an error. Positions are one-based.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
@@ -77,9 +76,13 @@ def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexVal
 def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
     if isinstance(slot, Whole | Span):
         raise not_yet("slice", slot.at)
-    if isinstance(slot, Name) and scope.free is not None and scope.index(slot.name) is None:
-        if not scope.knows(slot.name):
-            scope.free[slot.name] = Index(scope.unifier.resolve(dim), slot.name)
+    if (
+        isinstance(slot, Name)
+        and scope.free is not None
+        and scope.index(slot.name) is None
+        and not scope.knows(slot.name)
+    ):
+        scope.free[slot.name] = Index(scope.unifier.resolve(dim), slot.name)
     parts = affine(slot, scope)
     if parts is None:
         raise _no_position(slot, scope)
@@ -138,7 +141,7 @@ def _no_position(slot: Node, scope: Scope) -> InputError:
 
 
 def affine(node: Node, scope: Scope) -> Affine | None:
-    """Coefficients of the indices and the rest as a dim; None if the node is not affine with whole numbers."""
+    """Coefficients of the indices, and the rest as a dim; None if the node is not affine in whole numbers."""
     match node:
         case Num(_, value):
             return ({}, Dim(int(value))) if value.denominator == 1 else None
@@ -195,6 +198,7 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
     """``sum[j](body)`` and ``mean[j](body)``."""
     if node.binder not in ("sum", "mean"):
         raise not_yet(f"bind:{node.binder}", node.at)
+    _check_body_has(node, scope)
     indices: dict[str, Index] = {}
     for bounds in node.ranges:
         check_letter(bounds.index, bounds.at, scope)
@@ -219,6 +223,19 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
             "write an entry such as x[i], or sum(A) for all entries",
         )
     return Reduce(node.binder, tuple([Range(index) for index in indices.values()]), body)
+
+
+def _check_body_has(node: Bind, scope: Scope) -> None:
+    """Refuse ``sum[k](c)``: an index without bounds must stand somewhere in what is added."""
+    names = {part.name for part in node.body.walk() if isinstance(part, Name)}
+    for bounds in node.ranges:
+        if bounds.low is None and bounds.index not in names and not scope.knows(bounds.index):
+            raise fail(
+                f"the index {bounds.index} does not stand in {show(node.body)}",
+                bounds.at,
+                f"write an entry, as in {node.binder}[{bounds.index}](x[{bounds.index}])",
+                "shape",
+            )
 
 
 def check_letter(letter: str, at: Place, scope: Scope) -> None:
@@ -289,8 +306,3 @@ def _axes(node: Sub, scope: Scope, read: Read) -> tuple[Dim, ...] | None:
         return axes_of(read(node.base, scope))
     except InputError:
         return None
-
-
-def whole_number(value: Fraction) -> int | None:
-    """The whole number, or None."""
-    return int(value) if value.denominator == 1 else None

@@ -33,7 +33,7 @@ class ExpressionParser(DerivativeParser):
     """One method per rule of the grammar of formulas."""
 
     def expr(self) -> Node:
-        """expr = [+|-] term {(+|-) term}; the loop over ``*`` and ``/`` is inside, to keep recursion short."""
+        """expr = [+|-] term {(+|-) term}; the loop over ``*`` and ``/`` is inside to keep recursion short."""
         at = self.token.at
         terms: list[Node] = []
         while True:

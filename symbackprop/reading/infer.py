@@ -7,6 +7,7 @@ m, n, p, q, ... in order of appearance.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 
@@ -14,21 +15,22 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Operation, Param
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
 from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
 from symbackprop.reading.parser import parse_expression, parse_program
 from symbackprop.reading.program import build_graph, order_lines, read_line
+from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
 from symbackprop.reading.syntax import Apply, Bind, Line, Name, Node
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 GREEK_WORDS = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi omicron rho sigma "
-    "tau upsilon phi varphi chi psi omega lam eps".split()
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
+    "omicron rho sigma tau upsilon phi varphi chi psi omega lam eps".split()
 )
 _DIM_LETTERS = ("m", "n", "p", "q", "r", "s", "u", "v")
 
@@ -124,7 +126,10 @@ def parse_dim(text: str, dims: dict[str, None], origin: Origin = PLAIN_TEXT) -> 
 
 
 def _check_options(
-    functions: Collection[str], given: Mapping[str, object], dims: Mapping[str, None], lines: Sequence[Line]
+    functions: Collection[str],
+    given: Mapping[str, tuple[Dim, ...]],
+    dims: Mapping[str, None],
+    lines: Sequence[Line],
 ) -> None:
     targets = {line.target for line in lines}
     for name in functions:
@@ -134,7 +139,16 @@ def _check_options(
             raise InputError(
                 f"{name} is both a function and something else", code="redefined", hint="rename one"
             )
-    for name in given:
+    used = _all_names(lines)
+    for name, shape in given.items():
+        if name not in used:
+            raise InputError(
+                f"the shape of {name} is given, but {name} does not stand in the equations",
+                code="unknown-symbol",
+                hint=did_you_mean(name, used - function_names()),
+            )
+        if len(shape) > 2:
+            raise not_yet("rank", lines[0].at)
         if name in dims:
             raise InputError(
                 f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them"
@@ -186,9 +200,23 @@ def _first_fit(
             shapes = _solve(lines, names, given, dims, functions, convention)
             return _build(lines, shapes, given, dims, functions, convention)
         except ShapeError as error:
-            first = first or error
+            first = first or _with_letters(error, _all_names(lines) | set(dims))
     assert first is not None
     raise first
+
+
+def _with_letters(error: ShapeError, taken: Collection[str]) -> ShapeError:
+    """The error with letters for the dims that were still open."""
+    fresh = _dim_names(taken)
+    letters: dict[str, str] = {}
+
+    def letter(found: re.Match[str]) -> str:
+        if found.group() not in letters:
+            letters[found.group()] = next(fresh)
+        return letters[found.group()]
+
+    error.message = re.sub(r"\?[0-9]+", letter, error.message)
+    return error
 
 
 def _solve(
@@ -206,7 +234,7 @@ def _solve(
         shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(_kind(name)))
         tensors[name] = Tensor(name, shape, convention, Role.PARAMETER)
     scope = Scope(convention, tensors, dims, functions, unifier=unifier)
-    for line in order_lines(lines, Declarations(functions=functions)):
+    for line in order_lines(lines, Declarations(dims=dict.fromkeys(dims), functions=functions)):
         declared = Declared(line.target, given[line.target]) if line.target in given else None
         tensors[line.target] = read_line(line, scope, declared).target
     shapes = {name: tuple(unifier.resolve(dim) for dim in tensors[name].shape) for name in names}

@@ -17,12 +17,10 @@ from symbackprop.reading.syntax import (
     Apply,
     Chain,
     Minus,
-    Name,
     Node,
     Num,
     Over,
     Plus,
-    Sub,
     Times,
     Turned,
     show,
@@ -144,5 +142,6 @@ def _turn(node: Node) -> Node:
             return Minus(at, _turn(arg))
         case Num():
             return node
-        case Name() | Sub() | _:
-            return Turned(node.at, node)
+        case Chain(at, factors):
+            return Chain(at, tuple(_turn(factor) for factor in reversed(factors)))
+    return Turned(node.at, node)

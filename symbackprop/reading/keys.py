@@ -9,8 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 TOP = (
-    "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values", "assume",
-    "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
+    "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values",
+    "assume", "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
 )  # fmt: skip
 LATER_TOP = MappingProxyType(
     {
@@ -28,8 +28,8 @@ LEVELS = ("index", "entries", "jacobian", "vector")
 LATER_LEVELS = frozenset({"index", "entries", "jacobian"})
 
 SYMBOL = (
-    "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric", "posdef",
-    "positive", "nonzero", "one_of", "between", "at_least", "of", "is",
+    "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
+    "posdef", "positive", "nonzero", "one_of", "between", "at_least", "of", "is",
 )  # fmt: skip
 ROLES = ("input", "parameter", "target", "constant", "function", "dim")
 LATER_SYMBOL = MappingProxyType(
@@ -38,13 +38,13 @@ LATER_SYMBOL = MappingProxyType(
 FLAGS = ("one_hot", "sums_to_one", "symmetric", "posdef", "positive", "nonzero")
 
 KINDS = (
-    "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp", "compare",
-    "shapes",
+    "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
+    "compare", "shapes",
 )  # fmt: skip
 LATER_KINDS = frozenset(KINDS) - {"derive"}
 QUESTION = (
-    "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims", "answer",
-    "digits", "then", "with", "conventions",
+    "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
+    "answer", "digits", "then", "with", "conventions",
 )  # fmt: skip
 OF_KIND = MappingProxyType(
     {

@@ -107,8 +107,11 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
                 "redefined",
             )
         defined[name] = position
+    everything = {**declarations.symbols, **defined}
     for line in lines:
-        check_not_derivative(line.target, {**declarations.symbols, **defined}, line.at)
+        check_not_derivative(line.target, everything, line.at)
+    for symbol in declarations.symbols.values():
+        check_not_derivative(symbol.name, everything, symbol.at)
     return defined
 
 
@@ -148,7 +151,7 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     targets = {line.target for line in lines}
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
-    scope = Scope(convention, tensors, dims, declarations.functions)
+    scope = Scope(convention, tensors, dims, declarations.functions, taken=targets)
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))
@@ -315,7 +318,8 @@ def _declared_extent(line: Line, declared: Declared | None, position: int) -> Di
         return None
     if len(declared.shape) != len(line.slots):
         raise fail(
-            f"{line.target} is declared with {len(declared.shape)} indices, the equation gives {len(line.slots)}",
+            f"{line.target} is declared with {len(declared.shape)} indices, "
+            f"the equation gives {len(line.slots)}",
             line.at,
             None,
             "shape",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from fractions import Fraction
 
 from symbackprop.core.expr import Element, Partial
@@ -21,7 +21,7 @@ from symbackprop.reading.yaml_tree import Scalar, Table, Value
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question. ``levels`` is None where the question names none; ``data`` holds the keys that are only kept."""
+    """One question. ``levels`` is None where it names none; ``space`` is in cm on the blank sheet."""
 
     kind: str
     id: str
@@ -34,7 +34,6 @@ class Question:
     hint: str | None = None
     via: str = "log"
     space: Fraction | None = None
-    data: Mapping[str, object] = field(default_factory=dict)
     line: int | None = None
     column: int | None = None
 
@@ -130,7 +129,7 @@ def _question(body: Table, number: int, graph: Graph) -> Question:
         None if level is None else read_levels(level, f"the level of {path}"),
         _amount(body, "points", path), _text(body, "text", path), _text(body, "hint", path),
         "log" if via is None else fields.choice(via, f"via of {path}", keys.ROADS),
-        _amount(body, "space", path), {},
+        _amount(body, "space", path),
         at.line if at else None, at.column if at else None,
     )  # fmt: skip
 
@@ -191,7 +190,8 @@ def _notation(body: Table, number: int, graph: Graph) -> NotationEntry:
         name, partial,
         None if latex is None else fields.line_of_text(latex, f"the latex of {name}"),
         () if aliases is None else tuple(
-            fields.line_of_text(item, f"the aliases of {name}") for item in fields.items(aliases, name, single=True)
+            fields.line_of_text(item, f"the aliases of {name}")
+            for item in fields.items(aliases, name, single=True)
         ),
     )  # fmt: skip
 

@@ -37,10 +37,10 @@ class Scope:
 
     params       names that stand for given expressions (the parameters of a definition).
     partials     names of derivatives from ``notation:``.
+    taken        names that are defined elsewhere in the program, which no index may have.
     derivatives  whether dL/dW may stand in the formula.
     free         where free index letters are collected; None: there may be none.
     axis         the axis of operations along an axis that do not state one; None: by convention.
-    letters      whether two-sided clashes of index letters with names are errors.
     """
 
     convention: Convention
@@ -51,6 +51,7 @@ class Scope:
     indices: Mapping[str, Index] = field(default_factory=dict)
     partials: Mapping[str, Partial] = field(default_factory=dict)
     unifier: Unifier = field(default_factory=Unifier)
+    taken: Collection[str] = ()
     derivatives: bool = False
     free: dict[str, Index] | None = None
     axis: str | None = None
@@ -93,6 +94,7 @@ class Scope:
             or name in self.partials
             or name in function_names()
             or name in RESERVED
+            or name in self.taken
         )
 
     def what_is(self, name: str) -> str:

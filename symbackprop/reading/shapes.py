@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import SCALAR, Expr, Shape
+from symbackprop.core.expr import SCALAR, Expr, Leaf, MatMul, Neg, Shape, Transpose
 from symbackprop.errors import InputError
 from symbackprop.reading.syntax import Chain, Node, show
 
@@ -59,7 +59,10 @@ class Unifier:
             return False
         serial, coefficient = max(open_names)  # the youngest: an older variable keeps its place
         name = f"?{serial}"
-        self._values[name] = (gap - Dim.named(name) * coefficient) * -coefficient
+        value = (gap - Dim.named(name) * coefficient) * -coefficient
+        if value.is_number and value.constant <= 1:  # a matrix of unknown size is not taken for a vector
+            return False
+        self._values[name] = value
         return True
 
 
@@ -86,12 +89,44 @@ def join_elementwise(
             else:
                 first = next(i for i in range(position) if not _agree(unifier.shape(parts[i]), shape))
                 raise ShapeError(
-                    f"{what} needs equal shapes: {show(nodes[first])} is {shape_text(unifier.shape(parts[first]))}, "
+                    f"{what} needs equal shapes: "
+                    f"{show(nodes[first])} is {shape_text(unifier.shape(parts[first]))}, "
                     f"{show(nodes[position])} is {shape_text(shape)}",
                     whole,
                 )
         total = (merged[0], merged[1])
     return total
+
+
+def check_no_accidental_outer(
+    parts: Sequence[Expr], nodes: Sequence[Node], whole: Node, unifier: Unifier
+) -> None:
+    """Refuse a vector that meets an array lying across it: n x 1 + 1 x m is hardly ever meant."""
+    shapes = [unifier.shape(part) for part in parts]
+    if any(not rows.is_one and not columns.is_one for rows, columns in shapes):
+        return
+    down = [i for i, (rows, columns) in enumerate(shapes) if columns.is_one and not rows.is_one]
+    across = [i for i, (rows, columns) in enumerate(shapes) if rows.is_one and not columns.is_one]
+    if not down or not across or not any(_is_plain_vector(parts[i]) for i in (*down, *across)):
+        return
+    a, b = min(down[0], across[0]), max(down[0], across[0])
+    raise ShapeError(
+        f"{show(nodes[a])} is {shape_text(shapes[a])} and {show(nodes[b])} is {shape_text(shapes[b])}: "
+        "a vector meets one that lies across it",
+        whole,
+    )
+
+
+def _is_plain_vector(expr: Expr) -> bool:
+    """Whether this is a vector by its name, perhaps turned, negated or scaled."""
+    if isinstance(expr, Leaf):
+        return expr.tensor.rank == 1
+    if isinstance(expr, Neg | Transpose):
+        return _is_plain_vector(expr.arg)
+    if isinstance(expr, MatMul):
+        arrays = [factor for factor in expr.factors if not factor.is_scalar]
+        return len(arrays) == 1 and _is_plain_vector(arrays[0])
+    return False
 
 
 def _agree(a: Shape, b: Shape) -> bool:
