@@ -1,0 +1,196 @@
+"""What is reported about an answer: JSON objects and plain text, from derivations.
+
+The JSON keys and their order are fixed (docs/command-line.md); absent values are null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from symbackprop.core.expr import Call
+from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.verdicts import Verdict
+from symbackprop.documents.key import forward_equation
+from symbackprop.notation.latex import tensor_latex, to_latex
+from symbackprop.notation.names import Names
+from symbackprop.notation.steps import Step
+from symbackprop.notation.text import to_text
+from symbackprop.ops.registry import Elementwise
+from symbackprop.results import Context, Derivation
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question with its verified derivation. ``words`` are the author's."""
+
+    id: str
+    kind: str
+    question: str
+    level: str
+    derivation: Derivation
+    verdict: Verdict
+
+    @property
+    def failed(self) -> bool:
+        """Whether a printed line fails its own verification."""
+        return self.verdict.status == "fails"
+
+    def as_json(self) -> dict[str, object]:
+        """The object of "answers" in the JSON format."""
+        d = self.derivation
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "question": self.question,
+            "level": self.level,
+            "shape": list(d.shape),
+            "indices": list(d.indices),
+            "result": {
+                "text": d.text,
+                "latex": str(d.latex),
+                "expanded_text": d.expanded_text,
+                "numpy": d.numpy_source,
+            },
+            "cases": None,
+            "numbers": None,
+            "steps": [step_json(step) for step in d.steps],
+            "verdict": self.verdict.status,
+            "evidence": self.verdict.evidence.as_dict(),
+        }
+
+
+def step_json(step: Step) -> dict[str, object]:
+    """One step, its substeps inside."""
+    return {
+        "rule": step.rule,
+        "because": plain(step.because),
+        "before": step.before.text,
+        "after": step.after.text,
+        "latex": f"{step.before.latex} = {step.after.latex}",
+        "shapes": {name: list(dims) for name, dims in step.shapes.items()},
+        "verdict": step.verdict.status,
+        "evidence": step.verdict.evidence.as_dict(),
+        "substeps": [step_json(sub) for sub in step.substeps],
+    }
+
+
+def plain(words: str) -> str:
+    """A reason without the backticks around its formulas."""
+    return words.replace("`", "")
+
+
+def equation_json(equation: Equation, names: Names) -> dict[str, object]:
+    """One line of the forward pass as it was read."""
+    return {
+        "target": equation.target.name,
+        "text": equation_text(equation, names),
+        "latex": equation_latex(equation, names),
+        "shape": [str(dim) for dim in equation.target.shape],
+    }
+
+
+def equation_text(equation: Equation, names: Names) -> str:
+    """``U = X W + c``, as it was read."""
+    if equation.expr is None:
+        arguments = ", ".join(tensor.name for tensor in equation.arguments)
+        return f"{equation.target.name} = {equation.target.name}({arguments})"
+    if equation.indices:
+        return equation.text
+    return f"{equation.target.name} = {to_text(equation.expr, names)}"
+
+
+def equation_latex(equation: Equation, names: Names) -> str:
+    """The same in LaTeX."""
+    if equation.expr is None:
+        arguments = ", ".join(tensor_latex(tensor, names) for tensor in equation.arguments)
+        left = tensor_latex(equation.target, names)
+        return f"{left} = {left}({arguments})"
+    if equation.indices:
+        record = forward_equation(equation, names)
+        return f"{record.lhs} = {' '.join(record.rhs)}"
+    return f"{tensor_latex(equation.target, names)} = {to_latex(equation.expr, names)}"
+
+
+def assumptions_of(graph: Graph, answers: Iterable[Answer]) -> list[str]:
+    """The facts that were used, then the choices at kinks, in words."""
+    used = dict.fromkeys(plain(words) for answer in answers for words in answer.derivation.assumptions)
+    return [*used, *kink_notes(graph)]
+
+
+def kink_notes(graph: Graph) -> Iterator[str]:
+    """relu'(0) = 0 and the like, for the functions of the forward pass."""
+    seen: dict[str, None] = {}
+    for equation in graph.equations:
+        for node in equation.expr.walk() if equation.expr is not None else ():
+            if isinstance(node, Call) and isinstance(node.op, Elementwise) and node.op.note:
+                seen.setdefault(node.op.note)
+    yield from seen
+
+
+def check_line(verdict: Verdict, of: str) -> str:
+    """How an answer was checked, in one line."""
+    evidence = verdict.evidence
+    if verdict.status == "holds":
+        sizes = ", ".join(f"{name}={size}" for name, size in evidence.sizes[0].items()) if evidence.sizes else ""
+        error = f"{evidence.max_rel_error:.0e}" if evidence.max_rel_error else "0"
+        where = f", first with {sizes}" if sizes else ""
+        return (
+            f"checked: every line against differences of {of} at {evidence.points} random points{where};"
+            f" largest relative difference {error}"
+        )
+    if verdict.status == "fails":
+        return f"FAILS its own check: {evidence.reason or 'a line differs from the forward pass'}"
+    return f"not checked: {evidence.reason}"
+
+
+def text_report(context: Context, answer: Answer, readback: str) -> str:
+    """A derivation for the terminal; the last line is the result."""
+    graph, names = context.graph, context.names
+    lines = [f"read ({graph.convention.value} convention): {readback}"]
+    lines.extend(f"  {equation_text(equation, names)}" for equation in graph.equations)
+    derivation = answer.derivation
+    quantity = None
+    for step in derivation.steps:
+        if step.quantity != quantity:
+            lines.append("")
+            quantity = step.quantity
+        lines.extend(_step_lines(step))
+    lines.append("")
+    shapes = _shapes(derivation.steps)
+    if shapes:
+        lines.append("shapes: " + ", ".join(f"{name}: {' x '.join(dims)}" for name, dims in shapes.items()))
+    notes = [plain(words) for words in derivation.assumptions]
+    if notes:
+        lines.append("uses: " + "; ".join(notes))
+    where = [note for note in kink_notes(graph) if _matters(note, derivation.steps)]
+    if where:
+        lines.append("at the kink: " + "; ".join(where))
+    lines.append(check_line(answer.verdict, derivation.of.name))
+    left = derivation.name
+    if answer.derivation.is_entrywise:
+        left += "[" + ",".join(derivation.indices) + "]"
+    lines.append(f"{left} = {derivation.text}")
+    return "\n".join(lines)
+
+
+def _matters(note: str, steps: Sequence[Step]) -> bool:
+    head = note.split("(")[0]
+    return any(head in step.after.text for step in steps)
+
+
+def _step_lines(step: Step) -> Iterator[str]:
+    mark = "" if step.verdict.status == "holds" else f"   [{step.verdict.status}]"
+    yield f"{step.before.text} = {step.after.text}{mark}"
+    yield f"    {plain(step.because)}"
+
+
+def _shapes(steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for step in steps:
+        found.update({name: dims for name, dims in step.shapes.items() if name not in found})
+        if step.quantity is not None and step.quantity.by.shape:
+            own = step.quantity.by
+            found.setdefault(f"d{step.quantity.of.name}/d{own.name}", tuple(str(dim) for dim in own.shape))
+    return found
+

@@ -1,0 +1,398 @@
+"""``Derivation``: the public view of one derivative; SymPy, NumPy and verification on demand.
+
+It joins what the deriver found with what the verifier says. Only this module, ``pipeline`` and
+``testing`` see both; neither of the two sees the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue
+from symbackprop.core.dims import ONE
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Convention, Index, Tensor
+from symbackprop.core.verdicts import Evidence, Verdict
+from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation.entries import entries_of
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.numpy_call import NumPyFunction, compile_function
+from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
+from symbackprop.notation.steps import Step
+from symbackprop.notation.text import to_text
+from symbackprop.ops.registry import Elementwise, Structural
+from symbackprop.reading.formulas import formula_of
+from symbackprop.verification.point import Point
+from symbackprop.verification.replay import Verifier
+
+LONGEST = 4000  # nodes of an expanded result that is still printed
+
+
+@dataclass(slots=True)
+class Context:
+    """One graph with everything that works on it; made once for a problem."""
+
+    graph: Graph
+    names: Names = PLAIN
+    sizes: Mapping[str, int] | None = None
+    _session: Session | None = None
+    _jacobian_session: Session | None = None
+    _verifier: Verifier | None = None
+    _verified: dict[int, tuple[Step, Step]] = field(default_factory=dict)
+
+    def expand(self, call: Call) -> Expr:
+        """The defining expression of a call: a loss, or an elementwise function with a formula."""
+        op = call.op
+        text = op.definition if isinstance(op, Structural) else getattr(op, "formula", None)
+        if text is None:
+            raise ValueError(f"{op.name} has no defining formula")
+        params = {param.name: arg for param, arg in zip(op.params, call.args, strict=True)}
+        return formula_of(text, params, self.graph.convention, axis=call.axis, functions=self.graph.functions)
+
+    def read(self, text: str, params: Mapping[str, Expr], convention: Convention) -> Expr:
+        """A formula of an operation (a slope, a definition) with its parameters put in."""
+        return formula_of(text, params, convention, functions=self.graph.functions)
+
+    def kinks(self, call: Call) -> tuple[Expr, ...]:
+        """The expressions at whose zeros a call has no derivative."""
+        op = call.op
+        if not isinstance(op, Elementwise):
+            return ()
+        params = {param.name: arg for param, arg in zip(op.params, call.args, strict=True)}
+        return tuple(self.read(text, params, self.graph.convention) for text in op.kinks)
+
+    def session(self, via: str = "log") -> Session:
+        """The deriver, on the log road or the Jacobian road."""
+        if via == "jacobian":
+            if self._jacobian_session is None:
+                self._jacobian_session = Session(
+                    self.graph, self.expand, self.read, self.names, log_road=False
+                )
+            return self._jacobian_session
+        if self._session is None:
+            self._session = Session(self.graph, self.expand, self.read, self.names)
+        return self._session
+
+    @property
+    def verifier(self) -> Verifier:
+        """The verifier; its points are drawn when the first line is checked."""
+        if self._verifier is None:
+            self._verifier = Verifier(
+                self.graph, expand=self.expand, kinks_of=self.kinks, sizes=self.sizes
+            )
+        return self._verifier
+
+    def verified(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps with their verdicts; each step is replayed once."""
+        for step in steps:
+            if id(step) not in self._verified:
+                self._verified[id(step)] = (step, self.verifier.verify_steps([step])[0])
+        return tuple(self._verified[id(step)][1] for step in steps)
+
+
+class Derivation:
+    """The derivative of a scalar by an array, with its steps.
+
+    ``text``, ``latex`` and ``result`` are in the named intermediates, ``expanded_text`` and
+    ``expanded()`` in inputs and parameters only. The shape is the declared shape of ``by``.
+    """
+
+    def __init__(self, context: Context, derived: Derived, via: str = "log") -> None:
+        self._context = context
+        self._derived = derived
+        self._via = via
+        self._expanded: Expr | None = None
+        self._steps: tuple[Step, ...] | None = None
+        self._function: NumPyFunction | None = None
+
+    @property
+    def of(self) -> Tensor:
+        """What is differentiated."""
+        return self._derived.of
+
+    @property
+    def graph(self) -> Graph:
+        """The forward pass."""
+        return self._context.graph
+
+    @property
+    def by(self) -> Tensor:
+        """What it is differentiated by."""
+        return self._derived.by
+
+    @property
+    def name(self) -> str:
+        """The derivative as it is printed: its declared name, or dL/dW."""
+        return to_text(self._derived.partial, self._context.names)
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The dims of the derivative, as text."""
+        return tuple(str(dim) for dim in self.by.shape)
+
+    @property
+    def formula(self) -> Formula:
+        """The result as a printable formula."""
+        return Formula(self._derived.expr, self._context.names)
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The letters of the free indices, one for each axis that carries one."""
+        return tuple(index.letter for index in self.index_objects)
+
+    @property
+    def is_entrywise(self) -> bool:
+        """Whether the result has no matrix spelling, so that ``text`` is one entry over ``indices``."""
+        return isinstance(self._derived.expr, Comprehension)
+
+    @property
+    def index_objects(self) -> tuple[Index, ...]:
+        """The free indices of the index form, by axis."""
+        derived = self._derived
+        by_axis = {self.by.axis_of_side(0): derived.row, self.by.axis_of_side(1): derived.column}
+        return tuple(i for axis in self.by.index_axes if (i := by_axis[axis]) is not None)
+
+    @property
+    def derived(self) -> Derived:
+        """The deriver's record."""
+        return self._derived
+
+    @property
+    def text(self) -> str:
+        """The result in the plain-text grammar."""
+        return self.formula.text
+
+    @property
+    def latex(self) -> str:
+        """The result in LaTeX."""
+        return self.formula.latex
+
+    @property
+    def expanded_expr(self) -> Expr:
+        """The result in inputs and parameters only, as a typed expression."""
+        if self._expanded is None:
+            self._expanded = self._context.session(self._via).expanded(self._derived)
+        return self._expanded
+
+    @property
+    def expanded_text(self) -> str | None:
+        """``expanded()`` in the plain-text grammar; None where it would fill pages."""
+        if _nodes(self.expanded_expr) > LONGEST:
+            return None
+        return to_text(self.expanded_expr, self._context.names)
+
+    @property
+    def result(self) -> Any:
+        """The result as a SymPy expression in the named intermediates."""
+        return self.formula.sympy
+
+    def expanded(self) -> Any:
+        """The result as a SymPy expression in inputs and parameters only."""
+        return Formula(self.expanded_expr, self._context.names).sympy
+
+    @property
+    def arguments(self) -> list[Any]:
+        """What ``sympy.lambdify(d.arguments, d.expanded())`` needs, in order."""
+        from symbackprop.notation.sympy_out import arguments_of
+
+        return list(arguments_of(self.expanded_expr, self._context.graph))
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The facts that the derivation used, in words."""
+        return self._derived.uses
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
+        return self._steps if self._steps is not None else self._derived.steps
+
+    def verify(self) -> Verdict:
+        """Replay every step, and the result three ways, by numbers from the forward pass alone."""
+        self._steps = self._context.verified(self._derived.steps)
+        verdicts = [verdict for step in self._steps for verdict in _verdicts(step)]
+        verdicts.append(self._check_index_form())
+        whole = self._context.verifier.check_partial(self.of, self.by, self._ways())
+        return _overall([*verdicts, whole], whole)
+
+    def _check_index_form(self) -> Verdict:
+        leaf = self._context.session(self._via).shop.leaf
+        given = iter(self.index_objects)
+        slots = tuple(
+            IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),)) for dim in self.by.shape
+        )
+        left = Element(self._derived.partial, slots) if slots else self._derived.partial
+        return self._context.verifier.check_equal(left, entries_of(self._derived.form, leaf), self.index_objects)
+
+    def _ways(self) -> dict[str, Callable[[Point], Any]]:
+        """The emitted code, and the SymPy result through lambdify."""
+        graph = self._context.graph
+        code = self.numpy()
+
+        def emitted(point: Point) -> Any:
+            return code(self._given(point))
+
+        ways: dict[str, Callable[[Point], Any]] = {"emitted code": emitted}
+        abstract = any(equation.abstract for equation in graph.equations)
+        if not abstract and not any(op for op in graph.functions.values() if getattr(op, "abstract", False)):
+            if _nodes(self.expanded_expr) <= LONGEST:
+                ways["sympy.lambdify"] = self._lambdified()
+        return ways
+
+    def _given(self, point: Point) -> dict[str, Any]:
+        """Arrays as a caller of the emitted code would give them."""
+        graph = self._context.graph
+        given: dict[str, Any] = point.arrays(graph.symbols)
+        given.update(point.sizes)
+        given.update(self._stand_ins(point))
+        return given
+
+    def _stand_ins(self, point: Point) -> dict[str, Any]:
+        """Callables for arbitrary functions, and the derivatives of an arbitrary loss."""
+        from symbackprop.verification.differences import Oracle
+
+        found: dict[str, Any] = {}
+        for op, function in point.functions.items():
+            found[op.name] = function
+        oracle = Oracle(self._context.graph, point, expand=self._context.expand)
+        for equation in self._context.graph.equations:
+            if equation.abstract:
+                for tensor in equation.arguments:
+                    value = oracle.partial(equation.target, tensor)
+                    shape = tuple(point.extent(dim) for dim in tensor.shape)
+                    found[f"d{equation.target.name}/d{tensor.name}"] = value.reshape(shape)
+        return found
+
+    def _lambdified(self) -> Callable[[Point], Any]:
+        import sympy
+
+        arguments = self.arguments
+        function = sympy.lambdify(arguments, self.expanded())
+        tensors = self._context.graph.tensors
+
+        def evaluate(point: Point) -> Any:
+            values = []
+            for argument in arguments:
+                name = str(argument)
+                tensor = tensors.get(name)
+                if tensor is None:
+                    values.append(point.sizes[name])
+                else:
+                    value = point.values[tensor]
+                    values.append(float(value[0, 0]) if tensor.is_scalar else value)
+            return function(*values)
+
+        return evaluate
+
+    def program(self, name: str | None = None) -> Program:
+        """The emitted code as a record: inputs, lines, results."""
+        function = name or f"gradient_{self.by.name}"
+        return program_of(self._context, function, {self.by.name: self._derived}, single=True)
+
+    def numpy(self) -> NumPyFunction:
+        """A function from a dict of arrays (inputs, parameters) to the derivative."""
+        if self._function is None:
+            self._function = compile_function(self.program())
+        return self._function
+
+    @property
+    def numpy_source(self) -> str:
+        """The source of ``numpy()``."""
+        return self.program().source
+
+    def numpy_lines(self) -> tuple[str, ...]:
+        """The lines of the code that compute derivatives, without the forward pass."""
+        program = self.program()
+        forward = {tensor.name for tensor in self._context.graph.tensors.values()}
+        lines = emit_lines(program)
+        return tuple(line for line in lines if line.split(" = ")[0] not in forward)
+
+    def to_latex(self) -> str:
+        """The derivation as LaTeX: one aligned display, a line a step."""
+        body = " \\\\\n".join(rf"{step.before.latex} &= {step.after.latex}" for step in self.steps)
+        return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        partial = Formula(self._derived.partial, self._context.names)
+        return rf"$\displaystyle {partial.latex} = {self.latex}$"
+
+    def __repr__(self) -> str:
+        return f"<Derivation {self.name} = {self.text}>"
+
+
+class Gradients(Mapping[str, Derivation]):
+    """name -> Derivation, from one backward pass."""
+
+    def __init__(self, context: Context, derivations: Mapping[str, Derivation]) -> None:
+        self._context = context
+        self._derivations = dict(derivations)
+        self._function: NumPyFunction | None = None
+
+    def __getitem__(self, name: str) -> Derivation:
+        return self._derivations[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._derivations)
+
+    def __len__(self) -> int:
+        return len(self._derivations)
+
+    def numpy(self) -> NumPyFunction:
+        """A function from a dict of arrays to a dict of gradients."""
+        if self._function is None:
+            wanted = {name: d.derived for name, d in self._derivations.items()}
+            self._function = compile_function(program_of(self._context, "gradients", wanted))
+        return self._function
+
+    @property
+    def numpy_source(self) -> str:
+        """The source of ``numpy()``."""
+        return self.numpy().source
+
+
+def program_of(context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False) -> Program:
+    """One function for some derivatives: the forward pass it needs, then one line each."""
+    lines: dict[Tensor, Line] = {}
+    for derived in wanted.values():
+        for partial in derived.needs:
+            lines.setdefault(partial.by, Line(partial, derived.values[partial.by]))
+    outputs = [Output(key, d.partial, d.by.shape) for key, d in wanted.items()]
+    ordered = tuple(lines.values())
+    return plan(name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single)
+
+
+def _nodes(expr: Expr) -> int:
+    """The size of the tree, shared parts counted where they stand, without walking them again."""
+    sizes: dict[int, int] = {}
+    stack: list[tuple[Expr, bool]] = [(expr, False)]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in sizes:
+            continue
+        if ready:
+            sizes[id(node)] = 1 + sum(sizes[id(child)] for child in node.children)
+        else:
+            stack.append((node, True))
+            stack.extend((child, False) for child in node.children)
+    return sizes[id(expr)]
+
+
+def _verdicts(step: Step) -> Iterator[Verdict]:
+    yield step.verdict
+    for sub in step.substeps:
+        yield from _verdicts(sub)
+
+
+def _overall(verdicts: list[Verdict], whole: Verdict) -> Verdict:
+    """Fails if anything fails; not checked if anything is not; else the evidence of the result."""
+    for status in ("fails", "not-checked"):
+        for verdict in verdicts:
+            if verdict.status == status:
+                return verdict
+    worst = max((v.evidence.max_rel_error or 0.0) for v in verdicts)
+    evidence = whole.evidence
+    return Verdict("holds", Evidence(evidence.method, evidence.points, evidence.sizes, worst))
+
