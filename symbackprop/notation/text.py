@@ -157,7 +157,7 @@ def _inside_term(expr: Expr, level: int, context: _Context) -> str:
 
 def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
     first = expr.factors[0]
-    parts = [_inside_term(first, _TERM if isinstance(first, Divide | Number) else _CHAIN, context)]
+    parts = [_inside_term(first, _TERM if isinstance(first, Divide | Hadamard | Number) else _CHAIN, context)]
     parts.extend(_inside_term(factor, _CHAIN, context) for factor in expr.factors[1:])
     return " * ".join(parts), _TERM
 
