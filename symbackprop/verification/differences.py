@@ -6,6 +6,9 @@ rounding wherever the forward functions are analytic around the point; one centr
 a random direction confirms each. Where the two disagree, extrapolated central differences in two
 step sizes take over, and have to agree with each other.
 
+Of a ``by`` with very many entries a random few are perturbed and the others are NaN: ``sampled``
+then says that a NaN may mean "not looked at".
+
 Squire and Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review
 40 (1998), equation (1).
 """
@@ -24,7 +27,8 @@ from symbackprop.verification.point import Array, Expand, Point, Refusal
 TINY = 1e-30
 STEPS = (1e-4, 1e-6)
 BUDGET = 2_000_000  # numbers in one stack of perturbed arrays
-LARGEST = 100_000  # entries of a Jacobian that is still taken entry by entry
+WHOLE = 4096  # entries of ``by`` up to which every one is perturbed
+LARGEST = 4_000_000  # entries of a Jacobian that is still built
 
 
 class Oracle:
@@ -42,6 +46,7 @@ class Oracle:
         self.dependencies = dependencies or Dependencies(graph)
         self.expand = expand
         self.evaluator = Evaluator(point, expand=expand, partials=self.jacobian)
+        self.sampled = False
         self._known: dict[tuple[Tensor, Tensor], Array] = {}
         self._values: dict[tuple[Expr, tuple[Index, ...]], Array] = {}
 
@@ -79,15 +84,27 @@ class Oracle:
             return np.zeros(shape)
         if int(np.prod(shape)) > LARGEST:
             raise Refusal(f"d{of.name}/d{by.name} has too many entries for differences")
-        stepped = np.imag(self._stacked(of, by, self._each(base, 1j * TINY))) / TINY
-        columns = stepped.reshape(base.size, -1).T
-        if not (np.isfinite(columns).all() and self._confirmed(of, by, columns)):
-            columns = self._central(of, by)
-        return np.asarray(columns.reshape(shape))
+        picks = self._picked(base.size)
+        units = np.zeros((len(picks), base.size))
+        units[np.arange(len(picks)), picks] = 1.0
+        directions = units.reshape((len(picks), *base.shape))
+        stepped = np.imag(self._stacked(of, by, base + 1j * TINY * directions)) / TINY
+        columns = stepped.reshape(len(picks), -1).T
+        if not (np.isfinite(columns).all() and self._confirmed(of, by, columns, directions)):
+            columns = self._central(of, by, directions)
+        if len(picks) == base.size:
+            return np.asarray(columns.reshape(shape))
+        self.sampled = True
+        found = np.full((columns.shape[0], base.size), np.nan)
+        found[:, picks] = columns
+        return found.reshape(shape)
 
-    def _each(self, base: Array, step: complex) -> Array:
-        """One perturbed copy of ``base`` for each of its entries."""
-        return np.asarray(base + step * np.eye(base.size).reshape((base.size, *base.shape)))
+    def _picked(self, size: int) -> Array:
+        """All entries, or so few of very many that their perturbations stay affordable."""
+        if size <= WHOLE:
+            return np.arange(size)
+        count = max(24, min(200, BUDGET // size))
+        return np.sort(np.random.default_rng([self.point.seed, 78]).choice(size, count, replace=False))
 
     def _stacked(self, of: Tensor, by: Tensor, stack: Array) -> Array:
         """The values of ``of`` for a stack of values of ``by``, in chunks of bounded size."""
@@ -105,12 +122,11 @@ class Oracle:
             parts.append(np.broadcast_to(value, part.shape[:1] + value.shape[-2:]))
         return np.concatenate(parts)
 
-    def _confirmed(self, of: Tensor, by: Tensor, columns: Array) -> bool:
+    def _confirmed(self, of: Tensor, by: Tensor, columns: Array, directions: Array) -> bool:
         """Whether the extrapolated central difference in one random direction agrees."""
-        base = self.point.values[by]
-        direction = np.random.default_rng([self.point.seed, 77]).normal(size=base.shape)
-        expected = columns @ direction.ravel()
-        scale = np.abs(columns) @ np.abs(direction.ravel())
+        weights = np.random.default_rng([self.point.seed, 77]).normal(size=len(directions))
+        direction = np.tensordot(weights, directions, axes=1)
+        expected, scale = columns @ weights, np.abs(columns) @ np.abs(weights)
         size = float(np.abs(self.point.values[of]).max())
         for step in STEPS:
             near, _ = self._extrapolated(of, by, direction[None], step)
@@ -126,9 +142,7 @@ class Oracle:
         narrow, wide = (values[0] - values[1]) / (2 * step), (values[2] - values[3]) / (4 * step)
         return (4 * narrow - wide) / 3, np.abs(narrow - wide)
 
-    def _central(self, of: Tensor, by: Tensor) -> Array:
-        base = self.point.values[by]
-        directions = np.eye(base.size).reshape((base.size, *base.shape))
+    def _central(self, of: Tensor, by: Tensor, directions: Array) -> Array:
         size = float(np.abs(self.point.values[of]).max())
         for step in STEPS:
             found, apart = self._extrapolated(of, by, directions, step)

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from symbackprop.core.expr import (
+    Call,
     Comprehension,
     DimValue,
     Element,
@@ -24,6 +25,7 @@ from symbackprop.core.expr import (
     Reduce,
 )  # fmt: skip
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.verification.extents import require_extents
 from symbackprop.verification.point import Array, Point, Refusal, ShapeClash
 from symbackprop.verification.scope import COMPARE, Scope, whole_range
 
@@ -192,9 +194,21 @@ def comprehension(host: Host, node: Comprehension, scope: Scope) -> Array:
 def indicator(host: Host, node: Indicator, scope: Scope) -> Array:
     """1 where the relation holds, else 0."""
     left, right = host.value(node.left, scope), host.value(node.right, scope)
+    require_extents((node.left, node.right), (left, right))
     if host.watch is not None and not (_is_fixed(node.left) and _is_fixed(node.right)):
         host.watch.append(np.real(left - right))
     return np.asarray(COMPARE[node.op](np.real(left), np.real(right)), dtype=float)
+
+
+def branches(node: Expr) -> int:
+    """How many different case distinctions stand in ``node``: masks, kinked functions, comparisons."""
+    found: set[Expr] = set()
+    for part in node.walk():
+        kinked = isinstance(part, Call) and bool(getattr(part.op, "kinks", ()))
+        compared = isinstance(part, Indicator) and not (_is_fixed(part.left) and _is_fixed(part.right))
+        if kinked or compared:
+            found.add(part)
+    return len(found)
 
 
 def _is_fixed(node: Expr) -> bool:

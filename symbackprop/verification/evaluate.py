@@ -9,7 +9,6 @@ Only a literal extent of 1 broadcasts and only a typed 1 x 1 factor scales, what
 happen to be; everything else that does not fit is a ``ShapeClash``.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

@@ -15,8 +15,9 @@ import numpy as np
 
 from symbackprop.core.expr import Operation
 from symbackprop.core.graph import Graph
-from symbackprop.core.tensors import Facts, Role, Tensor
+from symbackprop.core.tensors import Tensor
 from symbackprop.ops.registry import Elementwise
+from symbackprop.verification.draws import Manner, draw_values
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.forward import Dependencies
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal
@@ -56,8 +57,12 @@ class Sampler:
         square: bool = False,
         sizes: Mapping[str, int] | None = None,
         unlike: Sequence[Mapping[str, int]] = (),
+        spread: float = 1.0,
     ) -> Point:
-        """The point of ``seed``: the same on every machine and in every run."""
+        """The point of ``seed``: the same on every machine and in every run.
+
+        ``spread`` scales entries of which nothing is declared; a wide one reaches rare branches.
+        """
         depends = self.dependencies or self._found.setdefault(0, Dependencies(self.graph))
         chosen = draw_sizes(
             self.graph, np.random.default_rng([seed, 1]), square=square, fixed=sizes, unlike=unlike
@@ -66,7 +71,8 @@ class Sampler:
         reason = "the forward pass could not be evaluated"
         for level, span in enumerate(MODES):
             spare: Point | None = None
-            for trial in self._trials(seed, chosen, level, frozenset(involved), span):
+            manner = Manner(span, frozenset(involved), spread)
+            for trial in self._trials(seed, chosen, level, manner):
                 if trial.culprit is not None:
                     involved |= depends.ancestors(trial.culprit)
                     reason = f"{trial.culprit.name} is not finite at any of the points tried"
@@ -82,30 +88,27 @@ class Sampler:
                 break
         raise Refusal(reason)
 
-    def _trials(
-        self, seed: int, sizes: Mapping[str, int], level: int, involved: frozenset[Tensor],
-        span: tuple[float, float] | None,
-    ) -> Iterator[_Trial]:  # fmt: skip
+    def _trials(self, seed: int, sizes: Mapping[str, int], level: int, manner: Manner) -> Iterator[_Trial]:
         unfit = 0
         for attempt in range(TRIES):
             rng = np.random.default_rng([seed, 2, level, attempt])
-            trial = self._trial(rng, seed, sizes, involved, span, MARGINS[attempt * len(MARGINS) // TRIES])
+            margin = MARGINS[attempt * len(MARGINS) // TRIES]
+            trial = self._trial(rng, seed, sizes, manner, margin)
             yield trial
             unfit += trial.culprit is not None
-            if span is None and unfit > 2:
+            if manner.span is None and unfit > 2:
                 return
 
     def _trial(
-        self, rng: np.random.Generator, seed: int, sizes: Mapping[str, int], involved: frozenset[Tensor],
-        span: tuple[float, float] | None, margin: float,
-    ) -> _Trial:  # fmt: skip
-        point = Point(sizes, seed, {}, {}, {})
+        self, rng: np.random.Generator, seed: int, sizes: Mapping[str, int], manner: Manner, margin: float
+    ) -> _Trial:
+        bare = Point(sizes, seed)
         values = {
-            tensor: _values(tensor, point, rng, span if tensor in involved else None)
+            tensor: draw_values(tensor, bare, rng, manner)
             for tensor in self.graph.symbols
             if tensor.value is None and tensor.numpy_value is None
         }
-        lift = LIFT if span is not None else 0.0
+        lift = LIFT if manner.span is not None else 0.0
         functions: dict[Operation, Callable[..., Array]] = {
             op: elementwise_standin(rng, lift)
             for op in self.graph.functions.values()
@@ -145,79 +148,3 @@ def _judge(trial: _Trial, watch: list[Array], margin: float) -> None:
             trial.margin = 0.0
         if known.size > 3 and (known.min() > 0 or known.max() < 0):
             trial.mixed = False
-
-
-def _values(
-    tensor: Tensor, point: Point, rng: np.random.Generator, span: tuple[float, float] | None
-) -> Array:
-    """Entries for one symbol that obey its facts."""
-    facts, shape = tensor.facts, point.oriented(tensor)
-    if facts.one_hot:
-        return _one_hot(tensor, shape, rng)
-    if facts.one_of:
-        return _choices([float(choice) for choice in facts.one_of], shape, rng)
-    if facts.between is not None:
-        low, high = (float(bound) for bound in facts.between)
-        return low + (high - low) * rng.uniform(0.08, 0.92, shape)
-    if facts.posdef:
-        root = rng.normal(size=shape)
-        return np.asarray(root @ root.T / shape[0] + 0.4 * np.diag(rng.uniform(0.8, 1.6, shape[0])))
-    drawn = _plain(tensor, facts, shape, rng, span)
-    if facts.symmetric:
-        drawn = (drawn + drawn.T) / 2
-    if facts.sums_to_one:
-        return _simplex(drawn, _feature_side(tensor))
-    if facts.whole_sum_is_one:
-        positive = facts.positive or span is not None
-        return np.asarray(drawn / drawn.sum() if positive else drawn + (1 - drawn.sum()) / drawn.size)
-    return drawn
-
-
-def _plain(
-    tensor: Tensor, facts: Facts, shape: tuple[int, int], rng: np.random.Generator,
-    span: tuple[float, float] | None,
-) -> Array:  # fmt: skip
-    if facts.positive:
-        low, high = span if span is not None and span[0] > 0 else (0.3, 1.8)
-        return rng.uniform(low, high, shape)
-    if facts.sums_to_one:
-        return rng.uniform(0.2, 1.8, shape)
-    if span is not None:
-        return rng.uniform(*span, shape)
-    drawn = rng.normal(size=shape)
-    if tensor.rank == 2 and tensor.role is Role.PARAMETER:
-        drawn = drawn * min(1.0, np.sqrt(4.0 / (shape[0] + shape[1])))
-    if facts.nonzero or tensor.rank == 0:
-        drawn = np.sign(drawn) * (0.3 + np.abs(drawn))
-    return np.asarray(drawn)
-
-
-def _feature_side(tensor: Tensor) -> int:
-    """The NumPy axis of the oriented array along which the feature index runs."""
-    for side in (0, 1):
-        if tensor.feature_axis is not None and tensor.axis_of_side(side) == tensor.feature_axis:
-            return side
-    return 1
-
-
-def _simplex(drawn: Array, side: int) -> Array:
-    return np.asarray(drawn / drawn.sum(axis=side, keepdims=True))
-
-
-def _one_hot(tensor: Tensor, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """One 1 in each line along the feature index; over several lines more than one class occurs."""
-    side = _feature_side(tensor)
-    classes, lines = shape[side], shape[1 - side]
-    labels = rng.integers(0, classes, lines)
-    if lines > 1 and classes > 1 and (labels == labels[0]).all():
-        labels[-1] = (labels[0] + 1) % classes
-    table = np.zeros((lines, classes))
-    table[np.arange(lines), labels] = 1.0
-    return table if side == 1 else table.T
-
-
-def _choices(choices: list[float], shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    drawn = rng.choice(choices, size=shape)
-    if drawn.size > 1 and len(choices) > 1 and (drawn == drawn.flat[0]).all():
-        drawn.flat[-1] = next(choice for choice in choices if choice != drawn.flat[0])
-    return np.asarray(drawn)

@@ -136,5 +136,21 @@ def test_stacks_of_lines_equal_one_at_a_time(name: str, axis: str) -> None:
     graph = b.graph()
     oracle = Oracle(graph, draw(graph, 13))
     exact = oracle.partial(L.tensor, Z.tensor)
-    columns = oracle._central(L.tensor, Z.tensor)
+    size = exact.size
+    columns = oracle._central(L.tensor, Z.tensor, np.eye(size).reshape(size, *exact.shape))
     np.testing.assert_allclose(exact.reshape(1, -1), columns, rtol=1e-6, atol=1e-8)
+
+
+def test_of_very_many_entries_a_few_are_taken() -> None:
+    b = Build()
+    W, x = b.parameter("W", 80, 70), b.symbol("x", 70)
+    L = b.let("L", call("sumsq", mm(W, x)))
+    graph = b.graph()
+    point = draw(graph, 2)
+    oracle = Oracle(graph, point)
+    found = oracle.partial(L.tensor, W.tensor)
+    taken = np.isfinite(found)
+    assert oracle.sampled
+    assert 24 <= taken.sum() <= 200
+    v = point.values[x.tensor]
+    np.testing.assert_allclose(found[taken], (2 * point.values[W.tensor] @ v @ v.T)[taken], rtol=1e-12)

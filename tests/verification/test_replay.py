@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Leaf, Operation, Param
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.formula import Formula
@@ -333,3 +334,40 @@ def test_explicit_sizes_alone_need_no_square_run() -> None:
     verdict = Verifier(b.graph()).check_equal(d(L, x), mm(number(2), x))
     assert verdict.status == "holds"
     assert verdict.evidence.sizes == ({}, {}, {})
+
+
+def test_large_arrays_are_compared_where_they_were_looked_at() -> None:
+    b = Build()
+    W, x = b.parameter("W", 80, 70), b.symbol("x", 70)
+    y = b.let("y", mm(W, x), 80)
+    L = b.let("L", call("sumsq", y))
+    verifier = Verifier(b.graph())
+    row, column = Index(Dim(80), "p"), Index(Dim(70), "q")
+    entry = at(d(L, W), row, column)
+    assert verifier.check_equal(d(L, W), mm(d(L, y), t(x))).status == "holds"
+    assert verifier.check_equal(entry, had(at(d(L, y), row), at(x, column))).status == "holds"
+    assert verifier.check_equal(d(L, W), neg(mm(d(L, y), t(x)))).status == "fails"
+    summed = verifier.check_equal(call("sum", d(L, W)), call("sum", mm(d(L, y), t(x))))
+    assert summed.status == "not-checked"
+    assert summed.reason == "too many entries to take all differences"
+
+
+def test_a_case_inside_a_case_gets_more_points() -> None:
+    """sign(a) for sign(a - b) where |a - b| > 1: they differ only for few numbers."""
+    b = Build()
+    a, c = b.symbol("a", "n"), b.symbol("c", "n")
+    L = b.let("L", call("huber", a, c))
+    gap = add(a, neg(c))
+    inner, outer = Indicator(call("abs", gap), "<=", number(1)), Indicator(call("abs", gap), ">", number(1))
+    verifier = Verifier(b.graph())
+    right = verifier.check_equal(d(L, a), add(had(inner, gap), had(outer, call("sign", gap))))
+    assert right.status == "holds"
+    assert right.evidence.points == 7
+    wrong = verifier.check_equal(d(L, a), add(had(inner, gap), had(outer, call("sign", a))))
+    assert wrong.status == "fails"
+
+
+def test_a_comparison_of_unlike_shapes_is_wrong() -> None:
+    verdict = Verifier(P.graph).check_equal(d(P.L, P.U), had(d(P.L, P.H), Indicator(P.U, ">", P.e)))
+    assert verdict.status == "fails"
+    assert verdict.reason == "elementwise on shapes N x M and 1 x K"
