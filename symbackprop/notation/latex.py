@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -46,10 +45,10 @@ from symbackprop.notation.latex_box import (
     TERM,
     Box,
     Latex,
-    fraction,
     superscript,
 )
 from symbackprop.notation.latex_calls import call_box
+from symbackprop.notation.latex_products import hadamard_box, product_box, quotient_box
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
@@ -268,126 +267,6 @@ def _neg(printer: Printer, expr: Neg) -> Box:
     return box._replace(negative=True)
 
 
-def product_factor(printer: Printer, factor: Expr, last: bool) -> Box:
-    """A factor of a product by juxtaposition; only the last may reach to the right."""
-    box = printer.box(factor)
-    if box.negative or box.level < (OPEN if last else CHAIN) or isinstance(factor, MatMul):
-        return box.bracketed()
-    return box.bracketed() if box.level == TERM else box
-
-
-def _matmul(printer: Printer, expr: MatMul) -> Box:
-    shapes, printer.shapes = printer.shapes, False
-    boxes = [
-        product_factor(printer, factor, place == len(expr.factors) - 1)
-        for place, factor in enumerate(expr.factors)
-    ]
-    negative = False
-    if expr.factors and (first := printer.box(expr.factors[0])).negative and first.level > SUM:
-        negative, boxes[0] = True, first._replace(negative=False)
-    printer.shapes = shapes
-    if shapes and sum(not factor.is_scalar for factor in expr.factors) > 1:
-        strut = r"\vphantom{\frac{X}{X_X}}" if any(box.tall >= BIG_TALL for box in boxes) else ""
-        boxes = [shaped(printer, box, factor, strut) for box, factor in zip(boxes, expr.factors, strict=True)]
-    return beside(boxes, negative)
-
-
-def beside(boxes: list[Box], negative: bool = False) -> Box:
-    """Factors side by side, with the least space that keeps them apart."""
-    tex, width = boxes[0].tex, boxes[0].width
-    for left, right in pairwise(boxes):
-        gap = separator(left, right)
-        tex += f"{gap}{right.tex}"
-        width += right.width + (0.17 if gap.strip() else 0.1)
-    level = OPEN if boxes[-1].level == OPEN else CHAIN
-    return Box(tex, level, width, max(box.tall for box in boxes), negative)
-
-
-def separator(left: Box, right: Box) -> str:
-    """What stands between two factors: nothing, a thin space, or a dot before a digit."""
-    if right.tex[:1].isdigit() or right.tex.startswith(r"\tfrac"):
-        return r" \cdot "
-    if left.tex[-1:].isdigit() and len(left.tex) <= 12 and left.tex.replace(".", "").isdigit():
-        return " " if right.tex.startswith(("(", r"\big", r"\Big")) else r"\,"
-    fractions = left.tall >= FRACTION_TALL or right.tall >= FRACTION_TALL
-    return r"\," if fractions or left.tex.endswith(")") or right.tex.startswith(r"\operatorname") else " "
-
-
-def shaped(printer: Printer, box: Box, factor: Expr, strut: str) -> Box:
-    """The factor with its shape written under it, at one depth for all; a scalar stays as it is."""
-    if factor.is_scalar:
-        return box
-    rows, columns = (printer.dim(dim) for dim in factor.shape)
-    width = 0.5 * (rows.width + columns.width + 0.8)
-    tex = rf"\underset{{\scriptscriptstyle {rows.tex}\times {columns.tex}}}{{{box.tex}{strut}}}\,"
-    return Box(tex, CLOSED, max(box.width, width) + 0.2, max(box.tall, FRACTION_TALL))
-
-
-def _hadamard(printer: Printer, expr: Hadamard) -> Box:
-    parts = hadamard_parts(printer, expr)
-    tex, width, level = "", 0.0, CHAIN
-    for gap, box in parts:
-        tex += f"{gap}{box.tex}"
-        width += box.width + (1.2 if "odot" in gap else 0.17 if gap else 0.0)
-        level = TERM if "odot" in gap else level
-    if parts[-1][1].level == OPEN:
-        level = OPEN
-    first = printer.box(expr.factors[0])
-    negative = first.negative and first.level > SUM
-    return Box(tex, level, width, max(box.tall for _, box in parts), negative)
-
-
-def hadamard_parts(printer: Printer, expr: Hadamard) -> list[tuple[str, Box]]:
-    """The factors of an elementwise product, each with what stands before it.
-
-    The sign of the first factor is left to the caller.
-    """
-    parts: list[tuple[str, Box]] = []
-    left_is_array = False
-    for place, factor in enumerate(expr.factors):
-        last = place == len(expr.factors) - 1
-        following = not last and not expr.factors[place + 1].is_scalar
-        box = printer.box(factor)
-        if place == 0 and box.negative and box.level > SUM:
-            box = box._replace(negative=False)
-        array = not factor.is_scalar
-        circled = array and (left_is_array or following)
-        several = isinstance(factor, MatMul) and sum(not f.is_scalar for f in factor.factors) > 1
-        low = box.level in (SUM, TERM) or (box.level == OPEN and not last)
-        if box.negative or low or (several and circled):
-            box = box.bracketed()
-        gap = "" if place == 0 else r" \odot " if array and left_is_array else separator(parts[-1][1], box)
-        parts.append((r"\," if gap == " " and place and not array else gap, box))
-        left_is_array = left_is_array or array
-    return parts
-
-
-def _divide(printer: Printer, expr: Divide) -> Box:
-    num, den = printer.box(expr.num), printer.box(expr.den)
-    if not expr.den.is_scalar:
-        left, right = num._replace(negative=False), den
-        left = left.bracketed() if num.level <= TERM else left
-        right = right.bracketed() if den.negative or den.level <= CHAIN else right
-        tex = rf"{left.tex} \oslash {right.tex}"
-        return Box(tex, TERM, left.width + right.width + 1.2, max(left.tall, right.tall), num.negative)
-    if printer.inline:
-        left = num._replace(negative=False)
-        left = left.bracketed() if num.level <= TERM else left
-        right = den.bracketed() if den.negative or den.level <= CHAIN else den
-        return Box(f"{left.tex}/{right.tex}", TERM, left.width + right.width + 0.5, left.tall, num.negative)
-    if not expr.num.is_scalar or num.tall >= BIG_TALL or num.width > 9:
-        factor = num._replace(negative=False)
-        factor = num.bracketed() if num.level == SUM else factor
-        if isinstance(expr.num, Number) and abs(expr.num.value) == 1:
-            return fraction(num, den)
-        whole = beside([fraction(Box("1", ATOM, 0.5), den), factor])
-        return whole._replace(negative=num.negative and num.level > SUM)
-    if isinstance(expr.num, Number) and expr.num.value.denominator > 1:
-        whole = beside([num._replace(negative=False), fraction(Box("1", ATOM, 0.5), den)])
-        return whole._replace(negative=num.negative)
-    return fraction(num, den)
-
-
 def _script(printer: Printer, expr: Transpose | Power) -> Box:
     script = printer.script_of(expr)
     return superscript(printer.box(expr.arg if isinstance(expr, Transpose) else expr.base), *script[:2])
@@ -446,9 +325,9 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         Partial: _partial,
         Add: _add,
         Neg: _neg,
-        MatMul: _matmul,
-        Hadamard: _hadamard,
-        Divide: _divide,
+        MatMul: product_box,
+        Hadamard: hadamard_box,
+        Divide: quotient_box,
         Power: _script,
         Transpose: _script,
         Call: _call,

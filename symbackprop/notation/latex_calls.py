@@ -259,6 +259,10 @@ def _nll(printer: Printer, expr: Call) -> Box:
     )
 
 
+def _square(printer: Printer, expr: Call) -> Box:
+    return printer.box(Power(expr.args[0], _TWO))
+
+
 def _square_error(printer: Printer, expr: Call) -> Box:
     left, right = expr.args[:2]
     difference = Add((left, Neg(right)))
@@ -289,6 +293,7 @@ _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxy
         "exp": _exp,
         "sum": _sum,
         "mean": _mean,
+        "square": _square,
         "sumsq": _norm,
         "norm": _norm,
         "colsum": _line_sum,

@@ -30,12 +30,10 @@ from symbackprop.notation.latex import (
     Printer,
     add_term,
     as_subscript,
-    hadamard_parts,
-    product_factor,
-    separator,
 )
-from symbackprop.notation.latex_box import SUM, Box, Latex
+from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
+from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
 from symbackprop.notation.names import PLAIN, Names
 
 _INDENT = 2.0
@@ -181,7 +179,8 @@ def _split_script(printer: Printer, expr: Transpose | Power, limit: float, depth
         box = printer.box(expr)
         return [_Piece(box.signed, box.full_width, depth)]
     script = printer.script_of(expr)
-    pieces = _bracketed(printer, base, limit - 1.0, depth)
+    atom = printer.box(base).level == ATOM and not isinstance(base, MatMul | Add)
+    pieces = (_split if atom else _bracketed)(printer, base, limit - 1.0, depth)
     return [*pieces[:-1], pieces[-1].after(f"^{{{script.tex}}}", 0.7 * script.width)]
 
 
