@@ -69,7 +69,7 @@ def number(value: Fraction) -> ast.expr:
         raise InputError("a number does not fit into float64", code="limit") from None
     if value.denominator == 1 or Fraction(Decimal(repr(nearest))) == value:
         return py.literal(nearest)
-    return py.binary(py.literal(float(value.numerator)), "/", py.literal(float(value.denominator)))
+    return py.binary(py.literal(value.numerator), "/", py.literal(value.denominator))
 
 
 def dim_code(dim: Dim) -> ast.expr:

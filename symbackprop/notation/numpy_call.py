@@ -3,13 +3,14 @@
 The usual case, float64 arrays with the shapes of the last call, costs a few comparisons. Anything
 else goes through ``_prepare``: lists and whole numbers are converted, a vector may have an extra
 axis of extent 1, and what does not fit is refused with both shapes. Only source that ``plan`` made
-from typed trees is executed, with no builtins.
+from typed trees is executed, without builtins.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -100,10 +101,17 @@ class NumPyFunction:
 
 
 def _executed(program: Program) -> Callable[..., Any]:
-    scope: dict[str, Any] = {"__builtins__": {}, "np": np, "math": math}
+    scope: dict[str, Any] = {"__builtins__": {"__import__": _numpy_part}, "np": np, "math": math}
     exec(compile(program.body, f"<{program.name}>", "exec"), scope)  # noqa: S102  (source of our own making)
     function: Callable[..., Any] = scope[program.name]
     return function
+
+
+def _numpy_part(name: str, *_: object) -> object:
+    """numpy's compiled methods import numpy's Python parts through the frame that calls them."""
+    if name.partition(".")[0] != "numpy":
+        raise ImportError(name)
+    return import_module(name)
 
 
 def _as_number(value: Any) -> Any:
