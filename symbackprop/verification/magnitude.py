@@ -51,13 +51,17 @@ class _Paths:
         return found
 
     def _sum(self, of: Tensor, by: Tensor) -> Array:
-        depends = self._oracle.dependencies
-        total = np.abs(self._oracle.jacobian(of, by))
-        for equation in depends.between(of, by):
-            if by in depends.inputs(equation) and equation.target is not of:
-                local = np.abs(self._oracle.jacobian(equation.target, by))
-                total = total + np.tensordot(self.jacobian(of, equation.target), local, axes=2)
-        return total
+        """Backwards from ``of``, one equation at a time: no recursion, however deep the pass is."""
+        depends, derivative = self._oracle.dependencies, self._oracle.jacobian
+        equations = depends.between(of, by)
+        between = {by, *(equation.target for equation in equations)}
+        bounds = {of: np.abs(derivative(of, of))}
+        for equation in reversed(equations):
+            above = bounds[equation.target]
+            for tensor in depends.inputs(equation) & between:
+                path = np.tensordot(above, np.abs(derivative(equation.target, tensor)), axes=2)
+                bounds[tensor] = bounds[tensor] + path if tensor in bounds else path
+        return bounds.get(by, np.abs(derivative(of, by)))
 
 
 def _absolute(host: _Magnitude, node: Expr, scope: Scope) -> Array:

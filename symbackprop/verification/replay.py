@@ -70,10 +70,11 @@ class Verifier:
         self._fixed = dict(sizes) if sizes else None
         self._dependencies = Dependencies(graph)
         self._expand = _remembered(expand) if expand is not None else None
-        self._sampler = Sampler(graph, self._expand, kinks_of, self._dependencies)
+        self._sampler = Sampler(self._dependencies, self._expand, kinks_of)
         self._runs: tuple[Oracle, ...] | None = None
         self._further: tuple[Oracle, ...] | None = None
         self._refused: str | None = None
+        self._verdicts: dict[tuple[Expr, Expr, tuple[Index, ...]], Verdict] = {}
 
     @property
     def runs(self) -> tuple[Oracle, ...]:
@@ -114,6 +115,16 @@ class Verifier:
 
         Shapes must agree; a literal 0 stands for the zero array of any shape.
         """
+        line = (before, after, tuple(indices))
+        try:
+            found = self._verdicts.get(line)
+            if found is None:
+                found = self._verdicts[line] = self._check_equal(*line)
+        except RecursionError:
+            return not_checked("the line is nested too deeply to be evaluated")
+        return found
+
+    def _check_equal(self, before: Expr, after: Expr, indices: tuple[Index, ...]) -> Verdict:
         free = tuple(dict.fromkeys((*indices, *free_indices(before), *free_indices(after))))
         has_partial = any(isinstance(node, Partial) for side in (before, after) for node in side.walk())
 

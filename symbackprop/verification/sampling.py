@@ -9,7 +9,7 @@ negative; what a file declares is never overruled.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,11 +44,14 @@ class _Trial:
 class Sampler:
     """Draws points of one graph."""
 
-    graph: Graph
+    dependencies: Dependencies
     expand: Expand | None = None
     kinks_of: KinksOf | None = None
-    dependencies: Dependencies | None = None
-    _found: dict[int, Dependencies] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that is drawn for."""
+        return self.dependencies.graph
 
     def draw(
         self,
@@ -63,7 +66,6 @@ class Sampler:
 
         ``spread`` scales entries of which nothing is declared; a wide one reaches rare branches.
         """
-        depends = self.dependencies or self._found.setdefault(0, Dependencies(self.graph))
         chosen = draw_sizes(
             self.graph, np.random.default_rng([seed, 1]), square=square, fixed=sizes, unlike=unlike
         )
@@ -74,7 +76,7 @@ class Sampler:
             manner = Manner(span, frozenset(involved), spread)
             for trial in self._trials(seed, chosen, level, manner):
                 if trial.culprit is not None:
-                    involved |= depends.ancestors(trial.culprit)
+                    involved |= self.dependencies.ancestors(trial.culprit)
                     reason = f"{trial.culprit.name} is not finite at any of the points tried"
                 elif trial.margin == 0:
                     reason = "every point tried lies too close to a kink"
@@ -137,7 +139,7 @@ def draw(
     expand: Expand | None = None, kinks_of: KinksOf | None = None,
 ) -> Point:  # fmt: skip
     """A point of ``graph``; ``square`` makes all named dims equal, ``sizes`` fixes some of them."""
-    return Sampler(graph, expand, kinks_of).draw(seed, square=square, sizes=sizes)
+    return Sampler(Dependencies(graph), expand, kinks_of).draw(seed, square=square, sizes=sizes)
 
 
 def _judge(trial: _Trial, watch: list[Array], margin: float) -> None:

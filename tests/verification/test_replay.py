@@ -371,3 +371,24 @@ def test_a_comparison_of_unlike_shapes_is_wrong() -> None:
     verdict = Verifier(P.graph).check_equal(d(P.L, P.U), had(d(P.L, P.H), Indicator(P.U, ">", P.e)))
     assert verdict.status == "fails"
     assert verdict.reason == "elementwise on shapes N x M and 1 x K"
+
+
+def test_a_line_nested_too_deeply_is_not_checked() -> None:
+    deep: Expr = P.U
+    for _ in range(3000):
+        deep = neg(deep)
+    verdict = Verifier(P.graph).check_equal(P.U, deep)
+    assert verdict.status == "not-checked"
+    assert verdict.reason == "the line is nested too deeply to be evaluated"
+
+
+def test_rounding_is_judged_in_a_deep_pass() -> None:
+    """The gradient by a shift of the logits vanishes below two hundred layers too."""
+    b = Build()
+    h, s, y = b.symbol("z", "n"), b.parameter("s"), b.symbol("y", "n", sums_to_one=True)
+    h = b.let("h", add(h, s), "n")
+    for layer in range(200):
+        h = b.let(f"h{layer}", add(h, number("0.25")), "n")
+    p = b.let("p", call("softmax", h, axis="columns"), "n")
+    L = b.let("L", call("cross_entropy", y, p))
+    assert Verifier(b.graph(), seeds=(3,)).check_equal(d(L, s), call("sum", d(L, h))).status == "holds"

@@ -12,7 +12,7 @@ from symbackprop.core.expr import Param
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification.point import Array, Refusal
-from symbackprop.verification.sampling import Sampler, draw
+from symbackprop.verification.sampling import draw
 from tests.verification.graphs import Build, add, call, had, mm, neg, number, perceptron, power
 
 SEEDS = (3, 4, 5)
@@ -184,7 +184,7 @@ def test_known_numbers_are_not_drawn() -> None:
 
 def test_the_same_seed_gives_the_same_point() -> None:
     first, second = perceptron(), perceptron()
-    one, two = Sampler(first.graph).draw(31), Sampler(second.graph).draw(31)
+    one, two = draw(first.graph, 31), draw(second.graph, 31)
     assert one.sizes == two.sizes
     np.testing.assert_array_equal(one.values[first.L.tensor], two.values[second.L.tensor])
 
