@@ -56,6 +56,11 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
 
 def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexValue, ...]:
     """The slots of an entry, one for each of ``axes``."""
+    _check_count(node, axes)
+    return tuple([_slot(slot, dim, node, scope) for slot, dim in zip(node.slots, axes, strict=True)])
+
+
+def _check_count(node: Sub, axes: tuple[Dim, ...]) -> None:
     shown = show(node.base)
     if not axes:
         raise fail(f"{shown} is a scalar and has no index", node.at, f"write {shown}", "shape")
@@ -70,7 +75,6 @@ def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexVal
     if len(node.slots) != len(axes):
         count = "one index" if len(axes) == 1 else f"{len(axes)} indices"
         raise fail(f"{shown} has {count}, {show(node)} gives {len(node.slots)}", node.at, None, "shape")
-    return tuple([_slot(slot, dim, node, scope) for slot, dim in zip(node.slots, axes, strict=True)])
 
 
 def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
@@ -266,8 +270,9 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     first = ""
     for node, position in _positions(letter, body):
         dims = _axes(node, scope, read)
-        if dims is None or position >= len(dims) or len(dims) != len(node.slots):
+        if dims is None:
             continue
+        _check_count(node, dims)
         dim = scope.unifier.resolve(dims[position])
         if found is None:
             found, first = dim, show(node)
@@ -278,7 +283,18 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
                 "use two letters, or give the range",
                 "shape",
             )
-    return scope.unifier.resolve(found) if found is not None else None
+    if found is None:
+        _refuse_affine(letter, body)
+        return None
+    return scope.unifier.resolve(found)
+
+
+def _refuse_affine(letter: str, body: Node) -> None:
+    """Refuse an index that stands only inside an index formula."""
+    for node in body.walk():
+        for slot in node.slots if isinstance(node, Sub) else ():
+            if any(isinstance(part, Name) and part.name == letter for part in slot.walk()):
+                raise not_yet("affine", slot.at)
 
 
 def _positions(letter: str, root: Node) -> Iterator[tuple[Sub, int]]:
