@@ -15,6 +15,7 @@ from types import MappingProxyType
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.latex_box import Latex
 from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_symbols import name_symbol
 
 
 class Text(str):
@@ -132,5 +133,7 @@ def _inline(words: str, math: Callable[[str], str]) -> str:
 
 
 def typewriter_math(source: str) -> Latex:
-    """A formula that could not be read, as it was written."""
+    """A formula that could not be read: a name as a name, anything else as it was written."""
+    if source.isidentifier():
+        return Latex(name_symbol(source).tex)
     return Latex(rf"\text{{{code_line(source)}}}")

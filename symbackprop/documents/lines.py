@@ -6,11 +6,11 @@ an earlier question is quoted in one line, never derived twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby, repeat
 
-from symbackprop.core.expr import Expr, Hadamard, MatMul, Partial
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import Text, author_words, escape
@@ -25,6 +25,40 @@ from symbackprop.notation.steps import Step
 BESIDE, ALONE = 25.0, 41.0
 
 
+# Two derivations are the same if they print the same: their indices are different objects.
+_Key = tuple[Partial | None, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Consecutive steps that work on one quantity."""
+
+    quantity: Partial | None
+    steps: tuple[Step, ...]
+
+    @property
+    def key(self) -> _Key:
+        return self.quantity, tuple(
+            text for step in self.steps for text in (step.before.text, step.after.text)
+        )
+
+
+def _quantity(step: Step) -> Partial | None:
+    return step.quantity
+
+
+def _needed(known: list[_Group], fresh: list[_Group], last: _Group) -> list[_Group]:
+    """Of the known quantities, those that the fresh lines or the answer stand on, directly or not."""
+    formulas = [step.after.expr for group in (*fresh, last) for step in group.steps]
+    wanted = {node for formula in formulas for node in formula.walk() if isinstance(node, Partial)}
+    kept: list[_Group] = []
+    for group in reversed(known):
+        if group.quantity is not None and (group.quantity in wanted or group is last):
+            kept.append(group)
+            wanted |= {node for node in group.steps[-1].after.expr.walk() if isinstance(node, Partial)}
+    return kept[::-1]
+
+
 @dataclass(slots=True)
 class Setter:
     """Sets the lines of one document; remembers what has been derived, so that it can be quoted."""
@@ -32,7 +66,7 @@ class Setter:
     graph: Graph
     names: Names
     math: Callable[[str], str]
-    derived: dict[tuple[Partial, tuple[tuple[Expr, Expr], ...]], Text] = field(default_factory=dict)
+    derived: dict[_Key, Text] = field(default_factory=dict)
     number: int = 0
 
     def words(self, text: str) -> Text:
@@ -48,52 +82,36 @@ class Setter:
         return Equation(lhs, lines)
 
     def paragraphs(self, steps: Sequence[Step], question: int) -> tuple[Paragraph, ...]:
-        """The derivation of one question."""
+        """The derivation of one question: what earlier questions derived is quoted, the rest derived."""
+        groups = [_Group(quantity, tuple(steps)) for quantity, steps in groupby(steps, key=_quantity)]
+        known = [group for group in groups if group.key in self.derived]
+        fresh = [group for group in groups if group.key not in self.derived]
+        quoted = _needed(known, fresh, groups[-1]) if groups else []
         self.number = 0
         made: list[Paragraph] = []
-        quoted: list[Line] = []
-        groups = [
-            (quantity, tuple(group)) for quantity, group in groupby(steps, key=lambda step: step.quantity)
-        ]
-        letters = iter("abcdefghijklmnopqrstuvwxyz")
-        for quantity, group in groups:
-            key = (quantity, tuple((s.before.expr, s.after.expr) for s in group)) if quantity else None
-            if key is not None and key in self.derived:
-                quoted.append(self._quote(key[0], group[-1], self.derived[key]))
-                continue
-            letter = Text(next(letters, "z"))
-            if key is not None:
-                self.derived[key] = Text(f"question {question} ({letter})")
-            heading = self._heading(quantity) if quantity else Text("")
-            made.append(Paragraph(letter, heading, self._lines(quantity, group)))
         if quoted:
-            numbered = tuple(
-                Line(place, line.equation, line.reason, line.mark, line.failed)
-                for place, line in enumerate(quoted, start=1)
-            )
-            made = [self._shifted(paragraph, len(quoted)) for paragraph in made]
-            made.insert(0, Paragraph(Text(""), Text("Already derived."), numbered))
+            lines = tuple(self._quote(group) for group in quoted)
+            made.append(Paragraph(Text(""), Text("Already derived."), lines))
+        for letter, group in zip(chain("abcdefghijklmnopqrstuvwxyz", repeat("z")), fresh, strict=False):
+            self.derived[group.key] = Text(f"question {question} ({letter})")
+            heading = self._heading(group.quantity) if group.quantity else Text("")
+            made.append(Paragraph(Text(letter), heading, self._lines(group.quantity, group.steps)))
         return tuple(made)
 
-    @staticmethod
-    def _shifted(paragraph: Paragraph, by: int) -> Paragraph:
-        lines = tuple(
-            Line(line.number + by, line.equation, line.reason, line.mark, line.failed)
-            for line in paragraph.lines
-        )
-        return Paragraph(paragraph.letter, paragraph.heading, lines)
-
-    def _quote(self, quantity: Partial, last: Step, place: Text) -> Line:
-        lhs = to_latex(quantity, self.names)
-        equation = self.equation(lhs, estimated_width(quantity, self.names), last.after.expr)
+    def _quote(self, group: _Group) -> Line:
+        assert group.quantity is not None
+        self.number += 1
+        lhs = to_latex(group.quantity, self.names)
+        last = group.steps[-1]
+        equation = self.equation(lhs, estimated_width(group.quantity, self.names), last.after.expr)
         mark, failed = _mark(last)
-        return Line(0, equation, Text(f"from {place}"), mark, failed)
+        return Line(self.number, equation, Text(f"from {self.derived[group.key]}"), mark, failed)
 
     def _lines(self, quantity: Partial | None, group: tuple[Step, ...]) -> tuple[Line, ...]:
         lines: list[Line] = []
         known: list[Expr] = []
         shapes_shown = False
-        for step in flat(group):
+        for step in group:
             self.number += 1
             before, after = step.before.expr, step.after.expr
             goes_on = any(before == one for one in known)
@@ -108,7 +126,7 @@ class Setter:
         return tuple(lines)
 
     def _reason(self, step: Step) -> Text:
-        reason = self.words(step.because)
+        reason = self.words("" if step.because in step.uses else step.because)
         for use in step.uses:
             joint = Text("; ") if reason else Text("")
             reason = Text(rf"{reason}{joint}\uses{{{self.words(use)}}}")
@@ -136,16 +154,11 @@ class Setter:
         return end in reached
 
 
-def flat(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps that are printed as lines."""
-    yield from steps
-
-
 def has_array_product(expr: Expr) -> bool:
     """Whether a product of two or more arrays stands at the top of ``expr`` or in one of its terms."""
     if isinstance(expr, MatMul):
         return sum(not factor.is_scalar for factor in expr.factors) > 1
-    if isinstance(expr, Hadamard) or type(expr).__name__ in ("Add", "Neg", "Divide"):
+    if isinstance(expr, Hadamard | Add | Neg | Divide):
         return any(has_array_product(child) for child in expr.children)
     return False
 

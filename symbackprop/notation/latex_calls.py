@@ -89,6 +89,7 @@ def _headed(printer: Printer, expr: Call) -> Box:
     if len(args) == 1:
         box = args[0]
         simple = isinstance(expr.args[0], Leaf | Element) and not box.negative and box.tall < FRACTION_TALL
+        simple = simple or (box.tex.startswith(r"\sum") and head == r"\log" and not box.negative)
         if simple and head in (r"\log", r"\sin", r"\cos"):
             return Box(f"{head} {box.tex}", OPEN, box.width + 1.5, box.tall)
         inner = box.bracketed()
@@ -206,6 +207,14 @@ def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     """A row ``A_{n:}`` or column ``A_{:k}`` of an array."""
     if isinstance(array, Partial):
         return printer.partial(array, script, 0.8)
+    if (
+        isinstance(array, Call)
+        and array.op.kind in ("elementwise", "function")
+        and len(shown_args(array)) == 1
+    ):
+        inner = _sliced(printer, array.args[0], script)  # the function of a row is the row of the function
+        held = inner.bracketed()
+        return Box(f"{head_tex(array)}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
     box = printer.box(array)
     plain = isinstance(array, Leaf) and not printer.symbol(array.tensor).sub
     inner = box if plain else box.bracketed()
