@@ -27,7 +27,8 @@ from symbackprop.verification.point import Array, Expand, Point, Refusal
 TINY = 1e-30
 STEPS = (1e-4, 1e-6)
 BUDGET = 2_000_000  # numbers in one stack of perturbed arrays
-WHOLE = 4096  # entries of ``by`` up to which every one is perturbed
+WHOLE = 100_000_000  # numbers handled for one Jacobian up to which every entry of ``by`` is perturbed
+PICKS = 6  # rows, and columns, of which entries are perturbed beyond that
 LARGEST = 4_000_000  # entries of a Jacobian that is still built
 
 
@@ -48,14 +49,15 @@ class Oracle:
         self.evaluator = Evaluator(point, expand=expand, partials=self.jacobian)
         self.sampled = False
         self._known: dict[tuple[Tensor, Tensor], Array] = {}
-        self._values: dict[tuple[Expr, tuple[Index, ...]], Array] = {}
+        self._values: dict[tuple[Expr, tuple[Index, ...], int | None], Array] = {}
 
-    def value(self, node: Expr, indices: tuple[Index, ...] = ()) -> Array:
+    def value(self, node: Expr, indices: tuple[Index, ...] = (), count: int | None = None) -> Array:
         """``node`` over its free ``indices``, with derivatives for its partials: (..., rows, columns)."""
-        found = self._values.get((node, indices))
+        found = self._values.get((node, indices, count))
         if found is None:
             with np.errstate(all="ignore"):
-                found = self._values[(node, indices)] = np.real(self.evaluator.over(node, indices))
+                found = np.real(self.evaluator.over(node, indices, count))
+            self._values[(node, indices, count)] = found
         return found
 
     def partial(self, of: Tensor, by: Tensor) -> Array:
@@ -84,7 +86,7 @@ class Oracle:
             return np.zeros(shape)
         if int(np.prod(shape)) > LARGEST:
             raise Refusal(f"d{of.name}/d{by.name} has too many entries for differences")
-        picks = self._picked(base.size)
+        picks = self._picked(of, by)
         units = np.zeros((len(picks), base.size))
         units[np.arange(len(picks)), picks] = 1.0
         directions = units.reshape((len(picks), *base.shape))
@@ -99,12 +101,17 @@ class Oracle:
         found[:, picks] = columns
         return found.reshape(shape)
 
-    def _picked(self, size: int) -> Array:
-        """All entries, or so few of very many that their perturbations stay affordable."""
-        if size <= WHOLE:
-            return np.arange(size)
-        count = max(24, min(200, BUDGET // size))
-        return np.sort(np.random.default_rng([self.point.seed, 78]).choice(size, count, replace=False))
+    def _picked(self, of: Tensor, by: Tensor) -> Array:
+        """All entries, or where that is too much work those of a few rows and columns."""
+        values = self.point.values
+        rows, columns = values[by].shape
+        handled = {by}
+        for equation in self.dependencies.between(of, by):
+            handled |= {equation.target, *self.dependencies.inputs(equation)}
+        work = rows * columns * sum(values[tensor].size for tensor in handled if tensor in values)
+        count = None if work <= WHOLE else PICKS
+        row, column = self.point.picked(rows, count), self.point.picked(columns, count)
+        return np.asarray((row[:, None] - 1) * columns + column - 1).ravel()
 
     def _stacked(self, of: Tensor, by: Tensor, stack: Array) -> Array:
         """The values of ``of`` for a stack of values of ``by``, in chunks of bounded size."""

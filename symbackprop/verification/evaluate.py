@@ -43,7 +43,7 @@ from symbackprop.errors import SymbackpropError
 from symbackprop.verification import calls, entries
 from symbackprop.verification.extents import is_scalar, require_extents, spelled
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash
-from symbackprop.verification.scope import ROOT, Scope, whole_range
+from symbackprop.verification.scope import ROOT, Scope
 
 Differences = Callable[[Tensor, Tensor], Array]
 CONSTANTS = {"np.pi": np.pi, "math.pi": np.pi, "np.e": np.e, "math.e": np.e}
@@ -90,11 +90,14 @@ class Evaluator:
             self._memo[id(node)] = (node, found)
         return found
 
-    def over(self, node: Expr, indices: Sequence[Index]) -> Array:
-        """The value for all positions of ``indices``: axes (..., one per index, rows, columns)."""
+    def over(self, node: Expr, indices: Sequence[Index], count: int | None = None) -> Array:
+        """The value over ``indices``: axes (..., one per index, rows, columns).
+
+        ``count`` limits how many positions of each index are looked at (``Point.picked``).
+        """
         scope = ROOT
         for index in indices:
-            scope = scope.extended(index, whole_range(index, self.point))
+            scope = scope.extended(index, self.point.picked(self.point.extent(index.dim), count))
         value = self.value(node, scope)
         lead = value.shape[: max(value.ndim - 2 - len(indices), 0)]
         return np.broadcast_to(value, lead + scope.sizes + value.shape[-2:])

@@ -83,10 +83,10 @@ def _called(host: _Magnitude, node: Call, scope: Scope) -> Array:
     return np.abs(host.plain.value(node, scope))
 
 
-def magnitudes(oracle: Oracle, node: Expr, indices: Sequence[Index] = ()) -> Array:
+def magnitudes(oracle: Oracle, node: Expr, indices: Sequence[Index] = (), count: int | None = None) -> Array:
     """The magnitude of ``node`` over ``indices``, axes as in ``Evaluator.over``."""
     with np.errstate(all="ignore"):
-        return np.abs(_Magnitude(oracle).over(node, indices))
+        return np.abs(_Magnitude(oracle).over(node, indices, count))
 
 
 def path_magnitude(oracle: Oracle, of: Tensor, by: Tensor) -> Array:

@@ -29,6 +29,10 @@ class Refusal(Exception):
     """A value could not be computed; the text is the reason of "not-checked"."""
 
 
+class TooLarge(Refusal):
+    """More index positions than are worth holding at once: fewer of the free ones will do."""
+
+
 class ShapeClash(Refusal):
     """Two extents that have to agree do not: the line is wrong whatever the numbers."""
 
@@ -54,6 +58,13 @@ class Point:
             return dim.evaluate(self.sizes)
         except KeyError as missing:
             raise Refusal(f"no size is known for the dim {missing.args[0]}") from None
+
+    def picked(self, extent: int, count: int | None) -> Array:
+        """``count`` of the one-based positions 1 .. extent (None: all); fewer are among more."""
+        if count is None or extent <= count:
+            return np.arange(1, extent + 1)
+        order = np.random.default_rng([self.seed, 79, extent]).permutation(extent)
+        return np.sort(order[:count]) + 1
 
     def oriented(self, tensor: Tensor) -> tuple[int, int]:
         """Rows and columns of a tensor here."""

@@ -28,11 +28,12 @@ from symbackprop.verification.equality import Comparison, compare
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.forward import Dependencies
 from symbackprop.verification.magnitude import magnitudes, path_magnitude
-from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, TooLarge
 from symbackprop.verification.sampling import Sampler
 
 SEEDS = (101, 211, 307)
 SPARE = 7919  # added to a seed for the runs that are drawn only when they are needed
+COUNTS = (None, 6, 2)  # positions looked at of each free index: all, else a few
 SPREAD = 1.7  # of the further runs, so that rare combinations of branches occur
 
 Way = Callable[[Point], Array]
@@ -47,6 +48,13 @@ class _Sides:
     got: Array
     magnitude: Callable[[], Array]
     dropped: tuple[int, ...] = ()  # axes that carry no index, left out of a printed position
+    positions: tuple[Array, ...] = ()  # one-based, of the leading axes; 1, 2, ... on the others
+
+    def place(self, where: tuple[int, ...]) -> tuple[int, ...]:
+        """The one-based position of an entry, as it is printed."""
+        named = [int(known[at]) for known, at in zip(self.positions, where, strict=False)]
+        whole = [*named, *(at + 1 for at in where[len(named) :])]
+        return tuple(at for axis, at in enumerate(whole) if axis not in self.dropped)
 
 
 class _FailureError(Exception):
@@ -128,19 +136,7 @@ class Verifier:
         free = tuple(dict.fromkeys((*indices, *free_indices(before), *free_indices(after))))
         has_partial = any(isinstance(node, Partial) for side in (before, after) for node in side.walk())
 
-        def sides(run: Oracle) -> _Sides:
-            left, right = run.value(before, free), run.value(after, free)
-            if left.shape != right.shape and ZERO not in (before, after):
-                raise ShapeClash(f"{spelled(before.shape)} on the left, {spelled(after.shape)} on the right")
-            left, right = np.broadcast_arrays(left, right)
-            shaped = before if before != ZERO else after
-            dropped = tuple(len(free) + side for side in (0, 1) if shaped.shape[side].is_one)
-            return _Sides(
-                left, right,
-                lambda: magnitudes(run, before, free) + magnitudes(run, after, free),
-                dropped,
-            )  # fmt: skip
-
+        sides = partial(_line_sides, before=before, after=after, free=free)
         several = branches(before) > 1 or branches(after) > 1
         return self._judge(sides, "differences" if has_partial else "evaluation", several=several)
 
@@ -234,9 +230,8 @@ def _in_run(
     if comparison.entry is None:
         return None
     where = comparison.entry
-    entry = tuple(place + 1 for axis, place in enumerate(where) if axis not in both.dropped)
     example = Counterexample(
-        point.sizes, point.seed, entry, float(both.expected[where]), float(both.got[where])
+        point.sizes, point.seed, both.place(where), float(both.expected[where]), float(both.got[where])
     )
     reason = "the two sides differ"
     return Verdict("fails", Evidence(method, 1, (point.sizes,), comparison.error, reason, example))
@@ -248,6 +243,32 @@ def _looked_at(both: _Sides) -> _Sides:
     if not known.any():
         raise Refusal("too many entries to take all differences")
     return replace(both, expected=np.where(known, both.expected, 0), got=np.where(known, both.got, 0))
+
+
+def _line_sides(run: Oracle, before: Expr, after: Expr, free: tuple[Index, ...]) -> _Sides:
+    """Both sides of a line over all positions of its free indices, or over as many as can be held."""
+    for count in COUNTS[:-1]:
+        try:
+            return _sides_over(run, before, after, free, count)
+        except TooLarge:
+            continue
+    return _sides_over(run, before, after, free, COUNTS[-1])
+
+
+def _sides_over(run: Oracle, before: Expr, after: Expr, free: tuple[Index, ...], count: int | None) -> _Sides:
+    left, right = run.value(before, free, count), run.value(after, free, count)
+    if left.shape != right.shape and ZERO not in (before, after):
+        raise ShapeClash(f"{spelled(before.shape)} on the left, {spelled(after.shape)} on the right")
+    left, right = np.broadcast_arrays(left, right)
+    shape = before.shape if before != ZERO else after.shape
+    point = run.point
+    return _Sides(
+        left,
+        right,
+        lambda: magnitudes(run, before, free, count) + magnitudes(run, after, free, count),
+        tuple(len(free) + side for side in (0, 1) if shape[side].is_one),
+        tuple(point.picked(point.extent(index.dim), count) for index in free),
+    )
 
 
 def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sides:

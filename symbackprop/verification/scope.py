@@ -8,12 +8,15 @@ by the same code, and an index is an integer array that gathers and compares.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from symbackprop.core.expr import IndexValue
 from symbackprop.core.tensors import Index
-from symbackprop.verification.point import Array, Point, Refusal
+from symbackprop.verification.point import Array, Point, Refusal, TooLarge
+
+GRID = 4_000_000  # positions of all indices in scope together
 
 COMPARE = {
     "=": np.equal, "!=": np.not_equal,
@@ -33,8 +36,11 @@ class Scope:
         return tuple(len(positions) for _, positions in self.axes)
 
     def extended(self, index: Index, positions: Array) -> Scope:
-        """The scope inside a binder of ``index``."""
-        return Scope((*self.axes, (index, positions)))
+        """The scope inside a binder of ``index``; TooLarge beyond ``GRID`` positions in all."""
+        inner = Scope((*self.axes, (index, positions)))
+        if prod(inner.sizes) > GRID:
+            raise TooLarge("the line has too many index positions to be evaluated")
+        return inner
 
     def lift(self, value: Array) -> Array:
         """A stack of matrices (perturbations, rows, columns) with an axis for each index."""

@@ -143,7 +143,7 @@ def test_stacks_of_lines_equal_one_at_a_time(name: str, axis: str) -> None:
 
 def test_of_very_many_entries_a_few_are_taken() -> None:
     b = Build()
-    W, x = b.parameter("W", 80, 70), b.symbol("x", 70)
+    W, x = b.parameter("W", 150, 140), b.symbol("x", 140)
     L = b.let("L", call("sumsq", mm(W, x)))
     graph = b.graph()
     point = draw(graph, 2)
@@ -151,6 +151,6 @@ def test_of_very_many_entries_a_few_are_taken() -> None:
     found = oracle.partial(L.tensor, W.tensor)
     taken = np.isfinite(found)
     assert oracle.sampled
-    assert 24 <= taken.sum() <= 200
+    assert taken.sum() == 36
     v = point.values[x.tensor]
     np.testing.assert_allclose(found[taken], (2 * point.values[W.tensor] @ v @ v.T)[taken], rtol=1e-12)

@@ -338,15 +338,19 @@ def test_explicit_sizes_alone_need_no_square_run() -> None:
 
 def test_large_arrays_are_compared_where_they_were_looked_at() -> None:
     b = Build()
-    W, x = b.parameter("W", 80, 70), b.symbol("x", 70)
-    y = b.let("y", mm(W, x), 80)
+    W, x = b.parameter("W", 150, 140), b.symbol("x", 140)
+    y = b.let("y", mm(W, x), 150)
     L = b.let("L", call("sumsq", y))
     verifier = Verifier(b.graph())
-    row, column = Index(Dim(80), "p"), Index(Dim(70), "q")
+    row, column = Index(Dim(150), "p"), Index(Dim(140), "q")
     entry = at(d(L, W), row, column)
     assert verifier.check_equal(d(L, W), mm(d(L, y), t(x))).status == "holds"
     assert verifier.check_equal(entry, had(at(d(L, y), row), at(x, column))).status == "holds"
     assert verifier.check_equal(d(L, W), neg(mm(d(L, y), t(x)))).status == "fails"
+    example = verifier.check_equal(entry, neg(entry)).counterexample
+    assert example is not None
+    exact = verifier.runs[0].value(mm(d(L, y), t(x)))
+    assert example.expected == pytest.approx(exact[example.entry[0] - 1, example.entry[1] - 1])
     summed = verifier.check_equal(call("sum", d(L, W)), call("sum", mm(d(L, y), t(x))))
     assert summed.status == "not-checked"
     assert summed.reason == "too many entries to take all differences"
@@ -392,3 +396,17 @@ def test_rounding_is_judged_in_a_deep_pass() -> None:
     p = b.let("p", call("softmax", h, axis="columns"), "n")
     L = b.let("L", call("cross_entropy", y, p))
     assert Verifier(b.graph(), seeds=(3,)).check_equal(d(L, s), call("sum", d(L, h))).status == "holds"
+
+
+def test_free_indices_of_large_arrays_are_looked_at_in_part() -> None:
+    """The chain rule with all its indicators has more positions than can be held at once."""
+    b = Build()
+    W, x = b.parameter("W", 150, 140), b.symbol("x", 140)
+    y = b.let("y", mm(W, x), 150)
+    L = b.let("L", call("sumsq", y))
+    p, q, i, j = Index(Dim(150), "p"), Index(Dim(140), "q"), Index(Dim(150), "i"), Index(Dim(140), "j")
+    raw = over(had(at(d(L, y), i), at(x, j), kron(i, p), kron(j, q)), i, j)
+    verifier = Verifier(b.graph(), seeds=(3,))
+    assert verifier.check_equal(at(d(L, W), p, q), raw).status == "holds"
+    swapped = over(had(at(d(L, y), i), at(x, j), kron(i, p)), i, j)
+    assert verifier.check_equal(at(d(L, W), p, q), swapped).status == "fails"
