@@ -291,23 +291,29 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
 
 def _refuse_affine(letter: str, body: Node) -> None:
     """Refuse an index that stands only inside an index formula."""
-    for node in body.walk():
-        for slot in node.slots if isinstance(node, Sub) else ():
+    for node in _entries(letter, body):
+        for slot in node.slots:
             if any(isinstance(part, Name) and part.name == letter for part in slot.walk()):
                 raise not_yet("affine", slot.at)
 
 
 def _positions(letter: str, root: Node) -> Iterator[tuple[Sub, int]]:
-    """Where the letter stands alone as a slot, left to right, not below a binder of the same letter."""
+    """Where the letter stands alone as a slot, left to right."""
+    for node in _entries(letter, root):
+        for position, slot in enumerate(node.slots):
+            if isinstance(slot, Name) and slot.name == letter:
+                yield node, position
+
+
+def _entries(letter: str, root: Node) -> Iterator[Sub]:
+    """All ``base[slots]``, left to right, except below a binder of the same letter."""
     pending: list[Node] = [root]
     while pending:
         node = pending.pop()
         if isinstance(node, Bind) and any(bounds.index == letter for bounds in node.ranges):
             continue
         if isinstance(node, Sub):
-            for position, slot in enumerate(node.slots):
-                if isinstance(slot, Name) and slot.name == letter:
-                    yield node, position
+            yield node
         pending.extend(reversed(node.children))
 
 

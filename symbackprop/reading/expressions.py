@@ -25,6 +25,7 @@ from symbackprop.reading.syntax import (
     Turned,
     Whole,
     show,
+    show_factor,
 )
 from symbackprop.reading.tokens import Token, fail
 
@@ -58,7 +59,7 @@ class ExpressionParser(DerivativeParser):
             rest = self.chain(first=False)
             return Chain(num.at, (quotient, *(rest.factors if isinstance(rest, Chain) else (rest,))))
         at = self.token.at
-        shown = show(self.chain(first=False)) if self.kind != "@" else "..."
+        shown = show_factor(self.chain(first=False)) if self.kind != "@" else "..."
         raise fail(
             "it is not clear what a factor after a quotient belongs to",
             at,

@@ -253,6 +253,11 @@ def show(node: Node) -> str:
     raise TypeError(f"no text for {type(node).__name__}")
 
 
+def show_factor(node: Node) -> str:
+    """The node as it stands in a product: a sum or a quotient gets brackets."""
+    return _bracketed(node, (*_ATOMS, Chain, Derivative))
+
+
 def _bracketed(node: Node, bare: tuple[type[Node], ...]) -> str:
     return show(node) if isinstance(node, bare) else f"({show(node)})"
 

@@ -147,6 +147,7 @@ BAD = [
     # text, line, column, part of the message, part of the hint
     ("y = lam/N W", 1, 11, "factor after a quotient", "(lam/N) W"),
     ("y = a/(b) (c + d) e", 1, 11, "factor after a quotient", "(a/b) (c + d) e"),
+    ("y = 1/N (P - Y)", 1, 9, "factor after a quotient", "(1/N) (P - Y) or 1/(N (P - Y))"),
     ("y = W 2", 1, 7, "a number stands only first", "2 W"),
     ("y = a @ 2", 1, 9, "a number stands only first", "2 a"),
     ("y = __import__('os')", 1, 5, "a name begins with a letter", "never run as Python"),
