@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import SCALAR, Call, Expr, Indicator, Leaf, Number, Operation, Param, Shape
@@ -97,10 +98,10 @@ def _axis_given(node: Apply, op: Operation) -> str | None:
     return None
 
 
-def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, object]:
+def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, Node | Fraction]:
     """Parameter -> argument node, or the default; in the order of the parameters."""
     names = [param.name for param in op.params]
-    bound: dict[str, object] = {}
+    bound: dict[str, Node | Fraction] = {}
     for position, arg in enumerate(args):
         if isinstance(arg, Relation):
             _bind_named(node, arg, names, bound)
@@ -119,7 +120,7 @@ def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, objec
     return {name: bound[name] for name in names if name in bound}
 
 
-def _bind_named(node: Apply, arg: Relation, names: list[str], bound: dict[str, object]) -> None:
+def _bind_named(node: Apply, arg: Relation, names: list[str], bound: dict[str, Node | Fraction]) -> None:
     if arg.op != "=" or not isinstance(arg.left, Name):
         raise fail("a comparison stands only inside ind(...)", arg.at, f"write ind({show(arg)})")
     name = arg.left.name
@@ -147,7 +148,7 @@ def _usage(op: Operation) -> str:
 
 
 def _check_options(
-    node: Apply, op: Operation, nodes: dict[str, object], args: tuple[Expr, ...], scope: Scope
+    node: Apply, op: Operation, nodes: dict[str, Node | Fraction], args: tuple[Expr, ...], scope: Scope
 ) -> None:
     for param, arg in zip(op.params, args, strict=False):
         shape = scope.unifier.shape(arg)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from symbackprop.errors import InputError
-from symbackprop.reading.tokens import Token, fail
+from symbackprop.reading.tokens import Place, Token, fail
 
 RESERVED = frozenset({"for", "rows", "columns"})
 RELATIONS = ("=", "!=", "<", "<=", ">", ">=")
@@ -68,12 +68,18 @@ class Cursor:
         while self.kind == "end" and self.index < len(self.tokens):
             self.take()
 
+    def end_of_last(self) -> Place:
+        """Just behind the last token that was taken."""
+        if self.index == 0:
+            return self.token.at
+        last = self.tokens[self.index - 1]
+        return Place(last.at.line, last.at.column + len(last.text))
+
     def unexpected(self, message: str | None = None) -> InputError:
         token = self.token
         if token.kind == "end":
-            return fail(
-                f"{message}, but the formula ends here" if message else "the formula ends too early", token.at
-            )
+            text = f"{message}, but the formula ends here" if message else "the formula ends too early"
+            return fail(text, self.end_of_last())
         if token.kind in _UNEXPECTED and (message is None or token.kind in (":", "'")):
             text, hint = _UNEXPECTED[token.kind]
             return fail(text, token.at, hint)

@@ -186,6 +186,11 @@ class ExpressionParser(DerivativeParser):
         self.close(opener)
         return Bind(name.at, name.text, tuple(ranges), body)
 
+    def interval(self, name: Token) -> Bounds:
+        low = self.expr()
+        self.expect("..", "expected .. in the range")
+        return Bounds(name.at, name.text, low, self.expr())
+
     def range(self, name: Token) -> Bounds:
         if self.kind == "=":
             self.take()

@@ -84,7 +84,7 @@ def text(value: Value, path: str) -> str:
 def line_of_text(value: Value, path: str) -> str:
     """A text that holds no newline or tab (LaTeX, names): those come from a slip with double quotes."""
     found = scalar(value, path, "a text")
-    if "\n" in found.text.strip("\n") or "\t" in found.text:
+    if "\n" in found.text.rstrip("\n") or "\t" in found.text:
         raise problem(f"{path} holds a newline or a tab", value.at, "use single quotes")
     return found.text.strip()
 

@@ -165,8 +165,3 @@ class _ProgramParser(ExpressionParser):
             ranges.append(self.interval(name))
             if self.kind != ",":
                 return tuple(ranges)
-
-    def interval(self, name: Token) -> Bounds:
-        low = self.expr()
-        self.expect("..", "expected .. in the range")
-        return Bounds(name.at, name.text, low, self.expr())

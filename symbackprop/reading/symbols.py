@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Leaf, Operation, Param
@@ -138,7 +139,7 @@ def _shape(value: Value, name: str) -> tuple[Dim, ...]:
 
 
 def _facts(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | None) -> Facts:
-    given = {}
+    given: dict[str, Any] = {}
     for flag in keys.FLAGS:
         value = body.get(flag)
         if value is not None and fields.flag(value, f"{flag} of {name}"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from typing import Any
 
 from symbackprop.reading.tokens import Place
 
@@ -41,7 +42,7 @@ class Node:
 
     def map_children(self, change: Callable[[Node], Node]) -> Node:
         """The same node with ``change`` applied to each direct part."""
-        changed: dict[str, object] = {}
+        changed: dict[str, Any] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
             if isinstance(value, Node):

@@ -167,7 +167,7 @@ BAD = [
     ("y = (a + b\nz = 3", 1, 5, "is not closed", "add )"),
     ("y = W[i, j", 1, 6, "is not closed", "add ]"),
     ("y = a)", 1, 6, "never opened", None),
-    ("y = a + ", 1, 9, "ends here", None),
+    ("y = a + ", 1, 8, "ends here", None),
     ("y = a +\n* b", 2, 1, "found *", None),
     ("y = a\n+ b", 2, 1, "begins with the name it defines", "operator"),
     ("3 = y", 1, 1, "begins with the name it defines", None),

@@ -83,7 +83,7 @@ def test_random_formulas(text: str) -> None:
     assert _read(lambda: infer_program(f"y = {text}")) in {"read", "shape", "syntax"}
 
 
-SPEC = "convention: row\nsymbols:\n  W: {{shape: [D, M], role: parameter}}\n  {0}\nforward: |\n  L = sumsq(W)\n{1}\n"
+SPEC = "symbols:\n  W: {{shape: [D, M], role: parameter}}\n  {0}\nforward: |\n  L = sumsq(W)\n{1}\n"
 keys = st.sampled_from(
     ["x: {}", "b: {shape: [M]}", "questions: [{derive: dL/dW}]", "&a", "*a", "!t", "<<: {}", "- "]
 )
