@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from symbackprop.core.expr import Element, Expr, IndexValue
 from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Element, Expr, IndexValue
 from symbackprop.core.verdicts import Verdict
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.steps import Step
@@ -41,7 +41,9 @@ def network(convention: str, symbols: str, forward: str, **keys: object) -> Prob
     return Problem(spec_from_mapping(data))
 
 
-def gradient(problem: Problem, arrays: Arrays, by: str, of: str = "L", via: str = "log") -> NDArray[np.float64]:
+def gradient(
+    problem: Problem, arrays: Arrays, by: str, of: str = "L", via: str = "log"
+) -> NDArray[np.float64]:
     """The derivative by the emitted code."""
     return np.asarray(problem.derive(of, by, via=via).numpy()(arrays))
 

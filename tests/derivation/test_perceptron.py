@@ -20,7 +20,9 @@ AFFINE = {
     "column": ("W X + c", "V H + e"),
     "column-transposed": ("W^T X + c", "V^T H + e"),
 }
-BATCH = "U = {0}; H = relu(U); Z = {1}; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * (sumsq(W) + sumsq(V))"
+BATCH = (
+    "U = {0}; H = relu(U); Z = {1}; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * (sumsq(W) + sumsq(V))"
+)
 SINGLE = "u = {0}; h = relu(u); z = {1}; p = softmax(z); L = cross_entropy(y, p)"
 
 
@@ -78,8 +80,22 @@ SPELLED = {
     },
 }
 SPELLED_SINGLE = {
-    "row": {"z": "p - y", "W": "x^T dL/du", "V": "h^T dL/dz", "c": "dL/du", "h": "dL/dz V^T", "x": "dL/du W^T"},
-    "column": {"z": "p - y", "W": "dL/du x^T", "V": "dL/dz h^T", "c": "dL/du", "h": "V^T dL/dz", "x": "W^T dL/du"},
+    "row": {
+        "z": "p - y",
+        "W": "x^T dL/du",
+        "V": "h^T dL/dz",
+        "c": "dL/du",
+        "h": "dL/dz V^T",
+        "x": "dL/du W^T",
+    },
+    "column": {
+        "z": "p - y",
+        "W": "dL/du x^T",
+        "V": "dL/dz h^T",
+        "c": "dL/du",
+        "h": "V^T dL/dz",
+        "x": "W^T dL/du",
+    },
     "column-transposed": {
         "z": "p - y",
         "W": "x (dL/du)^T",
