@@ -45,6 +45,7 @@ from symbackprop.notation.latex_box import (
     TERM,
     Box,
     Latex,
+    as_subscript,
     superscript,
 )
 from symbackprop.notation.latex_calls import call_box
@@ -219,11 +220,6 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
         tex = f"{base.tex}{script}" if "[" in script else f"({base.tex})_{{{script}}}"
         return Box(tex, CLOSED if symbol.sup else ATOM, base.width + 0.8 + 0.7 * width)
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
-
-
-def as_subscript(script: str) -> str:
-    """Slots as they follow their base: ``_{nk}``, or ``[n, k]`` in that style."""
-    return script if "[" in script else f"_{{{script}}}"
 
 
 def _element(printer: Printer, expr: Element) -> Box:

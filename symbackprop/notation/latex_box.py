@@ -74,3 +74,8 @@ def fraction(num: Box, den: Box, *, small: bool = False) -> Box:
 def joined(parts: Iterable[str]) -> str:
     """Pieces side by side; a control word never runs into the letter after it."""
     return " ".join(part for part in parts if part)
+
+
+def as_subscript(script: str) -> str:
+    """Slots as they follow their base: ``_{nk}``, or ``[n, k]`` in that style."""
+    return script if "[" in script else f"_{{{script}}}"

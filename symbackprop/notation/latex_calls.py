@@ -8,7 +8,6 @@ argument, a sum of rows, a loss as its definition.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index
 from symbackprop.notation.latex_box import ATOM, BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, fraction
 from symbackprop.notation.latex_entries import entry, fresh_position
+from symbackprop.notation.latex_losses import LOSSES
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import name_symbol
 
@@ -221,53 +221,6 @@ def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     return Box(f"{inner.tex}_{{{script}}}", CLOSED, inner.width + 0.6, inner.tall)
 
 
-def _log(printer: Printer, argument: Expr) -> Box:
-    box = printer.box(argument)
-    if isinstance(argument, Leaf | Element) and not box.negative and box.tall < FRACTION_TALL:
-        return Box(rf"\log {box.tex}", OPEN, box.width + 1.5, box.tall)
-    inner = box.bracketed()
-    return Box(rf"\log{inner.tex}", CLOSED, inner.width + 1.3, inner.tall)
-
-
-def _loss(
-    printer: Printer, arrays: tuple[Expr, ...], write: Callable[[list[Expr]], Box], *, negative: bool
-) -> Box:
-    r"""``\mp\sum\sum`` of what ``write`` makes of the entries of ``arrays``."""
-    widest = max(arrays, key=lambda array: sum(not dim.is_one for dim in array.shape))
-    at, indices = fresh_position(widest)
-    ranges = tuple(Range(index) for index in indices)
-    with printer.letters.bound(ranges) if ranges else nullcontext():
-        body = write([entry(array, at) for array in arrays])
-        heads = "".join(rf"\sum_{{{printer.letters.of(index)}}}" for index in indices)
-    body = body.bracketed() if body.level == SUM or body.negative else body
-    level = OPEN if indices else body.level
-    tex = f"{heads} {body.tex}" if heads else body.tex
-    return Box(
-        tex, level, 1.6 * len(indices) + body.width, max(BIG_TALL if indices else 0, body.tall), negative
-    )
-
-
-def _times(left: Box, right: Box) -> Box:
-    left = left.bracketed() if left.negative or left.level <= OPEN else left
-    right = right.bracketed() if right.negative or right.level == SUM else right
-    gap = " " if right.level == OPEN else r"\, "
-    return Box(
-        f"{left.tex}{gap}{right.tex}", OPEN, left.width + right.width + 0.2, max(left.tall, right.tall)
-    )
-
-
-def _cross_entropy(printer: Printer, expr: Call) -> Box:
-    return _loss(
-        printer, expr.args[:2], lambda at: _times(printer.box(at[0]), _log(printer, at[1])), negative=True
-    )
-
-
-def _nll(printer: Printer, expr: Call) -> Box:
-    return _loss(
-        printer, expr.args[:2], lambda at: _times(printer.box(at[0]), printer.box(at[1])), negative=True
-    )
-
-
 def _square(printer: Printer, expr: Call) -> Box:
     return printer.box(Power(expr.args[0], _TWO))
 
@@ -299,6 +252,7 @@ def _outer(printer: Printer, expr: Call) -> Box | None:
 
 _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxyType(
     {
+        **LOSSES,
         "exp": _exp,
         "sum": _sum,
         "mean": _mean,
@@ -309,8 +263,6 @@ _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxy
         "rowsum": _line_sum,
         "colmean": _line_sum,
         "rowmean": _line_sum,
-        "cross_entropy": _cross_entropy,
-        "nll": _nll,
         "sse": _square_error,
         "mse": _square_error,
         "dot": _dot,

@@ -29,9 +29,8 @@ from symbackprop.core.expr import (
 from symbackprop.notation.latex import (
     Printer,
     add_term,
-    as_subscript,
 )
-from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex
+from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex, as_subscript
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
 from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
 from symbackprop.notation.names import PLAIN, Names

@@ -55,7 +55,6 @@ def test_every_operation_is_set(kind: str, tmp_path: Path) -> None:
         call = Call(operation, _arguments(operation, MAKERS[kind]), shape)
         for expr in (call, Power(call, Number(Fraction(2))) if call.is_scalar else call):
             assert expr.shape == shape
-            rows.append(
-                rf"{escape(operation.name)}: $\displaystyle {to_latex(expr)}$; ${to_latex(expr, inline=True)}$\par"
-            )
+            shown, inline = to_latex(expr), to_latex(expr, inline=True)
+            rows.append(rf"{escape(operation.name)}: $\displaystyle {shown}$; ${inline}$\par")
     assert compile_pdf(PAGE % "\n".join(rows), tmp_path / "all.pdf").overfull == ()

@@ -87,6 +87,18 @@ CASES: tuple[tuple[Expr, str], ...] = (
         r"-\frac{1}{N} \sum_{n}\sum_{k} Y_{nk} \log P_{nk}",
     ),
     (call("sum", Power(Add((MatMul((x, w)), Neg(u))), num(2))), r"\sum_{n} \sum_{m} (X W - U)_{nm}^{2}"),
+    (
+        call("cross_entropy_logits", y, p),
+        r"-\sum_{n}\sum_{k} Y_{nk} \log\operatorname{softmax}(P)_{nk}",
+    ),
+    (
+        call("bce", y, p),
+        r"-\sum_{n}\sum_{k} \bigl(Y_{nk} \log P_{nk} + (1 - Y_{nk})\, \log(1 - P_{nk})\bigr)",
+    ),
+    (
+        call("log", call("rowsum", call("exp", y))),
+        r"\log \sum_{k} \exp(Y_{:k})",
+    ),
     (call("sum", call("exp", y)), r"\sum_{n} \sum_{k} e^{Y_{nk}}"),
     (call("exp", y), r"\exp(Y)"),
     (call("log", p), r"\log P"),
