@@ -62,7 +62,10 @@ class DerivativeParser(Cursor):
     def variable(self) -> Node | None:
         """``dW`` or ``dW[p,q]`` below the bar."""
         token = self.token
-        if token.kind != "name" or len(token.text) < 2 or token.text[0] != "d" or token.text in self.names:
+        if token.kind != "name" or len(token.text) < 2 or token.text[0] != "d":
+            return None
+        # A name of a derivative may look like one itself: with `dy` for dL/dy both can be written.
+        if token.text in self.names and token.text[1:] not in self.names:
             return None
         self.take()
         node: Node = Name(token.at, token.text[1:])

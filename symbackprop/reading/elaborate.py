@@ -70,8 +70,14 @@ def read(node: Node, scope: Scope) -> Expr:
             parts = tuple([read(factor, scope) for factor in factors])
             join_product(parts, factors, node, scope.unifier)
             return MatMul(parts)
-        case Times(_, factors):
+        case Times(_, factors, dotted):
             parts = tuple([read(factor, scope) for factor in factors])
+            if dotted and not all(_scalar(part, scope) for part in parts):
+                raise fail(
+                    "· stands only between scalars",
+                    node.at,
+                    "write a space for the matrix product, * for the elementwise one, or dot(a, b)",
+                )
             join_elementwise(parts, factors, node, scope.unifier, "the elementwise product *")
             _check_outer(parts, factors, node, scope)
             return Hadamard(parts)

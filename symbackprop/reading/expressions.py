@@ -41,8 +41,9 @@ class ExpressionParser(DerivativeParser):
             sign = self.take() if self.kind in ("+", "-") and (terms or self.kind in ("+", "-")) else None
             term = self.chain()
             while self.kind in ("*", "/"):
-                if self.take().kind == "*":
-                    term = _times(term, self.chain())
+                operator = self.take()
+                if operator.kind == "*":
+                    term = _times(term, self.chain(), operator.text == "·")
                 else:
                     term = self.after_slash(term, self.factor())
             terms.append(Minus(sign.at, term) if sign is not None and sign.kind == "-" else term)
@@ -219,6 +220,6 @@ class ExpressionParser(DerivativeParser):
         return tuple(slots)
 
 
-def _times(left: Node, right: Node) -> Node:
-    factors = left.factors if isinstance(left, Times) else (left,)
-    return Times(left.at, (*factors, right))
+def _times(left: Node, right: Node, dotted: bool) -> Node:
+    factors = left.factors if isinstance(left, Times) and left.dotted == dotted else (left,)
+    return Times(left.at, (*factors, right), dotted)

@@ -199,7 +199,11 @@ def _first_fit(
         try:
             shapes = _solve(lines, names, given, dims, functions, convention)
             return _build(lines, shapes, given, dims, functions, convention)
-        except ShapeError as error:
+        except InputError as error:
+            if error.code == "unknown-function":
+                error.hint = f"{error.hint}; for an arbitrary function add --function NAME"
+            if not isinstance(error, ShapeError):
+                raise
             first = first or _with_letters(error, _all_names(lines) | set(dims))
     assert first is not None
     raise first

@@ -184,7 +184,7 @@ def declared_tensors(
 
 def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     """One equation with its target. A shape error says the likely intention."""
-    arguments = _abstract_arguments(line, scope)
+    arguments = _abstract_arguments(line, scope, declared)
     if arguments is not None:
         return _equation(line, _target(line, (), declared, scope), None, (), arguments)
     try:
@@ -248,7 +248,7 @@ def _shape_of(line: Line, expr: Expr, declared: Declared | None, scope: Scope) -
     return (rows, columns)
 
 
-def _abstract_arguments(line: Line, scope: Scope) -> tuple[Tensor, ...] | None:
+def _abstract_arguments(line: Line, scope: Scope, declared: Declared | None) -> tuple[Tensor, ...] | None:
     """The arguments of ``J = J(y, W)``; None if the equation is not of that form."""
     call = line.expr
     if not (isinstance(call, Apply) and call.name == line.target and not line.slots):
@@ -264,6 +264,8 @@ def _abstract_arguments(line: Line, scope: Scope) -> tuple[Tensor, ...] | None:
         arguments.append(scope.tensors[arg.name])
     if call.primes:
         raise fail("an abstract loss has no prime", call.at)
+    if declared is not None and declared.shape:
+        raise fail(f"{line.target} = {line.target}(...) is a scalar, but its declared shape is not", line.at)
     return tuple(dict.fromkeys(arguments))
 
 

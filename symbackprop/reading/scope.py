@@ -134,7 +134,11 @@ class Scope:
         if self.value(name) is not None and name != "pi":
             hint: str | None = f"for a product write a space: {shown}"
         else:
-            hint = did_you_mean(name, {*self.functions, *function_names()})
-            if hint is None and len(name) <= 3:
-                hint = f"for a product write a space: {shown}"
+            near = did_you_mean(name, {*self.functions, *function_names()})
+            other = (
+                f"for a product write a space: {shown}"
+                if len(name) <= 3
+                else "an arbitrary one must be declared"
+            )
+            hint = near or other
         return fail(f"unknown function {name}", at, hint, "unknown-function")

@@ -78,9 +78,10 @@ class Chain(Node):
 
 @dataclass(frozen=True, slots=True)
 class Times(Node):
-    """``a * b * ...``: the elementwise product."""
+    """``a * b * ...``: the elementwise product; ``dotted``: written with a dot, for scalars only."""
 
     factors: tuple[Node, ...]
+    dotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

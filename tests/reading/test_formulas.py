@@ -110,6 +110,13 @@ def test_named_partial(graph: Graph) -> None:
     assert entry.base == delta
 
 
+def test_a_name_that_looks_like_a_derivative(graph: Graph) -> None:
+    """With `dZ` for dL/dZ both can be written."""
+    delta = Partial(graph.tensors["L"], graph.tensors["Z"])
+    assert read_formula("dZ", graph, notation={"dZ": delta}) == delta
+    assert read_formula("dL/dZ", graph, notation={"dZ": delta}) == delta
+
+
 def test_equation_with_free_indices(graph: Graph) -> None:
     """Letters of the left side are the same indices on the right."""
     left, right = read_equation("dL/dW[p,q] = lam W[p,q] + sum[n](X[n,p] dL/dU[n,q]) + 0 kron(p, q)", graph)

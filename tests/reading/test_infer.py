@@ -79,6 +79,12 @@ def test_errors(text: str, options: Mapping[str, Any], code: str) -> None:
     assert "?" not in caught.value.message
 
 
+def test_unknown_function_names_the_option() -> None:
+    """In `derive` an arbitrary function is declared on the command line."""
+    with pytest.raises(InputError, match="--function"):
+        infer_program("h = activation(W x)")
+
+
 def test_rank_three_is_later() -> None:
     """Three extents are refused by name."""
     with pytest.raises(UnsupportedError):

@@ -255,6 +255,8 @@ ERRORS = [
     ("q = diag(X)", "shape", 5, "diag takes vectors", None),
     ("q = eye(X)", "syntax", 9, "the size X of eye", None),
     ("q = ones(0)", "syntax", 10, "the size 0", None),
+    ("q = c · c", "syntax", 5, "· stands only between scalars", "dot(a, b)"),
+    ("q = foobar(X)", "unknown-function", 5, "foobar", "an arbitrary one must be declared"),
     ("q = rows", "syntax", 5, "reserved", None),
     ("q = dL/dW; L = sum(W)", "syntax", 5, "cannot stand in the forward pass", None),
     ("q = J(X)", "unknown-function", 5, "unknown function J", None),
