@@ -135,10 +135,6 @@ class Scope:
             hint: str | None = f"for a product write a space: {shown}"
         else:
             near = did_you_mean(name, {*self.functions, *function_names()})
-            other = (
-                f"for a product write a space: {shown}"
-                if len(name) <= 3
-                else "an arbitrary one must be declared"
-            )
-            hint = near or other
+            product = f"for a product write a space: {shown}"
+            hint = near or (product if len(name) <= 3 else "an arbitrary one must be declared")
         return fail(f"unknown function {name}", at, hint, "unknown-function")
