@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue
 from symbackprop.core.dims import ONE
@@ -25,8 +28,10 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.reading.formulas import formula_of
+from symbackprop.verification.differences import Oracle
 from symbackprop.verification.point import Point
 from symbackprop.verification.replay import Verifier
+from symbackprop.verification.slopes import derivative
 
 LONGEST = 4000  # nodes of an expanded result that is still printed
 
@@ -252,11 +257,11 @@ class Derivation:
 
     def _stand_ins(self, point: Point) -> dict[str, Any]:
         """Callables for arbitrary functions, and the derivatives of an arbitrary loss."""
-        from symbackprop.verification.differences import Oracle
-
         found: dict[str, Any] = {}
         for op, function in point.functions.items():
             found[op.name] = function
+            for order in (1, 2):
+                found[op.name + "'" * order] = partial(_slope, function, order)
         oracle = Oracle(self._context.graph, point, expand=self._context.expand)
         for equation in self._context.graph.equations:
             if equation.abstract:
@@ -357,11 +362,17 @@ def program_of(context: Context, name: str, wanted: Mapping[str, Derived], *, si
     """One function for some derivatives: the forward pass it needs, then one line each."""
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
-        for partial in derived.needs:
-            lines.setdefault(partial.by, Line(partial, derived.values[partial.by]))
+        for need in derived.needs:
+            if derived.values[need.by] != need:  # dJ/dy of an arbitrary J is given
+                lines.setdefault(need.by, Line(need, derived.values[need.by]))
     outputs = [Output(key, d.partial, d.by.shape) for key, d in wanted.items()]
     ordered = tuple(lines.values())
     return plan(name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single)
+
+
+def _slope(function: Callable[..., Any], order: int, x: Any) -> Any:
+    """The derivative of a stand-in, by differences: what a caller would give as sigma'."""
+    return derivative(function, np.asarray(x), order)
 
 
 def _nodes(expr: Expr) -> int:

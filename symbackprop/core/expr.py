@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from functools import cache
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.tensors import Index, Tensor
@@ -47,6 +48,12 @@ class Operation:
     takes_axis: bool = False
 
 
+@cache
+def _names_of(kind: type[Expr]) -> tuple[str, ...]:
+    """The fields of a node that may hold expressions."""
+    return tuple(f.name for f in fields(kind) if "Expr" in str(f.type) or "IndexValue" in str(f.type))
+
+
 @dataclass(frozen=True, slots=True)
 class Expr:
     """Base of all nodes. ``shape`` is (rows, columns)."""
@@ -66,8 +73,8 @@ class Expr:
     def children(self) -> tuple[Expr, ...]:
         """The direct sub-expressions, left to right."""
         found: list[Expr] = []
-        for entry in fields(self):
-            value = getattr(self, entry.name)
+        for name in _names_of(type(self)):
+            value = getattr(self, name)
             if isinstance(value, Expr):
                 found.append(value)
             elif isinstance(value, tuple):
@@ -83,16 +90,16 @@ class Expr:
     def map_children(self, change: Callable[[Expr], Expr]) -> Expr:
         """The same node with ``change`` applied to each direct child (self if nothing changed)."""
         changed: dict[str, object] = {}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
+        for name in _names_of(type(self)):
+            value = getattr(self, name)
             if isinstance(value, Expr):
                 new: object = change(value)
                 if new is not value:
-                    changed[entry.name] = new
+                    changed[name] = new
             elif isinstance(value, tuple) and any(isinstance(item, Expr) for item in value):
                 items = tuple(change(item) if isinstance(item, Expr) else item for item in value)
                 if any(a is not b for a, b in zip(items, value, strict=True)):
-                    changed[entry.name] = items
+                    changed[name] = items
         return replace(self, **changed) if changed else self
 
 

@@ -29,6 +29,9 @@ def chain_reason(shop: Workshop, quantity: Quantity, users: list[Local], loss: T
     """Why the first line holds: how the tensor enters the forward pass."""
     name = f"`{quantity.tensor.name}`"
     if not users:
+        through = [e for e in shop.graph.consumers_of(quantity.tensor) if e.abstract]
+        if through:
+            return f"{name} enters through `{through[0].target.name}`"
         return f"{name} does not influence `{loss.name}`"
     if len(users) > 1:
         places = [f"`{user.equation.target.name}`" for user in users]

@@ -153,7 +153,7 @@ class Session:
             stack.append((tensor, True))
             for expr in works[tensor].exprs:
                 for node in expr.walk():
-                    if isinstance(node, Partial) and node.of is of and node.by not in order:
+                    if isinstance(node, Partial) and node.of is of and node.by not in (tensor, *order):
                         stack.append((node.by, False))
 
     # One quantity in print
@@ -259,7 +259,8 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                return change(derived.values[node.by])
+                value = derived.values[node.by] if node.of is derived.of else node
+                return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)

@@ -27,6 +27,7 @@ from symbackprop.derivation.rules import (
     log_of_quotient,
     sum_to_one,
 )
+from symbackprop.errors import UnsupportedError
 from symbackprop.notation.forms import Entry, Fn, Form, Group, bind, number, product, single, total
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
@@ -263,7 +264,15 @@ class Sweep:
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
         self._active = self._active_equations()
+        self._consumers: dict[Tensor, list[Equation]] = {}
+        for equation in self._active:
+            for tensor in equation.inputs:
+                self._consumers.setdefault(tensor, []).append(equation)
         self._locals = self._choose_roads()
+        self._users: dict[Tensor, list[Local]] = {}
+        for local in reversed(self._locals.values()):
+            for tensor in local.form.tensors:
+                self._users.setdefault(tensor, []).append(local)
 
     def _downstream(self, start: Callable[[Tensor], bool]) -> set[Tensor]:
         reached = {t for t in self._graph.tensors.values() if start(t)}
@@ -301,7 +310,7 @@ class Sweep:
         local = chosen[tensor]
         if tensor in self._wrt or tensor is self._loss or not _splits(local.form):
             return
-        users = [c for c in chosen.values() if tensor in c.equation.inputs]
+        users = [chosen[e.target] for e in self._consumers.get(tensor, ()) if e.target in chosen]
         if not users or not all(_only_logs(user.form, tensor) for user in users):
             return
         for user in users:
@@ -325,7 +334,7 @@ class Sweep:
 
     def users_of(self, tensor: Tensor) -> list[Local]:
         """The equations through which ``tensor`` reaches the loss, in forward order."""
-        return [local for local in self._locals.values() if local.form.mentions(tensor)][::-1]
+        return self._users.get(tensor, [])
 
     def _visit(self, tensor: Tensor) -> None:
         if tensor in self.quantities:
@@ -335,7 +344,7 @@ class Sweep:
             self.quantities[tensor] = Quantity(tensor, row, column, (Stage("unit", number(1)),))
             return
         users = self.users_of(tensor)
-        abstract = [e for e in self._active if e.abstract and tensor in e.inputs]
+        abstract = [e for e in self._consumers.get(tensor, ()) if e.abstract]
         stages = self._stages(tensor, row, column, users, abstract)
         bypassed = tuple(
             p
@@ -350,17 +359,19 @@ class Sweep:
     ) -> tuple[Stage, ...]:
         slots = indices_of(tensor, row, column)
         through = tuple(user.equation for user in users)
-        raw = total(self._contribution(user, tensor, slots, inline=False) for user in users)
+        given = total(self._given(equation, tensor, slots, bool(users)) for equation in abstract)
+        if not users and any(equation.target is self._loss for equation in abstract):
+            return (Stage("given", given),)
+        raw = total((*(self._contribution(u, tensor, slots, inline=False) for u in users), given))
         first = self._shop.tidy(raw)
         stages = [Stage("chain", first, raw=raw, through=through)]
-        if not users:
+        if not users and not abstract:
             return (Stage("none", Form()),)
         candidates = [u for u in users if self._may_inline(u, tensor)]
         current = first
         if candidates:
-            form = self._shop.tidy(
-                total(self._contribution(u, tensor, slots, inline=u in candidates) for u in users)
-            )
+            parts = [self._contribution(u, tensor, slots, inline=u in candidates) for u in users]
+            form = self._shop.tidy(total((*parts, given)))
             names = tuple(u.equation.target for u in candidates)
             assumed, _ = self._shop.assume(form)
             shorter = min((assumed, self._shop.tidy(expanded(assumed))), key=leaves)
@@ -383,8 +394,26 @@ class Sweep:
         target = user.equation.target
         if target is self._loss or target not in self.quantities:
             return False
-        inputs = {t for t in self._graph.tensors.values() if user.form.mentions(t)}
-        return {t for t in inputs if t in self._differentiable} == {tensor}
+        if self.quantities[target].form.constant is not None:
+            return True
+        return user.form.tensors & self._differentiable == {tensor}
+
+    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Index, ...], other_paths: bool) -> Form:
+        """The part through an arbitrary J = J(y): dJ/dy stays a symbol."""
+        target = equation.target
+        partial = single(Entry(self._shop.cotangent(target, tensor), slots))
+        if target is not self._loss:
+            known = self.quantities[target].form
+            if known.constant is not None:
+                return product(known, partial)
+            return product(single(Entry(self._shop.cotangent(self._loss, target), ())), partial)
+        if other_paths:
+            raise UnsupportedError(
+                f"{tensor.name} enters {target.name} both as an argument and through other equations;"
+                f" d{target.name}/d{tensor.name} would mean two things",
+                hint=f"write {target.name} = {target.name}(...) of one stage only",
+            )
+        return partial
 
     def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Index, ...], *, inline: bool) -> Form:
         target = user.equation.target

@@ -276,12 +276,13 @@ class Term:
 class Form:
     """A sum of terms; the empty form is zero."""
 
-    __slots__ = ("_free", "_key", "terms")
+    __slots__ = ("_free", "_key", "_tensors", "terms")
 
     def __init__(self, terms: Iterable[Term] = ()) -> None:
         self.terms = tuple(terms)
         self._key: str | None = None
         self._free: tuple[Index, ...] | None = None
+        self._tensors: frozenset[Tensor] | None = None
 
     @property
     def key(self) -> str:
@@ -329,9 +330,16 @@ class Form:
                 for part in parts_of(atom):
                     yield from part.atoms()
 
+    @property
+    def tensors(self) -> frozenset[Tensor]:
+        """The tensors of which an entry stands anywhere."""
+        if self._tensors is None:
+            self._tensors = frozenset(atom.tensor for atom in self.atoms() if isinstance(atom, Entry))
+        return self._tensors
+
     def mentions(self, tensor: Tensor) -> bool:
         """Whether an entry of ``tensor`` stands anywhere."""
-        return any(isinstance(atom, Entry) and atom.tensor is tensor for atom in self.atoms())
+        return tensor in self.tensors
 
     def __repr__(self) -> str:
         return self.key
