@@ -16,6 +16,8 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.latex_box import Latex
 from symbackprop.notation.steps import Step
 
+_BLOCK = 12  # lines of a formula that stay on one page
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
@@ -74,6 +76,11 @@ class Equation:
 
     lhs: Latex
     rhs: tuple[Latex, ...]
+
+    @property
+    def blocks(self) -> tuple[tuple[Latex, ...], ...]:
+        """The lines in parts that a page can be broken between."""
+        return tuple(self.rhs[start : start + _BLOCK] for start in range(0, len(self.rhs), _BLOCK))
 
 
 @dataclass(frozen=True, slots=True)

