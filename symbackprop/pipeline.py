@@ -82,9 +82,8 @@ class Problem:
             if question is None:
                 known = [question.id for question in self.spec.questions]
                 hint = did_you_mean(question_id, known) or f"the questions are {', '.join(known) or 'none'}"
-                raise InputError(
-                    f"there is no question {question_id}", code="unknown-symbol", file=self.spec.file, hint=hint
-                )
+                message = f"there is no question {question_id}"
+                raise InputError(message, code="unknown-symbol", file=self.spec.file, hint=hint)
             self._answers[question_id] = self._solve(question)
         return self._answers[question_id]
 
@@ -125,7 +124,9 @@ class Problem:
     def _answered(self, question: Question) -> Answered:
         answer = self.answer(question.id)
         derivation = answer.derivation
-        note = "" if derivation.steps else f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
+        note = ""
+        if not derivation.steps:
+            note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
         return Answered(
             question.id,
             derivation.derived.partial,
@@ -163,7 +164,8 @@ def check_level(level: str) -> None:
     """Refuse a level that is not there yet."""
     known = ("index", "entries", "jacobian", "vector")
     if level not in known:
-        raise InputError(f"unknown level {level}", code="schema", hint=did_you_mean(level, known) or ", ".join(known))
+        hint = did_you_mean(level, known) or ", ".join(known)
+        raise InputError(f"unknown level {level}", code="schema", hint=hint)
     if level not in SUPPORTED_LEVELS:
         raise UnsupportedError(f"the level {level} is not supported yet", hint="supported: vector")
 

@@ -132,7 +132,8 @@ def check_line(verdict: Verdict, of: str) -> str:
     """How an answer was checked, in one line."""
     evidence = verdict.evidence
     if verdict.status == "holds":
-        sizes = ", ".join(f"{name}={size}" for name, size in evidence.sizes[0].items()) if evidence.sizes else ""
+        first = evidence.sizes[0] if evidence.sizes else {}
+        sizes = ", ".join(f"{name}={size}" for name, size in first.items())
         error = f"{evidence.max_rel_error:.0e}" if evidence.max_rel_error else "0"
         where = f", first with {sizes}" if sizes else ""
         return (
@@ -175,7 +176,7 @@ def text_report(context: Context, answer: Answer, readback: str) -> str:
 
 
 def _matters(note: str, steps: Sequence[Step]) -> bool:
-    head = note.split("(")[0]
+    head = note.partition("(")[0]
     return any(head in step.after.text for step in steps)
 
 

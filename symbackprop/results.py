@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue
 from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -201,7 +201,7 @@ class Derivation:
     @property
     def arguments(self) -> list[Any]:
         """What ``sympy.lambdify(d.arguments, d.expanded())`` needs, in order."""
-        from symbackprop.notation.sympy_out import arguments_of
+        from symbackprop.notation.sympy_out import arguments_of  # noqa: PLC0415 (SymPy is slow to import)
 
         return list(arguments_of(self.expanded_expr, self._context.graph))
 
@@ -230,7 +230,8 @@ class Derivation:
             IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),)) for dim in self.by.shape
         )
         left = Element(self._derived.partial, slots) if slots else self._derived.partial
-        return self._context.verifier.check_equal(left, entries_of(self._derived.form, leaf), self.index_objects)
+        right = entries_of(self._derived.form, leaf)
+        return self._context.verifier.check_equal(left, right, self.index_objects)
 
     def _ways(self) -> dict[str, Callable[[Point], Any]]:
         """The emitted code, and the SymPy result through lambdify."""
@@ -241,10 +242,11 @@ class Derivation:
             return code(self._given(point))
 
         ways: dict[str, Callable[[Point], Any]] = {"emitted code": emitted}
-        abstract = any(equation.abstract for equation in graph.equations)
-        if not abstract and not any(op for op in graph.functions.values() if getattr(op, "abstract", False)):
-            if _nodes(self.expanded_expr) <= LONGEST:
-                ways["sympy.lambdify"] = self._lambdified()
+        arbitrary = any(equation.abstract for equation in graph.equations) or any(
+            getattr(op, "abstract", False) for op in graph.functions.values()
+        )
+        if not arbitrary and _nodes(self.expanded_expr) <= LONGEST:
+            ways["sympy.lambdify"] = self._lambdified()
         return ways
 
     def _given(self, point: Point) -> dict[str, Any]:
@@ -272,14 +274,14 @@ class Derivation:
         return found
 
     def _lambdified(self) -> Callable[[Point], Any]:
-        import sympy
+        import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
 
         arguments = self.arguments
         function = sympy.lambdify(arguments, self.expanded())
         tensors = self._context.graph.tensors
 
         def evaluate(point: Point) -> Any:
-            values = []
+            values: list[Any] = []
             for argument in arguments:
                 name = str(argument)
                 tensor = tensors.get(name)
@@ -358,7 +360,9 @@ class Gradients(Mapping[str, Derivation]):
         return self.numpy().source
 
 
-def program_of(context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False) -> Program:
+def program_of(
+    context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False
+) -> Program:
     """One function for some derivatives: the forward pass it needs, then one line each."""
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
@@ -367,7 +371,9 @@ def program_of(context: Context, name: str, wanted: Mapping[str, Derived], *, si
                 lines.setdefault(need.by, Line(need, derived.values[need.by]))
     outputs = [Output(key, d.partial, d.by.shape) for key, d in wanted.items()]
     ordered = tuple(lines.values())
-    return plan(name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single)
+    return plan(
+        name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
+    )
 
 
 def _slope(function: Callable[..., Any], order: int, x: Any) -> Any:

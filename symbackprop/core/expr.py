@@ -13,10 +13,11 @@ indices, ``Indicator`` is 1 where a relation holds and 0 elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cache
+from typing import Any, cast
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.tensors import Index, Tensor
@@ -49,8 +50,9 @@ class Operation:
 
 
 @cache
-def _names_of(kind: type[Expr]) -> tuple[str, ...]:
-    """The fields of a node that may hold expressions."""
+def _names_of(kind: Hashable) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold expressions."""
+    assert isinstance(kind, type)
     return tuple(f.name for f in fields(kind) if "Expr" in str(f.type) or "IndexValue" in str(f.type))
 
 
@@ -73,7 +75,7 @@ class Expr:
     def children(self) -> tuple[Expr, ...]:
         """The direct sub-expressions, left to right."""
         found: list[Expr] = []
-        for name in _names_of(type(self)):
+        for name in _names_of(cast(Any, type(self))):
             value = getattr(self, name)
             if isinstance(value, Expr):
                 found.append(value)
@@ -90,7 +92,7 @@ class Expr:
     def map_children(self, change: Callable[[Expr], Expr]) -> Expr:
         """The same node with ``change`` applied to each direct child (self if nothing changed)."""
         changed: dict[str, object] = {}
-        for name in _names_of(type(self)):
+        for name in _names_of(cast(Any, type(self))):
             value = getattr(self, name)
             if isinstance(value, Expr):
                 new: object = change(value)

@@ -114,7 +114,7 @@ def _meeting(shop: Workshop, quantity: Quantity, user: Local, loss: Tensor, show
 def _added(name: str, target: Tensor, rest: list[Index], minus: bool) -> str:
     verb = "is subtracted from" if minus else "is added to"
     if not rest:
-        return f"{name} {verb} `{target.name}` entry by entry" if target.shape else f"{name} {verb} `{target.name}`"
+        return f"{name} {verb} `{target.name}`" + (" entry by entry" if target.shape else "")
     if len(rest) == 1 and len(target.index_axes) == 2:
         row = target.oriented[0] == rest[0].dim and target.oriented[1] != rest[0].dim
         side = "row" if row or target.convention.vectors_are_rows else "column"

@@ -24,7 +24,7 @@ from symbackprop.notation.forms import (
     Slot,
     Term,
     change_parts,
-    negated,
+    parts_of,
     product,
     single,
     total,
@@ -69,7 +69,8 @@ def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Def
         shortens = isinstance(atom, Fn) or (isinstance(atom, Group) and exponent != 1)
         return Definition(target, indices, factors) if shortens else None
     full = set(factors[0][0].free) == set(indices)
-    if any(e < 0 for _, e in factors) and factors[0][1] > 0 and full and isinstance(factors[0][0], (Fn, Entry)):
+    quotient = any(e < 0 for _, e in factors) and factors[0][1] > 0
+    if quotient and full and isinstance(factors[0][0], Fn | Entry):
         return Definition(target, indices, factors)
     return None
 
@@ -155,9 +156,8 @@ def _aligned(pattern: Fn, atom: Fn) -> dict[Index, Slot] | None:
         x, y = a[0][0], b[0][0]
         if not isinstance(x, Entry) or not isinstance(y, Entry) or x.tensor is not y.tensor:
             return None
-        for old, new in zip(x.slots, y.slots, strict=True):
-            if isinstance(old, Index):
-                change[old] = new
+        pairs = zip(x.slots, y.slots, strict=True)
+        change.update({old: new for old, new in pairs if isinstance(old, Index)})
     return change
 
 
@@ -327,6 +327,6 @@ def leaves(form: Form) -> int:
         for atom, _ in term.factors:
             if isinstance(atom, Entry):
                 count += 1
-            elif isinstance(atom, (Fn, Group)):
-                count += max(1, sum(leaves(part) for part in (atom.args if isinstance(atom, Fn) else (atom.form,))))
+            elif isinstance(atom, Fn | Group):
+                count += max(1, sum(leaves(part) for part in parts_of(atom)))
     return count

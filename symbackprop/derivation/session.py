@@ -24,7 +24,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
-from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.rules import leaves, log_of_quotient
 from symbackprop.derivation.sweep import Local, Quantity, Stage, Sweep, Workshop
 from symbackprop.errors import InputError
 from symbackprop.notation.entries import comprehension_of, entries_of
@@ -37,6 +37,9 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import lookup
+
+LONGEST_LINE = 14  # entries in a line over entries that is still printed
+MOST_SUMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,9 @@ class Session:
             {tensor: works[tensor].exprs[-1] for tensor in order},
         )
 
-    def _collect(self, of: Tensor, by: Tensor, works: Mapping[Tensor, _Work], order: dict[Tensor, None]) -> None:
+    def _collect(
+        self, of: Tensor, by: Tensor, works: Mapping[Tensor, _Work], order: dict[Tensor, None]
+    ) -> None:
         """Depth first, without recursion: what ``by`` rests on comes before it."""
         stack: list[tuple[Tensor, bool]] = [(by, False)]
         while stack:
@@ -151,10 +156,15 @@ class Session:
             if tensor in order:
                 continue
             stack.append((tensor, True))
-            for expr in works[tensor].exprs:
-                for node in expr.walk():
-                    if isinstance(node, Partial) and node.of is of and node.by not in (tensor, *order):
-                        stack.append((node.by, False))
+            named = (node for expr in works[tensor].exprs for node in expr.walk())
+            stack.extend(
+                (node.by, False)
+                for node in named
+                if isinstance(node, Partial)
+                and node.of is of
+                and node.by is not tensor
+                and node.by not in order
+            )
 
     # One quantity in print
 
@@ -174,7 +184,7 @@ class Session:
             exprs.append(after)
             uses.extend(words)
             reason = self._reason(stage, quantity, of, sweep)
-            if stage.rule == "chain" and _is_joined(after) and quantity.indices:
+            if stage.rule == "chain" and _is_joined(after) and quantity.indices and _is_short(stage.form):
                 steps.append(self._entry_step(stage, quantity, partial, reason))
                 reason = spelling_reason(stage.form, after)
                 steps.append(self._step("spell", reason, before, after, partial, (), words))
@@ -227,6 +237,8 @@ class Session:
             return ()
         leaf = self.shop.leaf
         raw = Form(term for t in stage.raw.terms if (term := merge(t)) is not None)
+        if not _is_short(raw):
+            return ()
         start = _entry_of(partial, quantity)
         first, last = entries_of(raw, leaf), entries_of(stage.form, leaf)
         steps = [self._step("chain-rule", "the chain rule over every entry", start, first, partial, (), ())]
@@ -297,6 +309,11 @@ def _is_joined(expr: Expr) -> bool:
         if isinstance(node, Call) and node.op.name in ("rowsum", "colsum"):
             return True
     return False
+
+
+def _is_short(form: Form) -> bool:
+    """Whether a line of entries can be read: not too many factors, not too many sums."""
+    return leaves(form) <= LONGEST_LINE and all(len(term.bound) <= MOST_SUMS for term in form.terms)
 
 
 def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:

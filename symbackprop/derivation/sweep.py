@@ -28,7 +28,20 @@ from symbackprop.derivation.rules import (
     sum_to_one,
 )
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import Entry, Fn, Form, Group, bind, number, product, single, total
+from symbackprop.notation.forms import (
+    Entry,
+    Factor,
+    Fn,
+    Form,
+    Group,
+    Term,
+    bind,
+    change_parts,
+    number,
+    product,
+    single,
+    total,
+)
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
@@ -128,8 +141,9 @@ class Workshop:
     def _lower(self, equation: Equation) -> None:
         assert equation.expr is not None
         target = equation.target
-        letters = tuple(_letter(dim.single_name, fallback) for dim, fallback in zip(target.oriented, "ij", strict=True))
-        row, column = side_indices(target, letters)  # type: ignore[arg-type]
+        rows, columns = target.oriented
+        letters = (_letter(rows.single_name, "i"), _letter(columns.single_name, "j"))
+        row, column = side_indices(target, letters)
         if equation.indices:
             slots = dict(zip(equation.indices, _by_axis(target, row, column), strict=True))
             names = {index: place for index, place in slots.items() if place is not None}
@@ -355,7 +369,12 @@ class Sweep:
         self.quantities[tensor] = Quantity(tensor, row, column, stages, bypassed)
 
     def _stages(
-        self, tensor: Tensor, row: Index | None, column: Index | None, users: list[Local], abstract: list[Equation]
+        self,
+        tensor: Tensor,
+        row: Index | None,
+        column: Index | None,
+        users: list[Local],
+        abstract: list[Equation],
     ) -> tuple[Stage, ...]:
         slots = indices_of(tensor, row, column)
         through = tuple(user.equation for user in users)
@@ -470,14 +489,13 @@ def _is_log_of(atom: Fn, tensor: Tensor) -> bool:
 
 def _unfold_logs(form: Form, tensor: Tensor, local: Local) -> Form:
     """log(P[n,k]) with the definition of P put in."""
-    from symbackprop.notation.forms import change_parts
 
     def change(part: Form) -> Form:
         return _unfold_logs(part, tensor, local)
 
-    terms = []
+    terms: list[Term] = []
     for term in form.terms:
-        factors = []
+        factors: list[Factor] = []
         for atom, exponent in term.factors:
             if isinstance(atom, Fn) and _is_log_of(atom, tensor):
                 entry = atom.args[0].terms[0].factors[0][0]
@@ -486,5 +504,5 @@ def _unfold_logs(form: Form, tensor: Tensor, local: Local) -> Form:
                 factors.append((Fn(atom.op, (inner,)), exponent))
             else:
                 factors.append((change_parts(atom, change), exponent))
-        terms.append(type(term)(term.coefficient, tuple(factors), term.bound))
+        terms.append(Term(term.coefficient, tuple(factors), term.bound))
     return Form(terms)

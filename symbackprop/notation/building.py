@@ -26,7 +26,6 @@ from symbackprop.core.expr import (
     Transpose,
 )
 
-
 ELEMENTWISE_KINDS = ("elementwise", "function")
 TRANSPOSE_COST = 2
 ONES_COST = 3

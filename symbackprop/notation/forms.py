@@ -251,7 +251,8 @@ class Term:
 
     def write(self, names: Naming) -> str:
         """The canonical spelling; bound indices get canonical names."""
-        from symbackprop.notation.normal import write_term
+        # Here and not above: normal forms are made of terms, so normal imports this module.
+        from symbackprop.notation.normal import write_term  # noqa: PLC0415
 
         return write_term(self, names)
 

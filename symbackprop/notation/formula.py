@@ -13,7 +13,7 @@ from symbackprop.notation.text import to_text
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """``text`` is read back by the plain-text grammar; ``latex`` goes on the page; ``sympy`` is built on demand."""
+    """``text`` is read back by the grammar; ``latex`` goes on the page; ``sympy`` is built on demand."""
 
     expr: Expr
     names: Names

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     UNIT,
     Call,
@@ -23,7 +24,6 @@ from symbackprop.core.expr import (
     Power,
     Shape,
 )
-from symbackprop.core.dims import ONE
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import cost, hadamard, product, transposed
 
@@ -43,7 +43,7 @@ class Bundle:
 
     def whole(self) -> Expr:
         """The bundle as one expression."""
-        top = hadamard(*sorted(self.nums, key=_rank)) if self.nums else UNIT
+        top = hadamard(*sorted(self.nums, key=rank)) if self.nums else UNIT
         return Divide(top, hadamard(*self.dens)) if self.dens else top
 
     def flipped(self) -> Bundle:
@@ -51,7 +51,7 @@ class Bundle:
         return Bundle([transposed(e) for e in self.nums], [transposed(e) for e in self.dens])
 
 
-def _rank(expr: Expr) -> int:
+def rank(expr: Expr) -> int:
     """Cotangents first, then names, then composites, then functions."""
     if isinstance(expr, Partial) or any(isinstance(node, Partial) for node in expr.walk()):
         return 0

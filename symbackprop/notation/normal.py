@@ -55,12 +55,12 @@ def _refine(term: Term, names: Naming, colours: dict[Index, str]) -> dict[Index,
     classes = len(set(colours.values()))
     while classes < len(colours):
         marks: dict[Index, str] = {}
-        for index in colours:
+        for index, colour in colours.items():
             naming = {**names, **colours, index: "*"}
             inside = sorted(
                 f"{atom.write(naming)}^{e}" for atom, e in term.factors if index in atom.free
             )
-            marks[index] = colours[index] + "|" + "*".join(inside)
+            marks[index] = colour + "|" + "*".join(inside)
         ranks = {mark: rank for rank, mark in enumerate(sorted(set(marks.values())))}
         new = {index: f"?{index.dim}~{ranks[marks[index]]}" for index in colours}
         if len(ranks) == classes:
@@ -128,8 +128,8 @@ def merge(term: Term) -> Term | None:
     if term.coefficient == 0:
         return None
     merged: dict[str, tuple[Atom, Exponent]] = {}
-    for atom, exponent in term.factors:
-        atom = change_parts(atom, _settled)
+    for given, exponent in term.factors:
+        atom = change_parts(given, _settled)
         key = atom.key
         if key in merged:
             merged[key] = (merged[key][0], merged[key][1] + exponent)
@@ -180,24 +180,20 @@ def contract(term: Term) -> Term | None:
 
 def _replace(term: Term, rest: tuple[Factor, ...], index: Index, by: Slot) -> Term:
     bound = tuple(other for other in term.bound if other is not index)
-    changed = Term(term.coefficient, rest, bound).rename({index: by})
-    return changed
+    return Term(term.coefficient, rest, bound).rename({index: by})
 
 
 def _share(term: Term, rest: tuple[Factor, ...], delta: Delta) -> Term:
     """With both ends free, every other factor is written with one of them (A_jj d_ij = A_ij d_ij)."""
-    left, right = delta.left, delta.right
-    if isinstance(left, Index) and isinstance(right, Index):
-        keep, drop = (left, right) if left.serial < right.serial else (right, left)
-    elif isinstance(left, Index):
-        keep, drop = right, left
-    else:
-        keep, drop = left, right  # type: ignore[assignment]
-    if not any(drop in atom.free for atom, _ in rest):
+    keep, drop = delta.left, delta.right
+    swap = isinstance(keep, Index) and (not isinstance(drop, Index) or keep.serial > drop.serial)
+    if swap:
+        keep, drop = drop, keep
+    if not isinstance(drop, Index) or not any(drop in atom.free for atom, _ in rest):
         return term
     if isinstance(keep, int) and any(isinstance(atom, Position) for atom, _ in rest):
         return term
-    change: Mapping[Index, Slot] = {drop: keep}  # type: ignore[dict-item]
+    change: Mapping[Index, Slot] = {drop: keep}
     renamed = tuple((atom.rename(change) if drop in atom.free else atom, e) for atom, e in rest)
     return Term(term.coefficient, (*renamed, (delta, 1)), term.bound)
 
@@ -247,7 +243,8 @@ def _inside(atom: Atom, exponent: Exponent) -> Term | None:
     if exponent != 1 and term.bound:
         return None
     whole = isinstance(exponent, int) or exponent.denominator == 1
-    if not whole and (term.coefficient != 1 or any(e != 1 for _, e in term.factors) or len(term.factors) != 1):
+    plain = term.coefficient == 1 and len(term.factors) == 1 and term.factors[0][1] == 1
+    if not whole and not plain:
         return None
     return term
 

@@ -42,8 +42,9 @@ from symbackprop.notation.forms import (
     Position,
     Term,
     Truth,
+    parts_of,
 )
-from symbackprop.notation.network import Network, NoSpelling, Operations
+from symbackprop.notation.network import Network, NoSpelling, Operations, rank
 
 Place = Index | None
 HALF = Fraction(1, 2)
@@ -318,8 +319,6 @@ class Speller:
 
 
 def _entries(atom: Atom) -> list[Entry]:
-    from symbackprop.notation.forms import parts_of
-
     found = [atom] if isinstance(atom, Entry) else []
     for part in parts_of(atom):
         found.extend(inner for inner in part.atoms() if isinstance(inner, Entry))
@@ -327,9 +326,7 @@ def _entries(atom: Atom) -> list[Entry]:
 
 
 def _ordered(parts: list[Expr]) -> list[Expr]:
-    from symbackprop.notation.network import _rank
-
-    return sorted(parts, key=_rank)
+    return sorted(parts, key=rank)
 
 
 def _turned(parts: list[Expr], down: bool) -> list[Expr]:

@@ -41,8 +41,14 @@ def _erf(a: Any) -> Any:
     return np.where(small, series, np.where(np.real(z) < 0, -tail, tail))
 
 
+def _softplus(a: Any) -> Any:
+    up = np.real(a) > 0
+    return np.log1p(np.exp(np.where(up, -a, a))) + np.where(up, a, 0.0)
+
+
 def _sigmoid(a: Any) -> Any:
-    return 0.5 * (1.0 + np.tanh(0.5 * a))
+    small = np.exp(np.where(np.real(a) > 0, -a, a))
+    return np.where(np.real(a) > 0, 1.0, small) / (1.0 + small)
 
 
 _SIGMOID_HELPER = '''def sigmoid(a):
@@ -98,7 +104,9 @@ OPERATIONS = (
         slopes=("(1 + erf(a / sqrt(2))) / 2 + a * exp(-a^2 / 2) / sqrt(2 * pi)",),
         forward=lambda a: 0.5 * a * (1.0 + _erf(a / np.sqrt(2.0))),
         numpy="0.5 * {a} * (1.0 + erf({a} / np.sqrt(2.0)))",
-        slope_numpy="0.5 * (1.0 + erf({a} / np.sqrt(2.0))) + {a} * np.exp(-0.5 * {a} ** 2) / np.sqrt(2.0 * np.pi)",
+        slope_numpy=(
+            "0.5 * (1.0 + erf({a} / np.sqrt(2.0))) + {a} * np.exp(-0.5 * {a} ** 2) / np.sqrt(2.0 * np.pi)"
+        ),
         named_slope=True,
         numpy_helper=_ERF_HELPER,
     ),
@@ -132,7 +140,7 @@ OPERATIONS = (
     Elementwise(
         "softplus", _A, "elementwise", r"\operatorname{softplus}",
         formula="log(1 + exp(a))", slopes=("sigmoid(a)",),
-        forward=lambda a: np.log1p(np.exp(np.where(np.real(a) > 0, -a, a))) + np.where(np.real(a) > 0, a, 0.0),
+        forward=_softplus,
         numpy="np.logaddexp(0.0, {a})", slope_numpy="sigmoid({a})",
         numpy_helper=_SIGMOID_HELPER,
     ),
@@ -192,5 +200,6 @@ OPERATIONS = (
 # a ^ b with an exponent that is not a number: not callable by name, written with ^.
 POWER = Elementwise(
     "power", (Param("a"), Param("b")), "elementwise", None,
-    slopes=("b * a^(b - 1)", "log(a) * a^b"), forward=lambda a, b: a**b, numpy="{a} ** {b}", domain="positive",
+    slopes=("b * a^(b - 1)", "log(a) * a^b"), forward=lambda a, b: a**b, numpy="{a} ** {b}",
+    domain="positive",
 )

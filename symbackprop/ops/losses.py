@@ -25,6 +25,11 @@ def _log_softmax(z: Any, axis: str) -> Any:
     return shifted - np.log(np.exp(shifted).sum(axis=line, keepdims=True))
 
 
+def _softplus(z: Any) -> Any:
+    up = np.real(z) > 0
+    return np.where(up, z, 0.0) + np.log1p(np.exp(np.where(up, -z, z)))
+
+
 def _huber(args: Any, axis: str | None) -> Any:
     a, b, d = args
     gap = a - b
@@ -66,7 +71,7 @@ OPERATIONS = (
     Structural(
         "bce_logits", _pair("y", "z"), "loss", r"\operatorname{BCE}_{\text{logits}}",
         definition="sum(softplus(z) - y * z)",
-        forward=lambda args, axis: _cell((np.log(1 + np.exp(args[1])) - args[0] * args[1]).sum()),
+        forward=lambda args, axis: _cell((_softplus(args[1]) - args[0] * args[1]).sum()),
         shape_rule="dot",
         numpy="np.sum(np.logaddexp(0.0, {z}) - {y} * {z})",
     ),

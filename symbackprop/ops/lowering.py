@@ -209,7 +209,10 @@ class _Lowerer:
         return new
 
     def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
-        if isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue) and expr.op in ("=", "!="):
+        places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
+        if places and expr.op in ("=", "!="):
+            assert isinstance(expr.left, IndexValue)
+            assert isinstance(expr.right, IndexValue)
             delta = single(Delta(self._slot(expr.left), self._slot(expr.right)))
             return delta if expr.op == "=" else total((number(1), negated(delta)))
         left = normal(self.part(expr.left, row, column))

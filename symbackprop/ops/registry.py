@@ -61,6 +61,10 @@ class Elementwise(Operation):
     abstract: bool = False
     latex_template: str | None = None  # r"\left|{a}\right|"; None: head(arguments)
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Operations of the table are pickled by name, so that they stay the same object."""
+        return (lookup, (self.name,)) if lookup(self.name) is self else super().__reduce__()
+
 
 @dataclass(eq=False, frozen=True)
 class Structural(Operation):
@@ -86,6 +90,10 @@ class Structural(Operation):
     numpy_helper: str | None = None
     latex_template: str | None = None
     domain: str = "real"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Operations of the table are pickled by name, so that they stay the same object."""
+        return (lookup, (self.name,)) if lookup(self.name) is self else super().__reduce__()
 
 
 @cache

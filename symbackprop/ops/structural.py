@@ -111,7 +111,8 @@ OPERATIONS = (
         forward=lambda args, axis: np.diag(args[0].reshape(-1)), numpy="np.diag({A})",
     ),
     Structural(
-        "diagonal", _A, "matrix", r"\operatorname{diagonal}", shape_rule="diagonal", numpy="np.diagonal({A})",
+        "diagonal", _A, "matrix", r"\operatorname{diagonal}", shape_rule="diagonal",
+        numpy="np.diagonal({A})",
     ),
     Structural("eye", (Param("n"),), "matrix", "I", shape_rule="eye", numpy="np.eye({n})"),
     Structural("ones", (Param("n"), Param("m")), "matrix", r"\mathbf{1}", shape_rule="ones", numpy=None),
