@@ -110,8 +110,8 @@ def test_questions(spec: ProblemSpec) -> None:
     """Ids, targets, points, levels, texts."""
     first, second, third = spec.questions
     assert [question.id for question in spec.questions] == ["q1", "scores", "q3"]
-    assert (first.of.name, first.by.name, first.levels, first.points) == ("L", "W", ("vector",), 4)
-    assert (first.hint, first.space, first.via) == ("Mind the sum.", 3, "log")
+    assert (first.of.name, first.by.name, first.levels, first.points) == ("L", "W", ("vector",), Fraction(4))
+    assert (first.hint, first.space, first.via) == ("Mind the sum.", Fraction(3), "log")
     assert second.target == "dL / dZ"
     assert (second.levels, second.points) == (None, None)
     assert (third.text, third.points) == ("First line.\nSecond line.", Fraction(1, 2))
@@ -218,7 +218,7 @@ BAD = [
     (HEAD + "  f: {role: function, is: sigmoyd}\n" + FORWARD, "schema", 4, 27, "sigmoyd", "sigmoid"),
     (HEAD + "  f: {role: function, of: a}\n" + FORWARD, "schema", 4, 27, "without is:", None),
     (HEAD + "  f: {role: function, of: a, is: 'a a'}\n" + FORWARD, "shape", 4, 35, "does not fit", None),
-    (HEAD + "  f: {role: function, of: a, is: 'a * fu(a)'}\n" + FORWARD, "unknown-function", 4, 39, "fu", None),
+    (HEAD + "  f: {role: function, of: a, is: 'a + f(a)'}\n" + FORWARD, "unknown-function", 4, 39, "f", None),
     (HEAD + "  f: {role: function, of: a, is: 'a +'}\n" + FORWARD, "syntax", 4, 38, "ends here", None),
     # the forward pass: places are those of the file
     (PROGRAM + "  y = W z\n", "unknown-symbol", 5, 9, "unknown symbol z", None),

@@ -24,7 +24,7 @@ from symbackprop.reading.parser import parse_program
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
-from symbackprop.reading.syntax import Apply, Line, Name, Node, show
+from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, Place, fail
 
 
@@ -134,7 +134,7 @@ def _cycle(
         seen.append(position)
         position = min(defined[name] for name in needs[position] if defined[name] not in done)
     loop = [*seen[seen.index(position) :], position]
-    names = " -> ".join(lines[p].target for p in loop)
+    names = cut(" -> ".join(lines[p].target for p in loop))
     line = lines[min(loop)]
     return fail(
         f"{line.target} is defined in terms of itself: {names}",
@@ -195,7 +195,7 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
         expr = read(line.expr, scope)
         return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
     except ShapeError as error:
-        error.message = f"in {line.text}: {error.message}"
+        error.message = f"in {cut(line.text)}: {error.message}"
         error.hint = error.hint or _intention(line, error, scope, declared)
         raise
 

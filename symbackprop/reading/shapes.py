@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import SCALAR, Expr, Leaf, MatMul, Neg, Shape, Transpose
 from symbackprop.errors import InputError
-from symbackprop.reading.syntax import Chain, Node, show
+from symbackprop.reading.syntax import Chain, Node, brief
 
 
 class ShapeError(InputError):
@@ -90,8 +90,8 @@ def join_elementwise(
                 first = next(i for i in range(position) if not _agree(unifier.shape(parts[i]), shape))
                 raise ShapeError(
                     f"{what} needs equal shapes: "
-                    f"{show(nodes[first])} is {shape_text(unifier.shape(parts[first]))}, "
-                    f"{show(nodes[position])} is {shape_text(shape)}",
+                    f"{brief(nodes[first])} is {shape_text(unifier.shape(parts[first]))}, "
+                    f"{brief(nodes[position])} is {shape_text(shape)}",
                     whole,
                 )
         total = (merged[0], merged[1])
@@ -111,7 +111,7 @@ def check_no_accidental_outer(
         return
     a, b = min(down[0], across[0]), max(down[0], across[0])
     raise ShapeError(
-        f"{show(nodes[a])} is {shape_text(shapes[a])} and {show(nodes[b])} is {shape_text(shapes[b])}: "
+        f"{brief(nodes[a])} is {shape_text(shapes[a])} and {brief(nodes[b])} is {shape_text(shapes[b])}: "
         "a vector meets one that lies across it",
         whole,
     )
@@ -142,10 +142,10 @@ def join_product(parts: Sequence[Expr], nodes: Sequence[Node], whole: Node, unif
             shape = factor
         elif factor != SCALAR:
             if not unifier.same(shape[1], factor[0]):
-                left = show(nodes[0] if position == 1 else Chain(nodes[0].at, tuple(nodes[:position])))
+                left = brief(nodes[0] if position == 1 else Chain(nodes[0].at, tuple(nodes[:position])))
                 raise ProductError(
-                    f"the product {left} times {show(nodes[position])} does not fit: "
-                    f"{left} is {shape_text(shape)}, {show(nodes[position])} is {shape_text(factor)}",
+                    f"the product {left} times {brief(nodes[position])} does not fit: "
+                    f"{left} is {shape_text(shape)}, {brief(nodes[position])} is {shape_text(factor)}",
                     whole,
                     position,
                 )

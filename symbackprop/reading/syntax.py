@@ -255,6 +255,16 @@ def show(node: Node) -> str:
     raise TypeError(f"no text for {type(node).__name__}")
 
 
+def brief(node: Node, limit: int = 80) -> str:
+    """The node as text for a message, cut where it is long."""
+    return cut(show(node), limit)
+
+
+def cut(text: str, limit: int = 160) -> str:
+    """The text, its middle left out where it is long."""
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[-limit // 4 :]}"
+
+
 def show_factor(node: Node) -> str:
     """The node as it stands in a product: a sum or a quotient gets brackets."""
     return _bracketed(node, (*_ATOMS, Chain, Derivative))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from symbackprop.errors import InputError
 
 MAX_CHARACTERS = 1_000_000
+MAX_TOKENS = 50_000
 MAX_DIGITS = 300
 MAX_NESTING = 200
 
@@ -131,7 +132,12 @@ def tokenize(text: str, origin: Origin = PLAIN_TEXT) -> tuple[Token, ...]:
             origin.place(1, 1),
             code="limit",
         )
-    return tuple(_Scanner(text, origin).tokens())
+    tokens: list[Token] = []
+    for token in _Scanner(text, origin).tokens():
+        if len(tokens) == MAX_TOKENS:
+            raise fail(f"the text has more than {MAX_TOKENS} words and signs", token.at, code="limit")
+        tokens.append(token)
+    return tuple(tokens)
 
 
 class _Scanner:

@@ -32,6 +32,7 @@ from symbackprop.reading.tokens import Origin, Place
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+MAX_EVENTS = 50_000
 _SINGLE_QUOTES = "use single quotes: in double quotes \\b, \\n, \\t and others are control characters"
 # TeX commands whose first letters a double-quoted YAML string turns into a newline or a tab.
 _TEX_N_T = frozenset(
@@ -156,6 +157,7 @@ class _Frame:
         self.at = at
         self.mapping = mapping
         self.values: list[Value] = []
+        self.lines: dict[str, object] = {}
 
     def finish(self) -> Value:
         if not self.mapping:
@@ -173,10 +175,10 @@ class _Frame:
                 raise problem("a key must be a word", value.at)
             if value.text == "<<" and value.plain:
                 raise problem("merge keys (<<) are not read", value.at, "write the keys out")
-            for earlier in self.values[::2]:
-                if isinstance(earlier, Scalar) and earlier.text == value.text:
-                    line = earlier.at.line if earlier.at else "?"
-                    raise problem(f"the key {value.text} stands twice, first in line {line}", value.at)
+            if value.text in self.lines:
+                first = self.lines[value.text]
+                raise problem(f"the key {value.text} stands twice, first in line {first}", value.at)
+            self.lines[value.text] = value.at.line if value.at else None
         self.values.append(value)
 
 
@@ -184,10 +186,12 @@ def _build(events: Iterator[Any], text: str) -> Value:
     stack: list[_Frame] = []
     root: Value | None = None
     documents = 0
-    for event in events:
+    for count, event in enumerate(events):
         mark = event.start_mark
         at = Place(mark.line + 1, mark.column + 1)
         _refuse(event, at)
+        if count > MAX_EVENTS:
+            raise problem(f"the file holds more than {MAX_EVENTS} values", at, None, "limit")
         done: Value | None = None
         if isinstance(event, DocumentStartEvent):
             documents += 1

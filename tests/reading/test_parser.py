@@ -215,7 +215,8 @@ LIMITS = {
     "digits": "y = " + "9" * 5000,
     "exponent": "y = 1e99999999",
     "large exponent": "y = 1e9999",
-    "size": "y = x + " + "x + " * 300_000 + "x",
+    "size": "y = x" + " " * 1_000_000,
+    "tokens": "y = x\n" * 20_000,
     "open only": "y = " + "(" * 100_000,
 }
 
@@ -226,7 +227,7 @@ def test_limits(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_program(text)
     assert caught.value.code == "limit"
-    assert caught.value.line == 1
+    assert caught.value.line is not None
 
 
 @pytest.mark.parametrize(

@@ -319,6 +319,13 @@ def test_both_shapes_are_named(network: Network) -> None:
     assert (caught.value.line, caught.value.column) == (2, 5)
 
 
+def test_long_lines_are_cut_in_messages(network: Network) -> None:
+    """A message stays readable however long the line is."""
+    with pytest.raises(InputError) as caught:
+        network("q = " + "X + " * 400 + "W")
+    assert len(caught.value.message) < 500
+
+
 LATER = [
     ("h[t] = h[t-1] for t = 1..N", "family"),
     ("h[0] = c", "family"),
