@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from symbackprop import __version__
-from symbackprop.core.expr import Expr
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import typewriter_math
 from symbackprop.documents.key import build_id, build_key
@@ -21,8 +20,9 @@ from symbackprop.documents.pdf import compile_pdf, write_whole
 from symbackprop.documents.templates import render
 from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError, did_you_mean
 from symbackprop.notation.latex import to_latex
+from symbackprop.ops.registry import lookup
 from symbackprop.problem import ProblemSpec, Question, load_spec, loads_spec
-from symbackprop.reading.formulas import read_formula
+from symbackprop.reading.formulas import read_equation, read_formula
 from symbackprop.reading.infer import infer_program
 from symbackprop.reports import Answer, assumptions_of, equation_json, kink_notes, text_report
 from symbackprop.results import Context, Derivation, Gradients
@@ -143,13 +143,18 @@ class Problem:
 
     def _math(self, text: str) -> str:
         """A formula in words, set as LaTeX; as it was written if it cannot be read."""
+        spec = self.spec
+        known = spec.graph.functions.get(text) or lookup(text)
+        if known is not None and known.latex is not None:
+            return known.latex
         try:
-            expr: Expr = read_formula(
-                text, self.spec.graph, notation=self.spec.partials, free_indices=True
-            )
+            if " = " in text:
+                sides = read_equation(text, spec.graph, notation=spec.partials)
+            else:
+                sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
-            return typewriter_math(text)
-        return to_latex(expr, self.spec.names, inline=True)
+            return text if len(text) == 1 and text.isalpha() else typewriter_math(text)
+        return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
 
 
 def _choices(answer: Answer) -> tuple[str, ...]:

@@ -220,7 +220,7 @@ class Session:
             form = log_of_quotient(single(Fn(log, (local.form,))))
             after = self.spelled(normal(form), local.row, local.column)
             before = Call(log, (Leaf(tensor),), tensor.oriented)
-            reason = "the log of a quotient is a difference, and log e^z = z"
+            reason = "the log of a quotient is a difference; `log` undoes `exp`"
             steps.append(self._step("log-of-quotient", reason, before, after, partial, (), ()))
         return steps
 
