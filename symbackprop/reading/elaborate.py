@@ -175,5 +175,12 @@ def _tensor(node: Node, scope: Scope) -> Tensor:
     assert isinstance(base, Name)
     tensor = scope.tensors.get(base.name)
     if tensor is None:
+        if scope.knows(base.name):
+            raise fail(
+                f"{base.name} is {scope.what_is(base.name)}; a derivative is of and by symbols",
+                node.at,
+                None,
+                "unknown-symbol",
+            )
         raise scope.unknown(base.name, node.at)
     return tensor

@@ -201,7 +201,8 @@ def _first_fit(
             return _build(lines, shapes, given, dims, functions, convention)
         except InputError as error:
             if error.code == "unknown-function":
-                error.hint = f"{error.hint}; for an arbitrary function add --function NAME"
+                joint = "; " if error.hint and not error.hint.endswith("?") else " "
+                error.hint = f"{error.hint or ''}{joint}for an arbitrary function add --function NAME".strip()
             if not isinstance(error, ShapeError):
                 raise
             first = first or _with_letters(error, _all_names(lines) | set(dims))

@@ -173,7 +173,7 @@ def declared_tensors(
                 f"{symbol.name} has no role and no equation",
                 symbol.at,
                 "give it a role: input, parameter, target or constant",
-                "unknown-symbol",
+                "schema",
             )
         shape = symbol.shape or ()
         if len(shape) > 2:
