@@ -1,0 +1,351 @@
+"""Typed expressions as SymPy objects.
+
+A matrix or vector is a ``MatrixSymbol`` (a vector n x 1 or 1 x n, as it stands), a scalar a real
+``Symbol``, a dim a positive integer ``Symbol``; a derivative dL/dU is a symbol named ``dL_dU`` or by
+its name in ``notation:``, since SymPy's ``lambdify`` mistreats matrices whose names are no
+identifiers. Positions in index notation count from 0, as everywhere in SymPy.
+
+Every 1 x 1 value is a SymPy scalar; everything else is a matrix expression. SymPy's own classes
+are used where they survive ``lambdify``, ours (``sympy_objects``) elsewhere.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from sympy.core.symbol import Str
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Comprehension,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Transpose,
+)
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.errors import UnsupportedError
+from symbackprop.notation import sympy_objects as own
+from symbackprop.notation.building import ELEMENTWISE_KINDS
+from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.sympy_grids import evaluate
+
+
+def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:
+    """The SymPy object of ``expr``."""
+    taken = {node.tensor.name for node in expr.walk() if isinstance(node, Leaf)}
+    return _Writer(names, taken).value(expr)
+
+
+def dim_symbol(name: str) -> Any:
+    """The symbol of a dim: integer and positive."""
+    return sympy.Symbol(_safe(name), integer=True, positive=True)
+
+
+def dim_value(dim: Dim) -> Any:
+    """A dim as a SymPy number or expression."""
+    parts = [coefficient * dim_symbol(name) for name, coefficient in dim.coefficients]
+    return sympy.Add(sympy.Integer(dim.constant), *parts)
+
+
+def symbol_of(tensor: Tensor) -> Any:
+    """The symbol of a tensor."""
+    return _symbol(tensor.name, tensor)
+
+
+def partial_symbol(partial: Partial, names: Names = PLAIN) -> Any:
+    """The symbol of a derivative that stands for itself."""
+    declared = names.partial_name(partial)
+    return _symbol(declared[0] if declared else f"d{partial.of.name}_d{partial.by.name}", partial.by)
+
+
+def function_symbol(name: str, primes: int) -> Any:
+    """The symbol of a declared function: sigma, sigma_prime."""
+    return sympy.Symbol(_safe(name + ("", "_prime", "_second")[primes] if primes < 3 else f"{name}_{primes}"))
+
+
+def arguments_of(result: Any, graph: Graph, names: Names = PLAIN) -> list[Any]:
+    """What ``sympy.lambdify(arguments, result)`` needs: symbols in declared order, then functions, then dims.
+
+    ``result`` is a SymPy object or a typed expression.
+    """
+    if isinstance(result, Expr):
+        result = to_sympy(result, names)
+    free = set(result.free_symbols) | result.atoms(sympy.MatrixSymbol)
+    tensors = [symbol_of(tensor) for tensor in (*graph.symbols, *graph.tensors.values())]
+    dims = [dim_symbol(name) for name in graph.dims]
+    ordered = [symbol for symbol in dict.fromkeys(tensors) if symbol in free]
+    sizes = [symbol for symbol in dims if symbol in free]
+    rest = sorted(free - set(ordered) - set(sizes), key=str)
+    more_sizes = [symbol for symbol in rest if symbol.is_integer and not symbol.is_Matrix]
+    return [*ordered, *(symbol for symbol in rest if symbol not in more_sizes), *sizes, *more_sizes]
+
+
+def _safe(name: str) -> str:
+    """A name that ``lambdify`` may use as a parameter."""
+    text = "".join(c if c.isalnum() or c == "_" else "_" for c in name)
+    return f"{text}_" if keyword.iskeyword(text) else text
+
+
+def _symbol(name: str, tensor: Tensor) -> Any:
+    if tensor.is_scalar:
+        return sympy.Symbol(_safe(name), real=True)
+    rows, columns = tensor.oriented
+    return sympy.MatrixSymbol(_safe(name), dim_value(rows), dim_value(columns))
+
+
+@dataclass(slots=True)
+class _Writer:
+    names: Names
+    taken: set[str]
+    positions: dict[Index, Any] = field(default_factory=dict)
+
+    def value(self, expr: Expr) -> Any:
+        """The SymPy object of any expression."""
+        match expr:
+            case Number(value=value):
+                return sympy.Rational(value.numerator, value.denominator)
+            case DimValue(dim=dim):
+                return dim_value(dim)
+            case Leaf(tensor=tensor):
+                return self.leaf(tensor)
+            case Partial():
+                return partial_symbol(expr, self.names)
+            case Neg(arg=arg):
+                return -self.value(arg)
+            case Transpose(arg=arg):
+                inner = self.value(arg)
+                return sympy.Transpose(inner) if own.is_matrix(inner) else inner
+            case MatMul(factors=factors):
+                return _product([self.value(factor) for factor in factors])
+            case Add() | Hadamard() | Divide() | Power() | Indicator():
+                return self.elementwise(expr)
+            case Call():
+                return self.call(expr)
+            case _:
+                return self.indexed(expr)
+
+    def leaf(self, tensor: Tensor) -> Any:
+        """A symbol, or the number that a tensor is known to be."""
+        if tensor.value is not None:
+            return sympy.Rational(tensor.value.numerator, tensor.value.denominator)
+        if tensor.numpy_value is not None:
+            return evaluate(tensor.numpy_value, {})
+        return symbol_of(tensor)
+
+    def elementwise(self, expr: Add | Hadamard | Divide | Power | Indicator) -> Any:
+        """Ordinary arithmetic on scalars, SymPy's or our classes on matrices."""
+        parts = [self.value(child) for child in expr.children]
+        match expr:
+            case Add():
+                return _sum(parts)
+            case Hadamard():
+                return _hadamard(parts)
+            case Divide():
+                return _quotient(*parts)
+            case Power():
+                return own.ElementwisePower(*parts) if own.is_matrix(parts[0]) else parts[0] ** parts[1]
+            case Indicator(op=op):
+                return self.indicator(expr, op, parts)
+
+    def indicator(self, expr: Indicator, op: str, parts: Sequence[Any]) -> Any:
+        """A Kronecker delta of two positions; else 1 where the relation holds."""
+        if any(own.is_matrix(part) for part in parts):
+            return own.ElementwiseIndicator(Str(op), *parts)
+        places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
+        if places and op in ("=", "!="):
+            delta = sympy.KroneckerDelta(*parts)
+            return delta if op == "=" else 1 - delta
+        relation = own.RELATIONS[op](*parts)
+        return sympy.Piecewise((1, relation), (0, True))
+
+    def call(self, call: Call) -> Any:
+        """A call of an operation of the table, or of a declared function."""
+        parts = [self.value(arg) for arg in call.args]
+        if call.op.kind in ELEMENTWISE_KINDS:
+            return self.applied(call, parts)
+        rule = getattr(call.op, "shape_rule", None)
+        if rule in ("ones", "zeros", "eye"):
+            return _constant(str(rule), [dim_value(dim) for dim in call.call_shape])
+        axis = Str(call.axis or "")
+        if rule == "diagonal":
+            axis = Str("rows" if call.call_shape[0].is_one else "columns")
+        if rule == "diag" and not own.is_matrix(parts[0]):
+            return parts[0]
+        if rule == "diag":
+            return sympy.DiagMatrix(parts[0])
+        head = own.OperationName(call.op)
+        if not any(own.is_matrix(part) for part in parts):
+            return own.ScalarStructure(head, axis, *parts).explicit_value()
+        if call.is_scalar:
+            return own.ScalarStructure(head, axis, *parts)
+        return own.Structure(head, axis, *parts)
+
+    def applied(self, call: Call, parts: Sequence[Any]) -> Any:
+        """An elementwise function of matrices, or of scalars."""
+        matrix = any(own.is_matrix(part) for part in parts)
+        if getattr(call.op, "abstract", False):
+            name = function_symbol(call.op.name, call.primes)
+            return own.AbstractApplied(name, *parts) if matrix else sympy.Function(name.name)(*parts)
+        if matrix:
+            return own.Applied(own.OperationName(call.op, call.primes), *parts)
+        return own.scalar_rule(call.op, call.primes, tuple(parts))
+
+    def place(self, slot: IndexValue, offset: int = 0) -> Any:
+        """A position, plus ``offset``; bound indices count from 0."""
+        total = dim_value(slot.offset) + offset
+        for index, coefficient in slot.indices:
+            total += coefficient * (self.position(index) + 1)
+        return total
+
+    def position(self, index: Index) -> Any:
+        """The symbol of an index, counting from 0."""
+        if index not in self.positions:
+            letter = index.letter
+            used = {str(symbol) for symbol in self.positions.values()} | self.taken | set(index.dim.names)
+            while letter in used:
+                letter += "_"
+            self.positions[index] = sympy.Symbol(letter, integer=True, nonnegative=True)
+        return self.positions[index]
+
+    def indexed(self, expr: Expr) -> Any:
+        """Entries, sums over indices, and matrices given by their entries."""
+        match expr:
+            case IndexValue():
+                return self.place(expr)
+            case Element():
+                return self.element(expr)
+            case Reduce():
+                return self.reduced(expr)
+            case Comprehension(row=row, column=column, body=body):
+                spots = [self.position(index) if index else sympy.Symbol("_0") for index in (row, column)]
+                rows, columns = (dim_value(dim) for dim in expr.shape)
+                return own.by_entries(spots[0], spots[1], self.value(body), (rows, columns))
+            case _:
+                raise UnsupportedError(f"no SymPy spelling of {type(expr).__name__}")
+
+    def element(self, expr: Element) -> Any:
+        """One entry; a slot of an axis that is literally 1 is 0."""
+        base = self.value(expr.base)
+        if not own.is_matrix(base):
+            return base
+        slots = [self.place(slot, -1) for slot in expr.slots]
+        tensor = expr.base.tensor if isinstance(expr.base, Leaf) else None
+        tensor = expr.base.by if isinstance(expr.base, Partial) else tensor
+        sides = expr.base.shape
+        if tensor is not None:
+            axes = [tensor.axis_of_side(side) for side in (0, 1)]
+            return base[tuple(slots[axis] if axis is not None else 0 for axis in axes)]
+        ordered = iter(slots)
+        return own.entry_sums(base[tuple(0 if side.is_one else next(ordered) for side in sides)])
+
+    def reduced(self, expr: Reduce) -> Any:
+        """Sum, product or mean over positions."""
+        body = self.value(expr.body)
+        for entry in reversed(expr.ranges):
+            body = self._over(expr.binder, body, entry)
+        return body
+
+    def _over(self, binder: str, body: Any, entry: Range) -> Any:
+        spot = self.position(entry.index)
+        low = self.place(entry.low, -1) if entry.low is not None else sympy.S.Zero
+        high = self.place(entry.high, -1) if entry.high is not None else dim_value(entry.index.dim) - 1
+        limits = (spot, low, high)
+        condition: Any = sympy.true
+        if entry.condition is not None:
+            op, other = entry.condition
+            condition = own.RELATIONS[op](spot + 1, self.place(other))
+        if binder == "prod":
+            return own.EntryProduct(_where(condition, body, 1), limits)
+        total = own.EntrySum(_where(condition, body, 0), limits)
+        if binder == "sum":
+            return total
+        if binder == "mean":
+            count = high - low + 1 if condition is sympy.true else own.EntrySum(_where(condition, 1, 0), limits)
+            return total / count
+        raise UnsupportedError(f"no SymPy spelling of {binder} over an index")
+
+
+def _where(condition: Any, body: Any, otherwise: int) -> Any:
+    return body if condition is sympy.true else sympy.Piecewise((body, condition), (otherwise, True))
+
+
+def _constant(rule: str, shape: Sequence[Any]) -> Any:
+    if all(size == 1 for size in shape):
+        return sympy.Integer(0 if rule == "zeros" else 1)
+    if rule == "eye":
+        return own.Eye(shape[0])
+    return sympy.OneMatrix(*shape) if rule == "ones" else sympy.ZeroMatrix(*shape)
+
+
+def _sum(parts: Sequence[Any]) -> Any:
+    if not any(own.is_matrix(part) for part in parts):
+        return sympy.Add(*parts)
+    shape = own.stretched(parts)
+    if all(own.shape_of(part) == shape for part in parts):
+        return sympy.MatAdd(*parts)
+    return own.BroadcastAdd(*parts)
+
+
+def _hadamard(parts: Sequence[Any]) -> Any:
+    scalars = [part for part in parts if not own.is_matrix(part)]
+    matrices = [part for part in parts if own.is_matrix(part)]
+    if not matrices:
+        return sympy.Mul(*scalars)
+    shape = own.stretched(matrices)
+    if len(matrices) == 1:
+        total = matrices[0]
+    elif all(own.shape_of(part) == shape for part in matrices):
+        total = sympy.HadamardProduct(*matrices)
+    else:
+        total = own.BroadcastProduct(*matrices)
+    return sympy.MatMul(sympy.Mul(*scalars), total) if scalars else total
+
+
+def _quotient(num: Any, den: Any) -> Any:
+    if own.is_matrix(den):
+        return own.ElementwiseQuotient(num, den)
+    return sympy.MatMul(1 / den, num) if own.is_matrix(num) else num / den
+
+
+def _product(parts: Sequence[Any]) -> Any:
+    """Matrix products and the scalars that scale them; a 1 x 1 product is a scalar."""
+    scalars: list[Any] = []
+    run: list[Any] = []
+    for part in parts:
+        if not own.is_matrix(part):
+            scalars.append(part)
+            continue
+        run.append(part)
+        if run[0].shape[0] == 1 and part.shape[1] == 1:
+            scalars.append(own.Cell(sympy.MatMul(*run)))
+            run = []
+    scale = sympy.Mul(*scalars)
+    if not run:
+        return scale
+    factors = [scale, *run] if scale != 1 else run
+    return sympy.MatMul(*factors) if len(factors) > 1 else factors[0]
+
+
+def substitution(values: Mapping[str, Any]) -> dict[Any, Any]:
+    """Numbers for dims by name, for ``subs``."""
+    return {dim_symbol(name): value for name, value in values.items()}
