@@ -21,7 +21,7 @@ from symbackprop.documents.templates import render
 from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError, did_you_mean
 from symbackprop.notation.latex import to_latex
 from symbackprop.ops.registry import lookup
-from symbackprop.problem import ProblemSpec, Question, load_spec, loads_spec
+from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
 from symbackprop.reading.formulas import read_equation, read_formula
 from symbackprop.reading.infer import infer_program
 from symbackprop.reports import Answer, assumptions_of, equation_json, kink_notes, text_report

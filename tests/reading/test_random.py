@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from symbackprop.errors import InputError
-from symbackprop.problem import loads_spec
+from symbackprop.problem_file import loads_spec
 from symbackprop.reading.infer import infer_program
 from symbackprop.reading.parser import parse_program
 

@@ -13,7 +13,7 @@ from symbackprop.core.expr import Call, Leaf
 from symbackprop.core.tensors import Convention, Facts, Role
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.ops.registry import Elementwise
-from symbackprop.problem import ProblemSpec, load_spec, loads_spec, spec_from_mapping
+from symbackprop.problem_file import ProblemSpec, load_spec, loads_spec, spec_from_mapping
 
 GOOD = r"""# a comment
 title: Two-layer perceptron
