@@ -52,6 +52,14 @@ def _log_softmax(z: Grid, axis: int) -> Grid:
     return z - entrywise(sympy.log)(entrywise(sympy.exp)(z).sum(axis=axis, keepdims=True))
 
 
+def _diag(values: Grid) -> Grid:
+    flat = list(np.ravel(values))
+    grid = np.full((len(flat), len(flat)), sympy.Integer(0), dtype=object)
+    for place, value in enumerate(flat):
+        grid[place, place] = value
+    return grid
+
+
 _SCALAR: Mapping[str, Callable[..., Any]] = {
     "np.maximum": sympy.Max, "np.minimum": sympy.Min, "np.exp": sympy.exp, "np.log": sympy.log,
     "np.sqrt": sympy.sqrt, "np.tanh": sympy.tanh, "np.sin": sympy.sin, "np.cos": sympy.cos,
@@ -62,21 +70,14 @@ _SCALAR: Mapping[str, Callable[..., Any]] = {
 }  # fmt: skip
 _WHOLE: Mapping[str, Callable[..., Any]] = {
     "np.sum": np.sum, "np.mean": lambda a: np.sum(a) / sympy.Integer(np.size(a)), "np.trace": np.trace,
-    "np.outer": lambda a, b: np.outer(a, b), "np.diag": lambda a: _diag(a), "np.diagonal": np.diagonal,
+    "np.outer": np.outer, "np.diag": _diag, "np.diagonal": np.diagonal,
     "softmax": _softmax, "log_softmax": _log_softmax,
     "logsumexp": lambda z, axis: entrywise(sympy.log)(entrywise(sympy.exp)(z).sum(axis=axis)),
 }  # fmt: skip
 _RELATIONS: Mapping[type[ast.cmpop], Callable[..., Any]] = {
-    ast.Eq: sympy.Eq, ast.NotEq: sympy.Ne, ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge,
+    ast.Eq: sympy.Eq, ast.NotEq: sympy.Ne, ast.Lt: sympy.Lt, ast.LtE: sympy.Le,
+    ast.Gt: sympy.Gt, ast.GtE: sympy.Ge,
 }  # fmt: skip
-
-
-def _diag(values: Grid) -> Grid:
-    flat = list(np.ravel(values))
-    grid = np.full((len(flat), len(flat)), sympy.Integer(0), dtype=object)
-    for place, value in enumerate(flat):
-        grid[place, place] = value
-    return grid
 
 
 def evaluate(template: str, values: Mapping[str, Grid]) -> Grid:

@@ -44,10 +44,23 @@ from symbackprop.core.expr import (
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation import sympy_objects as own
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of, stretched
+from symbackprop.notation.sympy_entries import EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
+from symbackprop.notation.sympy_objects import (
+    RELATIONS,
+    AbstractApplied,
+    Applied,
+    BroadcastAdd,
+    BroadcastProduct,
+    ElementwiseIndicator,
+    ElementwisePower,
+    ElementwiseQuotient,
+    scalar_rule,
+)
+from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
 
 
 def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:
@@ -134,7 +147,7 @@ class _Writer:
                 return -self.value(arg)
             case Transpose(arg=arg):
                 inner = self.value(arg)
-                return sympy.Transpose(inner) if own.is_matrix(inner) else inner
+                return sympy.Transpose(inner) if is_matrix(inner) else inner
             case MatMul(factors=factors):
                 return _product([self.value(factor) for factor in factors])
             case Add() | Hadamard() | Divide() | Power() | Indicator():
@@ -163,19 +176,19 @@ class _Writer:
             case Divide():
                 return _quotient(*parts)
             case Power():
-                return own.ElementwisePower(*parts) if own.is_matrix(parts[0]) else parts[0] ** parts[1]
+                return ElementwisePower(*parts) if is_matrix(parts[0]) else parts[0] ** parts[1]
             case Indicator(op=op):
                 return self.indicator(expr, op, parts)
 
     def indicator(self, expr: Indicator, op: str, parts: Sequence[Any]) -> Any:
         """A Kronecker delta of two positions; else 1 where the relation holds."""
-        if any(own.is_matrix(part) for part in parts):
-            return own.ElementwiseIndicator(Str(op), *parts)
+        if any(is_matrix(part) for part in parts):
+            return ElementwiseIndicator(Str(op), *parts)
         places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
         if places and op in ("=", "!="):
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        relation = own.RELATIONS[op](*parts)
+        relation = RELATIONS[op](*parts)
         return sympy.Piecewise((1, relation), (0, True))
 
     def call(self, call: Call) -> Any:
@@ -189,26 +202,26 @@ class _Writer:
         axis = Str(call.axis or "")
         if rule == "diagonal":
             axis = Str("rows" if call.call_shape[0].is_one else "columns")
-        if rule == "diag" and not own.is_matrix(parts[0]):
+        if rule == "diag" and not is_matrix(parts[0]):
             return parts[0]
         if rule == "diag":
             return sympy.DiagMatrix(parts[0])
-        head = own.OperationName(call.op)
-        if not any(own.is_matrix(part) for part in parts):
-            return own.ScalarStructure(head, axis, *parts).explicit_value()
+        head = OperationName(call.op)
+        if not any(is_matrix(part) for part in parts):
+            return ScalarStructure(head, axis, *parts).explicit_value()
         if call.is_scalar:
-            return own.ScalarStructure(head, axis, *parts)
-        return own.Structure(head, axis, *parts)
+            return ScalarStructure(head, axis, *parts)
+        return Structure(head, axis, *parts)
 
     def applied(self, call: Call, parts: Sequence[Any]) -> Any:
         """An elementwise function of matrices, or of scalars."""
-        matrix = any(own.is_matrix(part) for part in parts)
+        matrix = any(is_matrix(part) for part in parts)
         if getattr(call.op, "abstract", False):
             name = function_symbol(call.op.name, call.primes)
-            return own.AbstractApplied(name, *parts) if matrix else sympy.Function(name.name)(*parts)
+            return AbstractApplied(name, *parts) if matrix else sympy.Function(name.name)(*parts)
         if matrix:
-            return own.Applied(own.OperationName(call.op, call.primes), *parts)
-        return own.scalar_rule(call.op, call.primes, tuple(parts))
+            return Applied(OperationName(call.op, call.primes), *parts)
+        return scalar_rule(call.op, call.primes, tuple(parts))
 
     def place(self, slot: IndexValue, offset: int = 0) -> Any:
         """A position, plus ``offset``; bound indices count from 0."""
@@ -239,14 +252,14 @@ class _Writer:
             case Comprehension(row=row, column=column, body=body):
                 spots = [self.position(index) if index else sympy.Symbol("_0") for index in (row, column)]
                 rows, columns = (dim_value(dim) for dim in expr.shape)
-                return own.by_entries(spots[0], spots[1], self.value(body), (rows, columns))
+                return by_entries(spots[0], spots[1], self.value(body), (rows, columns))
             case _:
                 raise UnsupportedError(f"no SymPy spelling of {type(expr).__name__}")
 
     def element(self, expr: Element) -> Any:
         """One entry; a slot of an axis that is literally 1 is 0."""
         base = self.value(expr.base)
-        if not own.is_matrix(base):
+        if not is_matrix(base):
             return base
         slots = [self.place(slot, -1) for slot in expr.slots]
         tensor = expr.base.tensor if isinstance(expr.base, Leaf) else None
@@ -256,7 +269,7 @@ class _Writer:
             axes = [tensor.axis_of_side(side) for side in (0, 1)]
             return base[tuple(slots[axis] if axis is not None else 0 for axis in axes)]
         ordered = iter(slots)
-        return own.entry_sums(base[tuple(0 if side.is_one else next(ordered) for side in sides)])
+        return entry_sums(base[tuple(0 if side.is_one else next(ordered) for side in sides)])
 
     def reduced(self, expr: Reduce) -> Any:
         """Sum, product or mean over positions."""
@@ -273,14 +286,14 @@ class _Writer:
         condition: Any = sympy.true
         if entry.condition is not None:
             op, other = entry.condition
-            condition = own.RELATIONS[op](spot + 1, self.place(other))
+            condition = RELATIONS[op](spot + 1, self.place(other))
         if binder == "prod":
-            return own.EntryProduct(_where(condition, body, 1), limits)
-        total = own.EntrySum(_where(condition, body, 0), limits)
+            return EntryProduct(_where(condition, body, 1), limits)
+        total = EntrySum(_where(condition, body, 0), limits)
         if binder == "sum":
             return total
         if binder == "mean":
-            count = high - low + 1 if condition is sympy.true else own.EntrySum(_where(condition, 1, 0), limits)
+            count = high - low + 1 if condition is sympy.true else EntrySum(_where(condition, 1, 0), limits)
             return total / count
         raise UnsupportedError(f"no SymPy spelling of {binder} over an index")
 
@@ -293,38 +306,38 @@ def _constant(rule: str, shape: Sequence[Any]) -> Any:
     if all(size == 1 for size in shape):
         return sympy.Integer(0 if rule == "zeros" else 1)
     if rule == "eye":
-        return own.Eye(shape[0])
+        return Eye(shape[0])
     return sympy.OneMatrix(*shape) if rule == "ones" else sympy.ZeroMatrix(*shape)
 
 
 def _sum(parts: Sequence[Any]) -> Any:
-    if not any(own.is_matrix(part) for part in parts):
+    if not any(is_matrix(part) for part in parts):
         return sympy.Add(*parts)
-    shape = own.stretched(parts)
-    if all(own.shape_of(part) == shape for part in parts):
+    shape = stretched(parts)
+    if all(shape_of(part) == shape for part in parts):
         return sympy.MatAdd(*parts)
-    return own.BroadcastAdd(*parts)
+    return BroadcastAdd(*parts)
 
 
 def _hadamard(parts: Sequence[Any]) -> Any:
-    scalars = [part for part in parts if not own.is_matrix(part)]
-    matrices = [part for part in parts if own.is_matrix(part)]
+    scalars = [part for part in parts if not is_matrix(part)]
+    matrices = [part for part in parts if is_matrix(part)]
     if not matrices:
         return sympy.Mul(*scalars)
-    shape = own.stretched(matrices)
+    shape = stretched(matrices)
     if len(matrices) == 1:
         total = matrices[0]
-    elif all(own.shape_of(part) == shape for part in matrices):
+    elif all(shape_of(part) == shape for part in matrices):
         total = sympy.HadamardProduct(*matrices)
     else:
-        total = own.BroadcastProduct(*matrices)
+        total = BroadcastProduct(*matrices)
     return sympy.MatMul(sympy.Mul(*scalars), total) if scalars else total
 
 
 def _quotient(num: Any, den: Any) -> Any:
-    if own.is_matrix(den):
-        return own.ElementwiseQuotient(num, den)
-    return sympy.MatMul(1 / den, num) if own.is_matrix(num) else num / den
+    if is_matrix(den):
+        return ElementwiseQuotient(num, den)
+    return sympy.MatMul(1 / den, num) if is_matrix(num) else num / den
 
 
 def _product(parts: Sequence[Any]) -> Any:
@@ -332,12 +345,12 @@ def _product(parts: Sequence[Any]) -> Any:
     scalars: list[Any] = []
     run: list[Any] = []
     for part in parts:
-        if not own.is_matrix(part):
+        if not is_matrix(part):
             scalars.append(part)
             continue
         run.append(part)
         if run[0].shape[0] == 1 and part.shape[1] == 1:
-            scalars.append(own.Cell(sympy.MatMul(*run)))
+            scalars.append(Cell(sympy.MatMul(*run)))
             run = []
     scale = sympy.Mul(*scalars)
     if not run:

@@ -35,7 +35,8 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 
 RELATIONS = {
-    "=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "=": operator.eq, "!=": operator.ne, "<": operator.lt,
+    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 SIZES = {"N": 5, "D": 3, "M": 4, "K": 2, "n": 6}
 
@@ -57,8 +58,10 @@ def symbols(graph: Graph, *, low: float = 0.2, high: float = 1.7) -> dict[str, A
 class Plain:
     """Values of expressions; ``arrays`` and ``functions`` by name."""
 
-    def __init__(self, graph: Graph, arrays: Mapping[str, Any], functions: Mapping[str, Any] = {}) -> None:  # noqa: B006
-        self.functions = functions
+    def __init__(
+        self, graph: Graph, arrays: Mapping[str, Any], functions: Mapping[str, Any] | None = None
+    ) -> None:
+        self.functions = functions or {}
         self.values: dict[Any, np.ndarray] = {}
         for tensor in graph.symbols:
             self.values[tensor] = self.oriented(tensor, arrays[tensor.name])
@@ -84,7 +87,7 @@ class Plain:
         """The 2-D array of a declared one."""
         return np.asarray(value, dtype=float).reshape(self.extents(tensor))
 
-    def of(self, expr: Expr, env: Mapping[Index, int] = {}) -> np.ndarray:  # noqa: B006, C901
+    def of(self, expr: Expr, env: Mapping[Index, int] = {}) -> np.ndarray:  # noqa: C901
         """The 2-D value."""
         match expr:
             case Number(value=value):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.notation.plain_arrays import SIZES, Plain, symbols
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -38,6 +37,7 @@ from symbackprop.notation.numpy_code import Line, Output, emit_function, emit_li
 from symbackprop.ops.registry import all_operations
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
+from tests.notation.plain_arrays import SIZES, Plain, symbols
 
 COLUMN, ROW, TRANSPOSED = "column", "row", "column-transposed"
 SHAPES = {
@@ -74,21 +74,23 @@ def agree(graph: Graph, *, low: float = 0.2, high: float = 1.7) -> NumPyFunction
 
 
 ANY = [
-    "out = A + C", "out = A - C", "out = -A + C", "out = 2 A", "out = A / 3", "out = a * A - b", "out = A * C / (a + b)",
-    "out = A^T", "out = (A B)^T", "out = (A^T C)^T", "out = A^2", "out = A^(1/2)", "out = A^(-1/2)",
-    "out = A^3", "out = A^a", "out = a^2", "out = 1 / A", "out = (a + b)^2 A", "out = A * (A^T)^T",
-    "out = A S B", "out = A * ind(C > A)", "out = ind(A > 1)", "out = -ind(A > 1)", "out = ind(A > 1) - ind(C > 1)",
-    "out = ind(A > 1) * ind(C > 1)", "out = ind(A > 1) S", "out = exp(ind(A > 1))", "out = 2 * ind(A > 1)",
-    "out = diag(v) B", "out = A diag(v)", "out = A diag(v) B", "out = diag(v)", "out = diag(v) diag(w)",
-    "out = 2 diag(v)", "out = diag(u) A diag(v)", "out = eye(N) A", "out = eye(D)", "out = S - a eye(D)",
-    "out = ones(N, D)", "out = ones(N, D) + A", "out = A * ones(N, D)", "out = zeros(N, D) + A", "out = outer(u, v)",
-    "out = A * outer(u, v)", "out = sum(A)", "out = mean(A)/N", "out = norm(A) A", "out = dot(A, C)", "out = dot(u, u)",
-    "out = trace(S)", "out = trace(A^T C)", "out = diagonal(S)", "out = rowsum(A)", "out = colsum(A)",
-    "out = A - rowsum(A)", "out = A - colsum(A)", "out = rowmean(A) + colmean(A)", "out = A * rowsum(C) / N",
-    "out = P + A", "out = P * A", "out = P^T A", "out = A^T P", "out = P Q", "out = Q + A", "out = P + Q", "out = P",
-    "out = Q A^T", "out = P^T P", "out = H + a", "out = H A", "out = H", "out = rowsum(P)", "out = colsum(P)",
-    "out = rowmean(Q)", "out = trace(H)", "out = diag(v)^T B", "out = max(A, 1)", "out = min(A, C)", "out = max(P, Q)",
-    "out = N", "out = A * N", "out = 1/3", "out = 10", "out = 0.1 a + 1/7", "out = sum(A)^2 / (N - 1)", "out = pi * A",
+    "out = A + C", "out = A - C", "out = -A + C", "out = 2 A", "out = A / 3", "out = a * A - b",
+    "out = A * C / (a + b)", "out = A^T", "out = (A B)^T", "out = (A^T C)^T", "out = A^2", "out = A^(1/2)",
+    "out = A^(-1/2)", "out = A^3", "out = A^a", "out = a^2", "out = 1 / A", "out = (a + b)^2 A",
+    "out = A * (A^T)^T", "out = A S B", "out = A * ind(C > A)", "out = ind(A > 1)", "out = -ind(A > 1)",
+    "out = ind(A > 1) - ind(C > 1)", "out = ind(A > 1) * ind(C > 1)", "out = ind(A > 1) S",
+    "out = exp(ind(A > 1))", "out = 2 * ind(A > 1)", "out = diag(v) B", "out = A diag(v)",
+    "out = A diag(v) B", "out = diag(v)", "out = diag(v) diag(w)", "out = 2 diag(v)",
+    "out = diag(u) A diag(v)", "out = eye(N) A", "out = eye(D)", "out = S - a eye(D)", "out = ones(N, D)",
+    "out = ones(N, D) + A", "out = A * ones(N, D)", "out = zeros(N, D) + A", "out = outer(u, v)",
+    "out = A * outer(u, v)", "out = sum(A)", "out = mean(A)/N", "out = norm(A) A", "out = dot(A, C)",
+    "out = dot(u, u)", "out = trace(S)", "out = trace(A^T C)", "out = diagonal(S)", "out = rowsum(A)",
+    "out = colsum(A)", "out = A - rowsum(A)", "out = A - colsum(A)", "out = rowmean(A) + colmean(A)",
+    "out = A * rowsum(C) / N", "out = P + A", "out = P * A", "out = P^T A", "out = A^T P", "out = P Q",
+    "out = Q + A", "out = P + Q", "out = P", "out = Q A^T", "out = P^T P", "out = H + a", "out = H A",
+    "out = H", "out = rowsum(P)", "out = colsum(P)", "out = rowmean(Q)", "out = trace(H)",
+    "out = diag(v)^T B", "out = max(A, 1)", "out = min(A, C)", "out = max(P, Q)", "out = N", "out = A * N",
+    "out = 1/3", "out = 10", "out = 0.1 a + 1/7", "out = sum(A)^2 / (N - 1)", "out = pi * A",
 ]  # fmt: skip
 
 
@@ -100,22 +102,25 @@ def test_any_convention(text: str, convention: str) -> None:
 
 
 COLUMNS = [
-    "out = A v", "out = A v + u", "out = u^T A", "out = A + u", "out = u v^T", "out = v^T w", "out = 2 (A v - u) v^T",
-    "out = A S v", "out = A B z", "out = u^T A B", "out = u^T A B z", "out = v v^T w", "out = v^T w A", "out = u^T",
-    "out = A * u", "out = A / u", "out = u / A", "out = A - u ones(D)^T",
-    "out = A * (u ones(D)^T)", "out = ones(N)^T A", "out = A ones(D)", "out = ones(N)^T u", "out = ones(N) v^T",
-    "out = ones(N) v^T + A", "out = u ones(D)^T", "out = ones(N)", "out = ones(N)^T", "out = P + u", "out = P^T u",
-    "out = u^T P", "out = -u v^T", "out = (u v^T)^T", "out = diag(v) w", "out = v^T diag(w)", "out = v^T diag(w) v",
-    "out = softmax(v)", "out = softmax(A)", "out = softmax(A, rows)", "out = softmax(A, columns)", "out = softmax(P, rows)",
-    "out = logsumexp(A)", "out = logsumexp(A, rows)", "out = logsumexp(v)", "out = log_softmax(P, rows)",
-    "out = logsumexp(P, rows)", "out = logsumexp(Q, columns)", "out = softmax(Q, columns)", "out = max(u, A)",
-    "out = rowsum(u)", "out = colsum(u)", "out = colsum(u^T)", "out = rowsum(u^T)", "out = ind(u > 1) * A", "out = u v^T B",
-    "out = outer(u, v) v", "out = sum(u * A)", "out = mse(A, C)", "out = huber(A, C, 0.3)", "out = (A v)^T u A",
+    "out = A v", "out = A v + u", "out = u^T A", "out = A + u", "out = u v^T", "out = v^T w",
+    "out = 2 (A v - u) v^T", "out = A S v", "out = A B z", "out = u^T A B", "out = u^T A B z",
+    "out = v v^T w", "out = v^T w A", "out = u^T", "out = A * u", "out = A / u", "out = u / A",
+    "out = A - u ones(D)^T", "out = A * (u ones(D)^T)", "out = ones(N)^T A", "out = A ones(D)",
+    "out = ones(N)^T u", "out = ones(N) v^T", "out = ones(N) v^T + A", "out = u ones(D)^T", "out = ones(N)",
+    "out = ones(N)^T", "out = P + u", "out = P^T u", "out = u^T P", "out = -u v^T", "out = (u v^T)^T",
+    "out = diag(v) w", "out = v^T diag(w)", "out = v^T diag(w) v", "out = softmax(v)", "out = softmax(A)",
+    "out = softmax(A, rows)", "out = softmax(A, columns)", "out = softmax(P, rows)", "out = logsumexp(A)",
+    "out = logsumexp(A, rows)", "out = logsumexp(v)", "out = log_softmax(P, rows)",
+    "out = logsumexp(P, rows)", "out = logsumexp(Q, columns)", "out = softmax(Q, columns)",
+    "out = max(u, A)", "out = rowsum(u)", "out = colsum(u)", "out = colsum(u^T)", "out = rowsum(u^T)",
+    "out = ind(u > 1) * A", "out = u v^T B", "out = outer(u, v) v", "out = sum(u * A)", "out = mse(A, C)",
+    "out = huber(A, C, 0.3)", "out = (A v)^T u A",
 ]  # fmt: skip
 ROWS = [
-    "out = v A^T", "out = v B + z", "out = A + v", "out = A * v", "out = v / A", "out = u^T v", "out = v w^T", "out = v B z^T",
-    "out = u A B", "out = A^T u^T", "out = softmax(A)", "out = logsumexp(A)", "out = softmax(v)", "out = v diag(w)",
-    "out = A - ones(N)^T v", "out = ones(N) A", "out = A ones(D)^T", "out = colsum(v)", "out = v^T",
+    "out = v A^T", "out = v B + z", "out = A + v", "out = A * v", "out = v / A", "out = u^T v",
+    "out = v w^T", "out = v B z^T", "out = u A B", "out = A^T u^T", "out = softmax(A)",
+    "out = logsumexp(A)", "out = softmax(v)", "out = v diag(w)", "out = A - ones(N)^T v", "out = ones(N) A",
+    "out = A ones(D)^T", "out = colsum(v)", "out = v^T",
 ]  # fmt: skip
 
 
@@ -134,16 +139,21 @@ def test_rows(text: str) -> None:
 
 INDEXED = [
     "out[i,j] = sum[k](A[i,k] * B[k,j])", "out[j,i] = sum[k](A[i,k] * B[k,j])", "out[i] = sum[k](A[i,k])",
-    "out = sum[i,k](A[i,k] * C[i,k])", "out[i] = A[i,2] * 3", "out[i,j] = kron(i, j) * v[i] for i = 1..D, j = 1..D", "out[i,j] = kron(i, j) - v[i] * v[j]",
-    "out[i] = exp(v[i]) / sum[k](exp(v[k]))", "out[i,k] = exp(A[i,k]) / sum[j](exp(A[i,j]))", "out[i] = S[i,i]",
-    "out[i] = sum[k](S[i,k] * v[k] / w[k])", "out[i,j] = u[i] for j = 1..D", "out[i,j] = v[j] + 0 * u[i]", "out[i] = i * v[i]", 
-    "out = sum[i = 1..N](1)", 
-    "out[i,k] = relu(A[i,k] - u[i])", "out = sum[i,j](ind(i <= j) * S[i,j])", "out = sum[i](norm(A) * u[i])", "out[i] = sum(A * u[i])",
-    "out[i] = (A B)[i,2] + a", "out[i] = sum(softmax(u[i] * v) * w)", "out = sum[i](A[i,1]^2 - C[i,2])", "out[i] = u[i] * sum[k](v[k]) / N",
-    "out[i] = sum[k](-A[i,k] * v[k])", "out[i,j] = sum[k,l](A[i,k] * S[k,l] * B[l,j])", "out[i] = sum[k](2 * v[k] * a) for i = 1..N", "out[i] = P[i,1] * 2",
-    "out[i] = a for i = 1..N", "out[i] = sum[k](sum[l](S[k,l] * v[l]) * A[i,k])", "out[i] = u[N]*u[i]", 
-    "out[i] = max(v[i], w[i])", "out[i] = v[i]^3 + S[i,i] * S[1,i]", "out = sum[i](S[i,i])", "out[i] = ind(v[i] > 1)",
-    "out = sum[i](ind(u[i] > 1))", "out[i] = sum[k](ind(A[i,k] > 1) * v[k])", "out[i,j] = ind(i < j) for i = 1..N, j = 1..D", "out[i] = log(sum[k](exp(A[i,k])))",
+    "out = sum[i,k](A[i,k] * C[i,k])", "out[i] = A[i,2] * 3",
+    "out[i,j] = kron(i, j) * v[i] for i = 1..D, j = 1..D", "out[i,j] = kron(i, j) - v[i] * v[j]",
+    "out[i] = exp(v[i]) / sum[k](exp(v[k]))", "out[i,k] = exp(A[i,k]) / sum[j](exp(A[i,j]))",
+    "out[i] = S[i,i]", "out[i] = sum[k](S[i,k] * v[k] / w[k])", "out[i,j] = u[i] for j = 1..D",
+    "out[i,j] = v[j] + 0 * u[i]", "out[i] = i * v[i]", "out = sum[i = 1..N](1)",
+    "out[i,k] = relu(A[i,k] - u[i])", "out = sum[i,j](ind(i <= j) * S[i,j])",
+    "out = sum[i](norm(A) * u[i])", "out[i] = sum(A * u[i])", "out[i] = (A B)[i,2] + a",
+    "out[i] = sum(softmax(u[i] * v) * w)", "out = sum[i](A[i,1]^2 - C[i,2])",
+    "out[i] = u[i] * sum[k](v[k]) / N", "out[i] = sum[k](-A[i,k] * v[k])",
+    "out[i,j] = sum[k,l](A[i,k] * S[k,l] * B[l,j])", "out[i] = sum[k](2 * v[k] * a) for i = 1..N",
+    "out[i] = P[i,1] * 2", "out[i] = a for i = 1..N", "out[i] = sum[k](sum[l](S[k,l] * v[l]) * A[i,k])",
+    "out[i] = u[N]*u[i]", "out[i] = max(v[i], w[i])", "out[i] = v[i]^3 + S[i,i] * S[1,i]",
+    "out = sum[i](S[i,i])", "out[i] = ind(v[i] > 1)", "out = sum[i](ind(u[i] > 1))",
+    "out[i] = sum[k](ind(A[i,k] > 1) * v[k])", "out[i,j] = ind(i < j) for i = 1..N, j = 1..D",
+    "out[i] = log(sum[k](exp(A[i,k])))",
 ]  # fmt: skip
 
 
@@ -154,15 +164,27 @@ def test_indices(text: str, convention: str) -> None:
     agree(graph_of(text, convention))
 
 
-@pytest.mark.parametrize(("text", "spelled"), [
-    ("out[i,j] = sum[k](A[i,k] * B[k,j])", 'np.einsum("ik,kj->ij", A, B)'),
-    ("out = A diag(v)", "A * v"), ("out = diag(v) B", "v[:, None] * B"), ("out = A B z", "A @ (B @ z)"),
-    ("out = 2 (A v - u) v^T", "np.outer(2 * (A @ v - u), v)"), ("out = ones(N)^T A", "A.sum(axis=0)"),
-    ("out = A^T C / N", "(A.T @ C) / N"), ("out = (A C^T) * ind(R > 0)", "(A @ C.T) * (R > 0)"),
-    ("out = A + u", "A + u[:, None]"), ("out = -C + A", "A - C"), ("out = (1/3) A", "1 / 3 * A"), ("out = 1 / A^(1/2)", "1 / np.sqrt(A)"),
-    ("out = relu(A)", "np.maximum(A, 0.0)"), ("out = eye(N) A", "A"), ("out = A - u ones(D)^T", "A - u[:, None]"),
-    ("out = sum[i](u[i] * u[i])", 'np.einsum("i,i->", u, u)'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("out[i,j] = sum[k](A[i,k] * B[k,j])", 'np.einsum("ik,kj->ij", A, B)'),
+        ("out = A diag(v)", "A * v"),
+        ("out = diag(v) B", "v[:, None] * B"),
+        ("out = A B z", "A @ (B @ z)"),
+        ("out = 2 (A v - u) v^T", "np.outer(2 * (A @ v - u), v)"),
+        ("out = ones(N)^T A", "A.sum(axis=0)"),
+        ("out = A^T C / N", "(A.T @ C) / N"),
+        ("out = (A C^T) * ind(R > 0)", "(A @ C.T) * (R > 0)"),
+        ("out = A + u", "A + u[:, None]"),
+        ("out = -C + A", "A - C"),
+        ("out = (1/3) A", "1 / 3 * A"),
+        ("out = 1 / A^(1/2)", "1 / np.sqrt(A)"),
+        ("out = relu(A)", "np.maximum(A, 0.0)"),
+        ("out = eye(N) A", "A"),
+        ("out = A - u ones(D)^T", "A - u[:, None]"),
+        ("out = sum[i](u[i] * u[i])", 'np.einsum("i,i->", u, u)'),
+    ],
+)
 def test_spelling(text: str, spelled: str) -> None:
     """What a person would write."""
     graph = graph_of(text, COLUMN)
@@ -175,7 +197,9 @@ def at(tensor: str, graph: Graph, *slots: Any) -> Element:
     """tensor[slots]; a slot is an index, a number, or (index, offset)."""
     found = []
     for slot in slots:
-        index, offset = slot if isinstance(slot, tuple) else (slot, 0) if isinstance(slot, Index) else (None, slot)
+        index, offset = (
+            slot if isinstance(slot, tuple) else (slot, 0) if isinstance(slot, Index) else (None, slot)
+        )
         offset = offset if isinstance(offset, Dim) else Dim(offset)
         found.append(IndexValue(((index, 1),) if index else (), offset))
     return Element(Leaf(graph.tensors[tensor]), tuple(found))
@@ -185,8 +209,6 @@ def place(index: Index, offset: int = 0) -> IndexValue:
     return IndexValue(((index, 1),), Dim(offset))
 
 
-
-
 def softmax_of(arg: Expr) -> Call:
     """softmax of a vector, down its only column."""
     op = next(op for op in all_operations() if op.name == "softmax")
@@ -194,18 +216,30 @@ def softmax_of(arg: Expr) -> Call:
 
 
 N, D = Dim.named("N"), Dim.named("D")
-I, J, K = Index(N, "i"), Index(N, "j"), Index(D, "k")  # noqa: E741
+I, J, K = Index(N, "i"), Index(N, "j"), Index(D, "k")
 SOURCE = graph_of("out = sum(A) + sum(u) + sum(v) + sum(w) + sum(R)", COLUMN)
 U_I, U_J = at("u", SOURCE, I), at("u", SOURCE, J)
 LAST = IndexValue((), N)
 FORMS: dict[str, tuple[Expr, tuple[Index, ...]]] = {
     "from two": (Reduce("sum", (Range(I, IndexValue((), Dim(2))),), U_I), ()),
-    "neighbours": (Reduce("sum", (Range(I, IndexValue((), Dim(2))),), Hadamard((U_I, at("u", SOURCE, (I, -1))))), ()),
-    "differences": (Reduce("sum", (Range(I, None, IndexValue((), N - 1)),), Add((at("u", SOURCE, (I, 1)), Neg(U_I)))), ()),
+    "neighbours": (
+        Reduce("sum", (Range(I, IndexValue((), Dim(2))),), Hadamard((U_I, at("u", SOURCE, (I, -1))))),
+        (),
+    ),
+    "differences": (
+        Reduce("sum", (Range(I, None, IndexValue((), N - 1)),), Add((at("u", SOURCE, (I, 1)), Neg(U_I)))),
+        (),
+    ),
     "triangle": (Reduce("sum", (Range(I), Range(J, place(I, 1), LAST)), Hadamard((U_I, U_J))), ()),
-    "pairs": (Reduce("sum", (Range(I, None, IndexValue((), N - 1)), Range(J, place(I, 1))), at("R", SOURCE, I, J)), ()),
+    "pairs": (
+        Reduce("sum", (Range(I, None, IndexValue((), N - 1)), Range(J, place(I, 1))), at("R", SOURCE, I, J)),
+        (),
+    ),
     "others": (Reduce("sum", (Range(J, condition=("!=", place(I))),), U_J), (I,)),
-    "gaps": (Reduce("sum", (Range(J, condition=("!=", place(I))),), Divide(UNIT, Add((U_I, Neg(U_J))))), (I,)),
+    "gaps": (
+        Reduce("sum", (Range(J, condition=("!=", place(I))),), Divide(UNIT, Add((U_I, Neg(U_J))))),
+        (I,),
+    ),
     "count": (Reduce("sum", (Range(J, condition=("<", place(I))),), UNIT), (I,)),
     "prod": (Reduce("prod", (Range(J, condition=("!=", place(I))),), U_J), (I,)),
     "prod of all": (Reduce("prod", (Range(I),), U_I), ()),
@@ -222,8 +256,13 @@ FORMS: dict[str, tuple[Expr, tuple[Index, ...]]] = {
     "diagonal": (Reduce("sum", (Range(I),), Hadamard((at("R", SOURCE, I, I), U_I))), ()),
     "rank three": (Hadamard((Indicator(place(I), "=", place(J)), at("v", SOURCE, K))), (I, K, J)),
     "inside softmax": (Element(softmax_of(Hadamard((U_I, Leaf(SOURCE.tensors["v"])))), (place(K),)), (K, I)),
-    "sum inside": (Reduce("sum", (Range(I),), MatMul((U_I, Transpose(Leaf(SOURCE.tensors["v"])), Leaf(SOURCE.tensors["w"])))), ()),
-}  # fmt: skip
+    "sum inside": (
+        Reduce(
+            "sum", (Range(I),), MatMul((U_I, Transpose(Leaf(SOURCE.tensors["v"])), Leaf(SOURCE.tensors["w"])))
+        ),
+        (),
+    ),
+}
 
 
 @pytest.mark.parametrize("form", list(FORMS))
@@ -247,7 +286,9 @@ def test_comprehension(form: str) -> None:
     expr = Add((Comprehension(index, None, body), Leaf(SOURCE.tensors["u"])))
     program = plan("f", SOURCE, (), [Output("y", expr, (N,))], single=True)
     arrays = symbols(SOURCE)
-    np.testing.assert_allclose(compile_function(program)(arrays), Plain(SOURCE, arrays).of(expr)[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(
+        compile_function(program)(arrays), Plain(SOURCE, arrays).of(expr)[:, 0], rtol=1e-12
+    )
 
 
 OPERATIONS = [op for op in all_operations()]  # noqa: C416
@@ -293,41 +334,71 @@ def test_slope(op: Any, sign: int) -> None:
     sign = 1 if op.domain == "positive" else sign
     expr = Call(op, call.args, call.call_shape, primes=1)
     arrays = {name: sign * value for name, value in symbols(graph).items()}
-    function = compile_function(plan("f", graph, (), [Output("y", expr, graph.tensors["out"].shape)], single=True))
+    function = compile_function(
+        plan("f", graph, (), [Output("y", expr, graph.tensors["out"].shape)], single=True)
+    )
     np.testing.assert_allclose(function(arrays), Plain(graph, arrays).of(expr), rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize(("name", "point"), [
-    ("sigmoid", 800.0), ("softplus", 800.0), ("silu", 800.0), ("elu", 800.0), ("softmax", 800.0), ("logsumexp", 800.0),
-    ("log_softmax", 800.0), ("erf", 800.0), ("gelu", 800.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [
+        ("sigmoid", 800.0),
+        ("softplus", 800.0),
+        ("silu", 800.0),
+        ("elu", 800.0),
+        ("softmax", 800.0),
+        ("logsumexp", 800.0),
+        ("log_softmax", 800.0),
+        ("erf", 800.0),
+        ("gelu", 800.0),
+    ],
+)
 def test_stable(name: str, point: float) -> None:
     """No overflow far out: warnings are errors."""
     text, shapes = called(next(op for op in OPERATIONS if op.name == name), COLUMN, "mat")
     graph = graph_of(text, COLUMN, **shapes)
-    arrays = {key: value * point * np.where(np.arange(value.size).reshape(value.shape) % 2, 1, -1) for key, value in symbols(graph).items()}
+    arrays = {
+        key: value * point * np.where(np.arange(value.size).reshape(value.shape) % 2, 1, -1)
+        for key, value in symbols(graph).items()
+    }
     assert np.isfinite(compiled(graph)(arrays)).all()
 
 
 def perceptron() -> tuple[Graph, list[Line], list[Output]]:
     """Two layers and their gradients, as the sweep spells them."""
     graph, _ = infer_program(
-        "U = X W + c; H = relu(U); Z = H W2 + b; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * sumsq(W)",
-        shapes={"X": ("N", "D"), "W": ("D", "M"), "c": ("M",), "W2": ("M", "K"), "b": ("K",), "Y": ("N", "K"), "lam": ()},
+        "U = X W + c; H = relu(U); Z = H W2 + b; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * sumsq(W)",  # noqa: E501
+        shapes={
+            "X": ("N", "D"),
+            "W": ("D", "M"),
+            "c": ("M",),
+            "W2": ("M", "K"),
+            "b": ("K",),
+            "Y": ("N", "K"),
+            "lam": (),
+        },
         convention=ROW,
     )
     spelled = {
-        "Z": "(P - Y)/N", "W2": "H^T dL/dZ", "b": "colsum(dL/dZ)", "H": "dL/dZ W2^T", "U": "dL/dH * relu'(U)",
-        "W": "X^T dL/dU + lam W", "c": "colsum(dL/dU)",
-    }  # fmt: skip
+        "Z": "(P - Y)/N",
+        "W2": "H^T dL/dZ",
+        "b": "colsum(dL/dZ)",
+        "H": "dL/dZ W2^T",
+        "U": "dL/dH * relu'(U)",
+        "W": "X^T dL/dU + lam W",
+        "c": "colsum(dL/dU)",
+    }
     loss = graph.tensors["L"]
-    lines = [Line(Partial(loss, graph.tensors[name]), read_formula(text, graph)) for name, text in spelled.items()]
+    lines = [
+        Line(Partial(loss, graph.tensors[name]), read_formula(text, graph)) for name, text in spelled.items()
+    ]
     wanted = ("W", "c", "W2", "b")
     outputs = [Output(name, Partial(loss, graph.tensors[name]), graph.tensors[name].shape) for name in wanted]
     return graph, lines, outputs
 
 
-PERCEPTRON = '''import numpy as np
+PERCEPTRON = """import numpy as np
 
 
 def softmax(z, axis):
@@ -349,7 +420,7 @@ def gradients(X, W, c, W2, b, Y, lam):
     dW = X.T @ dU + lam * W  # D x M
     dc = dU.sum(axis=0)  # M
     return {"W": dW, "c": dc, "W2": dW2, "b": db}
-'''
+"""
 
 
 def test_published_source() -> None:
@@ -386,14 +457,22 @@ def test_repeated_calls() -> None:
     np.testing.assert_array_equal(function(arrays)["W"], first["W"])
 
 
-@pytest.mark.parametrize(("change", "code", "message"), [
-    ({"X": None}, "unknown-symbol", "an array for X is missing"),
-    ({"X": np.ones(3)}, "shape", r"X has shape \(N, D\), but \(3,\) is given"),
-    ({"W": np.ones((4, 4))}, "shape", r"W has shape \(D, M\), but \(4, 4\) is given; D does not agree with X \(N, D\) = \(5, 3\)"),
-    ({"c": np.ones((4, 4))}, "shape", r"c has shape \(M,\), but \(4, 4\) is given"),
-    ({"lam": np.ones(3)}, "shape", r"lam is a scalar, but an array of shape \(3,\) is given"),
-    ({"X": [["a"]]}, "schema", "X holds <U1, not numbers"), ({"X": [[1.0], [2.0, 3.0]]}, "shape", "its rows differ"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"X": None}, "unknown-symbol", "an array for X is missing"),
+        ({"X": np.ones(3)}, "shape", r"X has shape \(N, D\), but \(3,\) is given"),
+        (
+            {"W": np.ones((4, 4))},
+            "shape",
+            r"W has shape \(D, M\), but \(4, 4\) is given; D does not agree with X \(N, D\) = \(5, 3\)",
+        ),
+        ({"c": np.ones((4, 4))}, "shape", r"c has shape \(M,\), but \(4, 4\) is given"),
+        ({"lam": np.ones(3)}, "shape", r"lam is a scalar, but an array of shape \(3,\) is given"),
+        ({"X": [["a"]]}, "schema", "X holds <U1, not numbers"),
+        ({"X": [[1.0], [2.0, 3.0]]}, "shape", "its rows differ"),
+    ],
+)
 @pytest.mark.parametrize("warm", [False, True])
 def test_refused(change: dict[str, Any], code: str, message: str, warm: bool) -> None:
     """What does not fit is refused with both shapes, on the quick way too."""
@@ -407,9 +486,15 @@ def test_refused(change: dict[str, Any], code: str, message: str, warm: bool) ->
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize("change", [
-    lambda v: v.reshape(-1, 1), lambda v: v.reshape(1, -1), lambda v: v.tolist(), lambda v: v.astype(object).tolist(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda v: v.reshape(-1, 1),
+        lambda v: v.reshape(1, -1),
+        lambda v: v.tolist(),
+        lambda v: v.astype(object).tolist(),
+    ],
+)
 def test_accepted(change: Any) -> None:
     """A vector may have an extra axis of extent 1, or be a list."""
     function = compile_function(plan("gradients", *perceptron()))
@@ -429,7 +514,10 @@ def test_whole_numbers() -> None:
 def test_results_are_fresh() -> None:
     """No result shares memory with an argument or another result."""
     graph = graph_of("out = A^T; other = A; third = out", ROW)
-    outputs = [Output(name, Leaf(graph.tensors[name]), graph.tensors[name].shape) for name in ("out", "other", "third")]
+    outputs = [
+        Output(name, Leaf(graph.tensors[name]), graph.tensors[name].shape)
+        for name in ("out", "other", "third")
+    ]
     arrays = symbols(graph)
     found = compile_function(plan("f", graph, (), outputs))(arrays)
     held = [arrays["A"], *found.values()]
@@ -439,13 +527,17 @@ def test_results_are_fresh() -> None:
 @pytest.mark.parametrize("name", ["lambda", "np", "math", "softmax_", "None", "t1", "result", "e"])
 def test_awkward_names(name: str) -> None:
     """Names that mean something to Python or to the code itself."""
-    graph = graph_of(f"out = {name} {name}^T + softmax({name} {name}^T) + exp({name} {name}^T)", ROW, **{name: ("N", "D")})
+    graph = graph_of(
+        f"out = {name} {name}^T + softmax({name} {name}^T) + exp({name} {name}^T)", ROW, **{name: ("N", "D")}
+    )
     agree(graph)
 
 
 def test_helper_and_symbol_of_one_name() -> None:
     """A declared tensor that is called like a helper function."""
-    graph, _ = infer_program("out = silu(erf_) + gelu(sigmoid_)", shapes={"erf_": ("N",), "sigmoid_": ("N",)}, convention=ROW)
+    graph, _ = infer_program(
+        "out = silu(erf_) + gelu(sigmoid_)", shapes={"erf_": ("N",), "sigmoid_": ("N",)}, convention=ROW
+    )
     for tensor, name in zip(graph.symbols, ("erf", "sigmoid"), strict=True):
         tensor.name = name
     agree(graph)
@@ -473,9 +565,14 @@ def test_shared_with_a_line() -> None:
     assert "out = 3 * Y - Y" in function.source
 
 
-@pytest.mark.parametrize(("shape", "given", "expected"), [
-    (("4*n",), (24,), 6), (("n + 2", "n"), (8, 6), 6), (("2*n - 1", "3"), (11, 3), 6),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "given", "expected"),
+    [
+        (("4*n",), (24,), 6),
+        (("n + 2", "n"), (8, 6), 6),
+        (("2*n - 1", "3"), (11, 3), 6),
+    ],
+)
 def test_affine_dims(shape: tuple[str, ...], given: tuple[int, ...], expected: int) -> None:
     """Names in affine extents are solved for."""
     graph, _ = infer_program("out = sum(X) * 0 + n", shapes={"X": shape}, convention=ROW)
@@ -491,7 +588,11 @@ def test_affine_dims_that_do_not_fit() -> None:
 
 def test_two_unknowns() -> None:
     """d + n and d - n together determine both."""
-    graph, _ = infer_program("out = sum(X) * 0 + sum(Y) * 0 + 10 * d + n", shapes={"X": ("d + n",), "Y": ("d - n",)}, convention=ROW)
+    graph, _ = infer_program(
+        "out = sum(X) * 0 + sum(Y) * 0 + 10 * d + n",
+        shapes={"X": ("d + n",), "Y": ("d - n",)},
+        convention=ROW,
+    )
     assert compiled(graph)({"X": np.ones(7), "Y": np.ones(3)}) == 52
 
 
@@ -504,9 +605,12 @@ def test_dim_from_an_unused_array() -> None:
 def test_abstract() -> None:
     """dJ/dy of an arbitrary J, and an arbitrary sigma with its slope, are given by the caller."""
     graph, _ = infer_program(
-        "u = W x; y = sigma(u); J = J(y)", shapes={"W": ("M", "D"), "x": ("D",)}, functions=("sigma",), convention=COLUMN
+        "u = W x; y = sigma(u); J = J(y)",
+        shapes={"W": ("M", "D"), "x": ("D",)},
+        functions=("sigma",),
+        convention=COLUMN,
     )
-    loss, y, u, w = (graph.tensors[name] for name in ("J", "y", "u", "W"))
+    loss, u, w = (graph.tensors[name] for name in ("J", "u", "W"))
     lines = [
         Line(Partial(loss, u), read_formula("dJ/dy * sigma'(u)", graph)),
         Line(Partial(loss, w), read_formula("dJ/du x^T", graph)),

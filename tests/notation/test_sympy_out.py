@@ -11,7 +11,7 @@ import sympy
 
 from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
-from symbackprop.notation.sympy_objects import OwnMatrix, OwnScalar, is_matrix
+from symbackprop.notation.sympy_base import OwnMatrix, OwnScalar, is_matrix
 from symbackprop.notation.sympy_out import arguments_of, dim_symbol, symbol_of, to_sympy
 from symbackprop.ops.registry import all_operations
 from symbackprop.reading.formulas import read_formula
@@ -61,7 +61,11 @@ def expression(graph: Graph) -> Expr:
     row_convention = graph.convention.vectors_are_rows
     if len(indices) == 2:
         return Comprehension(indices[0], indices[1], equation.expr)
-    return Comprehension(None, indices[0], equation.expr) if row_convention else Comprehension(indices[0], None, equation.expr)
+    return (
+        Comprehension(None, indices[0], equation.expr)
+        if row_convention
+        else Comprehension(indices[0], None, equation.expr)
+    )
 
 
 def agree(graph: Graph, expr: Expr, *, modules: str | None = None, **options: Any) -> None:
@@ -73,7 +77,9 @@ def agree(graph: Graph, expr: Expr, *, modules: str | None = None, **options: An
     found = np.asarray(function(*values_for(arguments, graph, arrays)), dtype=float)
     expected = Plain(graph, arrays).of(expr) * np.ones([dim.evaluate(SIZES) for dim in expr.shape])
     assert is_matrix(result) is not expr.is_scalar
-    np.testing.assert_allclose(found if found.ndim == 2 else found.reshape(1, 1), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        found if found.ndim == 2 else found.reshape(1, 1), expected, rtol=1e-10, atol=1e-12
+    )
 
 
 def explicit_agrees(graph: Graph, expr: Expr, **options: Any) -> None:
@@ -85,7 +91,9 @@ def explicit_agrees(graph: Graph, expr: Expr, **options: Any) -> None:
     tensors = {symbol_of(tensor): tensor for tensor in graph.symbols}
     values = {}
     for symbol, value in zip(tensors, values_for(list(tensors), graph, arrays), strict=True):
-        values[symbol.subs(sizes)] = sympy.ImmutableMatrix(value.tolist()) if symbol.is_Matrix else sympy.Float(value)
+        values[symbol.subs(sizes)] = (
+            sympy.ImmutableMatrix(value.tolist()) if symbol.is_Matrix else sympy.Float(value)
+        )
     found = found.subs(values).doit()
     if is_matrix(found):
         found = found.as_explicit()
@@ -164,7 +172,11 @@ def test_operation(op: Any, convention: str, argument: str) -> None:
 
 
 @pytest.mark.parametrize("primes", [1, 2])
-@pytest.mark.parametrize("op", [op for op in all_operations() if op.kind == "elementwise" and len(op.params) == 1], ids=lambda op: op.name)
+@pytest.mark.parametrize(
+    "op",
+    [op for op in all_operations() if op.kind == "elementwise" and len(op.params) == 1],
+    ids=lambda op: op.name,
+)
 def test_primes(op: Any, primes: int) -> None:
     """f' and f'' entry by entry."""
     text, shapes = called(op, COLUMN, "mat")
@@ -232,11 +244,20 @@ def test_dims_are_arguments() -> None:
 
 def test_abstract() -> None:
     """sigma and sigma' are arguments of lambdify, and functions of the entries."""
-    graph, _ = infer_program("out = sigma(W x) * a", shapes={"W": ("M", "D"), "x": ("D",), "a": ("M",)}, functions=("sigma",), convention=COLUMN)
+    graph, _ = infer_program(
+        "out = sigma(W x) * a",
+        shapes={"W": ("M", "D"), "x": ("D",), "a": ("M",)},
+        functions=("sigma",),
+        convention=COLUMN,
+    )
     result = to_sympy(read_formula("sigma'(W x) * a", graph))
     arguments = arguments_of(result, graph)
     assert [str(symbol) for symbol in arguments] == ["W", "x", "a", "sigma_prime"]
-    w, x, a = np.arange(12.0).reshape(4, 3), np.array([[1.0], [-2.0], [0.5]]), np.array([[1.0], [2.0], [3.0], [4.0]])
+    w, x, a = (
+        np.arange(12.0).reshape(4, 3),
+        np.array([[1.0], [-2.0], [0.5]]),
+        np.array([[1.0], [2.0], [3.0], [4.0]]),
+    )
     np.testing.assert_allclose(sympy.lambdify(arguments, result)(w, x, a, np.cos), np.cos(w @ x) * a)
     stands_by_itself(result)
 

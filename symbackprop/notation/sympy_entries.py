@@ -1,0 +1,138 @@
+# ruff: noqa: SLF001  (printer._print and _module_format are how SymPy lets classes print themselves)
+"""Index notation in SymPy: sums and products over positions, and matrices given by their entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy import ImmutableDenseMatrix, Lambda
+from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.matrices.matrixbase import MatrixBase
+
+from symbackprop.notation.sympy_base import OwnMatrix, sizes_known
+
+
+def _replaced(entries: Any, old: Any, new: Any) -> Any:
+    """``subs`` below a binder: SymPy's own overlooks dims that stand only in the shapes of matrices."""
+    if old in entries.variables:
+        return entries
+    if not set(entries.variables).isdisjoint(getattr(new, "free_symbols", ())):
+        entries = entries.xreplace({symbol: symbol.as_dummy() for symbol in entries.variables})
+    limits = [(limit[0], *(bound.subs(old, new) for bound in limit[1:])) for limit in entries.limits]
+    return entries.func(entries.function.subs(old, new), *limits)
+
+
+
+def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
+    """The terms or factors, outermost binder first; unchanged while a limit is no number.
+
+    SymPy's own ``doit`` looks for closed forms, which entries of explicit matrices do not have.
+    """
+    *inner, (spot, low, high) = entries.limits
+    if not (low.is_Integer and high.is_Integer):
+        return entries
+    body = entries.func(entries.function, *inner) if inner else entries.function
+    parts = [body.subs(spot, place).doit(**hints) for place in range(int(low), int(high) + 1)]
+    return _entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
+
+
+
+class EntrySum(sympy.Sum):  # type: ignore[misc]
+    """A sum over positions: an empty range is 0, ``subs`` reaches shapes, ``doit`` reads entries."""
+
+    def doit(self, **hints: Any) -> Any:
+        """The sum, written out if its limits are numbers."""
+        return _written_out(self, hints)
+
+    def _eval_subs(self, old: Any, new: Any) -> Any:
+        return _replaced(self, old, new)
+
+
+
+class EntryProduct(sympy.Product):  # type: ignore[misc]
+    """A product over positions; like ``EntrySum``, and accepted by ``lambdify``."""
+
+    def doit(self, **hints: Any) -> Any:
+        """The product, written out if its limits are numbers."""
+        return _written_out(self, hints)
+
+    def _eval_subs(self, old: Any, new: Any) -> Any:
+        return _replaced(self, old, new)
+
+    def _numpycode(self, printer: Any) -> str:
+        loops = []
+        for limit in reversed(self.limits):
+            spot, start, stop = (printer._print(part) for part in (limit[0], limit[1], limit[2] + 1))
+            loops.append(f"for {spot} in range({start}, {stop})")
+        return f"{printer._module_format('numpy.prod')}([{printer._print(self.function)} {' '.join(loops)}])"
+
+
+
+def entry_sums(value: Any) -> Any:
+    """SymPy's sums as ours."""
+    return value.replace(lambda node: type(node) is sympy.Sum, lambda node: EntrySum(*node.args))
+
+
+
+def _entries_read(value: Any) -> Any:
+    """Entries of explicit matrices at known positions as what they are."""
+    return value.replace(
+        lambda node: isinstance(node, MatrixElement) and isinstance(node.parent, MatrixBase),
+        lambda node: node.parent[node.i, node.j] if node.i.is_Integer and node.j.is_Integer else node,
+    )
+
+
+
+class ByEntries(OwnMatrix):
+    """A matrix given by its entries: ``ByEntries(Lambda((i, j), entry), rows, columns)``, from 0."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """Rows and columns."""
+        return (self.args[1], self.args[2])
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The matrices that stand in the entries."""
+        return tuple(self.args[0].expr.atoms(sympy.MatrixSymbol))
+
+    def general_entry(self, i: Any, j: Any) -> Any:
+        return self.args[0](i, j)
+
+    def _entry(self, i: Any, j: Any, **hints: Any) -> Any:
+        return self.args[0](i, j)
+
+    def as_explicit(self) -> Any:
+        """Every entry; the sizes must be known."""
+        if not sizes_known(self):
+            raise ValueError("the sizes are not known: substitute numbers for the dims")
+        rows, columns = (int(size) for size in self.shape)
+        return ImmutableDenseMatrix(rows, columns, lambda i, j: self.args[0](i, j).doit())
+
+    def doit(self, **hints: Any) -> Any:
+        """Every entry, if the sizes are known and the matrices are explicit."""
+        if sizes_known(self) and not self.operands:
+            return self.as_explicit()
+        return self
+
+    def _code(self, printer: Any) -> str:
+        (row, column), body = self.args[0].variables, self.args[0].expr
+        texts = [printer._print(part) for part in (body, row, column, *self.shape)]
+        array = printer._module_format("numpy.array")
+        body_text, i, j, rows, columns = texts
+        return f"{array}([[{body_text} for {j} in range({columns})] for {i} in range({rows})])"
+
+    def _sympystr(self, printer: Any) -> str:
+        (row, column), body = self.args[0].variables, self.args[0].expr
+        return f"[{printer._print(body)} for {row}, {column}]"
+
+    def _latex(self, printer: Any) -> str:
+        (row, column), body = self.args[0].variables, self.args[0].expr
+        return rf"\left[{printer._print(body)}\right]_{{{printer._print(row)}{printer._print(column)}}}"
+
+
+
+def by_entries(row: Any, column: Any, body: Any, shape: tuple[Any, Any]) -> Any:
+    """The matrix with entry ``body`` at (row, column)."""
+    return ByEntries(Lambda((row, column), body), *shape)

@@ -1,0 +1,197 @@
+# ruff: noqa: SLF001  (printer._print and _module_format are how SymPy lets classes print themselves)
+"""Operations that are not elementwise, as SymPy objects: softmax, sums, norms, losses, the identity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy import S
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from symbackprop.errors import UnsupportedError
+from symbackprop.notation.sympy_base import LOOKUP, OwnMatrix, OwnScalar, cell, explicit, is_matrix, shape_of
+from symbackprop.notation.sympy_entries import EntrySum
+from symbackprop.notation.sympy_grids import Grid, evaluate
+
+
+def _structure_code(self: Any, printer: Any) -> str:
+    operation = self.args[0].operation
+    atleast = printer._module_format("numpy.atleast_2d")
+    values = [
+        printer._print(operand) if is_matrix(operand) else f"{atleast}({printer._print(operand)})"
+        for operand in self.operands
+    ]
+    axis = f"'{self.args[1]}'" if str(self.args[1]) else "None"
+    return f"{printer._module_format(LOOKUP)}('{operation.name}').forward([{', '.join(values)}], {axis})"
+
+
+
+def _structure_text(self: Any, printer: Any) -> str:
+    parts = [printer._print(operand) for operand in self.operands]
+    if str(self.args[1]):
+        parts.append(str(self.args[1]))
+    return f"{printer._print(self.args[0])}({', '.join(parts)})"
+
+
+
+def _structure_latex(self: Any, printer: Any) -> str:
+    template = getattr(self.args[0].operation, "latex_template", None)
+    texts = [printer._print(operand) for operand in self.operands]
+    if template:
+        names = [param.name for param in self.args[0].operation.params]
+        return str(template.format(**dict(zip(names, texts, strict=True))))
+    return rf"{printer._print(self.args[0])}\left({', '.join(texts)}\right)"
+
+
+
+def _structure_grid(self: Any, values: list[Grid]) -> Grid:
+    operation = self.args[0].operation
+    names = [param.name for param in operation.params]
+    grids: dict[str, Any] = {
+        name: value if isinstance(value, np.ndarray) else np.full((1, 1), value, dtype=object)
+        for name, value in zip(names, values, strict=True)
+    }
+    if operation.numpy is None:
+        raise UnsupportedError(f"no SymPy spelling of {operation.name}")
+    if "{axis}" in operation.numpy:
+        grids["axis"] = sympy.Integer(1 if str(self.args[1]) == "rows" else 0)
+    return evaluate(operation.numpy, grids)
+
+
+
+class Structure(OwnMatrix):
+    """softmax, rowsum, outer and the like: ``Structure(operation, axis, *operands)``.
+
+    ``axis`` is "rows" or "columns" for operations along lines, the orientation of the result of
+    diagonal, else empty.
+    """
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """Rows and columns, by the shape rule of the operation."""
+        rule = self.args[0].operation.shape_rule
+        rows, columns = shape_of(self.operands[0])
+        across = str(self.args[1]) == "rows"
+        match rule:
+            case "drop":
+                return (rows, S.One) if across else (S.One, columns)
+            case "rows":
+                return (rows, S.One)
+            case "columns":
+                return (S.One, columns)
+            case "outer":
+                other = shape_of(self.operands[1])
+                return (rows * columns, other[0] * other[1])
+            case "diagonal":
+                return (S.One, rows) if across else (rows, S.One)
+            case "diag":
+                return (rows * columns, rows * columns)
+            case _:
+                return (rows, columns)
+
+    def grid(self, values: list[Grid]) -> Grid:
+        return _structure_grid(self, values)
+
+    def general_entry(self, i: Any, j: Any) -> Any:
+        """Sums over a line with a bound position, where the operation has such a formula."""
+        name, base = self.args[0].operation.name, self.operands[0]
+        reduces = name in ("rowsum", "rowmean", "colsum", "colmean")
+        across = self.shape[1] == 1 if reduces else str(self.args[1]) == "rows"
+        rows, columns = shape_of(base)
+        k = sympy.Dummy("k", integer=True)
+        count = columns if across else rows
+        term = base[i, k] if across else base[k, j]
+        if name in ("softmax", "log_softmax", "logsumexp"):
+            total = EntrySum(sympy.exp(term), (k, 0, count - 1))
+            if name == "softmax":
+                return sympy.exp(base[i, j]) / total
+            return sympy.log(total) if name == "logsumexp" else base[i, j] - sympy.log(total)
+        if name in ("rowsum", "colsum"):
+            return EntrySum(term, (k, 0, count - 1))
+        if name in ("rowmean", "colmean"):
+            return EntrySum(term, (k, 0, count - 1)) / count
+        if name == "diagonal":
+            spot = j if self.shape[0] == 1 else i
+            return base[spot, spot]
+        return MatrixElement(self, i, j)
+
+    def _code(self, printer: Any) -> str:
+        if self.args[0].operation.name == "diagonal":
+            shape = "1, -1" if str(self.args[1]) == "rows" else "-1, 1"
+            diagonal = printer._module_format("numpy.diagonal")
+            return f"{diagonal}({printer._print(self.operands[0])}).reshape({shape})"
+        return _structure_code(self, printer)
+
+    _sympystr = _structure_text
+    _latex = _structure_latex
+
+
+
+class ScalarStructure(OwnScalar):
+    """sum, norm, trace, a loss: ``ScalarStructure(operation, axis, *operands)``."""
+
+    def grid(self, values: list[Grid]) -> Grid:
+        return cell(_structure_grid(self, values))
+
+    def _code(self, printer: Any) -> str:
+        return f"{_structure_code(self, printer)}[0, 0]"
+
+    _sympystr = _structure_text
+    _latex = _structure_latex
+
+
+
+class Cell(OwnScalar):
+    """The only entry of a 1 x 1 matrix: x^T y as the scalar that it is."""
+
+    def grid(self, values: list[Grid]) -> Grid:
+        return cell(values[0])
+
+    def _code(self, printer: Any) -> str:
+        return f"({printer._print(self.args[0])})[0, 0]"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"({printer._print(self.args[0])})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\left({printer._print(self.args[0])}\right)"
+
+
+
+class Eye(OwnMatrix):
+    """The identity; SymPy's own is refused by ``lambdify`` when its size is a symbol."""
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """Rows and columns."""
+        return (self.args[0], self.args[0])
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """None: only a size."""
+        return ()
+
+    def _entry(self, i: Any, j: Any, **hints: Any) -> Any:
+        return sympy.KroneckerDelta(i, j)
+
+    def explicit_value(self) -> Any:
+        """The grid."""
+        return explicit(sympy.eye(int(self.args[0])))
+
+    def doit(self, **hints: Any) -> Any:
+        """The explicit matrix, if the size is known."""
+        return self.as_explicit() if self.args[0].is_Integer else self
+
+    def _eval_transpose(self) -> Any:
+        return self
+
+    def _code(self, printer: Any) -> str:
+        return f"{printer._module_format('numpy.eye')}({printer._print(self.args[0])})"
+
+    def _sympystr(self, printer: Any) -> str:
+        return "I"
+
+    def _latex(self, printer: Any) -> str:
+        return "I"
