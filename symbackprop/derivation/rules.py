@@ -166,7 +166,10 @@ def _removed(
 ) -> tuple[Factor, ...] | None:
     """The factors of ``term`` without the definition's, ``ratio`` times; None if they are not there."""
     change: dict[Index, Slot] = dict(zip(definition.indices, slots, strict=True))
-    left = {atom.key: (atom, Fraction(e)) for atom, e in term.factors}
+    left: dict[str, tuple[Atom, Fraction]] = {}
+    for atom, e in term.factors:  # an atom may stand twice until the next normal form
+        before = left.get(atom.key, (atom, Fraction(0)))[1]
+        left[atom.key] = (atom, before + Fraction(e))
     for pattern, exponent in definition.factors:
         key = pattern.rename(change).key
         if key not in left:

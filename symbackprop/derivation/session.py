@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Call,
+    Comprehension,
     Element,
     Expr,
     IndexValue,
@@ -176,15 +177,21 @@ class Session:
         before: Expr = partial
         if quantity.bypassed:
             steps.extend(self._log_steps(quantity, partial))
-        for stage in quantity.stages:
-            after = self.spelled(stage.form, quantity.row, quantity.column)
+        spelled = [self.spelled(stage.form, quantity.row, quantity.column) for stage in quantity.stages]
+        in_entries = any(isinstance(expr, Comprehension) for expr in spelled)
+        whole = spelled[-1]
+        if in_entries:
+            spelled = [entries_of(stage.form, self.shop.leaf) for stage in quantity.stages]
+            before = _entry_of(partial, quantity)
+        for stage, after in zip(quantity.stages, spelled, strict=True):
             words = tuple(fact.words for fact in stage.uses)
             if after == before or (exprs and after == exprs[-1]):
                 continue
             exprs.append(after)
             uses.extend(words)
             reason = self._reason(stage, quantity, of, sweep)
-            if stage.rule == "chain" and _is_joined(after) and quantity.indices and _is_short(stage.form):
+            joined = stage.rule == "chain" and not in_entries and _is_joined(after)
+            if joined and quantity.indices and _is_short(stage.form):
                 steps.append(self._entry_step(stage, quantity, partial, reason))
                 reason = spelling_reason(stage.form, after)
                 steps.append(self._step("spell", reason, before, after, partial, (), words))
@@ -192,8 +199,11 @@ class Session:
                 sub = self._substeps(stage, quantity, partial)
                 steps.append(self._step(stage.rule, reason, before, after, partial, sub, words))
             before = after
-        if not exprs:
-            exprs.append(self.spelled(quantity.form, quantity.row, quantity.column))
+        if in_entries or not exprs:
+            exprs.append(whole)
+        if in_entries and not isinstance(whole, Comprehension):
+            reason = spelling_reason(quantity.form, whole)
+            steps.append(self._step("spell", reason, partial, whole, partial, (), ()))
         return _Work(quantity, exprs, steps, uses)
 
     def spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr:

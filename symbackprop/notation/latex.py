@@ -16,6 +16,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
+    Comprehension,
     DimValue,
     Divide,
     Element,
@@ -222,7 +223,25 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
 
 
+def _comprehension(printer: Printer, expr: Comprehension) -> Box:
+    return printer.box(expr.body)
+
+
+def _local_entry(printer: Printer, expr: Element, partial: Partial) -> Box:
+    """An entry of a Jacobian, one array's entry by another's."""
+    rank = partial.of.rank
+    top = printer.box(Element(Leaf(partial.of), expr.slots[:rank]) if rank else Leaf(partial.of))
+    below = expr.slots[rank:]
+    bottom = printer.box(Element(Leaf(partial.by), below) if below else Leaf(partial.by))
+    if printer.inline:
+        return Box(rf"\partial {top.tex}/\partial {bottom.tex}", TERM, top.width + bottom.width + 1.7)
+    width = max(top.width, bottom.width) + 0.8
+    return Box(rf"\frac{{\partial {top.tex}}}{{\partial {bottom.tex}}}", CLOSED, width, FRACTION_TALL)
+
+
 def _element(printer: Printer, expr: Element) -> Box:
+    if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
+        return _local_entry(printer, expr, expr.base)
     base, (script, width) = expr.base, printer.slots(expr)[:2]
     if isinstance(base, Leaf):
         symbol = printer.symbol(base.tensor)
@@ -329,6 +348,7 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         Call: _call,
         IndexValue: _index,
         Element: _element,
+        Comprehension: _comprehension,
         Reduce: _reduce,
         Indicator: _indicator,
     }

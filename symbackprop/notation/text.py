@@ -18,6 +18,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
+    Comprehension,
     DimValue,
     Divide,
     Element,
@@ -241,7 +242,17 @@ def _slot(expr: IndexValue, context: _Context) -> str:
     return _position(expr, context, tight=True)[0]
 
 
+def _comprehension(expr: Comprehension, context: _Context) -> _Printed:
+    return _print(expr.body, context)
+
+
 def _element(expr: Element, context: _Context) -> _Printed:
+    if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
+        of, by = expr.base.of, expr.base.by
+        top = ",".join(_slot(slot, context) for slot in expr.slots[: of.rank])
+        bottom = ",".join(_slot(slot, context) for slot in expr.slots[of.rank :])
+        entry = f"[{bottom}]" if bottom else ""
+        return f"d{of.name}[{top}]/d{by.name}{entry}", _DERIV
     text, own = _print(expr.base, context)
     slots = ",".join(_slot(slot, context) for slot in expr.slots)
     if own == _DERIV:
@@ -289,6 +300,7 @@ _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType
         Call: _call,
         IndexValue: _index,
         Element: _element,
+        Comprehension: _comprehension,
         Reduce: _reduce,
         Indicator: _indicator,
     }
