@@ -18,7 +18,7 @@ from symbackprop.core.verdicts import Verdict
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.steps import Step
 from symbackprop.pipeline import Derivation, Problem
-from symbackprop.problem import spec_from_mapping
+from symbackprop.problem_file import spec_from_mapping
 
 Arrays = dict[str, NDArray[np.float64]]
 ROLES = ("input", "parameter", "target", "constant")
