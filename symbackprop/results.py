@@ -276,17 +276,20 @@ class Derivation:
     def _lambdified(self) -> Callable[[Point], Any]:
         import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
 
+        from symbackprop.notation.sympy_out import dim_symbol, symbol_of  # noqa: PLC0415
+
         arguments = self.arguments
         function = sympy.lambdify(arguments, self.expanded())
-        tensors = self._context.graph.tensors
+        graph = self._context.graph
+        tensors = {symbol_of(tensor): tensor for tensor in graph.tensors.values()}
+        dims = {dim_symbol(name): name for name in graph.dims}
 
         def evaluate(point: Point) -> Any:
             values: list[Any] = []
             for argument in arguments:
-                name = str(argument)
-                tensor = tensors.get(name)
+                tensor = tensors.get(argument)
                 if tensor is None:
-                    values.append(point.sizes[name])
+                    values.append(point.sizes[dims[argument]])
                 else:
                     value = point.values[tensor]
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
