@@ -7,7 +7,7 @@ It joins what the deriver found with what the verifier says. Only this module, `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,11 @@ class Context:
     _jacobian_session: Session | None = None
     _verifier: Verifier | None = None
     _verified: dict[int, tuple[Step, Step]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        graph = self.graph
+        names = frozenset((*graph.tensors, *graph.dims, *graph.functions))
+        self.names = replace(self.names, reserved=self.names.reserved | names)
 
     def expand(self, call: Call) -> Expr:
         """The defining expression of a call: a loss, or an elementwise function with a formula."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
@@ -126,9 +127,11 @@ class Workshop:
     locals: dict[Tensor, Local] = field(default_factory=dict)
     cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
     partial_of: dict[Tensor, Partial] = field(default_factory=dict)
+    _reserved: frozenset[str] = frozenset()
 
     def prepare(self) -> None:
         """Lower every equation; register definitions, sums of one, and softmax helpers."""
+        self._reserved = frozenset((*self.graph.tensors, *self.graph.dims))
         for equation in self.graph.equations:
             if equation.expr is not None:
                 self._lower(equation)
@@ -142,8 +145,7 @@ class Workshop:
         assert equation.expr is not None
         target = equation.target
         rows, columns = target.oriented
-        letters = (_letter(rows.single_name, "i"), _letter(columns.single_name, "j"))
-        row, column = side_indices(target, letters)
+        row, column = side_indices(target, (self.letter(rows, "ijkl"), self.letter(columns, "jklr")))
         if equation.indices:
             slots = dict(zip(equation.indices, _by_axis(target, row, column), strict=True))
             names = {index: place for index, place in slots.items() if place is not None}
@@ -155,6 +157,18 @@ class Workshop:
         if definition is not None:
             self.folding.add(definition)
             self._simplex(definition, target)
+
+    def letter(self, dim: Dim, spare: str) -> str:
+        """A letter for an index of that dim: its initial, or the first spare one that names nothing."""
+        taken = self.reserved
+        name = dim.single_name
+        initial = name[0].lower() if name and name[0].isascii() and name[0].isalpha() else ""
+        return next((letter for letter in (initial, *spare) if letter and letter not in taken), spare[0])
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """The names that no index may have."""
+        return self._reserved
 
     def _simplex(self, definition: Definition, tensor: Tensor) -> None:
         """If the numerators sum to the denominator, the quotient sums to 1: proved by unfolding."""
@@ -254,10 +268,6 @@ class Workshop:
         return (self.tidy(new), used) if used else (form, ())
 
 
-def _letter(name: str | None, fallback: str) -> str:
-    return name[0].lower() if name and name[0].isascii() and name[0].isalpha() else fallback
-
-
 def _by_axis(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index | None, ...]:
     by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
     return tuple(by_axis.get(axis) for axis in range(len(tensor.shape)))
@@ -277,6 +287,8 @@ class Sweep:
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
+        spare = [letter for letter in "pqrsuvabij" if letter not in shop.reserved]
+        self._letters = (spare[0], spare[1]) if len(spare) > 1 else ("p", "q")
         self._active = self._active_equations()
         self._consumers: dict[Tensor, list[Equation]] = {}
         for equation in self._active:
@@ -353,7 +365,7 @@ class Sweep:
     def _visit(self, tensor: Tensor) -> None:
         if tensor in self.quantities:
             return
-        row, column = side_indices(tensor, ("p", "q"))
+        row, column = side_indices(tensor, self._letters)
         if tensor is self._loss:
             self.quantities[tensor] = Quantity(tensor, row, column, (Stage("unit", number(1)),))
             return

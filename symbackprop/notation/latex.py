@@ -89,7 +89,7 @@ class Printer:
 
     def __init__(self, root: Expr, names: Names, *, inline: bool = False, shapes: bool = False) -> None:
         self.names = names
-        self.letters = Letters(root)
+        self.letters = Letters(root, names.reserved)
         self.inline = inline
         self.shapes = shapes
 

@@ -22,10 +22,10 @@ class Letters:
 
     __slots__ = ("_letters", "_root", "_taken")
 
-    def __init__(self, root: Expr) -> None:
+    def __init__(self, root: Expr, reserved: frozenset[str] = frozenset()) -> None:
         self._root = root
         self._letters: dict[Index, str] | None = None
-        self._taken: set[str] = set()
+        self._taken: set[str] = set(reserved)
 
     def of(self, index: Index) -> str:
         """The letter of ``index``."""

@@ -16,11 +16,13 @@ class Names:
     dims      name of a dim -> its LaTeX, where it differs from the name.
     partials  (of, by) -> (name in text, LaTeX or None) from ``notation:``.
     style     the ``style:`` keys of the problem file that are in force.
+    reserved  names that no index may have: the symbols, dims and functions of the problem.
     """
 
     dims: Mapping[str, str] = field(default_factory=dict)
     partials: Mapping[tuple[Tensor, Tensor], tuple[str, str | None]] = field(default_factory=dict)
     style: Mapping[str, str] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
 
     def partial_name(self, partial: Partial) -> tuple[str, str | None] | None:
         """The declared name of a derivative, or None: then it is printed as dL/dW."""

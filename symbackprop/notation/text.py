@@ -36,6 +36,7 @@ from symbackprop.core.expr import (
     Reduce,
     Transpose,
 )
+from symbackprop.core.tensors import Index
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
 
@@ -50,7 +51,7 @@ class _Context:
 
     def __init__(self, root: Expr, names: Names) -> None:
         self.names = names
-        self.letters = Letters(root)
+        self.letters = Letters(root, names.reserved)
 
 
 def to_text(expr: Expr, names: Names = PLAIN) -> str:
@@ -260,11 +261,21 @@ def _element(expr: Element, context: _Context) -> _Printed:
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
-def _range(entry: Range, context: _Context) -> str:
+def _stands_in_a_slot(index: Index, body: Expr) -> bool:
+    return any(
+        index is own
+        for node in body.walk()
+        if isinstance(node, Element)
+        for slot in node.slots
+        for own, _ in slot.indices
+    )
+
+
+def _range(entry: Range, body: Expr, context: _Context) -> str:
     letter = context.letters.of(entry.index)
     if entry.condition is not None:
         return f"{letter} {entry.condition[0]} {_index(entry.condition[1], context)[0]}"
-    if entry.low is None and entry.high is None:
+    if entry.low is None and entry.high is None and _stands_in_a_slot(entry.index, body):
         return letter
     low = _slot(entry.low, context) if entry.low is not None else "1"
     high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim)
@@ -273,7 +284,7 @@ def _range(entry: Range, context: _Context) -> str:
 
 def _reduce(expr: Reduce, context: _Context) -> _Printed:
     with context.letters.bound(expr.ranges):
-        ranges = ", ".join(_range(entry, context) for entry in expr.ranges)
+        ranges = ", ".join(_range(entry, expr.body, context) for entry in expr.ranges)
         return f"{expr.binder}[{ranges}]({_print(expr.body, context)[0]})", _ATOM
 
 

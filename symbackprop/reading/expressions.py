@@ -105,7 +105,7 @@ class ExpressionParser(DerivativeParser):
         while self.kind == "[" and not isinstance(node, Num):
             node = Sub(node.at, node, self.slots())
         if self.kind == "^":
-            node = self.power(node)
+            node = self.power(node, bracketed=token.kind == "(")
             if self.kind == "^":
                 raise fail("two powers in a row", self.token.at, f"write ({show(node)})^...")
         return node
@@ -115,10 +115,11 @@ class ExpressionParser(DerivativeParser):
             return Num(token.at, token.value, token.text)
         return Name(token.at, token.text)
 
-    def power(self, base: Node) -> Node:
+    def power(self, base: Node, *, bracketed: bool) -> Node:
         caret = self.take()
         token = self.token
-        if isinstance(base, Derivative) or (isinstance(base, Sub) and isinstance(base.base, Derivative)):
+        derivative = base.base if isinstance(base, Sub) else base
+        if isinstance(derivative, Derivative) and not bracketed:
             what = token.text if token.kind in ("name", "number") else "..."
             raise fail("no power inside a derivative", caret.at, f"write ({show(base)})^{what}")
         if token.kind == "name":
