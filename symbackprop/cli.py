@@ -9,8 +9,10 @@ SYMBACKPROP_DEBUG is set. ``pipeline`` is imported inside the commands, so that 
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,11 @@ import click
 
 from symbackprop import __version__
 from symbackprop.console import (
+    Progress,
+    Spans,
     complain,
     guarded,
+    has_colours,
     interrupted,
     output_lost,
     to_json,
@@ -27,9 +32,10 @@ from symbackprop.console import (
     write_json,
     write_notes,
     write_result,
+    write_spans,
 )
 from symbackprop.errors import SymbackpropError, UnsupportedError
-from symbackprop.options import CONVENTIONS, LEVELS, parse_forms, parse_names, parse_shapes
+from symbackprop.options import CONVENTIONS, ENGINE_HELP, LEVELS, parse_forms, parse_names, parse_shapes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,8 +72,7 @@ def cli() -> None:
 @click.option("--level", type=click.Choice(LEVELS), help="Level of the questions that name none.")
 @click.option("--seed", type=int, metavar="N", help="Which variant of the problem.")
 @click.option("--title", metavar="TEXT", help="Set several problems as one document of this title.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME",
-              help="TeX engine: auto, embedded, latexmk, pdflatex, lualatex or tectonic.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
               help="Problems worked on at a time.")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True, max=1e9), metavar="SECONDS",
@@ -96,7 +101,10 @@ def solve(
         wanted = parse_forms(forms)
         from symbackprop import pipeline
 
-        run = pipeline.solve_files(problems, out=out, forms=wanted, **options)
+        with Progress(_named(problems), sys.stderr) as progress:
+            if "on_progress" in signature(pipeline.solve_files).parameters:
+                options["on_progress"] = progress
+            run = pipeline.solve_files(problems, out=out, forms=wanted, **options)
         # Made inside the guard: what cannot be printed is an error like any other.
         return run, to_json(run.as_json()) if as_json else None
 
@@ -160,7 +168,12 @@ def derive(
         complain([done], source=equations)
         return done.exit_code
     answers, report = done
-    (write_json if form == "json" else write_result)(report)
+    if form == "json":
+        write_json(report)
+    elif form == "text" and has_colours(sys.stdout):
+        write_spans(_coloured(answers), sys.stdout)
+    else:
+        write_result(report)
     return max((int(answer.exit_code) for answer in answers), default=0)
 
 
@@ -170,6 +183,71 @@ _REPORTS: dict[str, Callable[[Sequence[Any]], str]] = {
     "numpy": lambda answers: "\n\n\n".join(answer.numpy_source().rstrip("\n") for answer in answers),
     "json": lambda answers: to_json([answer.as_json() for answer in answers]),
 }
+
+
+def _coloured(answers: Sequence[Any]) -> Iterator[Spans]:
+    """The text report line by line, each with what it is."""
+    from symbackprop import reports
+
+    for number, answer in enumerate(answers):
+        if number:
+            yield (("gap", ""),)
+        for row in reports.report_rows(answer.context, answer.answer, answer.readback):
+            yield ((row.kind, row.text),)
+
+
+@cli.command()
+@click.argument("file", metavar="FILE.yaml")
+@click.option("--from", "source", metavar="FILE.md", help="(coming)")
+def new(*, file: str, source: str | None) -> int:
+    """Write a commented starter problem to the new file FILE.yaml."""
+
+    def work() -> Path:
+        _refuse_later("new", **{"from": source})
+        from symbackprop import starter
+
+        return starter.write_starter(file)
+
+    done = guarded(work)
+    if isinstance(done, SymbackpropError):
+        complain([done])
+        return done.exit_code
+    write_notes([f"wrote {done}", f"next: symbackprop solve {shlex.quote(str(done))}"], to_stderr=False)
+    return 0
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of the problem file, for editors: schema > problem.schema.json."""
+    from symbackprop.schema import problem_schema
+
+    write_json(to_json(problem_schema()))
+    return 0
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
+              metavar="DIR", help="The folder that solve is to write to.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+def doctor(*, out: Path, engine: str, as_json: bool) -> int:
+    """Say what is installed, which TeX engine is used, and what is missing."""
+    from symbackprop import doctor as surgery
+
+    report = guarded(lambda: surgery.examine(out, engine))
+    if isinstance(report, SymbackpropError):
+        complain([report])
+        return report.exit_code
+    if as_json:
+        write_json(to_json(report.as_json()))
+    else:
+        write_spans(surgery.page(report), sys.stdout)
+    return report.exit_code
+
+
+def _named(problems: Sequence[str]) -> str:
+    """What is being worked on, as long as nothing more is known."""
+    return f"solving {problems[0]}" if len(problems) == 1 else f"solving {len(problems)} problems"
 
 
 def _refuse_later(command: str, **options: object) -> None:
@@ -216,7 +294,4 @@ def _coming(name: str, about: str) -> None:
 
 
 _coming("check", "Say line by line what is right and wrong in a derivation.")
-_coming("new", "Write a commented starter problem.")
-_coming("schema", "Print the JSON Schema of the problem file.")
-_coming("doctor", "Say what is installed and what is missing.")
 _coming("pack", "Bundle a problem for a grading site.")

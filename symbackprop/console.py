@@ -11,15 +11,20 @@ import json
 import os
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterable
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TextIO, TypeVar
 
 from symbackprop.errors import OutputError, SymbackpropError
 
 T = TypeVar("T")
+
+# A line in parts: what each part is (a kind of ``terminal.STYLES``) and its text.
+Spans = Sequence[tuple[str, str]]
 
 # What a shell reports for a program ended by SIGINT and by SIGPIPE. 1 to 3 have meanings of ours.
 INTERRUPTED = 130
@@ -69,6 +74,67 @@ def write_result(text: str) -> None:
     sys.stdout.write(harmless(text) + "\n")
 
 
+def has_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows colours, and nobody asked for none (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write_spans(lines: Iterable[Spans], stream: TextIO) -> None:
+    """Lines for people: in colours by the kinds of their spans in a terminal, else the same text plain."""
+    safe = [[(kind, harmless(text)) for kind, text in line] for line in lines]
+    if has_colours(stream):
+        from symbackprop.terminal import paint  # noqa: PLC0415 (Rich is wanted in a terminal only)
+
+        paint(safe, stream)
+        return
+    stream.writelines("".join(text for _, text in line) + "\n" for line in safe)
+
+
+class Progress:
+    """A context in which a run may say what it is working on: ``progress("mlp.yaml: dL/dW")``.
+
+    The latest text is shown on ``stream`` once the run has taken longer than ``delay`` seconds and
+    disappears at the end. Nothing is ever shown on a stream that is no terminal.
+    """
+
+    def __init__(self, text: str, stream: TextIO, delay: float = 1.0) -> None:
+        self._text = text
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._status: Any = None
+        self._timer: threading.Timer | None = None
+        if stream.isatty() and os.environ.get("TERM") != "dumb":
+            self._timer = threading.Timer(delay, self._begin)
+            self._timer.daemon = True
+
+    def __call__(self, text: str) -> None:
+        """Say what is being worked on now."""
+        with self._lock:
+            self._text = harmless(text)
+            if self._status is not None:
+                self._status.update(self._text)
+
+    def _begin(self) -> None:
+        from symbackprop.terminal import Spinner  # noqa: PLC0415 (Rich is wanted in long runs only)
+
+        with self._lock:
+            if self._timer is not None:
+                self._status = Spinner(self._text, self._stream)
+
+    def __enter__(self) -> Self:
+        if self._timer is not None:
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._timer = None
+            if self._status is not None:
+                self._status.stop()
+
+
 def write_notes(lines: Iterable[str], *, to_stderr: bool) -> None:
     """Lines for people: what was written where."""
     stream = sys.stderr if to_stderr else sys.stdout
@@ -96,28 +162,40 @@ def complain(errors: Iterable[SymbackpropError], *, source: str | None = None) -
     for error in errors:
         place = ":".join(str(part) for part in (error.file, error.line, error.column) if part is not None)
         message = f"{place}: {error.message}" if place else error.message
-        sys.stderr.write(harmless(f"error: {message}") + "\n")
-        sys.stderr.write(excerpt(error, source))
+        lines: list[Spans] = [(("error", "error: "), ("message", message))]
+        lines += [((kind, line),) for kind, line in excerpt(error, source)]
         if error.hint:
-            sys.stderr.write(harmless(f"hint: {error.hint}") + "\n")
+            lines.append((("hint", "hint: "), ("", error.hint)))
+        write_spans(lines, sys.stderr)
 
 
-def excerpt(error: SymbackpropError, source: str | None = None) -> str:
-    """The line the error points at, with a caret under its column; empty if it cannot be shown."""
+def excerpt(error: SymbackpropError, source: str | None = None) -> tuple[tuple[str, str], ...]:
+    """The line the error points at and a caret under its column; nothing if it cannot be shown.
+
+    Of a long line the part around the column is shown.
+    """
     if error.line is None or error.column is None:
-        return ""
+        return ()
     text = source if error.file is None else _start_of(error.file)
     lines = re.split(r"\r\n|\r|\n", text) if text else []
     if not 1 <= error.line <= len(lines):
-        return ""
-    line = lines[error.line - 1]
-    if not 1 <= error.column <= len(line) + 1 or len(line) > _EXCERPT_COLUMNS:
-        return ""
-    shown = line.expandtabs(1)
-    if harmless(shown) != shown:
-        return ""
+        return ()
+    line = lines[error.line - 1].expandtabs(1)
+    if not 1 <= error.column <= len(line) + 1 or harmless(line) != line:
+        return ()
+    before, after = line[: error.column - 1], line[error.column - 1 :]
+    if len(line) > _EXCERPT_COLUMNS:
+        half = _EXCERPT_COLUMNS // 2
+        before = before if len(before) <= half else "…" + before[-half:]
+        after = after if len(after) <= half else after[:half] + "…"
     margin = f"  {error.line} | "
-    return f"{margin}{shown}\n{' ' * (len(margin) + error.column - 1)}^\n"
+    return ("source", margin + before + after), ("caret", " " * _columns(margin + before) + "^")
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes: wide characters two, combining ones none."""
+    widths = (0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+    return sum(widths)
 
 
 def _start_of(file: str) -> str | None:

