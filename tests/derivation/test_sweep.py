@@ -93,6 +93,23 @@ CASES: dict[str, Case] = {
     "a matrix normalised by its column sums": Case(
         "A: n m parameter positive; T: n m input", "P = A / colsum(A); L = sum(P * T)", "A P"
     ),
+    "a diagonal matrix as a node": Case(
+        "d: n parameter; c: n parameter; S: n n input", "B = diag(d); L = sum(B * S) + sumsq(B c)", "d c B"
+    ),
+    "a diagonal between vectors": Case(
+        "d: n parameter; c: n parameter; S: n n input", "L = d^T diag(d) c + c^T diag(d) S d", "d c"
+    ),
+    "the identity": Case(
+        "S: n n parameter; d: n parameter", "B = S + eye(n); L = sum(B * S) + d^T eye(n) d", "S d B"
+    ),
+    "a diagonal taken away": Case(
+        "S: n n parameter; d: n parameter", "B[i,j] = S[i,j] - ind(i = j) d[i]; L = sumsq(B)", "S d B"
+    ),
+    "two indicators": Case(
+        "S: n n parameter; d: n parameter",
+        "L = sum[i,j,k](d[i] ind(i = j) S[j,k] ind(k = i)) + sum[i,j](ind(i != j) S[i,j] d[j])",
+        "S d",
+    ),
     "entries by hand": Case(
         "A: n m parameter; u: n parameter; v: m parameter",
         "B[j,i] = A[i,j] u[i] - v[j]; L = sum[i,j](B[i,j]^2)",
