@@ -9,6 +9,8 @@ import pytest
 
 from symbackprop.cli import main
 
+EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.yaml"))
+
 HEAD = """\
 convention: column
 symbols:
@@ -108,9 +110,7 @@ def test_solve_json_names_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     assert [answer["verdict"] for answer in problem["answers"]] == ["holds"]
 
 
-@pytest.mark.parametrize(
-    "example", sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.yaml")), ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_solved_and_every_step_holds(
     example: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
