@@ -11,7 +11,8 @@ from collections.abc import Callable
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.derivation.sweep import Local, Quantity, Stage, Workshop
+from symbackprop.derivation.sweep import Quantity, Stage
+from symbackprop.derivation.workshop import Local, Workshop
 from symbackprop.notation.forms import Delta, Entry, Fn, Form, Slot
 from symbackprop.notation.normal import normal
 

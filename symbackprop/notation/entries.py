@@ -18,6 +18,7 @@ from symbackprop.core.expr import (
     Expr,
     IndexValue,
     Indicator,
+    Neg,
     Partial,
     Power,
     Range,
@@ -25,6 +26,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import addition, powered, scaled
+from symbackprop.notation.common import content, shared_factors, without
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -47,7 +49,30 @@ def entries_of(form: Form, leaf: LeafOf) -> Expr:
     """The form as a scalar expression over entries."""
     if not form.terms:
         return ZERO
+    if len(form.terms) > 1:
+        pulled = _pulled(form)
+        if pulled is not None:
+            return _with_front(*pulled, leaf)
     return addition([_term(term, leaf) for term in form.terms])
+
+
+def _pulled(form: Form) -> tuple[Term, Form] | None:
+    """The factors all terms share, and the rest: P/N - Y/N = (P - Y)/N."""
+    shared = [(atom, e) for atom, e in shared_factors(form) if not isinstance(atom, Group)]
+    size = content(form)
+    if not shared and size == 1:
+        return None
+    rest = Form(without(term, shared, size) for term in form.terms)
+    return Term(size, tuple(shared)), rest
+
+
+def _with_front(front: Term, rest: Form, leaf: LeafOf) -> Expr:
+    inner = addition([_term(term, leaf) for term in rest.terms])
+    sign = isinstance(inner, Neg)
+    body = inner.arg if isinstance(inner, Neg) else inner
+    top = [_factor(a, e, leaf) for a, e in _ordered(list(front.factors), leaf) if e > 0]
+    below = [_factor(a, e, leaf) for a, e in front.factors if e < 0]
+    return scaled(-front.coefficient if sign else front.coefficient, [*top, body], None, below)
 
 
 def comprehension_of(form: Form, row: Index | None, column: Index | None, leaf: LeafOf) -> Expr:
@@ -59,21 +84,27 @@ def _term(term: Term, leaf: LeafOf) -> Expr:
     bound = set(term.bound)
     outside = [(a, e) for a, e in term.factors if not bound & set(a.free)]
     inside = [(a, e) for a, e in term.factors if bound & set(a.free)]
-    front = [_factor(a, e, leaf) for a, e in _ordered(outside) if e > 0]
+    front = [_factor(a, e, leaf) for a, e in _ordered(outside, leaf) if e > 0]
     below = [_factor(a, e, leaf) for a, e in outside if e < 0]
     if not term.bound:
         return scaled(term.coefficient, front, None, below)
-    top = [_factor(a, e, leaf) for a, e in _ordered(inside) if e > 0]
+    top = [_factor(a, e, leaf) for a, e in _ordered(inside, leaf) if e > 0]
     bottom = [_factor(a, e, leaf) for a, e in inside if e < 0]
     body = scaled(Fraction(1), top, None, bottom)
     summed = Reduce("sum", tuple(Range(index) for index in term.bound), body)
     return scaled(term.coefficient, [*front, summed], None, below)
 
 
-def _ordered(factors: list[tuple[Atom, Exponent]]) -> list[tuple[Atom, Exponent]]:
-    """Dims and scalars, entries, composites, deltas: the deltas last."""
+def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[Atom, Exponent]]:
+    """Dims and scalars, derivatives, entries, composites, deltas: the deltas last."""
     ranks: list[type[Atom]] = [DimFactor, Entry, Position, Group, Fn, Truth, Delta]
-    return sorted(factors, key=lambda f: (len(f[0].free) != 0, ranks.index(type(f[0]))))
+
+    def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int]:
+        atom = factor[0]
+        derivative = isinstance(atom, Entry) and isinstance(leaf(atom.tensor), Partial)
+        return (bool(atom.free), not derivative, ranks.index(type(atom)))
+
+    return sorted(factors, key=rank)
 
 
 def _factor(atom: Atom, exponent: Exponent, leaf: LeafOf) -> Expr:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import gcd, lcm
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
@@ -30,6 +29,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.building import addition, cost, hadamard, powered, product, scaled, transposed
+from symbackprop.notation.common import content, shared_factors, without
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -123,17 +123,17 @@ class Speller:
 
     def _pull_common(self, form: Form, row: Place, column: Place) -> Expr | None:
         """Factors that all terms share, in front: scalars, quotients, factors of the full shape."""
-        shared = _shared(form)
+        shared = shared_factors(form)
         places = {p for p in (row, column) if p is not None}
         pulled = [
             (atom, e)
             for atom, e in shared
             if not atom.free or set(atom.free) == places or (e < 0 and set(atom.free) <= places)
         ]
-        size = _content(form)
+        size = content(form)
         if not pulled and size == 1:
             return None
-        rest = tuple(_without(term, pulled, size) for term in form.terms)
+        rest = tuple(without(term, pulled, size) for term in form.terms)
         inner = self._sum(rest, row, column)
         front = Term(size, tuple(pulled))
         return self._multiplied(front, inner, row, column)
@@ -336,43 +336,6 @@ def _turned(parts: list[Expr], down: bool) -> list[Expr]:
 def _crosses(left: Expr, right: Expr) -> bool:
     """Whether the two are a column and a row: their product is the outer product."""
     return left.shape[1].is_one and right.shape[0].is_one and not left.is_scalar and not right.is_scalar
-
-
-def _shared(form: Form) -> list[tuple[Atom, Exponent]]:
-    """The atoms in every term, with the exponent nearest to 0, all of one sign."""
-    first = dict(form.terms[0].factors)
-    bound_free = [(atom, e) for atom, e in first.items() if not set(atom.free) & set(form.terms[0].bound)]
-    found: list[tuple[Atom, Exponent]] = []
-    for atom, exponent in bound_free:
-        if isinstance(atom, Delta):
-            continue
-        exponents: list[Exponent] = [exponent]
-        for term in form.terms[1:]:
-            match = next((e for other, e in term.factors if other == atom), None)
-            if match is None:
-                break
-            exponents.append(match)
-        else:
-            if all(e > 0 for e in exponents):
-                found.append((atom, min(exponents)))
-            elif all(e < 0 for e in exponents):
-                found.append((atom, max(exponents)))
-    return found
-
-
-def _content(form: Form) -> Fraction:
-    """The greatest common divisor of the coefficients."""
-    numerators = [abs(term.coefficient.numerator) for term in form.terms]
-    denominators = [term.coefficient.denominator for term in form.terms]
-    return Fraction(gcd(*numerators), lcm(*denominators))
-
-
-def _without(term: Term, pulled: list[tuple[Atom, Exponent]], size: Fraction) -> Term:
-    lowered = dict(pulled)
-    factors = tuple(
-        (atom, e - lowered.get(atom, 0)) for atom, e in term.factors if e != lowered.get(atom, 0)
-    )
-    return Term(term.coefficient / size, factors, term.bound)
 
 
 def group_ends(terms: list[Expr], has_rows: bool, has_columns: bool) -> list[Expr]:

@@ -1,0 +1,208 @@
+"""Level ``index``: sums and indicators, one rule a line, as a lecturer writes it on a board.
+
+For each equation C through which V reaches the loss:
+
+    d loss/dV[p] = sum over the entries of C:  d loss/dC[out]  dC[out]/dV[p]      the chain rule
+                 = sum ... with the entry formula of C differentiated             indicators stand
+                 = ...                                                            indicators used up
+
+A local derivative that takes more than one rule (softmax: quotient rule, then folding) is worked
+out in lines of its own first.
+"""
+
+from __future__ import annotations
+
+from symbackprop.core.expr import Call, Element, Expr, Leaf, MatMul, Partial, Range, Reduce
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.explain import chain_reason, join, stage_reason
+from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
+from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.workshop import Local
+from symbackprop.notation.building import addition
+from symbackprop.notation.entries import comprehension_of
+from symbackprop.notation.forms import Delta, Entry, Fn, Form, Group, bind, product, single, total
+from symbackprop.notation.normal import merge, normal
+from symbackprop.notation.steps import Step
+
+
+def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
+    """The lines of one cotangent over entries."""
+    partial = Partial(of, quantity.tensor)
+    whole = _whole(lines, quantity)
+    value = lines.spelled(quantity.form, quantity.row, quantity.column)
+    if quantity.stages[-1].rule in ("unit", "given"):
+        return Work(quantity, [value], value, [], [])
+    steps = _log_steps(lines, quantity, partial)
+    users = sweep.users_of(quantity.tensor)
+    board = _Board(lines, of, quantity, sweep, partial)
+    steps.extend(board.locals(users))
+    chain: list[tuple[Expr, str, str, tuple[str, ...]]] = []
+    if users:
+        chain.extend(board.chain(users))
+    direct = [user for user in users if user.equation.target is of]
+    raw = quantity.stages[0].raw
+    if raw is not None and len(direct) == len(users) and is_short(raw):
+        merged = Form(term for t in raw.terms if (term := merge(t)) is not None)
+        chain.append((lines.entries(merged), "derivative", f"`{of.name}` differentiated term by term", ()))
+    for stage in quantity.stages:
+        words = tuple(fact.words for fact in stage.uses)
+        reason = _reason(lines, stage.rule, of, board, users)
+        if stage.rule not in ("chain", "none"):
+            reason = stage_reason(stage, lines.show, of)
+        chain.append((lines.entries(stage.form), stage.rule, reason, words))
+    before = entry_of(partial, quantity)
+    used: list[Expr] = []
+    uses: list[str] = []
+    for after, rule, reason, words in chain:
+        if after == before:
+            continue
+        steps.append(lines.step(rule, reason, before, after, partial, (), words))
+        used.append(after)
+        uses.extend(words)
+        before = after
+    return Work(quantity, [*used, whole], value, steps, uses)
+
+
+def _whole(lines: Lines, quantity: Quantity) -> Expr:
+    """The result as the array of its entries."""
+    return comprehension_of(quantity.form, quantity.row, quantity.column, lines.shop.leaf)
+
+
+def _reason(lines: Lines, rule: str, of: Tensor, board: _Board, users: list[Local]) -> str:
+    if rule == "none" or not users:
+        return chain_reason(lines.shop, board.quantity, users, of, lines.show)
+    kept = board.kept(users)
+    if kept:
+        verb = "survives" if len(kept) == 1 else "survive"
+        return f"only {join([f'`{left} = {right}`' for left, right in kept])} {verb}"
+    return "each indicator keeps one term of its sum"
+
+
+class _Board:
+    """The chain rule of one quantity, written out."""
+
+    def __init__(self, lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep, partial: Partial) -> None:
+        self.lines = lines
+        self.of = of
+        self.quantity = quantity
+        self.partial = partial
+        self._shop = lines.shop
+
+    def locals(self, users: list[Local]) -> list[Step]:
+        """Lines of their own for local derivatives that take more than one rule."""
+        steps: list[Step] = []
+        for user in users:
+            if user.equation.target is self.of:
+                continue
+            plain, folded = self._local(user)
+            first, last = self.lines.entries(plain), self.lines.entries(folded)
+            if first == last or not is_short(plain):
+                continue
+            start = self._local_entry(user)
+            rule, reason = _rule_of(user.form)
+            steps.append(self.lines.step(rule, reason, start, first, self.partial))
+            reason = f"put `{user.equation.target.name}` back in"
+            steps.append(self.lines.step("fold", reason, first, last, self.partial))
+        return steps
+
+    def _local(self, user: Local) -> tuple[Form, Form]:
+        """dC[out]/dV[p] with its indicators: as it comes out, and with definitions put back."""
+        inner = self._shop.slopes.differentiate(user.form, self.quantity.tensor, self.quantity.indices)
+        plain = normal(inner)
+        return plain, self._shop.tidy(plain)
+
+    def _local_entry(self, user: Local) -> Expr:
+        target, tensor = user.equation.target, self.quantity.tensor
+        slots = slots_of(target, user.indices) + slots_of(tensor, self.quantity.indices)
+        partial = Partial(target, tensor)
+        return Element(partial, slots) if slots else partial
+
+    def chain(self, users: list[Local]) -> list[tuple[Expr, str, str, tuple[str, ...]]]:
+        """The chain rule, then the entry formulas differentiated."""
+        first: list[Expr] = []
+        second: list[Form] = []
+        for user in users:
+            target = user.equation.target
+            _, folded = self._local(user)
+            if target is self.of:
+                first.append(self.lines.entries(folded))
+                second.append(folded)
+                continue
+            cotangent = self._shop.cotangent(self.of, target)
+            outer = Partial(self.of, target)
+            factor: Expr = Element(outer, slots_of(target, user.indices)) if target.shape else outer
+            body: Expr = MatMul((factor, self._local_entry(user)))
+            ranges = tuple(Range(index) for index in user.indices)
+            first.append(Reduce("sum", ranges, body) if ranges else body)
+            second.append(bind(product(single(Entry(cotangent, user.indices)), folded), user.indices))
+        names = [f"`{user.equation.target.name}`" for user in users]
+        tensor = f"`{self.quantity.tensor.name}`"
+        lines: list[tuple[Expr, str, str, tuple[str, ...]]] = []
+        if any(user.equation.target is not self.of for user in users):
+            reason = f"chain rule: {tensor} enters `{self.of.name}` through {join(names)}"
+            lines.append((addition(first), "chain-rule", reason, ()))
+        form = total(second)
+        if lines and is_short(form):
+            lines.append((self.lines.entries(form), "derivative", self._formulas(users), ()))
+        return lines
+
+    def _formulas(self, users: list[Local]) -> str:
+        """The entry formulas that were differentiated."""
+        shown: list[str] = []
+        for user in users:
+            if user.equation.target is self.of or not is_short(user.form):
+                shown.append(f"`{user.equation.target.name}` differentiated")
+                continue
+            slots = slots_of(user.equation.target, user.indices)
+            leaf = Leaf(user.equation.target)
+            left = self.lines.show(Element(leaf, slots) if slots else leaf)
+            shown.append(f"`{left} = {self.lines.show(self.lines.entries(user.form))}`")
+        return "from " + join(shown)
+
+    def kept(self, users: list[Local]) -> list[tuple[str, str]]:
+        """The indicators [out = p] that pick one term of the sums, as letters."""
+        found: dict[tuple[str, str], None] = {}
+        for user in users:
+            if user.equation.target is self.of:
+                continue
+            _, folded = self._local(user)
+            for pair in _pairs(folded, user.indices, self.quantity.indices):
+                found.setdefault(pair)
+        return list(found)
+
+
+def _pairs(form: Form, out: tuple[object, ...], free: tuple[object, ...]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for term in form.terms:
+        for atom, _ in term.factors:
+            if not isinstance(atom, Delta):
+                continue
+            for own, other in ((atom.left, atom.right), (atom.right, atom.left)):
+                if isinstance(own, Index) and isinstance(other, Index) and own in out and other in free:
+                    found.append((own.letter, other.letter))
+    return found
+
+
+def _rule_of(form: Form) -> tuple[str, str]:
+    """The rule by which an entry formula is differentiated."""
+    for term in form.terms:
+        if any(exponent < 0 for _, exponent in term.factors):
+            return "quotient-rule", "quotient rule"
+        if any(isinstance(atom, Group) for atom, _ in term.factors):
+            return "product-rule", "product rule"
+    return "derivative", "differentiate the entry formula"
+
+
+def _log_steps(lines: Lines, quantity: Quantity, partial: Partial) -> list[Step]:
+    """log P[n,k] = Z[n,k] - log sum_j e^Z[n,j]: the forward pass rewritten."""
+    steps: list[Step] = []
+    log = operation("log")
+    for tensor in dict.fromkeys(quantity.bypassed):
+        local = lines.shop.locals[tensor]
+        form = normal(log_of_quotient(single(Fn(log, (local.form,)))))
+        slots = slots_of(tensor, local.indices)
+        before = Call(log, (Element(Leaf(tensor), slots),), Element(Leaf(tensor), slots).shape)
+        reason = "the log of a quotient is a difference; `log` undoes `exp`"
+        steps.append(lines.step("log-of-quotient", reason, before, lines.entries(form), partial))
+    return steps

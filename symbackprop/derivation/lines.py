@@ -1,0 +1,114 @@
+"""Lines of a derivation: what the levels share when they turn forms into steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Operation, Partial
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.rules import leaves
+from symbackprop.derivation.sweep import Quantity
+from symbackprop.derivation.workshop import Workshop
+from symbackprop.notation.entries import comprehension_of, entries_of
+from symbackprop.notation.forms import Form
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.names import Names
+from symbackprop.notation.spelling import Speller
+from symbackprop.notation.steps import Step
+from symbackprop.notation.text import to_text
+from symbackprop.ops.registry import lookup
+
+LONGEST_LINE = 14  # entries in a line over entries that is still printed
+MOST_SUMS = 5
+
+
+@dataclass(slots=True)
+class Work:
+    """One quantity in print.
+
+    exprs  its values line by line; the last is the result.
+    value  the result as matrices, where that is possible.
+    """
+
+    quantity: Quantity
+    exprs: list[Expr]
+    value: Expr
+    steps: list[Step]
+    uses: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Makes lines: ``spelled`` as matrices, ``entries`` over entries, ``step`` as a record."""
+
+    shop: Workshop
+    speller: Speller
+    names: Names
+
+    def spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr:
+        """The matrix spelling, or the entries where there is none."""
+        found = self.speller.spell(form, row, column)
+        return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
+
+    def entries(self, form: Form) -> Expr:
+        """The form over entries."""
+        return entries_of(form, self.shop.leaf)
+
+    def show(self, expr: Expr) -> str:
+        """An expression as text."""
+        return to_text(expr, self.names)
+
+    def step(
+        self,
+        rule: str,
+        because: str,
+        before: Expr,
+        after: Expr,
+        partial: Partial,
+        substeps: tuple[Step, ...] = (),
+        uses: tuple[str, ...] = (),
+    ) -> Step:
+        """One line as a record."""
+        return Step(
+            rule, because, Formula(before, self.names), Formula(after, self.names),
+            shapes_of(after, self.names), substeps, quantity=partial, uses=uses,
+        )  # fmt: skip
+
+
+def slots_of(tensor: Tensor, indices: tuple[Index, ...]) -> tuple[IndexValue, ...]:
+    """One slot per declared axis; axes of literal extent 1 carry no index."""
+    given = iter(indices)
+    return tuple(
+        IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),)) for dim in tensor.shape
+    )
+
+
+def entry_of(partial: Partial, quantity: Quantity) -> Expr:
+    """One entry of a derivative, at the free indices of its form; the derivative by a scalar itself."""
+    slots = slots_of(quantity.tensor, quantity.indices)
+    return Element(partial, slots) if slots else partial
+
+
+def is_short(form: Form) -> bool:
+    """Whether a line of entries can be read: not too many factors, not too many sums."""
+    return leaves(form) <= LONGEST_LINE and all(len(term.bound) <= MOST_SUMS for term in form.terms)
+
+
+def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:
+    """Name -> dims, of every named array in ``expr``."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in expr.walk():
+        if isinstance(node, Leaf) and node.tensor.shape:
+            found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.tensor.shape))
+        elif isinstance(node, Partial) and node.by.shape and node.of.is_scalar:
+            found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.by.shape))
+    return found
+
+
+def operation(name: str) -> Operation:
+    """An operation of the table that is known to exist."""
+    found = lookup(name)
+    if found is None:
+        raise KeyError(name)
+    return found

@@ -1,0 +1,107 @@
+"""Level ``vector``: named cotangents as matrices; where entries are joined, one entry comes first."""
+
+from __future__ import annotations
+
+from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, MatMul, Partial
+from symbackprop.core.tensors import Tensor
+from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
+from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation
+from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.sweep import Quantity, Stage, Sweep
+from symbackprop.notation.forms import Fn, Form, single
+from symbackprop.notation.normal import merge, normal
+from symbackprop.notation.steps import Step
+
+
+def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
+    """The lines of one cotangent."""
+    exprs: list[Expr] = []
+    steps: list[Step] = []
+    uses: list[str] = []
+    partial = Partial(of, quantity.tensor)
+    before: Expr = partial
+    steps.extend(log_steps(lines, quantity, partial))
+    spelled = [lines.spelled(stage.form, quantity.row, quantity.column) for stage in quantity.stages]
+    in_entries = any(isinstance(expr, Comprehension) for expr in spelled)
+    whole = spelled[-1]
+    if in_entries:
+        spelled = [lines.entries(stage.form) for stage in quantity.stages]
+        before = entry_of(partial, quantity)
+    for stage, after in zip(quantity.stages, spelled, strict=True):
+        words = tuple(fact.words for fact in stage.uses)
+        if after == before or (exprs and after == exprs[-1]):
+            continue
+        exprs.append(after)
+        uses.extend(words)
+        reason = reason_of(lines, stage, quantity, of, sweep)
+        joined = stage.rule == "chain" and not in_entries and _is_joined(after)
+        if joined and quantity.indices and is_short(stage.form):
+            steps.append(_entry_step(lines, stage, quantity, partial, reason))
+            reason = spelling_reason(stage.form, after)
+            steps.append(lines.step("spell", reason, before, after, partial, (), words))
+        else:
+            sub = _substeps(lines, stage, quantity, partial)
+            steps.append(lines.step(stage.rule, reason, before, after, partial, sub, words))
+        before = after
+    if in_entries or not exprs:
+        exprs.append(whole)
+    if in_entries and not isinstance(whole, Comprehension):
+        reason = spelling_reason(quantity.form, whole)
+        steps.append(lines.step("spell", reason, partial, whole, partial))
+    return Work(quantity, exprs, exprs[-1], steps, uses)
+
+
+def reason_of(lines: Lines, stage: Stage, quantity: Quantity, of: Tensor, sweep: Sweep) -> str:
+    """Why a line holds."""
+    if stage.rule in ("chain", "none"):
+        return chain_reason(lines.shop, quantity, sweep.users_of(quantity.tensor), of, lines.show)
+    if stage.rule == "unit":
+        return f"`{of.name}` by itself"
+    return stage_reason(stage, lines.show, of)
+
+
+def log_steps(lines: Lines, quantity: Quantity, partial: Partial) -> list[Step]:
+    """log P = Z - log of the sum of exponentials: the forward pass rewritten."""
+    steps: list[Step] = []
+    log = operation("log")
+    for tensor in dict.fromkeys(quantity.bypassed):
+        local = lines.shop.locals[tensor]
+        form = log_of_quotient(single(Fn(log, (local.form,))))
+        after = lines.spelled(normal(form), local.row, local.column)
+        before = Call(log, (Leaf(tensor),), tensor.oriented)
+        reason = "the log of a quotient is a difference; `log` undoes `exp`"
+        steps.append(lines.step("log-of-quotient", reason, before, after, partial))
+    return steps
+
+
+def _entry_step(lines: Lines, stage: Stage, quantity: Quantity, partial: Partial, reason: str) -> Step:
+    """One entry first: the sum that the matrix spelling stands for."""
+    after = lines.entries(stage.form)
+    sub = _substeps(lines, stage, quantity, partial)
+    return lines.step("chain", reason, entry_of(partial, quantity), after, partial, sub)
+
+
+def _substeps(lines: Lines, stage: Stage, quantity: Quantity, partial: Partial) -> tuple[Step, ...]:
+    """The same line in entries: the chain rule with its deltas, then what they leave."""
+    if stage.raw is None or not quantity.indices:
+        return ()
+    raw = Form(term for t in stage.raw.terms if (term := merge(t)) is not None)
+    if not is_short(raw):
+        return ()
+    first, last = lines.entries(raw), lines.entries(stage.form)
+    start = entry_of(partial, quantity)
+    steps = [lines.step("chain-rule", "the chain rule over every entry", start, first, partial)]
+    if first != last:
+        reason = "each indicator keeps one term of its sum"
+        steps.append(lines.step("contract", reason, first, last, partial))
+    return tuple(steps)
+
+
+def _is_joined(expr: Expr) -> bool:
+    """Whether entries are joined by a product or a sum: then one entry is shown first."""
+    for node in expr.walk():
+        if isinstance(node, MatMul) and sum(not factor.is_scalar for factor in node.factors) > 1:
+            return True
+        if isinstance(node, Call) and node.op.name in ("rowsum", "colsum"):
+            return True
+    return False

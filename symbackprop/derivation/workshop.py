@@ -1,0 +1,219 @@
+"""What a derivation of one graph needs: lowered equations, slopes, definitions, facts.
+
+``Workshop.prepare`` lowers every equation once; ``tidy`` is the one place where forms are brought
+into the shape in which they are printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
+from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.tensors import Facts, Index, Role, Tensor
+from symbackprop.derivation.calculus import Slopes
+from symbackprop.derivation.rules import (
+    Definition,
+    Folding,
+    SumToOne,
+    cancel_sums,
+    definition_of,
+    sum_to_one,
+)
+from symbackprop.notation.forms import Form, bind, product, single
+from symbackprop.notation.normal import normal
+from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.registry import Structural, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One equation in index form: ``target[indices] = form``."""
+
+    equation: Equation
+    row: Index | None
+    column: Index | None
+    form: Form
+    logs_split: bool = False
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The indices of the target, by axis."""
+        return indices_of(self.equation.target, self.row, self.column)
+
+
+def indices_of(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index, ...]:
+    """The indices of a tensor by axis, from those of its sides."""
+    by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
+    return tuple(index for axis in tensor.index_axes if (index := by_axis[axis]) is not None)
+
+
+def side_indices(tensor: Tensor, letters: tuple[str, str]) -> tuple[Index | None, Index | None]:
+    """Fresh indices for the sides of a tensor that carry one."""
+    rows, columns = tensor.oriented
+    row = None if rows.is_one else Index(rows, letters[0])
+    column = None if columns.is_one else Index(columns, letters[1])
+    if row is None and column is not None:
+        column.letter = letters[0]
+    return row, column
+
+
+@dataclass(slots=True)
+class Workshop:
+    """What a derivation of one graph needs: lowered equations, slopes, definitions, facts."""
+
+    graph: Graph
+    expand: Expand
+    slopes: Slopes
+    lowering: Lowering
+    helpers: dict[Tensor, Expr] = field(default_factory=dict)
+    folding: Folding = field(default_factory=Folding)
+    facts: list[SumToOne] = field(default_factory=list)
+    locals: dict[Tensor, Local] = field(default_factory=dict)
+    cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
+    partial_of: dict[Tensor, Partial] = field(default_factory=dict)
+    _reserved: frozenset[str] = frozenset()
+
+    def prepare(self) -> None:
+        """Lower every equation; register definitions, sums of one, and softmax helpers."""
+        self._reserved = frozenset((*self.graph.tensors, *self.graph.dims))
+        for equation in self.graph.equations:
+            if equation.expr is not None:
+                self._lower(equation)
+        for equation in self.graph.equations:
+            if equation.expr is not None:
+                self._softmax_helpers(equation.expr)
+        for tensor in self.graph.symbols:
+            self._declared(tensor)
+
+    def _lower(self, equation: Equation) -> None:
+        assert equation.expr is not None
+        target = equation.target
+        rows, columns = target.oriented
+        row, column = side_indices(target, (self.letter(rows, "ijkl"), self.letter(columns, "jklr")))
+        if equation.indices:
+            slots = dict(zip(equation.indices, _by_axis(target, row, column), strict=True))
+            names = {index: place for index, place in slots.items() if place is not None}
+            form = normal(self.lowering.lower(equation.expr, None, None, names))
+        else:
+            form = normal(self.lowering.lower(equation.expr, row, column))
+        self.locals[target] = local = Local(equation, row, column, form)
+        definition = definition_of(target, local.indices, form)
+        if definition is not None:
+            self.folding.add(definition)
+            self._simplex(definition, target)
+
+    def letter(self, dim: Dim, spare: str) -> str:
+        """A letter for an index of that dim: its initial, or the first spare one that names nothing."""
+        taken = self.reserved
+        name = dim.single_name
+        initial = name[0].lower() if name and name[0].isascii() and name[0].isalpha() else ""
+        return next((letter for letter in (initial, *spare) if letter and letter not in taken), spare[0])
+
+    @property
+    def reserved(self) -> frozenset[str]:
+        """The names that no index may have."""
+        return self._reserved
+
+    def _simplex(self, definition: Definition, tensor: Tensor) -> None:
+        """If the numerators sum to the denominator, the quotient sums to 1: proved by unfolding."""
+        for position, index in enumerate(definition.indices):
+            if len(definition.factors) != 2:
+                continue
+            form = single(*definition.factors[0])
+            form = product(form, single(*definition.factors[1]))
+            whole = cancel_sums(normal(bind(form, (index,))))
+            if whole.constant == 1:
+                words = f"`{tensor.name}` sums to 1 by its definition"
+                self.facts.append(SumToOne(tensor, (position,), words, proved=True))
+                return
+
+    def _softmax_helpers(self, expr: Expr) -> None:
+        """softmax(arg) gets a helper of its own unless the author has named it."""
+        for node in expr.walk():
+            if not isinstance(node, Call):
+                continue
+            if node.op.name in ("softmax", "log_softmax", "logsumexp"):
+                self._helper(node)
+            elif isinstance(node.op, Structural) and node.op.definition is not None:
+                self._softmax_helpers(self.expand(node))
+
+    def _helper(self, node: Call) -> None:
+        arg = node.args[0]
+        if arg.is_scalar:
+            return
+        op = lookup("softmax")
+        assert op is not None
+        whole = Call(op, (arg,), arg.shape, 0, node.axis, node.axis_given)
+        if whole in self.helpers.values() or self._named(whole):
+            return
+        tensor = Tensor("softmax", arg.shape, self.graph.convention, Role.INTERMEDIATE, facts=Facts())
+        row, column = side_indices(tensor, ("i", "j"))
+        form = normal(self.lowering.lower(whole, row, column))
+        definition = definition_of(tensor, indices_of(tensor, row, column), form)
+        if definition is not None:
+            self.helpers[tensor] = whole
+            self.folding.add(definition)
+            self._simplex(definition, tensor)
+
+    def _named(self, whole: Call) -> bool:
+        return any(
+            isinstance(e.expr, Call) and e.expr.op is whole.op and e.expr.args == whole.args
+            and e.expr.axis == whole.axis
+            for e in self.graph.equations
+        )
+
+    def _declared(self, tensor: Tensor) -> None:
+        facts = tensor.facts
+        axes = tensor.index_axes
+        if not axes:
+            return
+        if facts.whole_sum_is_one:
+            everything = tuple(range(len(axes)))
+            self.facts.append(SumToOne(tensor, everything, f"the entries of `{tensor.name}` sum to 1", False))
+        elif (facts.one_hot or facts.sums_to_one) and tensor.feature_axis in axes:
+            position = axes.index(tensor.feature_axis)
+            if len(axes) == 1:
+                words = f"the entries of `{tensor.name}` sum to 1"
+            else:
+                line = "row" if tensor.axis_of_side(1) == tensor.feature_axis else "column"
+                words = f"each {line} of `{tensor.name}` sums to 1"
+            self.facts.append(SumToOne(tensor, (position,), words, False))
+
+    def cotangent(self, of: Tensor, by: Tensor) -> Tensor:
+        """The tensor that stands for d of / d by inside forms."""
+        key = (of, by)
+        if key not in self.cotangents:
+            tensor = Tensor(f"d{of.name}/d{by.name}", by.shape, by.convention, Role.INTERMEDIATE)
+            self.cotangents[key] = tensor
+            self.partial_of[tensor] = Partial(of, by)
+        return self.cotangents[key]
+
+    def leaf(self, tensor: Tensor) -> Expr:
+        """What a tensor of a form is in print: a name, a derivative, or its defining expression."""
+        if tensor in self.partial_of:
+            return self.partial_of[tensor]
+        return self.helpers.get(tensor) or Leaf(tensor)
+
+    def tidy(self, form: Form) -> Form:
+        """The normal form with definitions folded and sums cancelled."""
+        form = normal(form)
+        while True:
+            new = self._proved(cancel_sums(self.folding.fold(form)))
+            if new is form:
+                return form
+            form = new
+
+    def _proved(self, form: Form) -> Form:
+        return sum_to_one(form, [fact for fact in self.facts if fact.proved])[0]
+
+    def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
+        """The declared facts used."""
+        new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
+        return (self.tidy(new), used) if used else (form, ())
+
+
+def _by_axis(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index | None, ...]:
+    by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
+    return tuple(by_axis.get(axis) for axis in range(len(tensor.shape)))
