@@ -180,7 +180,9 @@ def contract(term: Term) -> Term | None:
 
 def _replace(term: Term, rest: tuple[Factor, ...], index: Index, by: Slot) -> Term:
     bound = tuple(other for other in term.bound if other is not index)
-    return Term(term.coefficient, rest, bound).rename({index: by})
+    change: Mapping[Index, Slot] = {index: by}  # ``by`` may be bound too: it is meant to be that one
+    factors = tuple((atom.rename(change) if index in atom.free else atom, e) for atom, e in rest)
+    return Term(term.coefficient, factors, bound)
 
 
 def _share(term: Term, rest: tuple[Factor, ...], delta: Delta) -> Term:
