@@ -72,6 +72,11 @@ def minus(arg: ast.expr) -> ast.expr:
     """``-arg``; two signs cancel."""
     if isinstance(arg, ast.UnaryOp):
         return arg.operand
+    first = arg
+    while isinstance(first, ast.BinOp) and isinstance(first.op, (ast.Mult, ast.Div)):
+        first = first.left
+    if first is not arg and is_truth(first):  # the sign binds to the first factor, which cannot have one
+        arg = binary(literal(1.0), "*", arg)
     return ast.UnaryOp(ast.USub(), arg)
 
 
