@@ -151,14 +151,15 @@ def derive(
         names = parse_names(wrt, "--wrt")
         from symbackprop import pipeline
 
-        answers = pipeline.derive_text(
-            equations,
-            names,
-            shapes=declared,
-            level=level,
-            convention=convention,
-            functions=parse_names(functions, "--function"),
-        )
+        with Progress("deriving and checking", sys.stderr):
+            answers = pipeline.derive_text(
+                equations,
+                names,
+                shapes=declared,
+                level=level,
+                convention=convention,
+                functions=parse_names(functions, "--function"),
+            )
         return answers, _REPORTS[form](answers)
 
     done = guarded(work)
@@ -234,7 +235,8 @@ def doctor(*, out: Path, engine: str, as_json: bool) -> int:
     """Say what is installed, which TeX engine is used, and what is missing."""
     from symbackprop import doctor as surgery
 
-    report = guarded(lambda: surgery.examine(out, engine))
+    with Progress("making a PDF as a proof", sys.stderr):
+        report = guarded(lambda: surgery.examine(out, engine))
     if isinstance(report, SymbackpropError):
         complain([report])
         return report.exit_code

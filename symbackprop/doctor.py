@@ -160,7 +160,8 @@ def _fits(version: str, spec: str) -> bool:
 
 
 def _release(version: str) -> tuple[int, ...]:
-    numbers = re.match(r"\d+(?:\.\d+)*", version.strip())
+    """The numbers of a version, without zeros at the end: 8.1.0 is 8.1."""
+    numbers = re.match(r"\d+(?:\.\d+)*?(?=(?:\.0+)*(?!\.?\d))", version.strip())
     return tuple(int(part) for part in numbers.group().split(".")) if numbers else ()
 
 
@@ -242,7 +243,8 @@ def page(report: Report) -> Iterator[tuple[tuple[str, str], ...]]:
     """The report in aligned columns, then what to do: lines in parts, each with its status."""
     marks = {"ok": "ok", "missing": "-", "fails": "FAILS"}
     rows = [(marks[check.status], check.name, check.found, check.about) for check in report.checks]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    # A message without a further column does not push the others to the right.
+    widths = [max(len(row[column]) for row in rows if row[3]) for column in range(3)]
     for check, row in zip(report.checks, rows, strict=True):
         mark, *cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         middle = "  ".join(["", *cells, ""])

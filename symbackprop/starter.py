@@ -8,6 +8,7 @@ other problem.
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def write_starter(file: str) -> Path:
             f"there is no folder {path.parent}", code="io", file=file,
             hint=f"make it first (mkdir -p {path.parent}), or name a file in a folder that exists",
         )  # fmt: skip
-    text = starter_text().replace("THIS_FILE", path.name)
+    text = starter_text().replace("THIS_FILE", shlex.quote(path.name))
     try:
         stream = path.open("x", encoding="utf-8", newline="\n")
     except FileExistsError:
@@ -49,7 +50,7 @@ def write_starter(file: str) -> Path:
         ) from None  # fmt: skip
     except OSError as error:
         raise OutputError(
-            f"cannot write {file}: {error.strerror or error}", code="io", file=file
+            f"cannot be written: {error.strerror or error}", code="io", file=file
         ) from error
     try:
         with stream:
@@ -58,6 +59,6 @@ def write_starter(file: str) -> Path:
         with suppress(OSError):
             path.unlink()
         raise OutputError(
-            f"cannot write {file}: {error.strerror or error}", code="io", file=file
+            f"cannot be written: {error.strerror or error}", code="io", file=file
         ) from error
     return path

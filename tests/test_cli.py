@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -121,6 +122,19 @@ def test_solve_defaults(pipeline: Pipeline) -> None:
         "jobs": 1,
         "time_limit": None,
     }
+
+
+def test_solve_reports_progress_to_a_pipeline_that_has_some(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def solve_files(paths: Any, *, on_progress: Callable[[str], None] | None = None, **_: Any) -> Run:
+        assert on_progress is not None
+        on_progress("mlp.yaml: dL/dW")
+        return pipeline.run
+
+    monkeypatch.setattr(pipeline, "solve_files", solve_files)
+    assert main(["solve", "mlp.yaml"]) == 0
+    assert capsys.readouterr() == ("wrote output/mlp/mlp-key.pdf\n", "")
 
 
 def test_solve_says_what_it_wrote(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
