@@ -56,6 +56,8 @@ class Context:
     def expand(self, call: Call) -> Expr:
         """The defining expression of a call: a loss, or an elementwise function with a formula."""
         op = call.op
+        if call.primes:
+            return self.session().shop.slopes.expression(call)
         text = op.definition if isinstance(op, Structural) else getattr(op, "formula", None)
         if text is None:
             raise ValueError(f"{op.name} has no defining formula")
@@ -190,7 +192,9 @@ class Derivation:
     @property
     def expanded_text(self) -> str | None:
         """``expanded()`` in the plain-text grammar; None where it would fill pages."""
-        if _nodes(self.expanded_expr) > LONGEST:
+        expr = self.expanded_expr
+        inner = expr.body if isinstance(expr, Comprehension) else expr
+        if _nodes(expr) > LONGEST or any(isinstance(node, Comprehension) for node in inner.walk()):
             return None
         return to_text(self.expanded_expr, self._context.names)
 

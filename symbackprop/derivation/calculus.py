@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from symbackprop.core.expr import Expr, Leaf, Operation
+from symbackprop.core.expr import Call, Expr, Leaf, Operation
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import UnsupportedError
+from symbackprop.notation.entries import entries_of
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -38,6 +39,7 @@ from symbackprop.notation.forms import (
     within,
 )
 from symbackprop.notation.normal import normal
+from symbackprop.notation.substitution import elementwise
 from symbackprop.ops.lowering import Lowering
 from symbackprop.ops.registry import Elementwise
 
@@ -65,6 +67,14 @@ class Slopes:
             return single(Fn(op, atom.args, 1))
         places, template = self._template(op, param, atom.primes)
         return as_atom(plug(template, dict(zip(places, atom.args, strict=True))))
+
+    def expression(self, call: Call) -> Expr:
+        """The derivative that ``call`` names by its primes, written out in its arguments."""
+        op = call.op
+        assert isinstance(op, Elementwise)
+        places, form = self._template(op, 0, call.primes - 1)
+        formula = entries_of(form, Leaf)
+        return elementwise(formula, dict(zip(places, call.args, strict=True)))
 
     def _template(self, op: Elementwise, param: int, primes: int) -> tuple[tuple[Tensor, ...], Form]:
         key = (op, param, primes)

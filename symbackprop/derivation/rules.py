@@ -112,7 +112,8 @@ class Folding:
         for definition in self.by_head.get(head_of(atom), ()):
             for slots in _placements(definition, atom):
                 ratio = Fraction(exponent) / Fraction(definition.factors[0][1])
-                if len(definition.factors) > 1 and (ratio < 1 or ratio.denominator != 1):
+                # A root of a power is not the base: (u^2)^(1/2) = |u|.
+                if ratio.denominator != 1 or (len(definition.factors) > 1 and ratio < 1):
                     continue
                 rest = _removed(term, definition, slots, ratio)
                 if rest is not None:
@@ -244,10 +245,13 @@ def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumT
         indices = [atom.slots[axis] for axis in fact.axes]
         others = term.factors[:position] + term.factors[position + 1 :]
         lone = all(
-            isinstance(i, Index) and i in term.bound and not any(i in a.free for a, _ in others)
+            isinstance(i, Index)
+            and i in term.bound
+            and sum(slot is i for slot in atom.slots) == 1
+            and not any(i in a.free for a, _ in others)
             for i in indices
         )
-        if lone and len(set(map(id, indices))) == len(indices):
+        if lone:
             used[fact.tensor] = fact
             bound = tuple(i for i in term.bound if not any(i is j for j in indices))
             return _one_term(Term(term.coefficient, others, bound), known, used)

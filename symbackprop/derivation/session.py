@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -20,6 +20,7 @@ from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form
+from symbackprop.notation.substitution import entry_in
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
@@ -158,6 +159,10 @@ class Session:
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)
+            if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
+                tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+                base = change(node.base)
+                return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
         return change(derived.values[derived.by])
