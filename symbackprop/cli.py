@@ -64,7 +64,14 @@ def cli() -> None:
     """Derive the gradients of a network step by step, check every line by numbers, set the solution."""
 
 
-@cli.command()
+def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """A time in seconds, as it was given."""
+    if value is not None and not 0 < value <= 1e9:  # not a number fails too
+        raise click.BadParameter(f"{value:g} is not a number of seconds above 0")
+    return value
+
+
+@cli.command(epilog="For example: symbackprop solve hw1.yaml hw2.yaml --out keys")
 @click.argument("problems", nargs=-1, required=True, metavar="PROBLEM...")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
               metavar="DIR", help="Where the files go: DIR/STEM/STEM-FORM.EXT.")
@@ -75,7 +82,7 @@ def cli() -> None:
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
               help="Problems worked on at a time.")
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True, max=1e9), metavar="SECONDS",
+@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
               help="Give up a problem after this time.")
 @click.option("--scheduler", metavar="ADDRESS", help="(coming)")
 @click.option("--roster", metavar="FILE.csv", help="(coming)")
@@ -122,18 +129,22 @@ def solve(
     return int(run.exit_code)
 
 
-@cli.command()
+@cli.command(
+    short_help="Derive one formula and print the steps.",
+    epilog="For example: symbackprop derive 'h = tanh(W x + b); L = sum((V h - t)^2)' --wrt W,b",
+)
 @click.argument("equations", metavar="'EQUATIONS'")
 @click.option("--wrt", required=True, multiple=True, metavar="NAME,...", help="Derive by these names.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=DIM,...",
               help="W=m,n is a matrix, b=m a vector, s= a scalar. May be repeated.")
-@click.option("--level", type=click.Choice(LEVELS), default="vector", show_default=True)
+@click.option("--level", type=click.Choice(LEVELS), default="vector", show_default=True,
+              help="With sums over entries, with small sizes written out, by Jacobians, or in matrix form.")
 @click.option("--convention", type=click.Choice(CONVENTIONS),
               help="How a vector stands in a product. Default: column if all shapes fit, else row.")
 @click.option("--function", "functions", multiple=True, metavar="NAME,...",
               help="These names are arbitrary elementwise functions.")
 @click.option("--format", "form", type=click.Choice(("text", "latex", "numpy", "json")), default="text",
-              show_default=True)
+              show_default=True, help="Print the steps as text, LaTeX or JSON, or the gradient as code.")
 def derive(
     *,
     equations: str,
@@ -197,7 +208,10 @@ def _coloured(answers: Sequence[Any]) -> Iterator[Spans]:
             yield ((row.kind, row.text),)
 
 
-@cli.command()
+@cli.command(
+    short_help="Write a commented starter problem.",
+    epilog="For example: symbackprop new hw1.yaml",
+)
 @click.argument("file", metavar="FILE.yaml")
 @click.option("--from", "source", metavar="FILE.md", help="(coming)")
 def new(*, file: str, source: str | None) -> int:
@@ -217,22 +231,29 @@ def new(*, file: str, source: str | None) -> int:
     return 0
 
 
-@cli.command()
+@cli.command(
+    short_help="Print the JSON Schema of the problem file.",
+    epilog="For example: symbackprop schema > problem.schema.json",
+)
 def schema() -> int:
-    """Print the JSON Schema of the problem file, for editors: schema > problem.schema.json."""
+    """Print the JSON Schema of the problem file.
+
+    An editor with a YAML language server completes and explains the keys of a file that names the
+    schema in a comment: # yaml-language-server: $schema=problem.schema.json
+    """
     from symbackprop.schema import problem_schema
 
     write_json(to_json(problem_schema()))
     return 0
 
 
-@cli.command()
+@cli.command(short_help="Say what is installed and what is missing.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
               metavar="DIR", help="The folder that solve is to write to.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def doctor(*, out: Path, engine: str, as_json: bool) -> int:
-    """Say what is installed, which TeX engine is used, and what is missing."""
+    """Say what is installed, which TeX engine is used, what is missing and how to get it."""
     from symbackprop import doctor as surgery
 
     with Progress("making a PDF as a proof", sys.stderr):

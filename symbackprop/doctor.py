@@ -161,8 +161,11 @@ def _fits(version: str, spec: str) -> bool:
 
 def _release(version: str) -> tuple[int, ...]:
     """The numbers of a version, without zeros at the end: 8.1.0 is 8.1."""
-    numbers = re.match(r"\d+(?:\.\d+)*?(?=(?:\.0+)*(?!\.?\d))", version.strip())
-    return tuple(int(part) for part in numbers.group().split(".")) if numbers else ()
+    found = re.match(r"\d+(?:\.\d+)*", version.strip())
+    numbers = [int(part) for part in found.group().split(".")] if found else []
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
 
 
 # -- TeX

@@ -49,16 +49,12 @@ def write_starter(file: str) -> Path:
             hint="choose another name, or move the file away first",
         ) from None  # fmt: skip
     except OSError as error:
-        raise OutputError(
-            f"cannot be written: {error.strerror or error}", code="io", file=file
-        ) from error
+        raise OutputError(f"cannot be written: {error.strerror or error}", code="io", file=file) from error
     try:
         with stream:
             stream.write(text)
     except OSError as error:
         with suppress(OSError):
             path.unlink()
-        raise OutputError(
-            f"cannot be written: {error.strerror or error}", code="io", file=file
-        ) from error
+        raise OutputError(f"cannot be written: {error.strerror or error}", code="io", file=file) from error
     return path

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from symbackprop.cli import main
@@ -97,6 +100,90 @@ def test_derive_ends_with_the_gradient(capsys: pytest.CaptureFixture[str]) -> No
 def test_derive_prints_every_form(capsys: pytest.CaptureFixture[str], form: str) -> None:
     assert main(["derive", "L = sum((W x + b - t)^2)", "--wrt", "W,b", "--format", form]) == 0
     assert capsys.readouterr().out.strip() != ""
+
+
+EVIDENCE = ["method", "points", "sizes", "max_rel_error", "reason", "counterexample"]
+STEP = [
+    "rule", "because", "before", "after", "latex", "shapes", "verdict", "evidence", "substeps",
+]  # fmt: skip
+ANSWER = [
+    "id", "kind", "question", "level", "shape", "indices", "result", "cases", "numbers", "steps", "verdict",
+    "evidence",
+]  # fmt: skip
+ERROR = ["code", "message", "file", "line", "column", "hint"]
+
+
+def test_derive_json_has_the_keys_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "L = sum((W x + b - t)^2)", "--wrt", "W,b", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    answer, other = json.loads(out)
+    assert list(answer) == list(other) == ["format", *ANSWER]
+    assert list(answer["result"]) == ["text", "latex", "expanded_text", "numpy"]
+    assert list(answer["evidence"]) == EVIDENCE
+    for step in answer["steps"]:
+        assert list(step) == STEP
+        assert list(step["evidence"]) == EVIDENCE
+    assert err == ""
+
+
+def test_derive_json_says_what_was_derived(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "L = sum((W x + b - t)^2)", "--wrt", "W", "--format", "json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    said = {key: answer[key] for key in ("format", "id", "kind", "question", "level", "shape", "verdict")}
+    assert said == {
+        "format": "symbackprop/derive/1",
+        "id": "W",
+        "kind": "derive",
+        "question": "dL/dW",
+        "level": "vector",
+        "shape": ["m", "n"],
+        "verdict": "holds",
+    }
+    assert answer["result"]["text"] == "2 (W x + b - t) x^T"
+    assert answer["steps"][-1]["after"] == answer["result"]["text"]
+    assert (answer["cases"], answer["numbers"]) == (None, None)
+
+
+def test_derive_json_of_a_bad_formula_is_the_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "L = sum(W x", "--wrt", "W", "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    (answer,) = json.loads(out)
+    assert list(answer) == ["format", "error"]
+    assert list(answer["error"]) == ERROR
+    assert (answer["error"]["line"], answer["error"]["column"]) == (1, 8)
+    assert err.startswith("error: 1:8: ")
+
+
+@pytest.mark.parametrize(
+    ("formula", "line", "marked"),
+    [
+        ("L = sum((W x + b - t)^2", 1, "("),
+        ("y = W x; L = sumsqr(y)", 1, "s"),
+        ("y = W x\nL = sum(foo(y))", 2, "f"),
+        ("L = sum(W ? x)", 1, "?"),
+        ("é = W x; L = sum(foo(é))", 1, "f"),
+    ],
+)
+def test_the_caret_stands_under_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], formula: str, line: int, marked: str
+) -> None:
+    assert main(["derive", formula, "--wrt", "W"]) == 2
+    _, shown, caret, *_ = capsys.readouterr().err.splitlines()
+    assert shown == f"  {line} | {formula.splitlines()[line - 1]}"
+    assert caret.strip() == "^"
+    assert shown[caret.index("^")] == marked
+
+
+def test_derive_numpy_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", "L = sum((W x + b - t)^2)", "--wrt", "W", "--format", "numpy"]) == 0
+    scope: dict[str, Any] = {}
+    exec(compile(capsys.readouterr().out, "derived", "exec"), scope)
+    rng = np.random.default_rng(7)
+    W, x, b, t = (rng.normal(size=size) for size in ((3, 2), 2, 3, 3))
+    arrays = {"W": W, "x": x, "b": b, "t": t}
+    function = scope["gradient_W"]
+    given = [arrays[name] for name in inspect.signature(function).parameters]
+    np.testing.assert_allclose(function(*given), 2 * np.outer(W @ x + b - t, x))
 
 
 def test_solve_json_names_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
