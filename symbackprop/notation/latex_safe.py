@@ -35,6 +35,11 @@ _REFUSED = frozenset('$%#&~"\x00`@')
 _LONGEST = 2000
 
 
+def known_commands() -> frozenset[str]:
+    """The commands of the list, without their backslash."""
+    return _ALLOWED
+
+
 @cache
 def refusal(source: str) -> str | None:
     """Why ``source`` cannot be set as mathematics (a short phrase), or None if it can."""

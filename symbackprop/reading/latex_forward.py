@@ -1,0 +1,348 @@
+r"""Forward passes and formulas in LaTeX: the same ``Line`` and ``Expr`` as from plain text.
+
+``read_latex_forward`` mirrors ``program.read_program``; ``read_latex_formula`` and
+``read_latex_equation`` mirror ``formulas.read_formula`` and ``read_equation``. Every place points
+into the LaTeX source. A left side that is not declared defines a new name, which keeps its
+spelling for print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Convention, Index, Role
+from symbackprop.errors import InputError
+from symbackprop.notation.names import PLAIN, Names
+from symbackprop.reading.declarations import Declarations, Declared
+from symbackprop.reading.elaborate import read
+from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
+from symbackprop.reading.latex_meaning import Vocabulary
+from symbackprop.reading.latex_open import settle
+from symbackprop.reading.latex_parser import Reader, parse_statements
+from symbackprop.reading.latex_products import Meaning
+from symbackprop.reading.latex_tree import (
+    Accent,
+    Group,
+    Listed,
+    Product,
+    Scripted,
+    Statement,
+    Sym,
+    Tree,
+    Word,
+    name_latex,
+)
+from symbackprop.reading.latex_words import function_words
+from symbackprop.reading.parser import check_height
+from symbackprop.reading.program import build_graph, declared_tensors, order_lines, read_line
+from symbackprop.reading.scope import Scope, function_names
+from symbackprop.reading.shapes import ShapeError
+from symbackprop.reading.syntax import Apply, Bounds, Line, Name, Node, Num, Sub, cut, show
+from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A left side: its name, its indices, and whether the name is new."""
+
+    name: str
+    slots: Tree | None
+    tree: Tree
+    new: bool
+
+
+def read_latex_forward(text: str, declarations: Declarations, origin: Origin = PLAIN_TEXT) -> Graph:
+    """The typechecked forward pass. Raises InputError with the place in the file of ``origin``."""
+    lines, spelled = parse_latex_program(text, declarations, origin)
+    symbols = dict(declarations.symbols)
+    for name, latex in spelled.items():
+        symbols[name] = Declared(name, None, Role.INTERMEDIATE, latex=latex)
+    known = replace(declarations, symbols=symbols)
+    try:
+        settled, convention = _settled(lines, known)
+        return build_graph(settled, replace(known, convention=convention), file=origin.file)
+    except RecursionError:
+        raise InputError("the forward pass is nested too deeply", code="limit", file=origin.file) from None
+    except InputError as error:
+        raise error.located(file=origin.file) from None
+
+
+def parse_latex_program(
+    text: str, declarations: Declarations, origin: Origin = PLAIN_TEXT
+) -> tuple[tuple[Line, ...], dict[str, str]]:
+    """The equations in the author's order, and the LaTeX of the new names that need one.
+
+    What only shapes can decide stays an ``Open`` node in the lines (``latex_open.settle``).
+    """
+    spellings = _spellings(declarations)
+    statements = parse_statements(text, _reader(spellings, declarations.functions), origin)
+    try:
+        lefts = _left_sides(statements, spellings, declarations)
+        ranks: dict[str, int | None] = {
+            name: None if symbol.shape is None and symbol.role in (None, Role.INTERMEDIATE) else len(symbol.shape or ())
+            for name, symbol in declarations.symbols.items()
+        }
+        for left in lefts:
+            ranks.setdefault(left.name, None)
+            if left.slots is not None and ranks[left.name] is None:
+                ranks[left.name] = len(_slots(left, spellings))
+        vocabulary = Vocabulary(spellings, frozenset(declarations.functions), ranks)
+        lines = tuple(
+            _line(statement, left, vocabulary) for statement, left in zip(statements, lefts, strict=True)
+        )
+    except RecursionError:
+        raise fail("the formula is nested too deeply", origin.place(1, 1), code="limit") from None
+    except InputError as error:
+        raise error.located(file=origin.file) from None
+    spelled = {left.name: latex_if_needed(left.tree, left.name) for left in lefts if left.new}
+    return lines, {name: latex for name, latex in spelled.items() if latex is not None}
+
+
+# -- left sides
+
+
+def _left_sides(
+    statements: Sequence[Statement], spellings: Spellings, declarations: Declarations
+) -> list[_Left]:
+    """The name that each equation defines; new names are entered into ``spellings``."""
+    taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *function_names()}
+    lefts: list[_Left] = []
+    for statement in statements:
+        if statement.left is None:
+            raise fail("this is no equation", statement.at, "write the name that it defines and =")
+        left = _left_side(statement.left, spellings, declarations, taken)
+        if left.new:
+            taken.add(left.name)
+            spellings.add(left.tree, left.name, 0)
+        lefts.append(left)
+    return lefts
+
+
+def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, taken: set[str]) -> _Left:
+    if isinstance(tree, Product) and len(tree.items) == 2 and not tree.items[1][0]:
+        bracket = tree.items[1][1]
+        if isinstance(bracket, Group) and bracket.opener == "[":
+            left = _left_side(tree.items[0][1], spellings, declarations, taken)
+            return replace(left, slots=bracket.body)
+        if isinstance(bracket, Group) and bracket.opener == "(" and _only_names(bracket.body):
+            tree = tree.items[0][1]  # L(y, \hat y) = ...: the name, whatever it is a function of
+    if not isinstance(tree, Sym | Word | Accent | Scripted) or (
+        isinstance(tree, Scripted) and not isinstance(tree.base, Sym | Word | Accent | Scripted)
+    ):
+        raise fail("an equation begins with the name it defines", tree.at)
+    match = spellings.match(tree)
+    if match is not None and match.sup is None and not match.primes:
+        symbol = declarations.symbols.get(match.name)
+        open_symbol = symbol is None or symbol.role in (None, Role.INTERMEDIATE)
+        if match.sub is None or (open_symbol and not _is_part_of_name(match.sub, spellings)):
+            return _Left(match.name, match.sub, tree, False)
+    base, slots = tree, None
+    if isinstance(tree, Scripted) and tree.sub is not None and not _is_part_of_name(tree.sub, spellings):
+        slots = tree.sub
+        bare = tree.sup is None and not tree.primes
+        base = tree.base if bare else replace(tree, sub=None)
+    known = spellings.find(base)
+    if known is not None:
+        return _Left(known, slots, base, False)
+    try:
+        name_latex(base)
+    except TypeError:
+        raise fail("an equation begins with the name it defines", tree.at) from None
+    return _Left(new_name(base, taken), slots, base, True)
+
+
+def _only_names(tree: Tree) -> bool:
+    if isinstance(tree, Listed):
+        return all(map(_only_names, tree.items))
+    return isinstance(tree, Sym | Word | Accent | Scripted)
+
+
+def _is_part_of_name(sub: Tree, spellings: Spellings) -> bool:
+    """Numbers, words and declared letters below a name belong to it; other letters are indices."""
+    if isinstance(sub, Listed):
+        return any(_is_part_of_name(item, spellings) for item in sub.items)
+    if isinstance(sub, Product):
+        return any(_is_part_of_name(item, spellings) for _, item in sub.items)
+    if isinstance(sub, Group):
+        return _is_part_of_name(sub.body, spellings)
+    if isinstance(sub, Sym) and (sub.name[:1] == "\\" or sub.name.isalpha()):
+        return spellings.find(sub) is not None
+    return not (isinstance(sub, Scripted) and sub.primes)
+
+
+def _slots(left: _Left, spellings: Spellings, rank: int | None = None) -> tuple[Node, ...]:
+    return Meaning(Vocabulary(spellings)).slots(left.slots, rank) if left.slots is not None else ()
+
+
+# -- lines
+
+
+def _line(statement: Statement, left: _Left, vocabulary: Vocabulary) -> Line:
+    meaning = Meaning(vocabulary, target=left.name)
+    slots = _slots(left, vocabulary.spellings, vocabulary.ranks.get(left.name))
+    for slot in slots:
+        if not isinstance(slot, Name | Num):
+            raise fail("an index on the left is one letter", slot.at)
+    expr = meaning.node(statement.right)
+    check_height(expr)
+    ranges = tuple(
+        Bounds(reach.index.at, meaning.index(reach.index), meaning.node(reach.low), meaning.node(reach.high))
+        for reach in statement.ranges
+    )
+    return Line(statement.at, left.name, slots, expr, ranges, "")
+
+
+def _settled(lines: Sequence[Line], declarations: Declarations) -> tuple[tuple[Line, ...], Convention | None]:
+    """The lines with every ``Open`` place decided, and the convention it was decided in."""
+    ordered = order_lines(lines, declarations)
+    if declarations.convention is not None:
+        return _settled_in(ordered, declarations, declarations.convention), declarations.convention
+    try:
+        return _settled_in(ordered, declarations, Convention.COLUMN), Convention.COLUMN
+    except ShapeError as error:
+        try:
+            return _settled_in(ordered, declarations, Convention.ROW), Convention.ROW
+        except ShapeError:
+            raise error from None
+
+
+def _settled_in(
+    ordered: Sequence[Line], declarations: Declarations, convention: Convention
+) -> tuple[Line, ...]:
+    targets = {line.target for line in ordered}
+    tensors = declared_tensors(declarations, convention, targets)
+    scope = Scope(convention, tensors, declarations.all_dims, declarations.functions, taken=targets)
+    done: list[Line] = []
+    for line in ordered:
+        expr = settle(line.expr, scope)
+        slots = f"[{','.join(map(show, line.slots))}]" if line.slots else ""
+        ranges = "".join(
+            f"{', ' if place else ' for '}{show(bounds)}" for place, bounds in enumerate(line.ranges)
+        )
+        line = replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}")
+        tensors[line.target] = read_line(line, scope, declarations.symbols.get(line.target)).target
+        done.append(line)
+    return tuple(done)
+
+
+# -- single formulas
+
+
+def read_latex_formula(
+    text: str,
+    graph: Graph,
+    names: Names = PLAIN,
+    *,
+    derivatives: bool = True,
+    notation: Mapping[str, Partial] | None = None,
+    free_indices: bool = False,
+    indices: Mapping[str, Index] | None = None,
+    origin: Origin = PLAIN_TEXT,
+) -> Expr:
+    r"""A LaTeX formula over the names of ``graph``, derivatives as ``\frac{\partial L}{\partial W}`` included.
+
+    ``names`` gives the LaTeX of derivatives that have a name, as the printer uses it; ``notation``
+    gives further plain names. ``indices`` are letters bound outside; with ``free_indices`` a new
+    letter in a slot becomes a free index.
+    """
+    statement, reading = _formula(text, graph, names, notation, origin)
+    if statement.left is not None:
+        raise fail("an equation stands where a formula is wanted", statement.at)
+    scope = _scope(graph, reading, derivatives, {} if free_indices else None, indices)
+    return _read(statement.right, reading, scope, origin)
+
+
+def read_latex_equation(
+    text: str,
+    graph: Graph,
+    names: Names = PLAIN,
+    *,
+    derivatives: bool = True,
+    notation: Mapping[str, Partial] | None = None,
+    free_indices: bool = True,
+    indices: Mapping[str, Index] | None = None,
+    origin: Origin = PLAIN_TEXT,
+) -> tuple[Expr, Expr]:
+    """The two sides of a LaTeX equation; index letters of the left side are free on the right."""
+    statement, reading = _formula(text, graph, names, notation, origin)
+    if statement.left is None:
+        raise fail("expected = between the two sides", statement.at)
+    scope = _scope(graph, reading, derivatives, {} if free_indices else None, indices)
+    return _read(statement.left, reading, scope, origin), _read(statement.right, reading, scope, origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    vocabulary: Vocabulary
+    partials: Mapping[str, Partial]
+
+
+def _formula(
+    text: str, graph: Graph, names: Names, notation: Mapping[str, Partial] | None, origin: Origin
+) -> tuple[Statement, _Reading]:
+    declared = {name: (tensor.latex, tensor.aliases) for name, tensor in graph.tensors.items()}
+    declared |= {dim: (names.dims.get(dim, latex), ()) for dim, latex in graph.dims.items()}
+    declared |= {name: (function.latex, ()) for name, function in graph.functions.items()}
+    partials = dict(notation or {})
+    for (of, by), (name, latex) in names.partials.items():
+        partials.setdefault(name, Partial(of, by))
+        declared[name] = (latex, ())
+    for name in partials:
+        declared.setdefault(name, (None, ()))
+    spellings = spellings_of(declared)
+    ranks: dict[str, int | None] = {name: tensor.rank for name, tensor in graph.tensors.items()}
+    ranks |= {name: partial.by.rank for name, partial in partials.items()}
+    statements = parse_statements(text, _reader(spellings, graph.functions), origin)
+    if len(statements) != 1:
+        at = statements[1].at if len(statements) > 1 else origin.place(1, 1)
+        raise fail(f"one formula is wanted, not {len(statements)}", at).located(file=origin.file)
+    return statements[0], _Reading(Vocabulary(spellings, frozenset(graph.functions), ranks), partials)
+
+
+def _scope(
+    graph: Graph,
+    reading: _Reading,
+    derivatives: bool,
+    free: dict[str, Index] | None,
+    indices: Mapping[str, Index] | None,
+) -> Scope:
+    return Scope(
+        graph.convention,
+        graph.tensors,
+        graph.dims,
+        graph.functions,
+        indices=indices or {},
+        partials=reading.partials,
+        derivatives=derivatives,
+        free=free,
+    )
+
+
+def _read(tree: Tree, reading: _Reading, scope: Scope, origin: Origin) -> Expr:
+    try:
+        node = Meaning(reading.vocabulary).node(tree)
+        check_height(node)
+        return read(settle(node, scope), scope)
+    except RecursionError:
+        raise InputError("the formula is nested too deeply", code="limit", file=origin.file) from None
+    except InputError as error:
+        raise error.located(file=origin.file) from None
+
+
+# -- what is known
+
+
+def _spellings(declarations: Declarations) -> Spellings:
+    declared: dict[str, tuple[str | None, tuple[str, ...]]] = {
+        name: (symbol.latex, symbol.aliases) for name, symbol in declarations.symbols.items()
+    }
+    declared |= {dim: (latex, ()) for dim, latex in declarations.all_dims.items()}
+    declared |= {name: (function.latex, ()) for name, function in declarations.functions.items()}
+    return spellings_of(declared)
+
+
+def _reader(spellings: Spellings, functions: Mapping[str, object]) -> Reader:
+    return Reader({*function_words(), *(name.lower() for name in functions)}, spellings.names)

@@ -1,0 +1,315 @@
+r"""From neutral LaTeX trees to the syntax that the plain-text parser produces, by the declared names.
+
+Here are symbols and their scripts, brackets, indicators, norms; products and functions are in
+``latex_products``. Nothing is guessed: a symbol that is not declared, a script that means nothing
+and words are refused with their place. What only shapes decide stays an ``Open`` node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from symbackprop.errors import InputError
+from symbackprop.reading.latex_names import FONTS, Spellings, plain_name
+from symbackprop.reading.latex_open import Open
+from symbackprop.reading.latex_tree import (
+    Accent,
+    Braces,
+    Colon,
+    Compare,
+    Fraction_,
+    Group,
+    Listed,
+    Number,
+    Product,
+    Root,
+    Scripted,
+    Sum,
+    Sym,
+    Tree,
+    Word,
+    name_latex,
+    spell,
+)
+from symbackprop.reading.syntax import (
+    Apply,
+    Minus,
+    Name,
+    Node,
+    Num,
+    Over,
+    Plus,
+    Raised,
+    Relation,
+    Sub,
+    Turned,
+    Whole,
+)
+from symbackprop.reading.tokens import fail
+
+_TURNS = frozenset(("T", "\\top ", "<T>", "<t>"))
+_DIGIT_FONTS = FONTS | {r"\mathbb", r"\mathds", r"\mathbbm"}
+_SCRIPT_HINT = "declare the symbol with `latex:` or `aliases:`, or define it by an equation"
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """What names mean to the reader: spellings, kinds, and how many indices a symbol has (None: not known)."""
+
+    spellings: Spellings
+    functions: Collection[str] = ()
+    ranks: Mapping[str, int | None] = field(default_factory=dict)
+
+
+class SymbolReader:
+    """Symbols, scripts and brackets; ``product`` comes from ``latex_products``."""
+
+    def __init__(self, vocabulary: Vocabulary, target: str | None = None) -> None:
+        self.vocabulary = vocabulary
+        self.spellings = vocabulary.spellings
+        self.target = target
+
+    def product(self, tree: Product) -> Node:
+        """A flat product as one node."""
+        raise NotImplementedError
+
+    def derivative(self, num: Tree, den: Tree) -> Node | None:
+        """The derivative that a fraction is, or None."""
+        raise NotImplementedError
+
+    def node(self, tree: Tree) -> Node:
+        """The meaning of a piece."""
+        match tree:
+            case Number(at, value, text):
+                return Num(at, value, text)
+            case Sym() | Word() | Accent() | Scripted():
+                return self.symbol(tree)
+            case Group():
+                return self.group(tree)
+            case Braces(at, body):
+                if isinstance(body, Sum):
+                    raise fail("these braces are not seen on the page", at, "write ( ) round the sum")
+                return self.node(body)
+            case Fraction_(at, num, den):
+                return self.derivative(num, den) or Over(at, self.node(num), self.node(den))
+            case Root(at, arg):
+                return Apply(at, "sqrt", 0, (self.node(arg),))
+            case Product():
+                return self.product(tree)
+            case Sum(at, terms):
+                nodes = tuple(
+                    Minus(term.at, self.node(term)) if sign == "-" else self.node(term) for sign, term in terms
+                )
+                return nodes[0] if len(nodes) == 1 else Plus(at, nodes)
+            case Compare(at):
+                raise fail("a comparison stands only in an indicator", at, r"write \mathbb{1}[i = j]")
+            case Listed(at):
+                raise fail("a comma stands only between arguments or indices", at)
+        raise fail("a colon stands only as an index", tree.at)
+
+    # -- symbols
+
+    def symbol(self, tree: Tree) -> Node:
+        """A name with its scripts."""
+        special = self.special(tree)
+        if special is not None:
+            return special
+        match = self.spellings.match(tree)
+        if match is None:
+            return self.unknown(tree)
+        name = match.name
+        if match.primes:
+            raise fail(f"a prime stands on a function only, and {name} is none", tree.at)
+        base: Node = Name(tree.at, name)
+        return self.with_scripts(base, match.sub, match.sup, self.vocabulary.ranks.get(name))
+
+    def unknown(self, tree: Tree) -> Node:
+        """A letter that nothing declares: an index (or an error later); anything longer is an error now."""
+        if isinstance(tree, Sym) or (isinstance(tree, Scripted) and tree.sub is None and tree.sup is None):
+            bare = tree.base if isinstance(tree, Scripted) else tree
+            if isinstance(bare, Sym):
+                return Name(tree.at, plain_name(tree))
+        if isinstance(tree, Scripted) and isinstance(tree.base, Group | Braces | Fraction_ | Root | Number):
+            return self.with_scripts(self.node(tree.base), tree.sub, tree.sup, None, tree.primes)
+        if isinstance(tree, Scripted) and isinstance(tree.base, Scripted):
+            return self.with_scripts(self.symbol(tree.base), tree.sub, tree.sup, None, tree.primes)
+        if isinstance(tree, Scripted) and tree.sub is None and _is_turn(tree.sup, self.spellings):
+            return self.with_scripts(self.symbol(tree.base), None, tree.sup, None, tree.primes)
+        raise self.undeclared(tree)
+
+    def undeclared(self, tree: Tree) -> InputError:
+        """The error about a symbol that means nothing."""
+        try:
+            shown = name_latex(tree)
+        except TypeError:
+            shown = plain_name(tree)
+        return fail(f"unknown symbol {shown}", tree.at, self.spellings.near(tree) or _SCRIPT_HINT, "unknown-symbol")
+
+    def special(self, tree: Tree) -> Node | None:
+        r"""``e^{x}``, ``\mathbf 1``, ``I_n``, ``\delta_{ij}``, norms: unless a symbol of that name is declared."""
+        base = tree.base if isinstance(tree, Scripted) else tree
+        sub = tree.sub if isinstance(tree, Scripted) else None
+        sup = tree.sup if isinstance(tree, Scripted) else None
+        if isinstance(base, Group) and base.opener == r"\|":
+            return self.norm(base, sub, sup)
+        if isinstance(base, Group) or self.spellings.match(tree) is not None:
+            return None
+        key = spell(base)
+        if key in ("e", "<e>", r"\mathrm{e}") and sup is not None and sub is None:
+            return Apply(tree.at, "exp", 0, (self.node(sup),))
+        if isinstance(base, Accent) and base.mark in _DIGIT_FONTS and isinstance(base.arg, Number):
+            return self.bold_digit(base, base.arg, sub, sup)
+        if key == "\\delta " and sub is not None:
+            return self.kronecker(tree, sub)
+        if key in ("I", r"\mathbf{I}", r"\boldsymbol{I}", r"\mathbb{I}") and sub is not None:
+            size = self.sizes(sub)[0]
+            return self.with_scripts(Apply(tree.at, "eye", 0, (size,)), None, sup, None)
+        return None
+
+    def bold_digit(self, base: Accent, digit: Number, sub: Tree | None, sup: Tree | None) -> Node | None:
+        name = {"1": "ones", "0": "zeros"}.get(digit.text)
+        if name is None:
+            return None
+        if isinstance(sub, Compare):
+            return self.with_scripts(self.indicator(sub), None, sup, None)
+        if sub is None:
+            return self.with_scripts(Open(base.at, name), None, sup, None)
+        return self.with_scripts(Apply(base.at, name, 0, self.sizes(sub)), None, sup, None)
+
+    def sizes(self, sub: Tree) -> tuple[Node, ...]:
+        r"""``n``, ``N \times K`` or ``N, K``."""
+        if isinstance(sub, Product) and any(op == r"\times" for op, _ in sub.items):
+            parts: list[list[tuple[str, Tree]]] = [[]]
+            for op, item in sub.items:
+                if op == r"\times":
+                    parts.append([])
+                parts[-1].append(("" if op == r"\times" else op, item))
+            trees = [p[0][1] if len(p) == 1 else Product(p[0][1].at, tuple(p)) for p in parts]
+            return tuple(self.node(part) for part in trees)
+        if isinstance(sub, Listed):
+            return tuple(self.node(part) for part in sub.items)
+        return (self.node(sub),)
+
+    def kronecker(self, tree: Tree, sub: Tree) -> Node:
+        if isinstance(sub, Compare) and sub.op == "=":
+            return Apply(tree.at, "kron", 0, (self.node(sub.left), self.node(sub.right)))
+        slots = self.slots(sub, 2)
+        if len(slots) != 2:
+            raise self.undeclared(tree)
+        return Apply(tree.at, "kron", 0, slots)
+
+    # -- scripts
+
+    def with_scripts(
+        self, base: Node, sub: Tree | None, sup: Tree | None, rank: int | None, primes: int = 0
+    ) -> Node:
+        """``base`` with an index below and a transpose or power above."""
+        if primes:
+            raise fail("a prime stands on a function only", base.at, r"write ^\top for the transpose")
+        if sub is not None:
+            base = Sub(base.at, base, self.slots(sub, rank))
+        return base if sup is None else self.raised(base, sup)
+
+    def raised(self, base: Node, sup: Tree) -> Node:
+        """A transpose or a power."""
+        if _is_turn(sup, self.spellings):
+            return Turned(base.at, base)
+        if isinstance(sup, Group) or isinstance(sup, Listed | Compare | Colon):
+            if isinstance(sup, Group) and sup.opener == "(" and isinstance(sup.body, Listed):
+                return Sub(base.at, base, self.slots(sup.body, None))  # W^{(i,j)}
+            raise fail(
+                "this superscript belongs to no declared name", sup.at, _SCRIPT_HINT, "unknown-symbol"
+            )
+        if isinstance(sup, Sym) and sup.name in ("*", "+", "-"):
+            raise fail(f"the superscript {sup.name} belongs to no declared name", sup.at, _SCRIPT_HINT)
+        if isinstance(sup, Product) and sup.items[0][0]:
+            op, inner = sup.items[0]
+            if op not in (r"\odot", r"\circ"):
+                raise fail(f"{op} cannot begin a power", sup.at)
+            return Raised(base.at, base, self.node(inner))
+        if isinstance(sup, Sum) and len(sup.terms) == 1 and _is_turn(sup.terms[0][1], self.spellings):
+            raise fail("the transposed inverse is not read", sup.at, "write (A^{-1})^T")
+        return Open(base.at, "power", (base, self.node(sup)))
+
+    def slots(self, sub: Tree, rank: int | None) -> tuple[Node, ...]:
+        """The indices of a subscript: ``ij``, ``i,j``, ``(1,j)``, ``12`` of a matrix, ``n:``."""
+        if isinstance(sub, Group) and sub.opener in ("(", "["):
+            return self.slots(sub.body, rank)
+        if isinstance(sub, Listed):
+            return tuple(Whole(item.at) if isinstance(item, Colon) else self.node(item) for item in sub.items)
+        if isinstance(sub, Number) and rank == 2 and len(sub.text) == 2 and sub.text.isdigit():
+            after = sub.at._replace(column=sub.at.column + 1)
+            return tuple(
+                self.node(Number(at, sub.value * 0 + int(digit), digit))
+                for at, digit in zip((sub.at, after), sub.text, strict=True)
+            )
+        if isinstance(sub, Product) and not any(op for op, _ in sub.items) and self.several(sub, rank):
+            return tuple(self.node(item) for _, item in sub.items)
+        if isinstance(sub, Word):
+            raise fail(
+                f"the subscript {sub.name} belongs to no declared name", sub.at, _SCRIPT_HINT, "unknown-symbol"
+            )
+        if isinstance(sub, Colon):
+            return (Whole(sub.at),)
+        if isinstance(sub, Compare):
+            raise fail("a comparison stands only in an indicator", sub.at)
+        return (self.node(sub),)
+
+    def several(self, sub: Product, rank: int | None) -> bool:
+        """Whether pieces side by side are one index each; ``2i`` of a vector is one."""
+        letters = all(isinstance(item, Sym | Number | Scripted) for _, item in sub.items)
+        numbered = isinstance(sub.items[0][1], Number)
+        if letters and numbered and rank is None and sub.items[0][1] != 1:
+            raise fail("it is not clear whether this is one index or several", sub.at, "put commas between them")
+        return letters and not (numbered and rank == 1)
+
+    # -- brackets
+
+    def group(self, tree: Group) -> Node:
+        """A bracket: grouping, an indicator, an absolute value, a norm, an inner product."""
+        body = tree.body
+        if tree.opener == "|":
+            return Apply(tree.at, "abs", 0, (self.node(body),))
+        if tree.opener == r"\|":
+            return self.norm(tree, None, None)
+        if tree.opener == r"\langle":
+            if isinstance(body, Listed) and len(body.items) == 2:
+                return Apply(tree.at, "dot", 0, tuple(self.node(item) for item in body.items))
+            raise fail(r"\langle \rangle holds two factors with a comma", tree.at)
+        if isinstance(body, Compare) and tree.opener == "[":
+            return self.indicator(body)
+        if isinstance(body, Listed):
+            raise fail(
+                "a comma in a bracket that belongs to no function", body.items[1].at, "write the function before it"
+            )
+        return self.node(body)
+
+    def indicator(self, tree: Compare) -> Node:
+        """One where the comparison holds, else zero."""
+        return Apply(tree.at, "ind", 0, (Relation(tree.at, self.node(tree.left), tree.op, self.node(tree.right)),))
+
+    def norm(self, tree: Group, sub: Tree | None, sup: Tree | None) -> Node:
+        r"""``\lVert x\rVert``, with ``_F``, ``_2``, ``_1`` and ``^2``."""
+        arg = self.node(tree.body)
+        kind = spell(sub)
+        squared = isinstance(sup, Number) and sup.value == 2
+        if kind in ("2", r"\ell _{2}"):
+            found: Node = Open(tree.at, "norm2", (arg,), ("squared",) if squared else ())
+        elif kind in ("", "F", "<F>", r"\mathrm{F}", r"\mathsf{F}", "<Fro>", "<fro>"):
+            found = Apply(tree.at, "sumsq" if squared else "norm", 0, (arg,))
+        elif kind in ("1", r"\ell _{1}"):
+            found, squared = Apply(tree.at, "norm1", 0, (arg,)), False
+        else:
+            assert sub is not None
+            raise fail("this norm is not read", sub.at, "no subscript, F, 2 and 1 are")
+        return found if squared or sup is None else self.raised(found, sup)
+
+
+def _is_turn(sup: Tree | None, spellings: Spellings) -> bool:
+    """Whether a superscript is a transpose; T is none where something is called T."""
+    if sup is None:
+        return False
+    key = spell(sup.arg) if isinstance(sup, Accent) and sup.mark in FONTS else spell(sup)
+    upright = isinstance(sup, Accent | Word)
+    return key in _TURNS and (key != "T" or upright or "T" not in spellings.names)
