@@ -212,7 +212,7 @@ class Derivation:
         """What ``sympy.lambdify(d.arguments, d.expanded())`` needs, in order."""
         from symbackprop.notation.sympy_out import arguments_of  # noqa: PLC0415 (SymPy is slow to import)
 
-        return list(arguments_of(self.expanded_expr, self._context.graph))
+        return list(arguments_of(self.expanded(), self._context.graph, self._context.names))
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -285,13 +285,13 @@ class Derivation:
     def _lambdified(self) -> Callable[[Point], Any]:
         import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
 
-        from symbackprop.notation.sympy_out import dim_symbol, symbol_of  # noqa: PLC0415
+        from symbackprop.notation.sympy_out import dim_symbol, parameter_of, symbol_of  # noqa: PLC0415
 
         arguments = self.arguments
         function = sympy.lambdify(arguments, self.expanded())
-        graph = self._context.graph
-        tensors = {symbol_of(tensor): tensor for tensor in graph.tensors.values()}
-        dims = {dim_symbol(name): name for name in graph.dims}
+        graph, names = self._context.graph, self._context.names
+        tensors = {parameter_of(names, symbol_of(tensor)): tensor for tensor in graph.tensors.values()}
+        dims = {parameter_of(names, dim_symbol(name)): name for name in graph.dims}
 
         def evaluate(point: Point) -> Any:
             values: list[Any] = []
@@ -301,7 +301,8 @@ class Derivation:
                     values.append(point.sizes[dims[argument]])
                 else:
                     value = point.values[tensor]
-                    values.append(float(value[0, 0]) if tensor.is_scalar else value)
+                    scalar = tensor.is_scalar and not argument.is_Matrix
+                    values.append(float(value[0, 0]) if scalar else value)
             return function(*values)
 
         return evaluate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from symbackprop.core.expr import Partial
 from symbackprop.core.tensors import Tensor
@@ -17,12 +18,14 @@ class Names:
     partials  (of, by) -> (name in text, LaTeX or None) from ``notation:``.
     style     the ``style:`` keys of the problem file that are in force.
     reserved  names that no index may have: the symbols, dims and functions of the problem.
+    sympy     our SymPy symbol -> the author's own, where the problem came as SymPy objects.
     """
 
     dims: Mapping[str, str] = field(default_factory=dict)
     partials: Mapping[tuple[Tensor, Tensor], tuple[str, str | None]] = field(default_factory=dict)
     style: Mapping[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
+    sympy: Mapping[Any, Any] = field(default_factory=dict)
 
     def partial_name(self, partial: Partial) -> tuple[str, str | None] | None:
         """The declared name of a derivative, or None: then it is printed as dL/dW."""

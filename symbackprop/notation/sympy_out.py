@@ -18,6 +18,7 @@ from typing import Any
 
 import sympy
 from sympy.core.symbol import Str
+from sympy.matrices.expressions.matexpr import MatrixElement
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -64,9 +65,20 @@ from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, St
 
 
 def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:
-    """The SymPy object of ``expr``."""
+    """The SymPy object of ``expr``, in the author's own symbols where ``names`` has them."""
     taken = {node.tensor.name for node in expr.walk() if isinstance(node, Leaf)}
-    return _Writer(names, taken).value(expr)
+    return in_symbols_of(names, _Writer(names, taken).value(expr))
+
+
+def in_symbols_of(names: Names, value: Any) -> Any:
+    """A SymPy object with the author's own symbols in the place of ours."""
+    return value.xreplace(dict(names.sympy)) if names.sympy else value
+
+
+def parameter_of(names: Names, symbol: Any) -> Any:
+    """What a function takes for one of our symbols: the author's, a 1 x 1 matrix as a whole."""
+    found = in_symbols_of(names, symbol)
+    return found.parent if isinstance(found, MatrixElement) else found
 
 
 def dim_symbol(name: str) -> Any:
@@ -104,8 +116,8 @@ def arguments_of(result: Any, graph: Graph, names: Names = PLAIN) -> list[Any]:
     if isinstance(result, Expr):
         result = to_sympy(result, names)
     free = set(result.free_symbols) | result.atoms(sympy.MatrixSymbol)
-    tensors = [symbol_of(tensor) for tensor in (*graph.symbols, *graph.tensors.values())]
-    dims = [dim_symbol(name) for name in graph.dims]
+    tensors = [parameter_of(names, symbol_of(t)) for t in (*graph.symbols, *graph.tensors.values())]
+    dims = [in_symbols_of(names, dim_symbol(name)) for name in graph.dims]
     ordered = [symbol for symbol in dict.fromkeys(tensors) if symbol in free]
     sizes = [symbol for symbol in dims if symbol in free]
     rest = sorted(free - set(ordered) - set(sizes), key=str)
