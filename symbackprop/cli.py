@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ from symbackprop.console import (
     interrupted,
     output_lost,
     to_json,
+    underived,
+    unsolved,
     use_utf8,
     write_json,
     write_notes,
     write_result,
     write_spans,
 )
-from symbackprop.errors import SymbackpropError, UnsupportedError
+from symbackprop.errors import InputError, SymbackpropError, UnsupportedError
 from symbackprop.options import CONVENTIONS, ENGINE_HELP, LEVELS, parse_forms, parse_names, parse_shapes
 
 
@@ -49,13 +52,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _misused(error, arguments)
     except OSError as error:
         return output_lost(error)
     except (KeyboardInterrupt, click.Abort):
         return interrupted()
     return int(code or 0)
+
+
+def _misused(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """Report a command line that cannot be read like any other bad input; returns the exit code."""
+    context = getattr(error, "ctx", None)
+    if context is None or "NoArgs" in type(error).__name__:  # a command alone: click shows its help
+        error.show()
+        return error.exit_code
+    message = error.format_message().rstrip(".")
+    refusal = InputError(
+        message[:1].lower() + message[1:], code="schema", hint=f"see {context.command_path} --help"
+    )
+    document = _refused(context.info_name, arguments, refusal)
+    if document is not None:
+        write_json(to_json(document))
+    complain([refusal])
+    return refusal.exit_code
+
+
+def _refused(command: str | None, arguments: Sequence[str], error: SymbackpropError) -> object | None:
+    """The JSON document of a command line that could not be read, if it asks for one."""
+    if command == "derive" and ("--format=json" in arguments or ("--format", "json") in pairwise(arguments)):
+        return underived(error)
+    if command == "solve" and "--json" in arguments:
+        return unsolved([word for word in arguments if word.endswith((".yaml", ".yml"))], error)
+    return None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -118,7 +146,7 @@ def solve(
     done = guarded(work)
     if isinstance(done, SymbackpropError):
         if as_json:
-            write_json(to_json(_unsolved(problems, done)))
+            write_json(to_json(unsolved(problems, done)))
         complain([done])
         return done.exit_code
     run, document = done
@@ -133,7 +161,7 @@ def solve(
     short_help="Derive one formula and print the steps.",
     epilog="For example: symbackprop derive 'h = tanh(W x + b); L = sum((V h - t)^2)' --wrt W,b",
 )
-@click.argument("equations", metavar="'EQUATIONS'")
+@click.argument("equations", metavar="EQUATIONS")
 @click.option("--wrt", required=True, multiple=True, metavar="NAME,...", help="Derive by these names.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=DIM,...",
               help="W=m,n is a matrix, b=m a vector, s= a scalar. May be repeated.")
@@ -176,7 +204,7 @@ def derive(
     done = guarded(work)
     if isinstance(done, SymbackpropError):
         if form == "json":
-            write_json(to_json([{"format": "symbackprop/derive/1", "error": done.as_dict()}]))
+            write_json(to_json(underived(done)))
         complain([done], source=equations)
         return done.exit_code
     answers, report = done
@@ -277,27 +305,6 @@ def _refuse_later(command: str, **options: object) -> None:
     for name, value in options.items():
         if value:
             raise UnsupportedError(f"{command} --{name} is not supported yet")
-
-
-def _unsolved(problems: Sequence[str], error: SymbackpropError) -> dict[str, object]:
-    """The JSON document of a run that ended before any problem was worked on."""
-    return {
-        "format": "symbackprop/solve/1",
-        "version": __version__,
-        "ok": False,
-        "problems": [
-            {
-                "file": problem,
-                "title": None,
-                "error": error.as_dict(),
-                "files": [],
-                "assumptions": [],
-                "equations": [],
-                "answers": [],
-            }
-            for problem in problems
-        ],
-    }
 
 
 def _coming(name: str, about: str) -> None:

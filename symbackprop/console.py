@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TextIO, TypeVar
 
+from symbackprop import __version__
 from symbackprop.errors import OutputError, SymbackpropError
 
 T = TypeVar("T")
@@ -151,6 +152,32 @@ def to_json(document: object) -> str:
 def write_json(text: str) -> None:
     """A document made by ``to_json``, to stdout: JSON escapes control characters itself."""
     sys.stdout.write(text + "\n")
+
+
+def underived(error: SymbackpropError) -> list[dict[str, object]]:
+    """The JSON document of a formula that could not be derived."""
+    return [{"format": "symbackprop/derive/1", "error": error.as_dict()}]
+
+
+def unsolved(problems: Sequence[str], error: SymbackpropError) -> dict[str, object]:
+    """The JSON document of a run that ended before any problem was worked on."""
+    return {
+        "format": "symbackprop/solve/1",
+        "version": __version__,
+        "ok": False,
+        "problems": [
+            {
+                "file": problem,
+                "title": None,
+                "error": error.as_dict(),
+                "files": [],
+                "assumptions": [],
+                "equations": [],
+                "answers": [],
+            }
+            for problem in problems
+        ],
+    }
 
 
 def complain(errors: Iterable[SymbackpropError], *, source: str | None = None) -> None:

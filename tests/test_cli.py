@@ -427,6 +427,34 @@ def test_refused_options_are_in_the_json_too(
     assert json.loads(capsys.readouterr().out)["problems"][0]["error"]["code"] == "unsupported"
 
 
+def test_a_command_line_that_cannot_be_read_is_an_error_like_any_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["solve", "a.yaml", "--jobs", "0"]) == 2
+    assert capsys.readouterr() == (
+        "",
+        "error: invalid value for '--jobs': 0 is not in the range x>=1\nhint: see symbackprop solve --help\n",
+    )
+
+
+def test_a_command_line_that_cannot_be_read_is_in_the_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", "a.yaml", "--json", "--level", "matrix"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["file"] == "a.yaml"
+    assert problem["error"]["code"] == "schema"
+    assert "--level" in problem["error"]["message"]
+
+
+@pytest.mark.parametrize("given", [["--format", "json"], ["--format=json"]])
+def test_a_derive_that_cannot_be_read_is_in_the_json_too(
+    capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    assert main(["derive", FORMULA, *given]) == 2
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert answer["format"] == "symbackprop/derive/1"
+    assert "--wrt" in answer["error"]["message"]
+
+
 def test_ctrl_c_ends_quietly(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.failure = KeyboardInterrupt()
     assert main(["solve", "a.yaml"]) == INTERRUPTED

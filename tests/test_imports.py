@@ -31,7 +31,7 @@ SEES: dict[str, set[str]] = {
     "problem_file": LOWER | {"reading"},
     "checking": LOWER | {"reading", "verification"},
     "terminal": set(),
-    "console": {"errors", "terminal"},
+    "console": {"errors", "terminal", "__init__"},
     "options": {"errors"},
     "starter": {"errors", "documents"},
     "schema_words": set(),
