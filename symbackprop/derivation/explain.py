@@ -7,13 +7,14 @@ A reason is short, names what the reader sees in the forward pass, and never app
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.workshop import Local, Workshop
-from symbackprop.notation.forms import Delta, Entry, Fn, Form, Slot
+from symbackprop.notation.forms import Atom, Delta, Entry, Exponent, Fn, Form, Slot, parts_of, single
 from symbackprop.notation.normal import normal
 
 Print = Callable[[Expr], str]
@@ -44,18 +45,65 @@ def chain_reason(shop: Workshop, quantity: Quantity, users: list[Local], loss: T
     fn = _elementwise(user.form, quantity.tensor)
     if fn is not None and target is not loss:
         return f"`{fn}` acts entry by entry"
-    if _is_softmax(user, quantity.tensor):
+    if target.shape and _is_softmax(user, quantity.tensor):
         return f"every entry of {name} in a line moves every entry of `{target.name}` there"
     found = _meeting(shop, quantity, user, loss, show)
     if found is not None:
         return found
-    if target is loss:
-        return f"differentiate `{loss.name}` by {name}"
+    how = _how(user.form, quantity.tensor)
+    if how is not None:
+        return how
     return f"{name} enters `{loss.name}` through `{target.name}`"
 
 
 def _called(quantity: Quantity) -> str:
     return f" `{quantity.bypassed[0].name}`" if quantity.bypassed else ""
+
+
+def _how(form: Form, tensor: Tensor) -> str | None:
+    """The rules of differentiation that the form calls for, outermost first."""
+    found: dict[str, None] = {}
+    for term in form.terms:
+        inside = [(atom, e) for atom, e in term.factors if any(p.mentions(tensor) for p in _forms(atom))]
+        if len(inside) > 1:
+            found.setdefault(f"product rule: `{tensor.name}` stands in {_count(len(inside))} factors")
+        for atom, exponent in inside:
+            found.setdefault(_rule(atom, exponent, tensor))
+    return "; ".join(list(found)[:2]) or None
+
+
+def _forms(atom: Atom) -> tuple[Form, ...]:
+    return (single(atom),) if isinstance(atom, Entry) else parts_of(atom)
+
+
+def _count(number: int) -> str:
+    return {2: "two", 3: "three", 4: "four"}.get(number, str(number))
+
+
+def _rule(atom: Atom, exponent: Exponent, tensor: Tensor) -> str:
+    """The rule for one factor in which the tensor stands."""
+    inner = "" if _is_bare(atom) else ", times the slope of the inside"
+    if isinstance(atom, Fn):
+        return f"chain rule: the slope of `{atom.op.name}`{inner}"
+    if exponent == 1:
+        return f"each term is linear in `{tensor.name}`" if isinstance(atom, Entry) else "each term by itself"
+    if exponent == Fraction(1, 2):
+        return f"the slope of a square root is one over twice the root{inner}"
+    if exponent == -1:
+        return f"the slope of `1/u` is `-1/u^2`{inner}"
+    return f"power rule: the slope of `u^{exponent}` is `{exponent} u`{inner}" if exponent == 2 else (
+        f"power rule for the exponent {exponent}{inner}"
+    )
+
+
+def _is_bare(atom: Atom) -> bool:
+    """Whether there is no inner function: an entry, or a function of entries."""
+    if isinstance(atom, Entry):
+        return True
+    return isinstance(atom, Fn) and all(
+        len(arg.terms) == 1 and all(isinstance(a, Entry) for a, _ in arg.terms[0].factors)
+        for arg in atom.args
+    )
 
 
 def _elementwise(form: Form, tensor: Tensor) -> str | None:
@@ -140,7 +188,7 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
     if stage.rule == "insert":
         names = [f"`{show(Partial(loss, tensor))}`" for tensor in stage.inserted]
         return f"put in {join(names)}"
-    if stage.rule == "assumption":
+    if stage.rule in ("assumption", "one-hot"):
         return join([fact.words for fact in stage.uses])
     if stage.rule == "expand":
         return "multiply out; terms cancel"
