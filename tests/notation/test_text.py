@@ -106,7 +106,7 @@ CASES = {
     "X (2) H": MatMul((x, num(2), h)),
     "X H^T (1/2)": MatMul((x, Transpose(h), num("1/2"))),
     "lam X / N": Divide(MatMul((lam, x)), DimValue(N)),
-    "(X^T X)/N": Divide(MatMul((Transpose(x), x)), DimValue(N)),
+    "X^T X / N": Divide(MatMul((Transpose(x), x)), DimValue(N)),
     "dL/dU / N": Divide(dU, DimValue(N)),
     "X/(dL/dU)": Divide(x, dU),
     "(X H) U": MatMul((MatMul((x, h)), u)),
