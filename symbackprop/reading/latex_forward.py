@@ -113,7 +113,9 @@ def _left_sides(
     for statement in statements:
         if statement.left is None:
             raise fail("this is no equation", statement.at, "write the name that it defines and =")
-        left = _left_side(statement.left, spellings, declarations, taken)
+        left = _left_side(statement.left, spellings, declarations, lefts)
+        if left.new:
+            left = replace(left, name=new_name(left.tree, taken))
         if left.new:
             taken.add(left.name)
             spellings.add(left.tree, left.name, 0)
@@ -121,11 +123,11 @@ def _left_sides(
     return lefts
 
 
-def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, taken: set[str]) -> _Left:
+def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, lefts: Sequence[_Left]) -> _Left:
     if isinstance(tree, Product) and len(tree.items) == 2 and not tree.items[1][0]:
         bracket = tree.items[1][1]
         if isinstance(bracket, Group) and bracket.opener == "[":
-            left = _left_side(tree.items[0][1], spellings, declarations, taken)
+            left = _left_side(tree.items[0][1], spellings, declarations, lefts)
             return replace(left, slots=bracket.body)
         if isinstance(bracket, Group) and bracket.opener == "(" and _only_names(bracket.body):
             tree = tree.items[0][1]  # L(y, \hat y) = ...: the name, whatever it is a function of
@@ -134,6 +136,9 @@ def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, tak
     ):
         raise fail("an equation begins with the name it defines", tree.at)
     match = spellings.match(tree)
+    if match is not None and match.name not in declarations.symbols and spellings.find(tree, fonts=True) is None:
+        is_new = match.name not in {left.name for left in lefts}
+        match = None if is_new else match  # a dim or a function in another font
     if match is not None and match.sup is None and not match.primes:
         symbol = declarations.symbols.get(match.name)
         open_symbol = symbol is None or symbol.role in (None, Role.INTERMEDIATE)
@@ -144,14 +149,14 @@ def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, tak
         slots = tree.sub
         bare = tree.sup is None and not tree.primes
         base = tree.base if bare else replace(tree, sub=None)
-    known = spellings.find(base)
+    known = spellings.find(base, fonts=True)
     if known is not None:
         return _Left(known, slots, base, False)
     try:
         name_latex(base)
     except TypeError:
         raise fail("an equation begins with the name it defines", tree.at) from None
-    return _Left(new_name(base, taken), slots, base, True)
+    return _Left("", slots, base, True)
 
 
 def _only_names(tree: Tree) -> bool:
@@ -271,7 +276,14 @@ def read_latex_equation(
     if statement.left is None:
         raise fail("expected = between the two sides", statement.at)
     scope = _scope(graph, reading, derivatives, {} if free_indices else None, indices)
-    return _read(statement.left, reading, scope, origin), _read(statement.right, reading, scope, origin)
+    try:
+        left = _read(statement.left, reading, scope, origin)
+    except InputError as error:
+        if scope.free is None or error.code != "unknown-symbol":
+            raise
+        _read(statement.right, reading, scope, origin)  # an index may have its range from the right side only
+        left = _read(statement.left, reading, scope, origin)
+    return left, _read(statement.right, reading, scope, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +304,7 @@ def _formula(
         declared[name] = (latex, ())
     for name in partials:
         declared.setdefault(name, (None, ()))
-    spellings = spellings_of(declared)
+    spellings = spellings_of(declared, names.style.get("layers") == "superscript")
     ranks: dict[str, int | None] = {name: tensor.rank for name, tensor in graph.tensors.items()}
     ranks |= {name: partial.by.rank for name, partial in partials.items()}
     statements = parse_statements(text, _reader(spellings, graph.functions), origin)

@@ -30,7 +30,7 @@ from symbackprop.reading.latex_tree import (
 )
 from symbackprop.reading.tokens import fail
 
-_STYLES = ("superscript", "paren", "bracket")
+_STYLES = ("subscript", "paren", "bracket")
 FONTS = frozenset(
     r"\mathbf \boldsymbol \mathcal \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \text \textbf".split()
 )
@@ -63,7 +63,7 @@ class Spellings:
             tree = parse_spelling(source) if source is not None else None
             if tree is not None:
                 self.add(tree, name, 0)
-        for style in ("subscript", *_STYLES):
+        for style in _STYLES:
             tree = parse_spelling(name_symbol(name, style).tex)
             if tree is not None:
                 self.add(tree, name, 1 if style == "subscript" else 2)
@@ -71,6 +71,14 @@ class Spellings:
         if word is not None:
             self._enter(1, f"<{word}>", f"<{word}>", name)
             self._enter(1, f"\\{word} ", f"\\{word} ", name)
+
+    def declare_superscript(self, name: str, style: bool = False) -> None:
+        """``W^{2}`` for W2: in the style of the file, else only where W itself is no name (then it is a power)."""
+        tree = parse_spelling(name_symbol(name, "superscript").tex)
+        if isinstance(tree, Scripted) and tree.sup is not None:
+            base = tree.base if tree.sub is None else replace(tree, sup=None)
+            if style or self.match(base) is None:
+                self.add(tree, name, 1 if style else 2)
 
     def add(self, tree: Tree, name: str, level: int) -> None:
         """One spelling of a name."""
@@ -83,10 +91,15 @@ class Spellings:
         self.levels[level].setdefault(exact, set()).add(name)
         self.loose[level].setdefault(loose, set()).add(name)
 
-    def find(self, tree: Tree) -> str | None:
-        """The name that is spelled like this as a whole, or None. Raises if there are two."""
-        exact, loose = spell(tree), spell(without_fonts(tree))
-        for tables, key in ((self.levels, exact), (self.loose, loose)):
+    def find(self, tree: Tree, fonts: bool = False) -> str | None:
+        """The name that is spelled like this as a whole, or None; ``fonts``: with the very fonts.
+
+        Raises if there are two.
+        """
+        ways = [(self.levels, spell(tree))]
+        if not fonts:
+            ways.append((self.loose, spell(without_fonts(tree))))
+        for tables, key in ways:
             for table in tables:
                 names = table.get(key)
                 if names is None:
@@ -234,9 +247,13 @@ def latex_if_needed(tree: Tree, name: str) -> str | None:
     return None if printed is not None and spell(printed) == spell(tree) else name_latex(tree)
 
 
-def spellings_of(declared: Mapping[str, tuple[str | None, tuple[str, ...]]]) -> Spellings:
+def spellings_of(
+    declared: Mapping[str, tuple[str | None, tuple[str, ...]]], superscripts: bool = False
+) -> Spellings:
     """The spellings of declared names, each with its ``latex:`` and ``aliases:``."""
     found = Spellings()
     for name, (latex, aliases) in declared.items():
         found.declare(name, latex, aliases)
+    for name in declared:
+        found.declare_superscript(name, superscripts)
     return found
