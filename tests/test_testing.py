@@ -31,20 +31,21 @@ from symbackprop.testing import (
 )
 
 COLUMN = Convention.COLUMN
+OPERATIONS = tuple(all_operations())
 
 
 # -- right rules
 
 
 @pytest.mark.parametrize("convention", Convention, ids=lambda c: c.value)
-@pytest.mark.parametrize("operation", all_operations(), ids=lambda op: op.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda op: op.name)
 def test_every_operation_in_every_convention(operation: Operation, convention: Convention) -> None:
     report = attack(operation, convention)
     report.assert_holds()
     assert {"step", "spelled result", "result"} <= {finding.what for finding in report.findings}
 
 
-@pytest.mark.parametrize("operation", all_operations(), ids=lambda op: op.name)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda op: op.name)
 def test_every_operation_has_several_probes(operation: Operation) -> None:
     made = probes(operation, COLUMN)
     assert len(made) >= 3
@@ -76,8 +77,6 @@ def _structural(name: str) -> Structural:
 SLOPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sign of exp": ("exp", ("-y",)),
     "sign of cos": ("cos", ("sin(a)",)),
-    "factor of sqrt": ("sqrt", ("1 / y",)),
-    "factor of square": ("square", ("a",)),
     "factor of softplus": ("softplus", ("2 * sigmoid(a)",)),
     "missing term of tanh": ("tanh", ("1",)),
     "missing term of sigmoid": ("sigmoid", ("y",)),
@@ -106,7 +105,7 @@ CODE: dict[str, tuple[str, dict[str, str]]] = {
     "slope of gelu": ("gelu", {"slope_numpy": "0.5 * (1.0 + erf({a} / np.sqrt(2.0)))"}),
     "slope of elu": ("elu", {"slope_numpy": "np.where({x} > 0, 1.0, {a})"}),
     "value of tanh": ("tanh", {"numpy": "np.tanh(2.0 * {a})"}),
-    "value of softplus": ("softplus", {"numpy": "np.log1p({a})"}),
+    "value of sin": ("sin", {"numpy": "np.cos({a})"}),
 }
 
 
@@ -157,9 +156,9 @@ FORWARDS: dict[str, tuple[str, Forward]] = {
     ),
     "factor of mean": ("mean", lambda args, axis: args[0].mean().reshape(1, 1) / 2),
     "factor of trace": ("trace", lambda args, axis: 2 * np.trace(args[0]).reshape(1, 1)),
-    "transpose of outer": ("outer", lambda args, axis: args[1].reshape(-1, 1) @ args[0].reshape(1, -1)),
+    "a twisted outer": ("outer", lambda args, axis: args[0].reshape(-1, 1) @ np.flip(args[1].reshape(1, -1))),
     "mean for rowsum": ("rowsum", lambda args, axis: args[0].mean(axis=1, keepdims=True)),
-    "the other sums": ("colsum", lambda args, axis: args[0].sum(axis=1, keepdims=True)),
+    "another sum": ("colsum", lambda args, axis: (args[0] * args[0]).sum(axis=0, keepdims=True)),
     "missing term of colmean": ("colmean", lambda args, axis: args[0][1:].mean(axis=0, keepdims=True)),
     "a diagonal off by one": ("diag", lambda args, axis: np.roll(np.diag(args[0].reshape(-1)), 1, axis=1)),
     "a sum without its first entry": (
@@ -251,18 +250,7 @@ DERIVERS: dict[str, Deriver] = {
     ),
     "a line": _each(_wrong_first_line),
 }
-ATTACKED = [
-    "tanh",
-    "max",
-    "softmax",
-    "logsumexp",
-    "sumsq",
-    "cross_entropy_logits",
-    "outer",
-    "diag",
-    "rowmean",
-    "trace",
-]
+ATTACKED = ["tanh", "max", "softmax", "sumsq", "outer"]
 NOT_FOR_SCALARS = {"transpose", "shape", "index"}  # they leave a derivative by a scalar as it is
 
 
