@@ -212,13 +212,26 @@ def _width(lefts: Iterable[str]) -> int:
 
 def _step_rows(steps: Sequence[Step]) -> Iterator[Row]:
     """The lines of one quantity, each with its reason below, behind the equality sign."""
-    width = _width(step.before.text for step in steps)
+    lefts = tuple(_lefts(steps))
+    width = _width(lefts)
     margin = " " * (width + 3 if width else 4)
-    for step in steps:
+    for left, step in zip(lefts, steps, strict=True):
         mark = "" if step.verdict.status == "holds" else f"   [{step.verdict.status}]"
-        line = f"{step.before.text.rjust(width)} = {step.after.text}{mark}"
+        line = f"{left.rjust(width if width or left else 2)} = {step.after.text}{mark}"
         yield Row("mark" if mark else "step", line)
         yield Row("reason", margin + plain(step.because))
+
+
+def _lefts(steps: Sequence[Step]) -> Iterator[str]:
+    """The left sides; none where a step goes on from the line above, as in a = b, = c."""
+    head = last = None
+    for step in steps:
+        before = step.before.text
+        goes_on = before in (head, last)
+        last = step.after.text
+        if not goes_on:
+            head = before
+        yield "" if goes_on else before
 
 
 def _notes(graph: Graph, derivation: Derivation) -> Iterator[str]:
