@@ -1,7 +1,9 @@
 """symbackprop: gradients of neural networks derived step by step, checked by numbers, set in LaTeX.
 
 The public names are imported when they are first asked for: ``import symbackprop`` imports
-neither NumPy nor SymPy, so that the command line starts at once.
+neither NumPy nor SymPy, so that the command line starts at once. Every function of the plain-text grammar
+(relu, softmax, sum, ...) is one of SymPy matrix expressions under the same name; they are not in ``__all__``,
+since some are called like Python's own.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symbackprop.api import derive, elementwise, loss, problem
     from symbackprop.core.verdicts import Verdict
     from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError
     from symbackprop.notation.steps import Step
-    from symbackprop.pipeline import Derivation, Problem, derive, load, loads
+    from symbackprop.pipeline import Derivation, Problem, load, loads
 
 __version__ = "0.1.0"
 
@@ -28,8 +31,11 @@ __all__ = [
     "Verdict",
     "__version__",
     "derive",
+    "elementwise",
     "load",
     "loads",
+    "loss",
+    "problem",
 ]
 
 _HOMES = {
@@ -41,20 +47,31 @@ _HOMES = {
     "SymbackpropError": "errors",
     "UnsupportedError": "errors",
     "Verdict": "core.verdicts",
-    "derive": "pipeline",
+    "derive": "api",
+    "elementwise": "api",
     "load": "pipeline",
     "loads": "pipeline",
+    "loss": "api",
+    "problem": "api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module it lives in (PEP 562)."""
+    """A public name, from the module it lives in (PEP 562), or a function of the grammar: relu, softmax, sum."""
     home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    if home is not None:
+        return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    if not name.startswith("_"):
+        found = _functions().get(name)
+        if found is not None:
+            return found
+    raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """The public names and what is loaded already."""
-    return sorted({*__all__, *globals()})
+    """The public names, the functions of the grammar, and what is loaded already."""
+    return sorted({*__all__, *_functions(), *globals()})
+
+
+def _functions() -> Any:
+    return importlib.import_module(f"{__name__}.symbolic.functions").public_functions()
