@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -120,10 +119,8 @@ def test_a_derivation() -> None:
     assert isinstance(found, sbp.Derivation)
     assert found.name == "dL/dW"
     assert found.text == "X^T dL/dU + lam W"
-    assert (
-        found.latex == r"X^{\mathsf{T}} \frac{\partial L}{\partial U} + \lambda W"
-        or r"\lambda W" in found.latex
-    )
+    assert r"\frac{\partial L}{\partial U}" in found.latex
+    assert found.latex.endswith(r"\lambda W")
     assert found.shape == ("D", "M")
     assert found.indices == ("p", "q")
     assert found.assumptions == ("each row of `Y` sums to 1",)
@@ -288,8 +285,8 @@ def test_steps_have_no_verdict_before_verify() -> None:
 
 
 def test_what_cannot_be_checked_says_why() -> None:
-    text = "convention: column\nsymbols:\n  x: {shape: [n], role: parameter}\nforward: |\n  L = sum(log(-(x * x)))\n"
-    verdict = sbp.loads(text).derive("L", "x").verify()
+    symbols = "convention: column\nsymbols:\n  x: {shape: [n], role: parameter}\n"
+    verdict = sbp.loads(symbols + "forward: |\n  L = sum(log(-(x * x)))\n").derive("L", "x").verify()
     assert verdict.status == "not-checked"
     assert verdict.reason
 
@@ -431,7 +428,7 @@ def test_the_outermost_object(run: dict[str, Any]) -> None:
 def test_a_good_file_is_done_beside_a_bad_one(run: dict[str, Any]) -> None:
     good, bad = run["problems"]
     assert good["error"] is None
-    assert [os.path.basename(path) for path in good["files"]] == ["good-key.tex"]
+    assert [Path(path).name for path in good["files"]] == ["good-key.tex"]
     assert all(Path(path).is_file() for path in good["files"])
     assert list(bad["error"]) == ERROR
     assert (bad["error"]["code"], bad["error"]["hint"]) == ("unknown-function", "did you mean relu?")
@@ -518,7 +515,7 @@ def test_derive_of_equations() -> None:
 def test_derive_by_several_names() -> None:
     found = derive_text("y = W x; L = sumsq(y)", ["W", "x", "y"])
     assert [one.answer.id for one in found] == ["W", "x", "y"]
-    assert [one.answer.derivation.text for one in found] == ["2 y x^T", "2 W^T y", "2 y"]
+    assert [one.answer.derivation.text for one in found] == ["dL/dy x^T", "W^T dL/dy", "2 y"]
 
 
 def test_derive_by_an_unknown_name() -> None:
