@@ -57,7 +57,7 @@ def name(identifier: str) -> ast.expr:
     return ast.Name(identifier, ast.Load())
 
 
-def literal(value: object) -> ast.expr:
+def literal(value: Any) -> ast.expr:
     """A constant."""
     return ast.Constant(value)
 
@@ -261,7 +261,7 @@ class _Sharing:
         return name(f"t{number}")
 
     def _rebuild(self, node: ast.expr) -> ast.expr:
-        values: dict[str, object] = {}
+        values: dict[str, Any] = {}
         for entry, value in ast.iter_fields(node):
             if isinstance(value, ast.expr):
                 values[entry] = self.rewrite(value)

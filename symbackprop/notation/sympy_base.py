@@ -48,7 +48,7 @@ class OperationName(Atom):
         return str(self.operation.name + "'" * self.primes)
 
     def _latex(self, printer: Any) -> str:
-        return (self.operation.latex or rf"\operatorname{{{self.operation.name}}}") + "'" * self.primes
+        return str(self.operation.latex or rf"\operatorname{{{self.operation.name}}}") + "'" * self.primes
 
     _sympyrepr = _sympystr
     _pretty_text = _sympystr
@@ -149,7 +149,8 @@ class Own:
         matrices = [value for value in values if is_matrix(value)]
         if not isinstance(new, Own) or not matrices or not all(map(is_known, matrices)):
             return new
-        return new.as_explicit() if is_matrix(new) else new.explicit_value()
+        whole: Any = new
+        return whole.as_explicit() if is_matrix(new) else whole.explicit_value()
 
     def _pycode(self, printer: Any) -> str:
         raise UnsupportedError("results are turned into code with NumPy only")
@@ -167,7 +168,7 @@ class Own:
 
 
 
-class OwnMatrix(Own, MatrixExpr):  # type: ignore[misc]
+class OwnMatrix(Own, MatrixExpr):
     """Base of our matrix expressions: ``shape`` and ``_entry`` follow from the arguments."""
 
     def __new__(cls, *args: Any) -> Any:
@@ -202,7 +203,7 @@ def cell(value: Grid) -> Any:
 
 
 
-class OwnScalar(Own, Expr):  # type: ignore[misc]
+class OwnScalar(Own, Expr):
     """Base of our scalars: numbers computed from matrices."""
 
     is_commutative = True

@@ -38,7 +38,7 @@ def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
 
 
 
-class EntrySum(sympy.Sum):  # type: ignore[misc]
+class EntrySum(sympy.Sum):
     """A sum over positions: an empty range is 0, ``subs`` reaches shapes, ``doit`` reads entries."""
 
     def doit(self, **hints: Any) -> Any:
@@ -50,7 +50,7 @@ class EntrySum(sympy.Sum):  # type: ignore[misc]
 
 
 
-class EntryProduct(sympy.Product):  # type: ignore[misc]
+class EntryProduct(sympy.Product):
     """A product over positions; like ``EntrySum``, and accepted by ``lambdify``."""
 
     def doit(self, **hints: Any) -> Any:
