@@ -33,6 +33,7 @@ from symbackprop.reading.latex_tree import (
     Sym,
     Tree,
     Word,
+    letters_of,
     name_latex,
 )
 from symbackprop.reading.latex_words import function_words
@@ -40,8 +41,11 @@ from symbackprop.reading.parser import check_height
 from symbackprop.reading.program import build_graph, declared_tensors, order_lines, read_line
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError
-from symbackprop.reading.syntax import Apply, Bounds, Line, Name, Node, Num, Sub, cut, show
+from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, show
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
+
+
+LONGEST_INDEX = 2  # more letters than this below a left side are a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def parse_latex_program(
     try:
         lefts = _left_sides(statements, spellings, declarations)
         ranks: dict[str, int | None] = {
-            name: None if symbol.shape is None and symbol.role in (None, Role.INTERMEDIATE) else len(symbol.shape or ())
+            name: None if symbol.shape is None and _may_be_defined(symbol) else len(symbol.shape or ())
             for name, symbol in declarations.symbols.items()
         }
         for left in lefts:
@@ -141,10 +145,11 @@ def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, lef
         match = None if is_new else match  # a dim or a function in another font
     if match is not None and match.sup is None and not match.primes:
         symbol = declarations.symbols.get(match.name)
-        open_symbol = symbol is None or symbol.role in (None, Role.INTERMEDIATE)
+        open_symbol = symbol is None or _may_be_defined(symbol)
         if match.sub is None or (open_symbol and not _is_part_of_name(match.sub, spellings)):
             return _Left(match.name, match.sub, tree, False)
-    base, slots = tree, None
+    base: Tree = tree
+    slots: Tree | None = None
     if isinstance(tree, Scripted) and tree.sub is not None and not _is_part_of_name(tree.sub, spellings):
         slots = tree.sub
         bare = tree.sup is None and not tree.primes
@@ -159,6 +164,10 @@ def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, lef
     return _Left("", slots, base, True)
 
 
+def _may_be_defined(symbol: Declared) -> bool:
+    return symbol.role in (None, Role.INTERMEDIATE)
+
+
 def _only_names(tree: Tree) -> bool:
     if isinstance(tree, Listed):
         return all(map(_only_names, tree.items))
@@ -170,6 +179,8 @@ def _is_part_of_name(sub: Tree, spellings: Spellings) -> bool:
     if isinstance(sub, Listed):
         return any(_is_part_of_name(item, spellings) for item in sub.items)
     if isinstance(sub, Product):
+        if len(letters_of(sub) or "") > LONGEST_INDEX:
+            return True  # a word, such as loss
         return any(_is_part_of_name(item, spellings) for _, item in sub.items)
     if isinstance(sub, Group):
         return _is_part_of_name(sub.body, spellings)
@@ -227,9 +238,8 @@ def _settled_in(
         ranges = "".join(
             f"{', ' if place else ' for '}{show(bounds)}" for place, bounds in enumerate(line.ranges)
         )
-        line = replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}")
-        tensors[line.target] = read_line(line, scope, declarations.symbols.get(line.target)).target
-        done.append(line)
+        done.append(replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}"))
+        tensors[line.target] = read_line(done[-1], scope, declarations.symbols.get(line.target)).target
     return tuple(done)
 
 

@@ -131,7 +131,9 @@ class SymbolReader:
             if isinstance(bare, Sym):
                 return Name(tree.at, plain_name(tree))
         if isinstance(tree, Scripted) and isinstance(tree.base, Group | Braces | Fraction_ | Root | Number):
-            return self.with_scripts(self.node(tree.base), tree.sub, tree.sup, None, tree.primes)
+            base = self.node(tree.base)
+            rank = self.vocabulary.ranks.get(base.name) if isinstance(base, Name) else None
+            return self.with_scripts(base, tree.sub, tree.sup, rank, tree.primes)
         if isinstance(tree, Scripted) and isinstance(tree.base, Scripted):
             return self.with_scripts(self.symbol(tree.base), tree.sub, tree.sup, None, tree.primes)
         if isinstance(tree, Scripted) and tree.sub is None and _is_turn(tree.sup, self.spellings):
@@ -215,7 +217,7 @@ class SymbolReader:
         """A transpose or a power."""
         if _is_turn(sup, self.spellings):
             return Turned(base.at, base)
-        if isinstance(sup, Group) or isinstance(sup, Listed | Compare | Colon):
+        if isinstance(sup, Group | Listed | Compare | Colon):
             if isinstance(sup, Group) and sup.opener == "(" and isinstance(sup.body, Listed):
                 return Sub(base.at, base, self.slots(sup.body, None))  # W^{(i,j)}
             raise fail(
@@ -260,7 +262,7 @@ class SymbolReader:
         """Whether pieces side by side are one index each; ``2i`` of a vector is one."""
         letters = all(isinstance(item, Sym | Number | Scripted) for _, item in sub.items)
         numbered = isinstance(sub.items[0][1], Number)
-        if letters and numbered and rank is None and sub.items[0][1] != 1:
+        if letters and numbered and rank is None and not _is_one(sub.items[0][1]):
             raise fail("it is not clear whether this is one index or several", sub.at, "put commas between them")
         return letters and not (numbered and rank == 1)
 
@@ -304,6 +306,10 @@ class SymbolReader:
             assert sub is not None
             raise fail("this norm is not read", sub.at, "no subscript, F, 2 and 1 are")
         return found if squared or sup is None else self.raised(found, sup)
+
+
+def _is_one(tree: Tree) -> bool:
+    return isinstance(tree, Number) and tree.value == 1
 
 
 def _is_turn(sup: Tree | None, spellings: Spellings) -> bool:

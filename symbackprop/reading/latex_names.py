@@ -25,6 +25,7 @@ from symbackprop.reading.latex_tree import (
     Sym,
     Tree,
     Word,
+    letters_of,
     name_latex,
     spell,
 )
@@ -32,7 +33,7 @@ from symbackprop.reading.tokens import fail
 
 _STYLES = ("subscript", "paren", "bracket")
 FONTS = frozenset(
-    r"\mathbf \boldsymbol \mathcal \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \text \textbf".split()
+    r"\mathbf \boldsymbol \mathcal \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \text \textbf \operatorname \mathop".split()
 )
 _MARKS = {"*": "star", "+": "plus", "-": "minus", "'": "prime"}
 
@@ -222,7 +223,7 @@ def plain_name(tree: Tree) -> str:
             parts = [plain_name(part) for part in (base, sub, sup) if part is not None]
             return "_".join(parts + ["prime"] * primes)
         case Product(_, items):
-            return "_".join(plain_name(item) for _, item in items)
+            return letters_of(tree) or "_".join(plain_name(item) for _, item in items)
         case Listed(_, items):
             return "_".join(map(plain_name, items))
         case Group(_, _, body) | Braces(_, body):

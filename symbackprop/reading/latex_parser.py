@@ -38,6 +38,8 @@ from symbackprop.reading.latex_tree import (
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 MAX_DEPTH = 60
+_SLICE = 2  # the pieces of n: and :k
+_LOOK_AHEAD = 400
 OPERATORS = frozenset(
     ("*", "/", r"\cdot", r"\odot", r"\circ", r"\times", r"\otimes", r"\oslash", r"\div", r"\bullet")
 )
@@ -49,12 +51,13 @@ FUNCTIONS = frozenset(
 )
 ACCENTS = frozenset(
     r"\hat \bar \tilde \vec \dot \ddot \check \breve \acute \grave \mathbf \boldsymbol \mathcal \mathbb "
-    r"\mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds \mathbbm \text \textbf \underline".split()
+    r"\mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds \mathbbm \text \textbf \operatorname \mathop \underline".split()
 )
 _CLOSERS = MappingProxyType(
     {"(": ")", "[": "]", r"\{": r"\}", "|": "|", r"\|": r"\|", r"\langle": r"\rangle", "{": "}"}
 )
 _NEVER = frozenset((r"\rangle", r"\}", ")", "]", "}"))
+_CONNECTIVES = frozenset("if when for where else otherwise with and or unless given let then".split())
 _ANNOTATED = frozenset((r"\underbrace", r"\overbrace", r"\boxed"))
 
 
@@ -82,16 +85,13 @@ def parse_statements(text: str, reader: Reader, origin: Origin = PLAIN_TEXT) -> 
 def _statement(part: Slice, reader: Reader) -> Statement:
     at = part.tokens[0].at
     parser = _Parser(part.tokens, reader)
-    left: Tree | None = parser.sum()
-    right: Tree | None = None
+    right = parser.sum()
+    left: Tree | None = None
     if parser.kind == "=":
         parser.take()
-        right = parser.sum()
+        left, right = right, parser.sum()
     if not parser.done:
         raise parser.unexpected()
-    if right is None:
-        assert left is not None
-        left, right = None, left
     ranges = tuple(
         Range(_whole([index], reader), _whole(low, reader), _whole(high, reader))
         for index, low, high in part.ranges
@@ -208,9 +208,23 @@ class _Parser:
             return True
         if self.closers and kind == self.closers[-1]:
             return False
+        if kind == r"\|" and self.separates():
+            return False
         if kind in ("(", "[", "{", "|"):
             return True
         return token.kind == "command" and kind not in RELATIONS and kind not in _NEVER and kind != r"\in"
+
+    def separates(self) -> bool:
+        r"""Whether this ``\|`` stands alone in its bracket, as in ``KL(p \| q)``."""
+        depth = 0
+        for token in self.tokens[self.index + 1 : self.index + 1 + _LOOK_AHEAD]:
+            kind = token.text
+            if kind == r"\|" and not depth:
+                return False
+            depth += (kind in _CLOSERS and kind not in ("|", r"\|")) - (kind in _NEVER)
+            if depth < 0:
+                return True
+        return False
 
     # -- factors
 
@@ -262,7 +276,7 @@ class _Parser:
 
     def word(self) -> Tree:
         token = self.take()
-        if " " in token.text and token.text.lower().replace(" ", "") not in self.reader.words:
+        if token.text.lower() in _CONNECTIVES or (" " in token.text and token.text.lower().replace(" ", "") not in self.reader.words):
             self.index -= 1
             raise self.unexpected()
         return Sym(token.at, token.text) if len(token.text) == 1 else Word(token.at, token.text)
@@ -397,7 +411,7 @@ class _Parser:
         """Pieces with commas between them, each perhaps a comparison."""
         at = self.token.at
         items = [self.compared()]
-        while self.kind == ",":
+        while self.kind == "," or (self.kind == r"\|" and self.closers[-1] != r"\|"):
             self.take()
             items.append(self.compared())
         return items[0] if len(items) == 1 else Listed(at, tuple(items))
@@ -481,10 +495,15 @@ class _Parser:
                 op = self.take().text
                 return Product(at, ((op, self.sum()),))
         items: list[Tree] = []
+        joined = 0  # pieces since the last comma
         while True:
             items.append(self.compared())
+            joined += 1
+            if joined > _SLICE:
+                raise fail("a slice with bounds is not read", items[-1].at, "write the entries")
             if self.kind == ",":
                 self.take()
+                joined = 0
             elif self.kind == "}" or (self.kind != ":" and not isinstance(items[-1], Colon)):
                 break
         return items[0] if len(items) == 1 else Listed(at, tuple(items))

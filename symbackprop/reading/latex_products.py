@@ -13,6 +13,7 @@ from fractions import Fraction
 from symbackprop.errors import InputError
 from symbackprop.reading.latex_meaning import SymbolReader
 from symbackprop.reading.latex_open import Open
+from symbackprop.reading.latex_parser import FUNCTIONS
 from symbackprop.reading.latex_tree import (
     Accent,
     Colon,
@@ -72,8 +73,10 @@ class Meaning(SymbolReader):
         units: list[tuple[str, Node]] = []
         position = 0
         while position < len(items):
-            op = items[position][0]
+            op, item = items[position]
             node, position = self.unit(items, position)
+            if isinstance(node, Apply | Derivative) or isinstance(item, Group):
+                node, position = self.bracket_indices(node, items, position)
             units.append((op, node))
         return _folded(at, units)
 
@@ -148,9 +151,12 @@ class Meaning(SymbolReader):
 
     def bracket_index(self, item: Tree, items: Items, position: int) -> tuple[Node, int]:
         """``Z[k]``, ``W[i][j]``: an index if only undeclared letters and numbers stand inside."""
+        return self.bracket_indices(self.node(item), items, position + 1)
+
+    def bracket_indices(self, node: Node, items: Items, position: int) -> tuple[Node, int]:
+        """``node`` with the indices in brackets that stand at ``position``, if any do."""
         slots: list[Node] = []
         script: Scripted | None = None
-        position += 1
         while position < len(items) and not items[position][0] and script is None:
             following = items[position][1]
             bracket = following.base if isinstance(following, Scripted) else following
@@ -159,12 +165,17 @@ class Meaning(SymbolReader):
             slots.extend(self.slots(bracket.body, None))
             script = following if isinstance(following, Scripted) else None
             position += 1
-        node = self.node(item)
         if slots:
             node = Sub(node.at, node, tuple(slots))
         if script is not None:
             node = self.with_scripts(node, script.sub, script.sup, None, script.primes)
         return node, position
+
+    def indexes(self, symbol: Tree, bracket: Tree) -> bool:
+        """Whether ``[...]`` behind a declared symbol is its index."""
+        if not (isinstance(bracket, Group) and bracket.opener == "[" and self.is_index(bracket.body)):
+            return False
+        return isinstance(symbol, Sym | Word | Accent | Scripted) and self.spellings.match(symbol) is not None
 
     def is_index(self, tree: Tree) -> bool:
         if isinstance(tree, Listed):
@@ -232,7 +243,11 @@ class Meaning(SymbolReader):
             return ()
         if isinstance(sub, Word) and sub.name in ("rows", "columns"):
             return (Name(sub.at, sub.name),)
-        raise fail(f"this subscript on {name} is not read", sub.at)
+        raise fail(
+            f"this subscript on {name} is not read",
+            sub.at,
+            f"declare a function of that spelling: {{role: function, is: {name}}}",
+        )
 
     def argument(
         self, item: Tree, items: Items, position: int
@@ -246,6 +261,7 @@ class Meaning(SymbolReader):
             return self.arguments(bracket), following if isinstance(following, Scripted) else None, position + 1
         if self.function(following) or _big(following):
             node, position = self.unit(items, position)
+            node, position = self.bracket_indices(node, items, position)
             return (node,), None, position
         start = position
         while position < len(items) and (position == start or not items[position][0]):
@@ -253,6 +269,9 @@ class Meaning(SymbolReader):
             if position > start and (self.function(here) or _big(here)):
                 break
             bracket = here.base if isinstance(here, Scripted) else here
+            if position > start and self.indexes(items[position - 1][1], bracket):
+                position += 1
+                continue
             if position > start and isinstance(bracket, Group) and bracket.opener in _ARGUMENT:
                 raise fail(
                     f"it is not clear whether this bracket belongs to {_shown(item)}",
@@ -333,11 +352,11 @@ class Meaning(SymbolReader):
 
     def variable(self, tree: Product) -> Node:
         items = tree.items[1:]
-        if len(items) == 2 and isinstance(items[1][1], Group):
+        if len(items) == 2 and isinstance(items[1][1], Group) and items[1][1].opener == "(":
             items = items[:1]  # L(y): the node, whatever it is a function of
-        if len(items) != 1 or items[0][0]:
+        if any(op for op, _ in items):
             raise fail("a derivative is of one symbol by one symbol", tree.at)
-        return self.of_symbol(items[0][1])
+        return self.of_symbol(items[0][1] if len(items) == 1 else Product(items[0][1].at, items))
 
     def of_symbol(self, tree: Tree) -> Node:
         node = self.node(tree)
@@ -363,6 +382,8 @@ class Meaning(SymbolReader):
 
 
 def _shown(tree: Tree) -> str:
+    if isinstance(tree, Word):
+        return f"\\{tree.name}" if f"\\{tree.name}" in FUNCTIONS else tree.name
     try:
         return name_latex(tree)
     except TypeError:

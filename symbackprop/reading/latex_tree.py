@@ -7,7 +7,7 @@ by side; scripts stay scripts. Meaning comes afterwards (``latex_meaning``), wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
@@ -150,11 +150,11 @@ class Range:
     high: Tree
 
 
-def _trees(values: object) -> Iterator[Tree]:
-    if isinstance(values, Tree):
-        yield values
-    elif isinstance(values, tuple) or hasattr(values, "__next__"):
-        for value in values:
+def _trees(values: Iterable[object]) -> Iterator[Tree]:
+    for value in values:
+        if isinstance(value, Tree):
+            yield value
+        elif isinstance(value, tuple):
             yield from _trees(value)
 
 
@@ -196,6 +196,14 @@ def spell(tree: Tree | None) -> str:
     raise TypeError(f"no spelling for {type(tree).__name__}")
 
 
+def letters_of(tree: Tree) -> str | None:
+    """The letters of a run such as ``loss``, None for anything else."""
+    if not isinstance(tree, Product):
+        return None
+    names = [item.name for op, item in tree.items if isinstance(item, Sym) and not op and len(item.name) == 1]
+    return "".join(names) if len(names) == len(tree.items) else None
+
+
 _LATEX_OPENERS = {"(": ("(", ")"), "[": ("[", "]"), r"\{": (r"\{", r"\}"), "|": (r"\lvert ", r"\rvert"),
                   r"\|": (r"\lVert ", r"\rVert"), r"\langle": (r"\langle ", r"\rangle")}  # fmt: skip
 
@@ -219,7 +227,8 @@ def name_latex(tree: Tree) -> str:
             left, right = _LATEX_OPENERS[opener]
             return f"{left}{name_latex(body)}{right}"
         case Product(_, items):
-            return " ".join(f"{op} {name_latex(item)}".strip() for op, item in items)
+            gap = "" if letters_of(tree) else " "
+            return gap.join(f"{op} {name_latex(item)}".strip() for op, item in items)
         case Listed(_, items):
             return ", ".join(map(name_latex, items))
         case Braces(_, body):
