@@ -6,38 +6,43 @@ runs. Each file is done or reported on its own: a bad file never stops or spoils
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from symbackprop import __version__
+from symbackprop.answering import derivation_of, entry_of
+from symbackprop.core.expr import Expr
 from symbackprop.core.tensors import Tensor
-from symbackprop.documents.escape import typewriter_math
-from symbackprop.documents.key import build_id, build_key
-from symbackprop.documents.model import Answered, Document
+from symbackprop.documents.escape import typewriter
+from symbackprop.documents.key import Head, build_id, build_key
+from symbackprop.documents.model import Answered, Asked, Document
 from symbackprop.documents.pdf import compile_pdf, write_whole
 from symbackprop.documents.templates import render
 from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError, did_you_mean
 from symbackprop.notation.latex import to_latex
+from symbackprop.notation.words import Words
 from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
 from symbackprop.reading.formulas import read_equation, read_formula
 from symbackprop.reading.infer import infer_program
-from symbackprop.reports import Answer, assumptions_of, equation_json, kink_notes, text_report
+from symbackprop.reading.keys import LATER_LEVELS, LEVELS
+from symbackprop.reports import Answer, Told, assumptions_of, equation_json, kink_notes, text_report
 from symbackprop.results import Context, Derivation, Gradients
 
-SUPPORTED_LEVELS = ("vector",)
+SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
 
 
 class Problem:
     """A checked problem: derive, answer its questions, render its documents."""
 
-    def __init__(self, spec: ProblemSpec) -> None:
+    def __init__(self, spec: ProblemSpec, level: str | None = None) -> None:
         self.spec = spec
+        self.level = spec.level if level is None else (level,)
         self.context = Context(spec.graph, spec.names)
-        self._answers: dict[str, Answer] = {}
-        self._derivations: dict[tuple[Tensor, Tensor, str], Derivation] = {}
+        self._answers: dict[str, tuple[Answer | Told, ...]] = {}
+        self._derivations: dict[tuple[Tensor, Tensor, str, str], Derivation] = {}
 
     @property
     def title(self) -> str | None:
@@ -52,12 +57,13 @@ class Problem:
     def derive(self, of: str, wrt: str, *, level: str = "vector", via: str = "log") -> Derivation:
         """The derivative of the scalar ``of`` by ``wrt``; InputError for a name that does not exist."""
         check_level(level)
-        return self._derivation(self._tensor(of), self._tensor(wrt), via)
+        return self._derivation(self._tensor(of), self._tensor(wrt), via, level)
 
-    def _derivation(self, of: Tensor, by: Tensor, via: str) -> Derivation:
-        key = (of, by, via)
+    def _derivation(self, of: Tensor, by: Tensor, via: str, level: str = "vector") -> Derivation:
+        key = (of, by, via, level)
         if key not in self._derivations:
-            self._derivations[key] = Derivation(self.context, self.context.session(via).derive(of, by), via)
+            derived = self.context.session(via).derive(of, by, level)
+            self._derivations[key] = Derivation(self.context, derived, via)
         return self._derivations[key]
 
     def gradients(self, of: str, wrt: Sequence[str] | None = None) -> Gradients:
@@ -75,70 +81,108 @@ class Problem:
             raise InputError(f"unknown symbol {name}", code="unknown-symbol", file=self.spec.file, hint=hint)
         return tensor
 
-    def answer(self, question_id: str) -> Answer:
-        """The verified answer to a question."""
-        if question_id not in self._answers:
-            question = self.spec.question(question_id)
-            if question is None:
-                known = [question.id for question in self.spec.questions]
-                hint = did_you_mean(question_id, known) or f"the questions are {', '.join(known) or 'none'}"
-                message = f"there is no question {question_id}"
-                raise InputError(message, code="unknown-symbol", file=self.spec.file, hint=hint)
-            self._answers[question_id] = self._solve(question)
-        return self._answers[question_id]
+    def answer(self, question_id: str) -> Answer | Told | tuple[Answer | Told, ...]:
+        """The verified answer to a question; one for each level where it has several."""
+        question = self.spec.question(question_id)
+        if question is None:
+            known = [question.id for question in self.spec.all_questions]
+            hint = did_you_mean(question_id, known) or f"the questions are {', '.join(known) or 'none'}"
+            message = f"there is no question {question_id}"
+            raise InputError(message, code="unknown-symbol", file=self.spec.file, hint=hint)
+        if not question.kind:
+            parts = ", ".join(part.id for part in question.parts)
+            message = f"the question {question_id} has only parts: {parts}"
+            raise InputError(message, code="unknown-symbol", file=self.spec.file, hint="ask for a part")
+        found = self._answered(question)
+        return found[0] if len(found) == 1 else found
 
-    def _solve(self, question: Question) -> Answer:
-        derivation = self._derivation(question.of, question.by, question.via)
-        level = (question.levels or self.spec.level)[0]
-        return Answer(question.id, question.kind, question.target, level, derivation, derivation.verify())
+    def _answered(self, question: Question) -> tuple[Answer | Told, ...]:
+        """The answers to a question, one for each level; none if it has only parts."""
+        if question.id not in self._answers:
+            self._answers[question.id] = tuple(self._solve(question))
+        return self._answers[question.id]
 
-    def answers(self) -> tuple[Answer, ...]:
-        """The answers to all questions, in order."""
-        return tuple(self.answer(question.id) for question in self.spec.questions)
+    def _solve(self, question: Question) -> Iterator[Answer | Told]:
+        if question.kind == "ask":
+            yield Told(question.id, question.target, question.answer)
+        elif question.kind:
+            for level in question.levels or self.level:
+                if question.in_terms_of is None:
+                    derivation = self._derivation(question.of, question.by, question.via, level)
+                else:
+                    derivation = derivation_of(self.context, question, level)
+                verdict = derivation.verify()
+                yield Answer(question.id, question.kind, question.target, level, derivation, verdict)
+
+    def answers(self) -> tuple[Answer | Told, ...]:
+        """The answers to all questions and parts, in order."""
+        return tuple(one for question in self.spec.all_questions for one in self._answered(question))
 
     def document(self, form: str = "key") -> Document:
         """The document as data."""
         if form != "key":
             raise UnsupportedError(f"the form {form} is not supported yet", hint="supported: key")
-        return build_key(
-            self.spec.graph,
-            self.spec.names,
-            [self._answered(question) for question in self.spec.questions],
+        course = self.spec.course
+        head = Head(
             title=self.spec.title or (Path(self.spec.file).stem if self.spec.file else ""),
             build=build_id(__version__, repr(self._source()).encode()),
-            math=self._math,
-            course=self.spec.course.get("title", ""),
+            course=course.get("title", ""),
+            author=course.get("author", ""),
+            date=course.get("date", ""),
+            inferred=tuple(inferred_sentences(self.spec)),
         )
+        asked = [self._asked(question) for question in self.spec.questions]
+        return build_key(self.spec.graph, self.spec.names, asked, head, math=self._math)
 
     def _source(self) -> tuple[object, ...]:
         """What determines the document, for its build id."""
         spec = self.spec
-        questions = [(q.id, q.target, q.text, q.points, q.via) for q in spec.questions]
+        questions = [
+            (q.id, q.kind, q.target, q.levels, q.text, q.hint, q.answer, q.points, q.via, q.in_terms_of)
+            for q in spec.all_questions
+        ]
         symbols = [(t.name, t.shape, t.role, t.latex, t.facts) for t in spec.graph.symbols]
-        return (spec.title, spec.convention, symbols, spec.forward, questions)
+        named = [(entry.name, entry.meaning, entry.latex) for entry in spec.notation]
+        look = (sorted(spec.names.style.items()), sorted(spec.course.items()), self.level)
+        return (spec.title, spec.convention, symbols, spec.forward, questions, named, look)
 
     def render(self, form: str = "key") -> str:
         """The LaTeX source of the document."""
-        return render(form, self.document(form))
+        return render(form, self.document(form), self.spec.templates)
 
-    def _answered(self, question: Question) -> Answered:
-        answer = self.answer(question.id)
+    def _asked(self, question: Question) -> Asked:
+        """The question with its answers and parts, for a document."""
+        found = self._answered(question)
+        text = question.text or ""
+        if question.kind == "ask":
+            text = Words.joined([question.target, text]) if text else question.target
+        return Asked(
+            question.id,
+            text=text,
+            points=question.worth,
+            hint=question.hint or "",
+            answers=tuple(self._shown(one) for one in found if isinstance(one, Answer)),
+            told=question.answer,
+            in_words=question.kind == "ask",
+            parts=tuple(self._asked(part) for part in question.parts),
+        )
+
+    def _shown(self, answer: Answer) -> Answered:
         derivation = answer.derivation
         note = ""
         if not derivation.steps:
             note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
         return Answered(
-            question.id,
             derivation.derived.partial,
             derivation.formula,
             derivation.by.shape,
             derivation.steps,
             answer.verdict,
-            text=question.text or "",
-            points=question.points,
+            level=answer.level,
             assumptions=(*derivation.assumptions, *_choices(answer)),
             numpy="\n".join(derivation.numpy_lines()) or None,
             note=note,
+            entry=entry_of(derivation) if derivation.is_entrywise else None,
         )
 
     def _math(self, text: str) -> str:
@@ -149,11 +193,11 @@ class Problem:
             return known.latex
         try:
             if " = " in text:
-                sides = read_equation(text, spec.graph, notation=spec.partials)
+                sides: tuple[Expr, ...] = read_equation(text, spec.graph, notation=spec.partials)
             else:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
-            return text if len(text) == 1 and text.isalpha() else typewriter_math(text)
+            return text if len(text) == 1 and text.isalpha() else typewriter(text)
         return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
 
 
@@ -167,12 +211,27 @@ def _choices(answer: Answer) -> tuple[str, ...]:
 
 def check_level(level: str) -> None:
     """Refuse a level that is not there yet."""
-    known = ("index", "entries", "jacobian", "vector")
-    if level not in known:
-        hint = did_you_mean(level, known) or ", ".join(known)
+    if level not in LEVELS:
+        hint = did_you_mean(level, LEVELS) or ", ".join(LEVELS)
         raise InputError(f"unknown level {level}", code="schema", hint=hint)
     if level not in SUPPORTED_LEVELS:
-        raise UnsupportedError(f"the level {level} is not supported yet", hint="supported: vector")
+        hint = f"supported: {', '.join(SUPPORTED_LEVELS)}"
+        raise UnsupportedError(f"the level {level} is not supported yet", hint=hint)
+
+
+def inferred_sentences(spec: ProblemSpec) -> Iterator[str]:
+    """What the file does not state and was found: the convention, shapes."""
+    if not spec.convention_given:
+        line = "row" if spec.convention.vectors_are_rows else "column"
+        yield (
+            f"The file names no convention; its shapes fit *{spec.convention.value}*: "
+            f"a vector stands in a product as a {line}."
+        )
+    names = [f"`{name}`" for name in spec.inferred]
+    if len(names) == 1:
+        yield f"The shape of {names[0]} follows from the equations."
+    elif names:
+        yield f"The shapes of {', '.join(names[:-1])} and {names[-1]} follow from the equations."
 
 
 def load(path: str | Path) -> Problem:
@@ -266,7 +325,7 @@ def solve_files(
     for path in paths:
         one = Solved(path)
         run.solved.append(one)
-        _solve_one(one, out, forms, engine, run.messages)
+        _solve_one(one, out, forms, engine, run.messages, level)
     return run
 
 
@@ -283,20 +342,22 @@ def _distinct_stems(paths: Sequence[str]) -> None:
         seen[stem] = path
 
 
-def _solve_one(one: Solved, out: Path, forms: Sequence[str], engine: str, messages: list[str]) -> None:
+def _solve_one(
+    one: Solved, out: Path, forms: Sequence[str], engine: str, messages: list[str], level: str | None
+) -> None:
     try:
-        problem = load(one.path)
-        problem.answers()
+        problem = Problem(load_spec(one.path), level)
+        answers = problem.answers()
+        one.problem = problem
+        source = problem.render("key")
     except SymbackpropError as error:
         one.error = error.located(file=one.path)
         return
-    one.problem = problem
-    for answer in problem.answers():
-        if answer.verdict.status != "holds":
+    for answer in answers:
+        if isinstance(answer, Answer) and answer.verdict.status != "holds":
             reason = answer.verdict.reason or "see the marked line"
             messages.append(f"{one.path}: {answer.id} ({answer.question}): {answer.verdict.status}: {reason}")
     stem = Path(one.path).stem
-    source = problem.render("key")
     try:
         _write(one, out / stem / f"{stem}-key", source, forms, engine, messages)
     except SymbackpropError as error:
@@ -380,7 +441,7 @@ def derive_text(
             hint = did_you_mean(name, graph.tensors) or f"known names: {', '.join(graph.tensors)}"
             raise InputError(f"unknown symbol {name} in --wrt", code="unknown-symbol", hint=hint)
         tensors.append(graph.tensors[name])
-    derived = context.session().gradients(loss, tensors)
+    derived = context.session().gradients(loss, tensors, level)
     answers = []
     for tensor in tensors:
         derivation = Derivation(context, derived[tensor])

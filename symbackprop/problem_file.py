@@ -13,16 +13,19 @@ from pathlib import Path
 
 from symbackprop.core.expr import Partial
 from symbackprop.core.graph import Graph
-from symbackprop.core.tensors import Convention, Facts, Tensor
+from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
+from symbackprop.reading.assumptions import read_assumptions
+from symbackprop.reading.course import read_course, read_style
 from symbackprop.reading.declarations import Declarations
-from symbackprop.reading.parser import parse_equality
+from symbackprop.reading.inherit import inherit
+from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
 from symbackprop.reading.program import read_program
-from symbackprop.reading.questions import NotationEntry, Question, read_levels, read_notation, read_questions
+from symbackprop.reading.questions import Question, read_checked, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
-from symbackprop.reading.syntax import Apply, Name, Num, show
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
 __all__ = ["NotationEntry", "ProblemSpec", "Question", "load_spec", "loads_spec", "spec_from_mapping"]
@@ -37,7 +40,9 @@ class ProblemSpec:
     values            exact numbers by name: a Fraction, or nested tuples of them.
     at_least          the least size of a dim, where the file states one.
     assumptions       the texts under ``assume:``.
-    course            what is kept of ``course:`` (title, author, date).
+    course            the words of ``course:`` (title, author, date).
+    templates         the folder with templates of the course's own.
+    inferred          the arrays whose shape the file does not state.
     """
 
     graph: Graph
@@ -52,8 +57,10 @@ class ProblemSpec:
     at_least: Mapping[str, int] = field(default_factory=dict)
     names: Names = PLAIN
     course: Mapping[str, str] = field(default_factory=dict)
+    templates: Path | None = None
     forward: str = ""
     file: str | None = None
+    inferred: tuple[str, ...] = ()
 
     @property
     def convention(self) -> Convention:
@@ -63,18 +70,31 @@ class ProblemSpec:
     @property
     def partials(self) -> dict[str, Partial]:
         """The names of derivatives, for reading formulas back."""
-        return {entry.name: entry.partial for entry in self.notation}
+        return {
+            entry.name: entry.partial
+            for entry in self.notation
+            if entry.name is not None and entry.partial is not None
+        }
+
+    @property
+    def all_questions(self) -> tuple[Question, ...]:
+        """The questions and their parts, in order."""
+        return tuple(one for question in self.questions for one in question.all)
 
     def question(self, question_id: str) -> Question | None:
         """The question of that id, or None."""
-        return next((question for question in self.questions if question.id == question_id), None)
+        return next((question for question in self.all_questions if question.id == question_id), None)
 
 
 def load_spec(path: str | Path) -> ProblemSpec:
     """Read a problem file. A file that cannot be read is an InputError with code "io"."""
-    file = str(path)
+    return loads_spec(text_of(str(path)), str(path))
+
+
+def text_of(file: str) -> str:
+    """The text of a file."""
     try:
-        with Path(path).open("rb") as stream:
+        with Path(file).open("rb") as stream:
             data = stream.read(2_000_000)
     except FileNotFoundError:
         raise InputError("there is no such file", code="io", file=file) from None
@@ -82,14 +102,13 @@ def load_spec(path: str | Path) -> ProblemSpec:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"the file cannot be read: {reason}", code="io", file=file) from None
     try:
-        text = decode(data)
+        return decode(data)
     except InputError as error:
         raise error.located(file=file) from None
-    return loads_spec(text, file)
 
 
 def loads_spec(text: str, file: str | None = None) -> ProblemSpec:
-    """Read the text of a problem file; ``file`` is named in errors."""
+    """Read the text of a problem file; ``file`` is named in errors, and ``extends`` is relative to it."""
     try:
         return _spec(parse_yaml(text), file)
     except RecursionError:
@@ -115,41 +134,62 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
             "schema",
         )
     fields.check_keys(root, keys.TOP, "the problem file")
+    root = inherit(root, file, text_of)
     _refuse_later(root)
-    layout = _layout(root)
     level_value = root.get("level")
-    level = ("vector",) if level_value is None else read_levels(level_value, "level")
     convention = _convention(root)
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
+    _check_spellings(root)
     forward = root.get("forward")
     if forward is None:
         raise problem("the key forward is missing", root.at, "add forward: | and the equations", "schema")
     program = fields.scalar(forward, "forward", "a text with equations")
     graph = _graph(program, symbols.declarations, file)
-    assumptions = _assume(root, graph)
-    notation_value, question_value, title = root.get("notation"), root.get("questions"), root.get("title")
+    assume, notation_value = root.get("assume"), root.get("notation")
+    question_value = root.get("questions")
+    assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
-    questions = () if question_value is None else read_questions(question_value, graph)
-    return ProblemSpec(
+    course = read_course(root, file)
+    spec = ProblemSpec(
         graph=graph,
-        title=None if title is None else fields.text(title, "title"),
+        title=_title(root),
         convention_given=convention is not None,
-        layout=layout,
-        level=level,
-        questions=questions,
+        layout=_layout(root),
+        level=("vector",) if level_value is None else read_levels(level_value, "level"),
         values=_values(root, graph),
         notation=notation,
         assumptions=assumptions,
         at_least=symbols.at_least,
         names=_names(root, graph, notation),
-        course=_course(root),
+        course=course.words,
+        templates=course.templates,
         forward=program.text,
         file=file,
-    )
+        inferred=tuple(
+            name for name, tensor in graph.tensors.items()
+            if tensor.shape and getattr(symbols.declarations.symbols.get(name), "shape", None) is None
+        ),
+    )  # fmt: skip
+    questions = () if question_value is None else read_questions(question_value, graph, spec.partials)
+    return replace(spec, questions=questions)
+
+
+def _title(root: Table) -> Words | None:
+    value = root.get("title")
+    return None if value is None else read_checked(fields.scalar(value, "title", "a text"))
+
+
+def _check_spellings(root: Table) -> None:
+    """What symbols are printed as can be set."""
+    for key, entry in fields.table(root.get("symbols") or Table(None, ()), "symbols").entries:
+        value = fields.table(entry, key.text).get("latex")
+        if value is not None:
+            checked_latex(value, f"the latex of {key.text}")
 
 
 def _graph(program: Scalar, declarations: Declarations, file: str | None) -> Graph:
-    graph = read_program(program.text, declarations, replace(program.origin, file=file))
+    origin = replace(program.origin, file=program.origin.file or file)
+    graph = read_program(program.text, declarations, origin)
     if not graph.equations:
         raise fields.schema_error("forward holds no equation", program, "such as y = W x + b")
     return graph
@@ -157,12 +197,27 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None) -> Gra
 
 def _refuse_later(root: Table) -> None:
     for key, value in root.entries:
+        if key.text == "policy":
+            _check_policy(value)
+        elif key.text == "variants":
+            fields.check_keys(fields.table(value, "variants"), keys.VARIANTS, "variants")
         if key.text in keys.LATER_TOP:
             raise fields.later(keys.LATER_TOP[key.text], key)
         if key.text == "index_from":
             first = fields.choice(value, "index_from", ("0", "1"))
             if first == "0":
                 raise fields.later("index_from: 0", key)
+
+
+def _check_policy(value: Value) -> None:
+    body = fields.table(value, "policy")
+    fields.check_keys(body, (*keys.POLICY, "deduct"), "policy")
+    for key, entry in body.entries:
+        if key.text in keys.POLICY:
+            fields.choice(entry, f"policy {key.text}", keys.POLICY[key.text])
+        else:
+            for cause, cost in fields.table(entry, "deduct").entries:
+                fields.number(cost, f"what {cause.text} costs")
 
 
 def _layout(root: Table) -> str:
@@ -217,68 +272,12 @@ def _unknown(key: Scalar, graph: Graph) -> InputError:
 
 
 def _names(root: Table, graph: Graph, notation: tuple[NotationEntry, ...]) -> Names:
-    style: dict[str, str] = {}
-    value = root.get("style")
-    body = fields.table(value, "style") if value is not None else Table(None, ())
-    fields.check_keys(body, keys.STYLE, "style")
-    for key, entry in body.entries:
-        style[key.text] = fields.choice(entry, f"style {key.text}", keys.STYLE[key.text])
-        if key.text in keys.LATER_STYLE:
-            raise fields.later(f"the style {key.text}", key)
     return Names(
         dims={name: latex for name, latex in graph.dims.items() if latex is not None},
-        partials={(e.partial.of, e.partial.by): (e.name, e.latex) for e in notation},
-        style=style,
+        partials={
+            (entry.partial.of, entry.partial.by): (entry.name, entry.latex)
+            for entry in notation
+            if entry.name is not None and entry.partial is not None
+        },
+        style=read_style(root),
     )
-
-
-def _course(root: Table) -> dict[str, str]:
-    value = root.get("course")
-    body = fields.table(value, "course") if value is not None else Table(None, ())
-    fields.check_keys(body, keys.COURSE, "course")
-    kept: dict[str, str] = {}
-    for key, entry in body.entries:
-        if key.text in keys.LATER_COURSE:
-            raise fields.later(f"course {key.text}", key)
-        kept[key.text] = fields.text(entry, f"course {key.text}")
-    return kept
-
-
-# -- assumptions
-
-
-def _assume(root: Table, graph: Graph) -> tuple[str, ...]:
-    """Turn ``sum(y) = 1`` and ``rowsum(Y) = 1`` into facts of the symbols."""
-    value = root.get("assume")
-    if value is None:
-        return ()
-    texts = []
-    for item in fields.items(value, "assume", single=True):
-        formula = fields.scalar(item, "assume", "a formula such as 'sum(y) = 1'")
-        left, right = parse_equality(formula.text, {*graph.tensors, *graph.dims}, formula.origin)
-        one = isinstance(right, Num) and right.value == 1
-        if not (one and isinstance(left, Apply) and len(left.args) == 1 and isinstance(left.args[0], Name)):
-            raise fields.later(f"the assumption {show(left)} = {show(right)}", formula, "sum(y) = 1 is")
-        name = left.args[0]
-        tensor = graph.tensors.get(name.name)
-        if tensor is None:
-            raise _unknown(Scalar(name.at, name.name, True), graph)
-        if tensor not in graph.symbols:
-            raise fields.schema_error(
-                f"{name.name} is defined by an equation; assumptions are about inputs only", formula
-            )
-        tensor.facts = _with_sum(tensor, left.name, formula)
-        texts.append(" ".join(formula.text.split()))
-    return tuple(texts)
-
-
-def _with_sum(tensor: Tensor, function: str, formula: Scalar) -> Facts:
-    """The facts of a tensor whose ``function`` is 1."""
-    along = "rowsum" if tensor.convention.vectors_are_rows else "colsum"
-    if tensor.rank == 1 and function in ("sum", along):
-        return replace(tensor.facts, sums_to_one=True)
-    if tensor.rank == 2 and function == "sum":
-        return replace(tensor.facts, whole_sum_is_one=True)
-    if tensor.rank == 2 and function == along:
-        return replace(tensor.facts, sums_to_one=True)
-    raise fields.later(f"the assumption {formula.text.strip()}", formula)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation, Graph
-from symbackprop.core.verdicts import Verdict
+from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.documents.key import forward_equation
 from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.names import Names
@@ -23,8 +24,69 @@ _LONGEST_LEFT = 30
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """The result of an answer; None what it does not have."""
+
+    text: str | None
+    latex: str | None = None
+    expanded_text: str | None = None
+    numpy: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The object of "result" in the JSON format."""
+        return {
+            "text": self.text,
+            "latex": self.latex,
+            "expanded_text": self.expanded_text,
+            "numpy": self.numpy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A question in words with its author's answer: nothing is derived, nothing is checked."""
+
+    id: str
+    question: str
+    words: str | None
+
+    kind: ClassVar[str] = "ask"
+    failed: ClassVar[bool] = False
+    level: ClassVar[None] = None
+    shape: ClassVar[None] = None
+    indices: ClassVar[None] = None
+    cases: ClassVar[None] = None
+    numbers: ClassVar[None] = None
+    steps: ClassVar[tuple[Step, ...]] = ()
+    verdict: ClassVar[None] = None
+    evidence: ClassVar[None] = None
+
+    @property
+    def result(self) -> Result:
+        """The author's words."""
+        return Result(self.words)
+
+    def as_json(self) -> dict[str, object]:
+        """The object of "answers" in the JSON format."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "question": self.question,
+            "level": None,
+            "shape": None,
+            "indices": None,
+            "result": self.result.as_json(),
+            "cases": None,
+            "numbers": None,
+            "steps": [],
+            "verdict": None,
+            "evidence": None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A question with its verified derivation. ``words`` are the author's."""
+    """A question with its verified derivation."""
 
     id: str
     kind: str
@@ -38,6 +100,42 @@ class Answer:
         """Whether a printed line fails its own verification."""
         return self.verdict.status == "fails"
 
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The dims of the result."""
+        return self.derivation.shape
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """The letters of the free indices."""
+        return self.derivation.indices
+
+    @property
+    def result(self) -> Result:
+        """The result in its spellings."""
+        d = self.derivation
+        return Result(d.text, str(d.latex), d.expanded_text, d.numpy_source)
+
+    @property
+    def cases(self) -> None:
+        """The result case by case, where it was asked for."""
+        return None
+
+    @property
+    def numbers(self) -> None:
+        """Numbers, where they were asked for."""
+        return None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The lines of the derivation."""
+        return self.derivation.steps
+
+    @property
+    def evidence(self) -> Evidence:
+        """How the result was checked."""
+        return self.verdict.evidence
+
     def as_json(self) -> dict[str, object]:
         """The object of "answers" in the JSON format."""
         d = self.derivation
@@ -48,12 +146,7 @@ class Answer:
             "level": self.level,
             "shape": list(d.shape),
             "indices": list(d.indices),
-            "result": {
-                "text": d.text,
-                "latex": str(d.latex),
-                "expanded_text": d.expanded_text,
-                "numpy": d.numpy_source,
-            },
+            "result": self.result.as_json(),
             "cases": None,
             "numbers": None,
             "steps": [step_json(step) for step in d.steps],
@@ -114,9 +207,11 @@ def equation_latex(equation: Equation, names: Names) -> str:
     return f"{tensor_latex(equation.target, names)} = {to_latex(equation.expr, names)}"
 
 
-def assumptions_of(graph: Graph, answers: Iterable[Answer]) -> list[str]:
+def assumptions_of(graph: Graph, answers: Iterable[Answer | Told]) -> list[str]:
     """The facts that were used, then the choices at kinks, in words."""
-    used = dict.fromkeys(plain(words) for answer in answers for words in answer.derivation.assumptions)
+    used = dict.fromkeys(
+        plain(words) for answer in answers if isinstance(answer, Answer)
+        for words in answer.derivation.assumptions)
     return [*used, *kink_notes(graph)]
 
 

@@ -1,8 +1,7 @@
 """Words for LaTeX: every character escaped, mapped by our table, or refused by name.
 
 ``Text`` is finished running text, ``Latex`` finished mathematics; a template prints nothing else.
-Author's words may hold ``*emphasis*``, ``**strong**``, formulas in backticks, and mathematics
-between dollar signs that passes ``latex_safe.refusal``.
+Words of authors are read by ``notation.words``; what they hold is set here.
 """
 
 from __future__ import annotations
@@ -10,12 +9,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from symbackprop.errors import UnsupportedError
+from symbackprop.documents.signs import SIGNS
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.latex_box import Latex
-from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import name_symbol
+from symbackprop.notation.words import (
+    Block,
+    CodeBlock,
+    Emphasis,
+    Math,
+    Paragraph,
+    Plain,
+    Span,
+    Words,
+    place_error,
+    read_words,
+)
 
 
 class Text(str):
@@ -31,26 +43,6 @@ _ASCII: Mapping[str, str] = MappingProxyType(
         ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
     }
 )  # fmt: skip
-_SIGNS: Mapping[str, str] = MappingProxyType(
-    {
-        "\u00a0": "~", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''",
-        "„": r"\quotedblbase{}",
-        "…": r"\ldots{}", "•": r"\textbullet{}", "°": r"\textdegree{}", "€": r"\texteuro{}", "§": r"\S{}",
-        "«": r"\guillemotleft{}", "»": r"\guillemotright{}", "¿": r"\textquestiondown{}",
-        "¡": r"\textexclamdown{}", "£": r"\pounds{}", "©": r"\textcopyright{}",
-        "½": "$1/2$", "⅓": "$1/3$", "¼": "$1/4$", "²": "${}^{2}$", "³": "${}^{3}$", "ᵀ": r"${}^{\top}$",
-        "·": r"$\cdot$", "×": r"$\times$", "−": "$-$", "±": r"$\pm$", "÷": r"$\div$", "≤": r"$\leq$",
-        "≥": r"$\geq$", "≠": r"$\neq$", "≈": r"$\approx$", "→": r"$\to$", "←": r"$\leftarrow$",
-        "⇒": r"$\Rightarrow$", "∂": r"$\partial$", "∇": r"$\nabla$", "∈": r"$\in$", "∞": r"$\infty$",
-        "√": r"$\surd$", "∑": r"$\sum$", "⊙": r"$\odot$", "ℓ": r"$\ell$",
-        "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "ε": r"$\varepsilon$",
-        "ζ": r"$\zeta$", "η": r"$\eta$", "θ": r"$\theta$", "κ": r"$\kappa$", "λ": r"$\lambda$", "μ": r"$\mu$",
-        "ν": r"$\nu$", "ξ": r"$\xi$", "π": r"$\pi$", "ρ": r"$\rho$", "σ": r"$\sigma$", "τ": r"$\tau$",
-        "φ": r"$\varphi$", "χ": r"$\chi$", "ψ": r"$\psi$", "ω": r"$\omega$", "Γ": r"$\Gamma$",
-        "Δ": r"$\Delta$", "Θ": r"$\Theta$", "Λ": r"$\Lambda$", "Π": r"$\Pi$", "Σ": r"$\Sigma$",
-        "Φ": r"$\Phi$", "Ψ": r"$\Psi$", "Ω": r"$\Omega$",
-    }
-)  # fmt: skip
 # Accents of the T1 encoding; a letter that decomposes into a base and one of these is set with it.
 _ACCENTS: Mapping[str, str] = MappingProxyType(
     {"\u0300": r"\`", "\u0301": r"\'", "\u0302": r"\^", "\u0303": r"\~", "\u0304": r"\=", "\u0306": r"\u",
@@ -63,9 +55,24 @@ _LETTERS: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 
 
+_LONG_WORD, _PIECE = 28, 7
+
+
 def escape(words: str) -> Text:
-    """``words`` as running text; UnsupportedError names a character that cannot be set."""
-    return Text("".join(_character(c) for c in unicodedata.normalize("NFC", words)))
+    """``words`` as running text; UnsupportedError names a character that cannot be set.
+
+    A very long word may be broken anywhere, so that no line runs over the margin.
+    """
+    pieces = re.split(r"(\s+)", unicodedata.normalize("NFC", words))
+    return Text("".join(_word(piece) for piece in pieces))
+
+
+def _word(word: str, character: Callable[[str], str] | None = None) -> str:
+    made = [(character or _character)(c) for c in word]
+    if len(word) <= _LONG_WORD:
+        return "".join(made)
+    parts = ["".join(made[start : start + _PIECE]) for start in range(0, len(made), _PIECE)]
+    return r"\allowbreak{}".join(parts)
 
 
 def _character(character: str) -> str:
@@ -75,7 +82,7 @@ def _character(character: str) -> str:
         return character
     if character == "\t":
         return " "
-    for table in (_SIGNS, _LETTERS):
+    for table in (SIGNS, _LETTERS):
         if character in table:
             return table[character]
     parts = unicodedata.normalize("NFD", character)
@@ -95,45 +102,56 @@ def _character(character: str) -> str:
 
 def code_line(line: str) -> Text:
     """One line of code in typewriter letters, its spaces kept."""
-    made = "".join(
-        r"\ " if c == " " else "{-}" if c == "-" else r"\textquotesingle{}" if c == "'" else _character(c)
-        for c in line
-    )
-    return Text(rf"\texttt{{{made}}}")
+    pieces = re.split(r"(\s+)", unicodedata.normalize("NFC", line.rstrip()))
+    return Text(rf"\texttt{{{''.join(_word(piece, _code_character) for piece in pieces)}}}")
 
 
-_MARKS = re.compile(
-    r"(?P<formula>`[^`\n]+`)|(?P<math>\$[^$]+\$)|\*\*(?P<strong>[^*]+)\*\*|\*(?P<soft>[^*\s][^*]*)\*"
-)
+def _code_character(c: str) -> str:
+    special = {" ": r"\ ", "\t": r"\ ", "-": "{-}", "'": r"\textquotesingle{}"}
+    return special[c] if c in special else _character(c)
 
 
 def author_words(words: str, math: Callable[[str], str]) -> Text:
-    """Markdown-like words: emphasis, formulas in backticks (set by ``math``), checked ``$...$``."""
-    paragraphs = re.split(r"\n\s*\n", words.strip())
-    return Text("\n\n".join(_inline(paragraph, math) for paragraph in paragraphs))
+    """Markdown with mathematics, set. ``math`` sets what stands in backticks: LaTeX, or finished ``Text``.
+
+    Raises InputError for what cannot be set, with its place in the file where ``words`` knows it.
+    """
+    blocks = read_words(words.strip() if not isinstance(words, Words) else words)
+    try:
+        return Text("\n\n".join(_block(block, math) for block in blocks))
+    except InputError as error:
+        raise place_error(error, words) from None
 
 
-def _inline(words: str, math: Callable[[str], str]) -> str:
-    made: list[str] = []
-    end = 0
-    for match in _MARKS.finditer(words):
-        made.append(escape(words[end : match.start()]))
-        end = match.end()
-        if match["formula"]:
-            made.append(f"${math(match['formula'][1:-1])}$")
-        elif match["math"]:
-            source = match["math"][1:-1]
-            made.append(f"${source}$" if refusal(source) is None else escape(match["math"]))
-        elif match["strong"]:
-            made.append(rf"\textbf{{{_inline(match['strong'], math)}}}")
-        else:
-            made.append(rf"\emph{{{_inline(match['soft'], math)}}}")
-    made.append(escape(words[end:]))
-    return "".join(made)
+def _block(block: Block, math: Callable[[str], str]) -> str:
+    if isinstance(block, Paragraph):
+        return "".join(_span(part, math) for part in block.parts)
+    if isinstance(block, CodeBlock):
+        return "\\par\n".join(rf"\noindent {code_line(line)}" for line in block.lines)
+    kind = "itemize" if block.first is None else "enumerate"
+    first = "" if block.first in (None, 1) else f"[start={block.first}]"
+    items = "\n".join(
+        r"\item " + "\n\n".join(_block(inner, math) for inner in item) for item in block.items
+    )
+    return f"\\begin{{{kind}}}{first}\n{items}\n\\end{{{kind}}}"
 
 
-def typewriter_math(source: str) -> Latex:
-    """A formula that could not be read: a name as a name, anything else as it was written."""
-    if source.isidentifier():
+def _span(part: Span, math: Callable[[str], str]) -> str:
+    if isinstance(part, Plain):
+        return escape(part.text)
+    if isinstance(part, Math):
+        return rf"\displayed{{{part.source}}}" if part.display else f"${part.source}$"
+    if isinstance(part, Emphasis):
+        # A display is a paragraph of its own, which the macros of emphasis cannot hold.
+        parts = (replace(one, display=False) if isinstance(one, Math) else one for one in part.parts)
+        inner = "".join(_span(one, math) for one in parts)
+        return rf"\textbf{{{inner}}}" if part.strong else rf"\emph{{{inner}}}"
+    made = math(part.text)
+    return made if isinstance(made, Text) else f"${made}$"
+
+
+def typewriter(source: str) -> Text | Latex:
+    """What stands in backticks and is no formula: a name as a name, anything else as it was written."""
+    if source.isidentifier() and source.isascii():
         return Latex(name_symbol(source).tex)
-    return Latex(rf"\text{{{code_line(source)}}}")
+    return code_line(source)

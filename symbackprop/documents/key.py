@@ -1,13 +1,16 @@
 """The answer key: from a graph and answered questions to a ``Document``.
 
-Order of a question: its words and points; the answers, boxed, with their shape; the derivation in
-lettered paragraphs; what was assumed; code; how it was checked.
+Order of a question: its words, points and hint; the answers, boxed, with their shape; the derivations in
+lettered paragraphs; what was assumed; code; how it was checked. The parts of a question follow it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from hashlib import sha256
+from types import MappingProxyType
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf
@@ -16,14 +19,16 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text, code_line, escape
-from symbackprop.documents.lines import ALONE, Setter
+from symbackprop.documents.lines import ALONE, ROMAN, Setter
 from symbackprop.documents.model import (
     Answered,
+    Asked,
     Boxed,
     Document,
     Equation,
     Header,
     QuestionBlock,
+    Section,
     ShapeCell,
     ShapeRow,
 )
@@ -41,34 +46,62 @@ _ROLES = (
 )
 
 
+# Characters of LaTeX above which the words of a question are set so that a page can be broken inside them.
+LONG_WORDS = 1500
+LEVEL_HEADINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "index": "Entry by entry",
+        "entries": "Written out",
+        "jacobian": "As a chain of Jacobians",
+        "vector": "In matrices",
+    }
+)
+
+
 def build_id(version: str, source: bytes) -> str:
     """Version and hash of the input: the same input gives the same document, so no time stands here."""
     return f"{version}-{sha256(source).hexdigest()[:8]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the file says about the document: all of it words of its author but ``build``."""
+
+    title: str = ""
+    build: str = ""
+    course: str = ""
+    author: str = ""
+    date: str = ""
+    inferred: tuple[str, ...] = ()
+
+
 def build_key(
     graph: Graph,
     names: Names,
-    questions: Sequence[Answered],
+    questions: Sequence[Asked],
+    head: Head,
     *,
-    title: str,
-    build: str,
     math: Callable[[str], str],
-    course: str = "",
 ) -> Document:
-    """The key as data. ``math`` sets a formula of the plain-text grammar as LaTeX."""
+    """The key as data. ``math`` sets a formula of the plain-text grammar as LaTeX, or words as ``Text``."""
     setter = Setter(graph, names, math)
+    by = [setter.words(words) for words in (head.author, head.date) if words]
+    total = sum((Fraction(one.points) for one in questions if one.points is not None), Fraction(0))
     header = Header(
-        title=setter.words(title) if title else Text("Answer key"),
+        title=setter.words(head.title) if head.title else Text("Answer key"),
         strip=Text("Answer key -- staff only"),
-        build=escape(build),
-        course=escape(course),
+        build=escape(head.build),
+        course=setter.words(head.course) if head.course else Text(""),
+        by=Text(r" $\cdot$ ".join(by)),
+        total=Text(f"{points_text(total)} in all") if total and len(questions) > 1 else None,
     )
+    blocks = (block for number, one in enumerate(questions, 1) for block in _blocks(setter, one, str(number)))
     return Document(
         header,
         shape_rows(graph, names),
         tuple(forward_equation(equation, names) for equation in graph.equations),
-        tuple(_question(setter, place, one) for place, one in enumerate(questions, start=1)),
+        tuple(setter.words(words) for words in head.inferred),
+        tuple(blocks),
     )
 
 
@@ -112,34 +145,84 @@ def forward_equation(equation: GraphEquation, names: Names) -> Equation:
     return Equation(lhs, break_lines(equation.expr, names, room))
 
 
-def _question(setter: Setter, number: int, answered: Answered) -> QuestionBlock:
+def _blocks(setter: Setter, asked: Asked, label: str, depth: int = 0) -> Iterator[QuestionBlock]:
+    """The question, then its parts."""
+    sections = tuple(_section(setter, answered, asked, label, depth) for answered in asked.answers)
+    words = setter.words(asked.text) if asked.text else _find(setter, asked.answers)
+    yield QuestionBlock(
+        label=Text(label),
+        id=asked.id,
+        depth=depth,
+        words=words,
+        words_are_long=len(words) > LONG_WORDS,
+        points=points_text(asked.points),
+        hint=setter.words(asked.hint) if asked.hint else None,
+        answers=_boxes(setter, asked.answers),
+        told=_told(setter, asked),
+        sections=sections,
+    )
+    for number, part in enumerate(asked.parts):
+        yield from _blocks(setter, part, f"{label}{part_letter(number, depth)}", depth + 1)
+
+
+def part_letter(number: int, depth: int) -> str:
+    """``a``, ``b`` for parts, ``.i``, ``.ii`` for parts of parts."""
+    if depth == 0 and number < 26:
+        return "abcdefghijklmnopqrstuvwxyz"[number]
+    return f".{ROMAN[number] if depth and number < len(ROMAN) else number + 1}"
+
+
+def _find(setter: Setter, answers: Sequence[Answered]) -> Text:
+    if not answers:
+        return Text("")
+    return Text(rf"Find $\displaystyle {to_latex(answers[0].target, setter.names)}$.")
+
+
+def _told(setter: Setter, asked: Asked) -> Text | None:
+    if not asked.in_words:
+        return None
+    return setter.words(asked.told) if asked.told else Text(r"\emph{The file gives no answer.}")
+
+
+def _boxes(setter: Setter, answers: Sequence[Answered]) -> tuple[Boxed, ...]:
+    """The results, boxed: those that differ, each once."""
+    boxes = dict.fromkeys(_boxed(setter, answered) for answered in answers)
+    return tuple(boxes)
+
+
+def _boxed(setter: Setter, answered: Answered) -> Boxed:
     names = setter.names
-    lhs = to_latex(answered.target, names)
-    width = estimated_width(answered.target, names) + 6.0
-    boxed = Boxed(
-        Equation(lhs, break_lines(answered.result.expr, names, ALONE - width)),
+    target = answered.entry or answered.target
+    width = estimated_width(target, names) + 6.0
+    return Boxed(
+        Equation(to_latex(target, names), break_lines(answered.result.expr, names, ALONE - width)),
         shape_latex(answered.shape, names),
         setter.words(answered.note) if answered.note else None,
     )
-    words = setter.words(answered.text) if answered.text else Text(rf"Find $\displaystyle {lhs}$.")
+
+
+def _section(setter: Setter, answered: Answered, asked: Asked, label: str, depth: int) -> Section:
     source = (answered.numpy or "").strip("\n")
-    return QuestionBlock(
-        number=number,
-        id=answered.id,
-        words=words,
-        points=points_text(answered.points),
-        answers=(boxed,),
-        paragraphs=setter.paragraphs(answered.steps, number),
+    several = len(asked.answers) > 1
+    last = answered is asked.answers[-1]
+    return Section(
+        heading=Text(LEVEL_HEADINGS[answered.level]) if several else Text(""),
+        paragraphs=setter.paragraphs(answered.steps, label, roman=depth > 0),
         uses=tuple(setter.words(use) for use in answered.assumptions),
-        code=tuple(code_line(line) for line in source.split("\n")) if source else (),
-        footnote=check_sentence(answered.verdict, answered.target.of, names),
+        code=tuple(code_line(line) for line in source.split("\n")) if source and last else (),
+        footnote=check_sentence(answered.verdict, answered.target.of, setter.names),
         failed=answered.verdict.status == "fails",
     )
 
 
-def points_text(points: object) -> Text | None:
-    """``1 point``, ``2.5 points``."""
-    return None if points is None else escape(f"{points} point{'' if points == 1 else 's'}")
+def points_text(points: Fraction | float | None) -> Text | None:
+    """``1 point``, ``2.5 points``, ``1/3 points``."""
+    if points is None:
+        return None
+    value = Fraction(points)
+    whole = 1000 * value
+    number = f"{float(value):g}" if whole.denominator == 1 else str(value)
+    return escape(f"{number} point{'' if value == 1 else 's'}")
 
 
 def check_sentence(verdict: Verdict, of: Tensor, names: Names) -> Text:

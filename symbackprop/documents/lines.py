@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, groupby, repeat
+from itertools import chain, count, groupby
 
 from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
 from symbackprop.core.graph import Graph
@@ -24,6 +24,9 @@ from symbackprop.notation.steps import Step
 # Widths of the key page in em of its 10 pt letters: of an equation with its reason at its right, and alone.
 BESIDE, ALONE = 25.0, 41.0
 
+
+# Paragraphs of a part, which has a letter itself.
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")
 
 # Two derivations are the same if they print the same: their indices are different objects.
 _Key = tuple[Partial | None, tuple[str, ...]]
@@ -81,7 +84,9 @@ class Setter:
             lines = break_lines(rhs, self.names, ALONE - lhs_width - 1.5, shapes=shapes)
         return Equation(lhs, lines)
 
-    def paragraphs(self, steps: Sequence[Step], question: int) -> tuple[Paragraph, ...]:
+    def paragraphs(
+        self, steps: Sequence[Step], label: str, *, roman: bool = False
+    ) -> tuple[Paragraph, ...]:
         """The derivation of one question: what earlier questions derived is quoted, the rest derived."""
         groups = [_Group(quantity, tuple(steps)) for quantity, steps in groupby(steps, key=_quantity)]
         known = [group for group in groups if group.key in self.derived]
@@ -92,8 +97,9 @@ class Setter:
         if quoted:
             lines = tuple(self._quote(group) for group in quoted)
             made.append(Paragraph(Text(""), Text("Already derived."), lines))
-        for letter, group in zip(chain("abcdefghijklmnopqrstuvwxyz", repeat("z")), fresh, strict=False):
-            self.derived[group.key] = Text(f"question {question} ({letter})")
+        marks = ROMAN if roman else "abcdefghijklmnopqrstuvwxyz"
+        for letter, group in zip(chain(marks, map(str, count(len(marks) + 1))), fresh, strict=False):
+            self.derived[group.key] = Text(f"question {label} ({letter})")
             heading = self._heading(group.quantity) if group.quantity else Text("")
             made.append(Paragraph(Text(letter), heading, self._lines(group.quantity, group.steps)))
         return tuple(made)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text
 from symbackprop.notation.formula import Formula
@@ -21,27 +21,45 @@ _BLOCK = 12  # lines of a formula that stay on one page
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One question with its answer, as the pipeline hands it to a builder.
+    """A derived answer, at one level.
 
-    text         the author's words (Markdown with mathematics), or "" for "Find dL/dW."
     steps        consecutive steps with the same ``quantity`` make one paragraph.
     shape        the dims of the answer; () for a scalar.
     assumptions  in words, formulas in `backticks`; collected at the end of the question.
     numpy        source lines, or None.
     note         a sentence printed with the answer ("W has no influence on L"), or "".
+    entry        one entry of the target, where the result is one entry.
     """
 
-    id: str
     target: Partial
     result: Formula
     shape: tuple[Dim, ...]
     steps: tuple[Step, ...]
     verdict: Verdict
-    text: str = ""
-    points: Fraction | int | float | None = None
+    level: str = "vector"
     assumptions: tuple[str, ...] = ()
     numpy: str | None = None
     note: str = ""
+    entry: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question with its answers and parts, as the pipeline hands it to a builder.
+
+    text     the author's words (Markdown with mathematics), or "" for "Find dL/dW."
+    answers  one for each level; none for a question in words, or with parts only.
+    told     the author's own answer to a question in words.
+    """
+
+    id: str
+    text: str = ""
+    points: Fraction | int | float | None = None
+    hint: str = ""
+    answers: tuple[Answered, ...] = ()
+    told: str | None = None
+    in_words: bool = False
+    parts: tuple[Asked, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,8 @@ class Header:
     strip: Text
     build: Text
     course: Text = Text("")
+    by: Text = Text("")
+    total: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +138,10 @@ class Boxed:
 
 
 @dataclass(frozen=True, slots=True)
-class QuestionBlock:
-    """One question: its words, the boxed answer, the derivation, what was used, code, the check."""
+class Section:
+    """The derivation at one level: its heading (empty for the only one), lines, assumptions, code, check."""
 
-    number: int
-    id: str
-    words: Text
-    points: Text | None
-    answers: tuple[Boxed, ...]
+    heading: Text
     paragraphs: tuple[Paragraph, ...]
     uses: tuple[Text, ...]
     code: tuple[Text, ...]
@@ -134,10 +150,30 @@ class QuestionBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionBlock:
+    """One question or part: its words, a hint, the boxed answers, the author's answer, the derivations.
+
+    label  "1", or "1a" for a part; ``depth`` is 0 for a question, 1 for a part.
+    """
+
+    label: Text
+    id: str
+    depth: int
+    words: Text
+    words_are_long: bool
+    points: Text | None
+    hint: Text | None
+    answers: tuple[Boxed, ...]
+    told: Text | None
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A whole document."""
+    """A whole document; ``inferred`` are sentences about what the file does not state."""
 
     header: Header
     shapes: tuple[ShapeRow, ...]
     forward: tuple[Equation, ...]
+    inferred: tuple[Text, ...]
     questions: tuple[QuestionBlock, ...]

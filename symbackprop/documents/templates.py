@@ -11,11 +11,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from jinja2 import FunctionLoader, StrictUndefined, Undefined
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from symbackprop.documents.escape import Text
 from symbackprop.documents.model import Document
+from symbackprop.errors import InputError
 from symbackprop.notation.latex_box import Latex
 
 
@@ -40,6 +41,27 @@ def _load(name: str) -> str | None:
     return found.read_text(encoding="utf-8") if found.is_file() else None
 
 
+_MOST_BYTES = 1_000_000
+# What a template of a course may do wrong: everything in it but our own mistakes is its author's.
+_FAULTS = (
+    TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
+
+
+def _own(folder: Path, name: str) -> str | None:
+    """A template in a course's folder, which it cannot leave."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        return None
+    if path.stat().st_size > _MOST_BYTES:
+        message = f"the template {name} has more than {_MOST_BYTES} bytes"
+        raise InputError(message, code="limit", file=str(path))
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the template {name} cannot be read: {error}", code="io", file=str(path)) from None
+
+
 def only_finished(value: object) -> object:
     """Let finished values through; a bare ``str`` in a template is a mistake of the template."""
     if isinstance(value, Latex | Text | Undefined) or (
@@ -51,10 +73,15 @@ def only_finished(value: object) -> object:
     )
 
 
-def environment() -> ImmutableSandboxedEnvironment:
-    """A fresh environment."""
+def environment(folder: Path | None = None) -> ImmutableSandboxedEnvironment:
+    """A fresh environment. Templates in ``folder`` come before ours of the same name."""
+
+    def load(name: str) -> str | None:
+        own = _own(folder, name) if folder is not None else None
+        return own if own is not None else _load(name)
+
     return ImmutableSandboxedEnvironment(
-        loader=FunctionLoader(_load),
+        loader=FunctionLoader(load),
         block_start_string="<%",
         block_end_string="%>",
         variable_start_string="<<",
@@ -70,6 +97,22 @@ def environment() -> ImmutableSandboxedEnvironment:
     )
 
 
-def render(form: str, document: Document) -> str:
-    """The LaTeX source of ``document`` by ``templates/<form>/<form>.tex.j2``."""
-    return environment().get_template(f"{form}/{form}.tex.j2").render(document=document)
+def render(form: str, document: Document, folder: Path | None = None) -> str:
+    """The LaTeX source of ``document`` by ``<form>/<form>.tex.j2``.
+
+    ``folder`` may hold templates that stand in for ours; what goes wrong in one is an InputError.
+    """
+    name = f"{form}/{form}.tex.j2"
+    if folder is None:
+        return environment().get_template(name).render(document=document)
+    try:
+        return environment(folder).get_template(name).render(document=document)
+    except _FAULTS as error:
+        at = getattr(error, "name", None)
+        file = str(folder / at) if isinstance(at, str) else str(folder)
+        message = f"a template of the course cannot be used: {_first_line(error)}"
+        raise InputError(message, code="schema", file=file, line=getattr(error, "lineno", None)) from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from fractions import Fraction
 
 from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.reading.tokens import file_of
 from symbackprop.reading.yaml_tree import Items, Scalar, Table, Value, problem
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -29,7 +30,10 @@ def schema_error(message: str, value: Value | None, hint: str | None = None) -> 
 def later(what: str, value: Value | None, hint: str | None = None) -> UnsupportedError:
     """The refusal of something that is well-formed and not supported yet."""
     line, column = value.at if value is not None and value.at is not None else (None, None)
-    return UnsupportedError(f"{what} is not supported yet", line=line, column=column, hint=hint)
+    file = file_of(value.at) if value is not None else None
+    return UnsupportedError(
+        f"{what} is not supported yet", file=file, line=line, column=column, hint=hint
+    )
 
 
 def kind_of(value: Value) -> str:

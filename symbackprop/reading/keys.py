@@ -16,7 +16,6 @@ LATER_TOP = MappingProxyType(
     {
         "policy": "policy (what findings cost)",
         "variants": "variants (what --seed may change)",
-        "extends": "extends (keys from another file)",
         "forward_latex": "forward_latex (a forward pass in LaTeX)",
         "outside": "outside (what an entry outside its range counts as)",
     }
@@ -25,7 +24,7 @@ CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 LATER_LAYOUTS = frozenset({"numerator", "denominator"})
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS = frozenset({"index", "entries", "jacobian"})
+LATER_LEVELS = frozenset({"entries", "jacobian"})
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
@@ -33,7 +32,7 @@ SYMBOL = (
 )  # fmt: skip
 ROLES = ("input", "parameter", "target", "constant", "function", "dim")
 LATER_SYMBOL = MappingProxyType(
-    {"over": "over (a family of arrays)", "classes": "classes (whole-number labels)"}
+    {"over": "over (a family of arrays)"}
 )
 FLAGS = ("one_hot", "sums_to_one", "symmetric", "posdef", "positive", "nonzero")
 
@@ -41,7 +40,7 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset(KINDS) - {"derive"}
+LATER_KINDS = frozenset(KINDS) - {"derive", "ask"}
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "then", "with", "conventions",
@@ -53,9 +52,8 @@ OF_KIND = MappingProxyType(
         "conventions": ("compare",),
     }
 )  # fmt: skip
-LATER_QUESTION = MappingProxyType(
-    {"parts": "parts (questions of a question)", "in_terms_of": "in_terms_of (the letters an answer may use)"}
-)
+# Keys that concern the derivation: not those of an ``ask``.
+OF_DERIVATIVES = ("in_terms_of", "via", "level")
 ROADS = ("log", "jacobian")
 
 NOTATION = ("name", "spelling", "is", "latex", "aliases")
@@ -69,6 +67,8 @@ STYLE = MappingProxyType(
         "vec": ("row", "column"),
     }
 )
-LATER_STYLE = frozenset({"vec"})
 COURSE = ("title", "author", "date", "style", "templates")
-LATER_COURSE = frozenset({"style", "templates"})
+POLICY = MappingProxyType({"layout": ("strict", "consistent", "any"), "form": ("any", "matrices", "entries")})
+VARIANTS = ("dims", "values", "activations", "rename")
+# What a file that extends another adds to, key by key; every other key of its own replaces the other's.
+MERGED = ("symbols", "style", "course", "policy")

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from symbackprop.errors import InputError
 from symbackprop.reading.cursor import RESERVED
-from symbackprop.reading.expressions import ExpressionParser
-from symbackprop.reading.syntax import Bounds, Line, Node
+from symbackprop.reading.expressions import RELATIONS, ExpressionParser
+from symbackprop.reading.syntax import Bounds, Line, Node, Relation
 from symbackprop.reading.tokens import MAX_NESTING, PLAIN_TEXT, Origin, Token, fail, tokenize
 
 
@@ -40,6 +40,27 @@ def parse_equality(text: str, names: Collection[str] = (), origin: Origin = PLAI
     left, right = _parse_formula(text, names, origin, equality=True)
     assert right is not None
     return left, right
+
+
+def parse_relation(text: str, names: Collection[str] = (), origin: Origin = PLAIN_TEXT) -> Relation:
+    """``left op right``, where op is one of = != < <= > >=."""
+    try:
+        parser = _ProgramParser(tokenize(text, origin), frozenset(names))
+        parser.skip_ends()
+        left = parser.expr()
+        if parser.kind not in RELATIONS:
+            raise parser.unexpected("expected = between the two sides, or > or !=")
+        op = parser.take().kind
+        found = Relation(left.at, left, op, parser.expr())
+        parser.skip_ends()
+        if parser.index < len(parser.tokens):
+            raise parser.unexpected()
+        check_height(found)
+    except RecursionError:
+        raise _too_deep(origin) from None
+    except InputError as error:
+        raise error.located(file=origin.file) from None
+    return found
 
 
 def _parse_formula(

@@ -82,6 +82,24 @@ class Place(NamedTuple):
     column: int
 
 
+class FilePlace(Place):
+    """A place in a file of its own, where several files make one problem."""
+
+    file: str
+
+    @staticmethod
+    def of(file: str, place: Place) -> FilePlace:
+        """``place``, in ``file``."""
+        made = FilePlace(place.line, place.column)
+        made.file = file
+        return made
+
+
+def file_of(at: Place | None) -> str | None:
+    """The file of a place that knows it."""
+    return at.file if isinstance(at, FilePlace) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a text was taken from: its file, the line of its first character and the columns before it.
@@ -121,7 +139,7 @@ class Token:
 def fail(message: str, at: Place | None, hint: str | None = None, code: str = "syntax") -> InputError:
     """The error to raise at a place."""
     line, column = at if at is not None else (None, None)
-    return InputError(message, code=code, line=line, column=column, hint=hint)
+    return InputError(message, code=code, file=file_of(at), line=line, column=column, hint=hint)
 
 
 def tokenize(text: str, origin: Origin = PLAIN_TEXT) -> tuple[Token, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from symbackprop.errors import InputError
-from symbackprop.reading.tokens import Origin, Place
+from symbackprop.reading.tokens import FilePlace, Origin, Place, file_of
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -81,10 +81,27 @@ class Table(Value):
         return tuple(name.text for name, _ in self.entries)
 
 
+def in_file(value: Value, file: str) -> Value:
+    """The same tree, every place of which knows its file."""
+    at = FilePlace.of(file, value.at) if value.at is not None else None
+    if isinstance(value, Table):
+        entries = tuple((_scalar_in(key, file), in_file(entry, file)) for key, entry in value.entries)
+        return Table(at, entries)
+    if isinstance(value, Items):
+        return Items(at, tuple(in_file(item, file) for item in value.items))
+    assert isinstance(value, Scalar)
+    return _scalar_in(value, file)
+
+
+def _scalar_in(value: Scalar, file: str) -> Scalar:
+    at = FilePlace.of(file, value.at) if value.at is not None else None
+    return Scalar(at, value.text, value.plain, replace(value.origin, file=file))
+
+
 def problem(message: str, at: Place | None, hint: str | None = None, code: str = "yaml") -> InputError:
     """An error at a place of the file."""
     line, column = at if at is not None else (None, None)
-    return InputError(message, code=code, line=line, column=column, hint=hint)
+    return InputError(message, code=code, file=file_of(at), line=line, column=column, hint=hint)
 
 
 def decode(data: bytes) -> str:

@@ -22,7 +22,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
-from symbackprop.documents.model import Answered
+from symbackprop.documents.model import Answered, Asked
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import PLAIN
 from symbackprop.notation.steps import Step
@@ -122,55 +122,68 @@ U_STEPS = (
     ),
 )
 W_RESULT = Add((MatMul((Transpose(x), dU)), MatMul((lam, w))))
+
+def asked(question_id: str, answered: Answered, points: int, text: str = "") -> Asked:
+    return Asked(question_id, text=text, points=Fraction(points), answers=(answered,))
+
+
 ANSWERED = (
-    Answered(
+    asked(
         "q1",
-        dW2,
-        Formula(MatMul((Transpose(h), dZ)), PLAIN),
-        (M, K),
-        (*Z_STEPS, step(dW2, dW2, MatMul((Transpose(h), dZ)), "the sum runs over the first index of `H`")),
-        HOLDS,
-        points=Fraction(3),
-        assumptions=(ROWS_SUM,),
-        numpy="dZ = (P - Y) / N\ndW2 = H.T @ dZ",
-    ),
-    Answered(
-        "q2",
-        db,
-        Formula(call("colsum", dZ), PLAIN),
-        (K,),
-        (*Z_STEPS, step(db, db, call("colsum", dZ), "`b` is added to each of the N rows of `Z`")),
-        HOLDS,
-        points=Fraction(1),
-        assumptions=(ROWS_SUM,),
-        numpy="db = dZ.sum(axis=0)",
-    ),
-    Answered(
-        "q3",
-        dW,
-        Formula(W_RESULT, PLAIN),
-        (D, M),
-        (
-            *Z_STEPS,
-            *U_STEPS,
-            step(dW, dW, W_RESULT, "the penalty adds `lam W`; the sum over n makes the product"),
+        Answered(
+            dW2,
+            Formula(MatMul((Transpose(h), dZ)), PLAIN),
+            (M, K),
+            (*Z_STEPS, step(dW2, dW2, MatMul((Transpose(h), dZ)), "the sum runs over the first index of `H`")),
+            HOLDS,
+            assumptions=(ROWS_SUM,),
+            numpy="dZ = (P - Y) / N\ndW2 = H.T @ dZ",
         ),
-        HOLDS,
-        text="Derive the gradient of the loss for the *first* layer, `dL/dW`. Keep $\\lambda$ in it.",
-        points=Fraction(4),
-        assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
-        numpy="dZ = (P - Y) / N\ndU = (dZ @ W2.T) * (U > 0)\ndW = X.T @ dU + lam * W",
+        3,
     ),
-    Answered(
+    asked(
+        "q2",
+        Answered(
+            db,
+            Formula(call("colsum", dZ), PLAIN),
+            (K,),
+            (*Z_STEPS, step(db, db, call("colsum", dZ), "`b` is added to each of the N rows of `Z`")),
+            HOLDS,
+            assumptions=(ROWS_SUM,),
+            numpy="db = dZ.sum(axis=0)",
+        ),
+        1,
+    ),
+    asked(
+        "q3",
+        Answered(
+            dW,
+            Formula(W_RESULT, PLAIN),
+            (D, M),
+            (
+                *Z_STEPS,
+                *U_STEPS,
+                step(dW, dW, W_RESULT, "the penalty adds `lam W`; the sum over n makes the product"),
+            ),
+            HOLDS,
+            assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
+            numpy="dZ = (P - Y) / N\ndU = (dZ @ W2.T) * (U > 0)\ndW = X.T @ dU + lam * W",
+        ),
+        4,
+        "Derive the gradient of the loss for the *first* layer, `dL/dW`. Keep $\\lambda$ in it.",
+    ),
+    asked(
         "q4",
-        dc,
-        Formula(call("colsum", dU), PLAIN),
-        (M,),
-        (*Z_STEPS, *U_STEPS, step(dc, dc, call("colsum", dU), "`c` is added to each of the N rows of `U`")),
-        HOLDS,
-        points=Fraction(1),
-        assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
-        numpy="dc = dU.sum(axis=0)",
+        Answered(
+            dc,
+            Formula(call("colsum", dU), PLAIN),
+            (M,),
+            (*Z_STEPS, *U_STEPS, step(dc, dc, call("colsum", dU), "`c` is added to each of the N rows of `U`")),
+            HOLDS,
+            assumptions=(ROWS_SUM, "`relu'(0) = 0`"),
+            numpy="dc = dU.sum(axis=0)",
+        ),
+        1,
     ),
 )
 

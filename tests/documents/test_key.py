@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Add, Hadamard, MatMul, Neg, Transpose
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
-from symbackprop.documents.key import build_id, build_key, check_sentence, scientific
-from symbackprop.documents.model import Answered, Document
+from symbackprop.documents.key import Head, build_id, build_key, check_sentence, scientific
+from symbackprop.documents.model import Asked, Document, Section
 from symbackprop.documents.pdf import compile_pdf
 from symbackprop.documents.templates import render
 from symbackprop.notation.formula import Formula
@@ -25,16 +26,23 @@ FAILS = Verdict(
 )
 
 
-def key(net: ModuleType, *answered: Answered) -> Document:
-    return build_key(
-        net.GRAPH,
-        PLAIN,
-        answered or net.ANSWERED,
-        title="Two-layer perceptron",
-        build="0.1.0-12ab",
-        math=net.math,
-        course="Machine Learning",
-    )
+HEAD = Head("Two-layer perceptron", "0.1.0-12ab", "Machine Learning")
+
+
+def key(net: ModuleType, *asked: Asked) -> Document:
+    return build_key(net.GRAPH, PLAIN, asked or net.ANSWERED, HEAD, math=net.math)
+
+
+def changed(net: ModuleType, number: int, **changes: Any) -> Asked:
+    """A question of the perceptron, its answer changed."""
+    asked: Asked = net.ANSWERED[number]
+    return replace(asked, answers=(replace(asked.answers[0], **changes),))
+
+
+def derivation(net: ModuleType, number: int) -> Section:
+    """The only derivation of a question."""
+    (section,) = key(net).questions[number].sections
+    return section
 
 
 def test_the_parts_of_a_question_come_in_order(net: ModuleType) -> None:
@@ -54,25 +62,25 @@ def test_the_parts_of_a_question_come_in_order(net: ModuleType) -> None:
 
 def test_what_an_earlier_question_derived_is_quoted(net: ModuleType) -> None:
     document = key(net)
-    quoted, *derived = document.questions[2].paragraphs
+    quoted, *derived = document.questions[2].sections[0].paragraphs
     assert [line.reason for line in quoted.lines] == ["from question 1 (a)"]
-    assert [line.number for p in document.questions[2].paragraphs for line in p.lines] == [1, 2, 3, 4, 5]
+    assert [line.number for p in document.questions[2].sections[0].paragraphs for line in p.lines] == [1, 2, 3, 4, 5]
     assert [paragraph.letter for paragraph in derived] == ["a", "b", "c"]
 
 
 def test_a_chain_prints_its_left_side_once(net: ModuleType) -> None:
-    lines = key(net).questions[0].paragraphs[0].lines
+    lines = derivation(net, 0).paragraphs[0].lines
     assert [line.equation.lhs for line in lines] == [r"\frac{\partial L}{\partial Z}", ""]
 
 
 def test_shapes_stand_under_one_product_of_a_paragraph(net: ModuleType) -> None:
-    paragraphs = key(net).questions[2].paragraphs
+    paragraphs = derivation(net, 2).paragraphs
     counts = [sum("underset" in "".join(line.equation.rhs) for line in p.lines) for p in paragraphs]
     assert counts == [0, 1, 1, 1]
 
 
 def test_heading_says_through_what_a_variable_reaches_the_loss(net: ModuleType) -> None:
-    headings = [p.heading for p in key(net).questions[2].paragraphs]
+    headings = [p.heading for p in derivation(net, 2).paragraphs]
     assert headings[1:] == [
         "$H$ reaches $L$ through $Z$.",
         "$U$ reaches $L$ through $H$.",
@@ -85,13 +93,13 @@ def test_a_line_that_is_not_known_to_hold_is_marked(net: ModuleType) -> None:
         replace(step, verdict=verdict)
         for step, verdict in zip(net.Z_STEPS, (FAILS, not_checked("at a kink")), strict=True)
     )
-    block = key(net, replace(net.ANSWERED[0], steps=steps, verdict=FAILS)).questions[0]
+    (block,) = key(net, changed(net, 0, steps=steps, verdict=FAILS)).questions[0].sections
     first, second = block.paragraphs[0].lines
     assert (first.mark, first.failed) == ("this line fails its check", True)
     assert (second.mark, second.failed) == ("not checked: at a kink", False)
     assert "should be $0.31$ and is $-0.29$" in block.footnote
     assert r"\fails{this line fails its check}" in render(
-        "key", key(net, replace(net.ANSWERED[0], steps=steps))
+        "key", key(net, changed(net, 0, steps=steps))
     )
 
 
@@ -152,7 +160,7 @@ def _long_formulas(net: ModuleType) -> dict[str, Formula]:
 def test_a_formula_that_is_too_long_is_broken_to_fit(kind: str, net: ModuleType, tmp_path: Path) -> None:
     formula = _long_formulas(net)[kind]
     steps = (net.step(net.dW, net.dW, formula.expr, "a reason of a few words beside `W2`"),)
-    answered = replace(net.ANSWERED[2], result=formula, steps=steps)
+    answered = changed(net, 2, result=formula, steps=steps)
     assert compile_pdf(render("key", key(net, answered)), tmp_path / "key.pdf").overfull == ()
 
 
@@ -160,6 +168,6 @@ def test_a_formula_longer_than_a_page_goes_on_on_the_next(net: ModuleType, tmp_p
     wide = _long_formulas(net)["product of sums"].expr
     many = Add(tuple(Transpose(wide) if place % 2 else wide for place in range(4)))
     steps = (net.step(net.dW, net.dW, many, "too long for a page"),)
-    answered = replace(net.ANSWERED[2], result=Formula(many, PLAIN), steps=steps)
+    answered = changed(net, 2, result=Formula(many, PLAIN), steps=steps)
     assert len(key(net, answered).questions[0].answers[0].equation.rhs) > 30
     assert compile_pdf(render("key", key(net, answered)), tmp_path / "key.pdf").overfull == ()

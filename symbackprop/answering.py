@@ -1,0 +1,115 @@
+"""Questions of a problem file, answered: which derivation, at which level, in which letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.derivation.session import Derived, Session
+from symbackprop.errors import InputError
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.restrict import Letter, Outcome, Restriction
+from symbackprop.notation.steps import Step
+from symbackprop.notation.text import to_text
+from symbackprop.problem_file import Question
+from symbackprop.results import Context, Derivation
+
+_NAMED_IN_A_REASON = 2
+
+
+def derivation_of(context: Context, question: Question, level: str) -> Derivation:
+    """The derivation that answers a question at a level, in the letters it allows."""
+    session = context.session(question.via)
+    letters = question.in_terms_of
+    if letters is None:
+        return Derivation(context, session.derive(question.of, question.by, level), question.via)
+    # What is asked for keeps its name: an allowed derivative is not inlined into the answer.
+    kept = [one.by for one in letters if isinstance(one, Partial) and one.of is question.of]
+    wanted = tuple(dict.fromkeys((question.by, *kept)))
+    derived = session.gradients(question.of, wanted, level)[question.by]
+    return Derivation(context, _restricted(context, session, derived, question, letters), question.via)
+
+
+def entry_of(derivation: Derivation) -> Expr:
+    """One entry of the derivative, at the free indices of its result."""
+    given = iter(derivation.index_objects)
+    slots = tuple(
+        IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),))
+        for dim in derivation.by.shape
+    )
+    partial = derivation.derived.partial
+    return Element(partial, slots) if slots else partial
+
+
+def _restricted(
+    context: Context, session: Session, derived: Derived, question: Question, letters: tuple[Letter, ...]
+) -> Derived:
+    """The same derivation with one more line, if its result does not obey the letters."""
+    allowed = frozenset(letters)
+    restriction = Restriction(allowed, lambda letter: tuple(_equals(session, derived, letter)))
+    restriction.folds = {
+        formula: letter
+        for letter in letters
+        for formula in _equals(session, derived, letter)
+        if not isinstance(formula, Leaf | Partial)
+    }
+    found = restriction.best([derived.expr, *_equals(session, derived, derived.partial)])
+    assert found is not None
+    if found.stuck:
+        raise _cannot(context, question, letters, found)
+    if found.expr == derived.expr:
+        return derived
+    step = _step(context, session, derived, found)
+    return replace(derived, expr=found.expr, steps=(*derived.steps, step))
+
+
+def _equals(session: Session, derived: Derived, letter: Letter) -> Iterator[Expr]:
+    """Formulas that equal a letter: its definition, or what a derivative was found to be on the way."""
+    if isinstance(letter, Leaf):
+        definition = session.definition(letter.tensor)
+        if definition is not None:
+            yield definition
+        return
+    known: list[Expr] = [letter]
+    for step in derived.steps:
+        before, after = step.before.expr, step.after.expr
+        if step.quantity == letter and before in known and not isinstance(after, Element):
+            known.append(after)
+            yield after
+    if letter.of is derived.of and letter.by in derived.values and derived.values[letter.by] != letter:
+        yield derived.values[letter.by]
+
+
+def _step(context: Context, session: Session, derived: Derived, found: Outcome) -> Step:
+    before = derived.expr
+    definitions = [
+        f"`{to_text(letter, context.names)} = {to_text(formula, context.names)}`"
+        for letter in found.put_in
+        if (formula := next(iter(_equals(session, derived, letter)), None)) is not None
+    ]
+    named = 0 < len(definitions) <= _NAMED_IN_A_REASON
+    reason = f"with {' and '.join(definitions)}" if named else "in the letters the question allows"
+    names = context.names
+    left: Expr = before
+    right = found.expr
+    if isinstance(before, Comprehension) and isinstance(right, Comprehension):
+        left, right = before.body, right.body
+    return Step("in-terms-of", reason, Formula(left, names), Formula(right, names), quantity=derived.partial)
+
+
+def _cannot(
+    context: Context, question: Question, letters: tuple[Letter, ...], found: Outcome
+) -> InputError:
+    texts = sorted(to_text(letter, context.names) for letter in found.stuck)
+    given = ", ".join(to_text(letter, context.names) for letter in letters)
+    joined = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return InputError(
+        f"{question.target} cannot be written in terms of {given}: {joined} cannot be avoided",
+        code="schema",
+        file=question.file,
+        line=question.line,
+        column=question.column,
+        hint=f"add {', '.join(texts)} to in_terms_of",
+    )
