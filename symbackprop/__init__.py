@@ -57,7 +57,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module it lives in (PEP 562), or a function of the grammar: relu, softmax, sum."""
+    """A public name from the module it lives in (PEP 562), or a function of the grammar such as relu."""
     home = _HOMES.get(name)
     if home is not None:
         return getattr(importlib.import_module(f"{__name__}.{home}"), name)

@@ -72,15 +72,15 @@ def problem(
 ) -> Problem:
     """A problem from SymPy expressions: name of a target -> expression, or plain text.
 
-    An intermediate stands in later expressions as a symbol of its name. ``roles`` (and ``symbols``, for further
-    facts such as one_hot) have symbols or names as keys; a symbol without a role is an input if another is
-    a parameter, else a parameter. The remaining keys are those of the problem file. Without a convention it
-    is row if some array is 1 x n and none n x 1, else column.
+    An intermediate stands in later expressions as a symbol of its name. ``roles`` (and ``symbols``, for
+    further facts such as one_hot) have symbols or names as keys; a symbol without a role is an input if
+    another is a parameter, else a parameter. The remaining keys are those of the problem file. Without a
+    convention it is row if some array is 1 x n and none n x 1, else column.
     """
     for key in ("forward", "forward_latex"):
         if key in file_keys:
-            raise InputError(f"{key} is what the equations are", code="schema", hint="give them as the mapping")
-    if not isinstance(equations, Mapping) or not equations:
+            raise InputError(f"{key} is no key here", code="schema", hint="the equations are the mapping")
+    if not equations or not hasattr(equations, "items"):
         raise InputError("a problem is a mapping of names to expressions", code="schema")
     chosen = _convention(convention) if convention is not None else None
     written = _read(equations, convention=chosen, roles=roles, symbols=symbols)
@@ -139,6 +139,7 @@ def _target(value: Any, symbols: Sequence[Any]) -> str:
         return str(value.args[0])
     free = value.free_symbols | value.atoms(sympy.MatrixSymbol) | set(symbols)
     taken = {str(symbol) for symbol in free} | {str(node.args[0]) for node in value.atoms(AbstractLoss)}
-    return next(name for name in ("L", "J", "C", *(f"L{k}" for k in range(len(taken) + 1))) if name not in taken)
+    names = ("L", "J", "C", *(f"L{k}" for k in range(len(taken) + 1)))
+    return next(name for name in names if name not in taken)
 
 

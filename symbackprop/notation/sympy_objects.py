@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy
 from sympy import S, Symbol
+from sympy.printing.precedence import PRECEDENCE
 
 from symbackprop.core.expr import Operation
 from symbackprop.errors import UnsupportedError
@@ -57,6 +58,8 @@ class Elementwise(OwnMatrix):
 class BroadcastAdd(Elementwise):
     """A sum in which some term stretches."""
 
+    precedence = PRECEDENCE["Add"]
+
     def combine(self, *entries: Any) -> Any:
         return sympy.Add(*entries)
 
@@ -81,6 +84,8 @@ class BroadcastAdd(Elementwise):
 class BroadcastProduct(Elementwise):
     """An elementwise product in which some factor stretches."""
 
+    precedence = PRECEDENCE["Mul"]
+
     def combine(self, *entries: Any) -> Any:
         return sympy.Mul(*entries)
 
@@ -98,6 +103,8 @@ class BroadcastProduct(Elementwise):
 class ElementwiseQuotient(Elementwise):
     """``num / den``, entry by entry."""
 
+    precedence = PRECEDENCE["Mul"]
+
     def combine(self, *entries: Any) -> Any:
         return entries[0] / entries[1]
 
@@ -114,6 +121,8 @@ class ElementwiseQuotient(Elementwise):
 
 class ElementwisePower(Elementwise):
     """``base ** exponent``, entry by entry; the exponent is a scalar."""
+
+    precedence = PRECEDENCE["Pow"]
 
     def combine(self, *entries: Any) -> Any:
         return entries[0] ** entries[1]
@@ -185,7 +194,7 @@ def _slope_code(operation: Operation, primes: int, texts: list[str], printer: An
 
 
 
-class _Code(Symbol):  # type: ignore[misc]
+class _Code(Symbol):
     """A symbol that prints as given code."""
 
     __slots__ = ("text",)

@@ -95,7 +95,7 @@ class EntryReader:
         limits = [limit if len(limit) == 3 else self.refuse(total) for limit in total.limits]
         indices = [limit[0] for limit in limits]
         if any(limit[n].has(*indices) for limit in limits for n in (1, 2)):
-            limits = limits[::-1]
+            limits.reverse()
         with self.bound(indices):
             ranges = tuple(
                 Bounds(NOWHERE, self.letters[i], self.position(low), self.position(high))

@@ -1,10 +1,10 @@
-"""The functions of the plain-text grammar on SymPy matrix expressions, generated from the table of operations.
+"""The functions of the plain-text grammar on SymPy matrix expressions, made from the table of operations.
 
-``FUNCTIONS["relu"](E)`` is a SymPy object of the classes that results are made of, so that ``shape``, ``subs``,
-``doit``, ``sympy.latex`` and ``sympy.lambdify`` work on it. A 1 x 1 matrix counts as a number, and so
-does the value of a function that gives a number. Arguments are matched as in the grammar: options by
-place or by name, ``axis="rows"`` or ``axis="columns"`` where the operation works along lines. Without it
-the line follows the convention of the problem; until that is known a matrix is taken by columns.
+``public_functions()["relu"](E)`` is a SymPy object of the classes that results are made of, so that
+``shape``, ``subs``, ``doit``, ``sympy.latex`` and ``sympy.lambdify`` work on it. A 1 x 1 matrix counts as a
+number, and so does the value of a function that gives a number. Arguments are matched as in the grammar:
+options by place or by name, ``axis="rows"`` or ``axis="columns"`` where the operation works along lines.
+Without it the line follows the convention of the problem; until that is known a matrix is taken by columns.
 
 No name of the grammar is missing: what a later version brings raises ``UnsupportedError`` when called.
 """
@@ -87,7 +87,7 @@ def operand(value: Any) -> Any:
     Raises InputError for anything else; text is not evaluated.
     """
     if isinstance(value, str):
-        raise InputError(f"{value!r} is a text, no SymPy object", code="schema", hint="texts are not evaluated")
+        raise InputError(f"{value!r} is a text", code="schema", hint="a text is never evaluated: use symbols")
     try:
         found = sympy.sympify(value, strict=True)
     except sympy.SympifyError:
@@ -100,7 +100,7 @@ def operand(value: Any) -> Any:
 
 
 def _check_new(name: str) -> None:
-    if not isinstance(name, str) or not is_name(name):
+    if not is_name(str(name)):
         raise InputError(f"{name!r} is no name", code="syntax", hint="letters, digits and _")
     if name in function_names():
         raise InputError(f"{name} is a function already", code="redefined", hint="use another name")
@@ -152,7 +152,8 @@ def _words(operation: Operation) -> str:
     formula = getattr(operation, "formula", None) or getattr(operation, "definition", None)
     call = f"{operation.name}({', '.join(param.name for param in operation.params)})"
     first = f"{call} = {formula}" if formula else call
-    return f"``{first}``: {kinds.get(operation.kind, operation.kind)}. Takes SymPy matrix expressions and numbers."
+    kind = kinds.get(operation.kind, operation.kind)
+    return f"``{first}``: {kind}. Takes SymPy matrix expressions and numbers."
 
 
 def _matched(

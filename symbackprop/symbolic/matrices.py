@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
-from sympy.matrices.expressions.diagonal import DiagonalMatrix, DiagonalOf, DiagMatrix
+from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, DiagonalOf
 from sympy.matrices.expressions.dotproduct import DotProduct
 
 from symbackprop.core.expr import Operation
@@ -149,7 +149,7 @@ class Reader(NumberReader):
         if sympy.simplify(shape[0] - shape[1]) != 0:
             ours = "sbp.square(E)" if exponent == 2 else f"sympy.HadamardPower(E, {exponent})"
             raise InputError(
-                f"{brief(value)}: {brief(base)} is {shape[0]} x {shape[1]}, and only a square matrix has powers",
+                f"{brief(value)}: {brief(base)} is {shape[0]} x {shape[1]}, no square matrix",
                 code="shape",
                 hint=f"the power of every entry of E is {ours}"
                 + ("" if exponent == 2 else ", its square sbp.square(E)"),

@@ -119,8 +119,10 @@ class NumberReader(EntryReader):
     def quotient(
         self, scalars: Iterable[Any], tail: list[Node], below: Iterable[Node] = (), joined: Any = chain
     ) -> Node:
-        """The product of ``scalars`` and ``tail``, the divisors among the scalars and ``below`` under one line."""
-        coefficient, tops, bottoms = Fraction(1), [], list(below)
+        """The product of ``scalars`` and ``tail``, with its divisors and ``below`` under one line."""
+        coefficient = Fraction(1)
+        tops: list[Node] = []
+        bottoms = list(below)
         for factor in sorted(scalars, key=_rank):
             if isinstance(factor, sympy.Rational):
                 coefficient *= Fraction(int(factor.p), int(factor.q))

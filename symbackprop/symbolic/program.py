@@ -185,7 +185,8 @@ def _known(key: Any, table: Table, targets: Mapping[str, Any], symbols: Mapping[
     texts = any(isinstance(value, str) for value in targets.values())
     names = {*table.symbols.values(), *targets, *table.functions, *(_name(k, table) for k in symbols)}
     if name not in names and not texts:
-        raise InputError(f"unknown symbol {name} in roles", code="unknown-symbol", hint=did_you_mean(name, names))
+        message, hint = f"unknown symbol {name} in roles", did_you_mean(name, names)
+        raise InputError(message, code="unknown-symbol", hint=hint)
     return name
 
 

@@ -59,7 +59,8 @@ class Table:
 
     def name(self, symbol: Any) -> str:
         """The name of a symbol. Raises InputError if another symbol is called the same."""
-        if symbol not in self.symbols:
+        found: str | None = self.symbols.get(symbol)
+        if found is None:
             shown = str(symbol)
             other = next((s for s in self.symbols if str(s) == shown), None)
             if other is not None:
@@ -68,9 +69,10 @@ class Table:
                     code="redefined",
                     hint="make each symbol once, with the same shape and assumptions",
                 )
-            self.symbols[symbol] = shown if is_name(shown) else self.fresh(_plain(shown))
-            self.taken.add(self.symbols[symbol])
-        return self.symbols[symbol]
+            found = shown if is_name(shown) else self.fresh(_plain(shown))
+            self.symbols[symbol] = found
+            self.taken.add(found)
+        return found
 
     def fresh(self, *wishes: str) -> str:
         """A name that nothing has: the first wish that is free, else the last one numbered."""
