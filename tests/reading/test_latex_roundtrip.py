@@ -1,0 +1,81 @@
+"""What the printer writes for the derivations of the examples is read back: every line of every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from symbackprop.core.tensors import Tensor
+from symbackprop.notation.latex import to_latex
+from symbackprop.notation.steps import Step
+from symbackprop.problem_file import ProblemSpec, load_spec
+from symbackprop.reading.declarations import Declarations, Declared
+from symbackprop.reading.latex_forward import read_latex_equation, read_latex_forward
+from symbackprop.results import Context
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+
+
+@cache
+def _context(path: Path) -> tuple[ProblemSpec, Context]:
+    spec = load_spec(path)
+    return spec, Context(spec.graph, spec.names)
+
+
+def _every(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        yield from _every(step.substeps)
+
+
+def _loss(spec: ProblemSpec) -> Tensor:
+    return [e.target for e in spec.graph.equations if e.target.is_scalar][-1]
+
+
+@pytest.mark.parametrize("via", ["log", "jacobian"])
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_step_is_read_back(path: Path, via: str) -> None:
+    """``before = after`` as printed, read, and printed again is the same LaTeX."""
+    spec, context = _context(path)
+    loss = _loss(spec)
+    printed = {
+        f"{step.before.latex} = {step.after.latex}"
+        for by in (*spec.graph.parameters, *(e.target for e in spec.graph.equations if e.target is not loss))
+        for step in _every(context.session(via).derive(loss, by).steps)
+    }
+    assert len(printed) > 3
+    again = {
+        " = ".join(str(to_latex(side, context.names)) for side in read_latex_equation(line, spec.graph, context.names))
+        for line in printed
+    }
+    assert again == printed
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_printed_forward_pass_is_read_back(path: Path) -> None:
+    """The equations as they stand on the page define the same names, with the same print."""
+    spec, context = _context(path)
+    printed = [
+        (e.target.name, to_latex(e.expr, context.names)) for e in spec.graph.equations if e.expr is not None
+    ]
+    symbols = {tensor.name: tensor for tensor in spec.graph.symbols}
+    text = r" \\ ".join(f"{name} = {right}" for name, right in printed)
+    again = read_latex_forward(text, _declared(spec, symbols))
+    assert [(e.target.name, _tight(to_latex(e.expr, context.names))) for e in again.equations if e.expr] == [
+        (name, _tight(right)) for name, right in printed
+    ]
+
+
+def _tight(latex: str) -> str:
+    return latex.replace(r"\,", "").replace(" ", "")
+
+
+def _declared(spec: ProblemSpec, symbols: dict[str, Tensor]) -> Declarations:
+    declared = {
+        name: Declared(name, tensor.shape, tensor.role, tensor.latex, tensor.aliases, tensor.facts)
+        for name, tensor in symbols.items()
+    }
+    return Declarations(declared, spec.graph.dims, {}, spec.graph.convention)
