@@ -299,6 +299,9 @@ class Derivation:
                 tensor = tensors.get(argument)
                 if tensor is None:
                     values.append(point.sizes[dims[argument]])
+                elif tensor.is_label:
+                    labels = point.zero_based(tensor)
+                    values.append(labels.reshape(point.oriented(tensor)) if tensor.shape else int(labels))
                 else:
                     value = point.values[tensor]
                     scalar = tensor.is_scalar and not argument.is_Matrix

@@ -295,7 +295,6 @@ LATER = [
     (BASE + "style: {vec: row}", 7, 9, "style vec"),
     (BASE + "course: {templates: t}", 7, 10, "course templates"),
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 19, "over"),
-    (BASE.replace("[n], role", "[n], classes: K, role"), 3, 19, "classes"),
     (BASE.replace("[n], role", "[n, m, k], role"), 3, 14, "more than two indices"),
     (HEAD + "  f: {role: function, is: softmax}\n" + FORWARD, 4, 27, "another name for softmax"),
     (HEAD + "  f: {role: function, of: a, is: 'beta * a'}\n" + FORWARD, 4, 35, "beta"),

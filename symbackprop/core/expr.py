@@ -280,6 +280,22 @@ class IndexValue(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class LabelValue(IndexValue):
+    """The slot ``y[n]`` of ``P[n, y[n]]``: the position that a label says, plus ``offset``.
+
+    ``label`` is one label (a leaf, or an entry of one); ``indices`` repeats the indices in it, so that
+    whoever looks for indices finds them. Made by ``label_slot``.
+    """
+
+    label: Expr | None = None
+
+    @property
+    def single(self) -> Index | None:
+        """Never: what a label says is no index."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Element(Expr):
     """One entry of an array: ``base[slots]``; one slot per declared axis of a leaf or a partial."""
 
@@ -329,6 +345,18 @@ class Indicator(Expr):
     @property
     def shape(self) -> Shape:
         return broadcast_shape((self.left, self.right))
+
+
+def label_of(expr: Expr) -> Tensor | None:
+    """The tensor of labels, if ``expr`` is one of its labels or all of them."""
+    base = expr.base if isinstance(expr, Element) else expr
+    return base.tensor if isinstance(base, Leaf) and base.tensor.is_label else None
+
+
+def label_slot(label: Expr) -> LabelValue:
+    """The slot that the label ``y`` or ``y[n]`` fills."""
+    slots = label.slots if isinstance(label, Element) else ()
+    return LabelValue(tuple(pair for slot in slots for pair in slot.indices), Dim(0), label)
 
 
 def broadcast_shape(parts: tuple[Expr, ...]) -> Shape:

@@ -54,6 +54,7 @@ class Facts:
     one_of: tuple[Fraction, ...] = ()
     between: tuple[Fraction, Fraction] | None = None
     whole_sum_is_one: bool = False  # sum over *all* entries, from `assume: [sum(y) = 1]`
+    classes: Dim | None = None  # the entries are labels 1..classes: they select, and have no slope
 
 
 def orient(shape: tuple[Dim, ...], convention: Convention) -> tuple[Dim, Dim]:
@@ -94,6 +95,11 @@ class Tensor:
     def rank(self) -> int:
         """The number of declared axes."""
         return len(self.shape)
+
+    @property
+    def is_label(self) -> bool:
+        """Whether the entries are labels (whole numbers that choose a class)."""
+        return self.facts.classes is not None
 
     @property
     def is_scalar(self) -> bool:

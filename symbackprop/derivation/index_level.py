@@ -46,7 +46,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         merged = Form(term for t in raw.terms if (term := merge(t)) is not None)
         chain.append((lines.entries(merged), "derivative", f"`{of.name}` differentiated term by term", ()))
     for stage in quantity.stages:
-        words = tuple(fact.words for fact in stage.uses)
+        words = stage.assumed
         reason = _reason(lines, stage.rule, of, board, users)
         if stage.rule not in ("chain", "none"):
             reason = stage_reason(stage, lines.show, of)

@@ -217,12 +217,17 @@ def _cancel_sum(term: Term) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class SumToOne:
-    """sum over axis ``axis`` of ``tensor`` is 1; ``proved`` if it follows from the forward pass."""
+    """The sum over ``axes`` of ``tensor`` is 1.
+
+    proved         it follows from the forward pass, and is used without a word.
+    by_definition  it is part of what the tensor is (a one-hot row): said, but nothing that is assumed.
+    """
 
     tensor: Tensor
     axes: tuple[int, ...]
     words: str
     proved: bool
+    by_definition: bool = False
 
 
 def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumToOne, ...]]:

@@ -100,6 +100,13 @@ class Session:
                 code="shape",
                 hint=f"differentiate the loss, or a sum over {of.name}",
             )
+        for tensor in wrt:
+            if tensor.is_label:
+                raise InputError(
+                    f"{tensor.name} holds labels; there is no derivative by a label",
+                    code="shape",
+                    hint="ask for the derivative by the scores or probabilities",
+                )
         sweep = Sweep(self.shop, of, wrt, log_road=self.log_road)
         quantities = sweep.run()
         work_of = LEVELS[level]

@@ -34,6 +34,11 @@ class Stage:
     inserted: tuple[Tensor, ...] = ()
     through: tuple[Equation, ...] = ()
 
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The declared facts that the line uses, in words."""
+        return tuple(fact.words for fact in self.uses if not fact.by_definition)
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -163,7 +168,8 @@ class Sweep:
                 current = form
         assumed, used = self._shop.assume(current)
         if used:
-            stages.append(Stage("assumption", assumed, uses=used))
+            declared = any(not fact.by_definition for fact in used)
+            stages.append(Stage("assumption" if declared else "one-hot", assumed, uses=used))
             current = assumed
         multiplied = self._shop.tidy(expanded(current))
         if leaves(multiplied) < leaves(current):

@@ -28,7 +28,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
         spelled = [lines.entries(stage.form) for stage in quantity.stages]
         before = entry_of(partial, quantity)
     for stage, after in zip(quantity.stages, spelled, strict=True):
-        words = tuple(fact.words for fact in stage.uses)
+        words = stage.assumed
         if after == before or (exprs and after == exprs[-1]):
             continue
         exprs.append(after)

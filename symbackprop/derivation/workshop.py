@@ -164,7 +164,23 @@ class Workshop:
             for e in self.graph.equations
         )
 
+    def _labels(self, tensor: Tensor) -> None:
+        """``onehot(y)`` for labels, each line of which sums to 1 by its definition."""
+        onehot, op = self.lowering.onehot(tensor), lookup("onehot")
+        assert op is not None
+        side = "rows" if onehot.convention.vectors_are_rows else "columns"
+        self.helpers[onehot] = Call(op, (Leaf(tensor),), onehot.oriented, 0, side)
+        if onehot.feature_axis in onehot.index_axes:
+            line = f"{side[:-1]} of `onehot({tensor.name})`"
+            words = f"each {line} sums to 1" if tensor.shape else f"`onehot({tensor.name})` sums to 1"
+            position = onehot.index_axes.index(onehot.feature_axis)
+            fact = SumToOne(onehot, (position,), f"{words}, as it is one-hot", False, by_definition=True)
+            self.facts.append(fact)
+
     def _declared(self, tensor: Tensor) -> None:
+        if tensor.is_label:
+            self._labels(tensor)
+            return
         facts = tensor.facts
         axes = tensor.index_axes
         if not axes:

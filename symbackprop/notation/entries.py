@@ -18,11 +18,14 @@ from symbackprop.core.expr import (
     Expr,
     IndexValue,
     Indicator,
+    LabelValue,
+    Leaf,
     Neg,
     Partial,
     Power,
     Range,
     Reduce,
+    label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import addition, powered, scaled
@@ -81,6 +84,9 @@ def comprehension_of(form: Form, row: Index | None, column: Index | None, leaf: 
 
 
 def _term(term: Term, leaf: LeafOf) -> Expr:
+    chosen = _choice(term, leaf)
+    if chosen is not None:
+        return chosen
     bound = set(term.bound)
     outside = [(a, e) for a, e in term.factors if not bound & set(a.free)]
     inside = [(a, e) for a, e in term.factors if bound & set(a.free)]
@@ -93,6 +99,48 @@ def _term(term: Term, leaf: LeafOf) -> Expr:
     body = scaled(Fraction(1), top, None, bottom)
     summed = Reduce("sum", tuple(Range(index) for index in term.bound), body)
     return scaled(term.coefficient, [*front, summed], None, below)
+
+
+def _choice(term: Term, leaf: LeafOf) -> Expr | None:
+    """sum_k [y_n = k] f(k) is f(y_n): printed that way where k stands only as a slot."""
+    for position, (atom, exponent) in enumerate(term.factors):
+        found = _label_entry(atom, leaf) if isinstance(atom, Entry) and exponent == 1 else None
+        if found is None or found[1] not in term.bound:
+            continue
+        label, index = found
+        rest = Term(
+            term.coefficient,
+            term.factors[:position] + term.factors[position + 1 :],
+            tuple(i for i in term.bound if i is not index),
+        )
+        atoms = list(Form((rest,)).atoms())
+        positions = any(isinstance(part, Position | Delta) and index in part.free for part in atoms)
+        if positions or not any(index in part.free for part in atoms):
+            continue
+        assert isinstance(index, Index)
+        return _placed(_term(rest, leaf), index, label_slot(label))
+    return None
+
+
+def _placed(expr: Expr, index: Index, slot: LabelValue) -> Expr:
+    """``expr`` with ``slot`` in the place of ``index``."""
+    if isinstance(expr, IndexValue) and expr.single is index:
+        return slot
+    return expr.map_children(lambda child: _placed(child, index, slot))
+
+
+def _label_entry(atom: Entry, leaf: LeafOf) -> tuple[Expr, Slot] | None:
+    """The label ``y`` or ``y[n]`` and the class, of an entry of ``onehot(y)``."""
+    base = leaf(atom.tensor)
+    labels = base.args[0] if isinstance(base, Call) and base.op.name == "onehot" else None
+    if labels is None or not isinstance(labels, Leaf):
+        return None
+    given = iter(atom.slots)
+    slots = [_slot(1 if dim.is_one else next(given)) for dim in atom.tensor.shape]
+    axis = atom.tensor.feature_axis or 0
+    place = atom.slots[atom.tensor.index_axes.index(axis)]
+    own = [slot for number, slot in enumerate(slots) if number != axis]
+    return (Element(labels, tuple(own)) if own else labels), place
 
 
 def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[Atom, Exponent]]:
@@ -136,6 +184,9 @@ def _atom(atom: Atom, leaf: LeafOf) -> Expr:
 
 
 def _entry(atom: Entry, leaf: LeafOf) -> Expr:
+    label = _label_entry(atom, leaf)
+    if label is not None:
+        return Indicator(label[0], "=", _slot(label[1]))
     base = leaf(atom.tensor)
     if not atom.slots:
         if atom.tensor.shape and not base.is_scalar:

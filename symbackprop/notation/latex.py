@@ -24,6 +24,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -106,8 +107,11 @@ class Printer:
         return dim_symbol(dim, self.names.dims)
 
     def position(self, slot: IndexValue) -> Symbol:
-        """An affine position, such as ``k`` or ``2i + 1``."""
+        """An affine position, such as ``k`` or ``2i + 1``; a label ``y_n``."""
         tex, width = "", 0.0
+        if isinstance(slot, LabelValue) and slot.label is not None:
+            box = self.box(slot.label)
+            return Symbol(box.tex, box.width)
         for index, coefficient in slot.indices:
             letter = name_symbol(self.letters.of(index))
             sign = "-" if coefficient < 0 else "+" if tex else ""
@@ -151,12 +155,15 @@ class Printer:
     def slots(self, expr: Element) -> Symbol:
         """The slots of an entry, such as ``nk`` or ``n, k+1``; ``[n, k]`` in the bracket style."""
         slots = [self.position(slot) for slot in expr.slots]
+        labels = [isinstance(slot, LabelValue) for slot in expr.slots]
         width = sum(slot.width for slot in slots)
         if self.names.style.get("index") == "bracket":
             return Symbol(f"[{', '.join(slot.tex for slot in slots)}]", width + 1.0)
-        tight = all(len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots)
+        short = [len(slot.tex) == 1 or slot.tex.startswith("\\") for slot in slots]
+        tight = all(one or label for one, label in zip(short, labels, strict=True))
         return Symbol(
-            ("" if tight else ", ").join(slot.tex for slot in slots), width + (0.0 if tight else 0.8)
+            (" " if tight and any(labels) else "" if tight else ", ").join(slot.tex for slot in slots),
+            width + (0.0 if tight else 0.8),
         )
 
     def script_of(self, expr: Transpose | Power) -> Symbol:
@@ -347,6 +354,7 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         Transpose: _script,
         Call: _call,
         IndexValue: _index,
+        LabelValue: _index,
         Element: _element,
         Comprehension: _comprehension,
         Reduce: _reduce,

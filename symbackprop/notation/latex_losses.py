@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symbackprop.core.expr import UNIT, Add, Call, Element, Expr, Leaf, Neg, Range
+from symbackprop.notation.labels import labelled_entry
 from symbackprop.notation.latex_box import BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, as_subscript
 from symbackprop.notation.latex_entries import Position, entry, fresh_position
 
@@ -48,6 +49,20 @@ def _loss(
     )
 
 
+def _of_labels(printer: Printer, expr: Call, write: Callable[[Element], Box]) -> Box | None:
+    r"""A loss of labels: ``-\sum_n \log P_{n y_n}``; None where the target is no ``onehot(y)``."""
+    found = labelled_entry(expr)
+    if found is None:
+        return None
+    chosen, ranges = found
+    with printer.letters.bound(ranges) if ranges else nullcontext():
+        body = write(chosen)
+        heads = "".join(rf"\sum_{{{printer.letters.of(entry.index)}}} " for entry in ranges)
+    body = body.bracketed() if body.level == SUM or body.negative else body
+    tall = max(BIG_TALL if ranges else 0, body.tall)
+    return Box(heads + body.tex, OPEN if ranges else body.level, 1.6 * len(ranges) + body.width, tall, True)
+
+
 def _times(left: Box, right: Box) -> Box:
     left = left.bracketed() if left.negative or left.level <= OPEN else left
     right = right.bracketed() if right.negative or right.level == SUM else right
@@ -58,7 +73,7 @@ def _times(left: Box, right: Box) -> Box:
 
 
 def _cross_entropy(printer: Printer, expr: Call) -> Box:
-    return _loss(
+    return _of_labels(printer, expr, lambda chosen: log_box(printer, chosen)) or _loss(
         printer,
         expr.args[:2],
         lambda _, at: _times(printer.box(at[0]), log_box(printer, at[1])),
@@ -78,7 +93,12 @@ def _cross_entropy_logits(printer: Printer, expr: Call) -> Box:
         tex = rf"\log{head}{inner.tex}{as_subscript(script.tex)}"
         return _times(printer.box(entries[0]), Box(tex, OPEN, inner.width + 6.0, inner.tall))
 
-    return _loss(printer, (target, scores), write, negative=True)
+    def chosen(entry: Element) -> Box:
+        inner, script = printer.box(scores).bracketed(), printer.slots(entry)
+        tex = rf"\log{head}{inner.tex}{as_subscript(script.tex)}"
+        return Box(tex, OPEN, inner.width + 6.0 + 0.7 * script.width, inner.tall)
+
+    return _of_labels(printer, expr, chosen) or _loss(printer, (target, scores), write, negative=True)
 
 
 def _bce(printer: Printer, expr: Call) -> Box:
@@ -97,7 +117,7 @@ def _bce(printer: Printer, expr: Call) -> Box:
 
 
 def _nll(printer: Printer, expr: Call) -> Box:
-    return _loss(
+    return _of_labels(printer, expr, printer.box) or _loss(
         printer, expr.args[:2], lambda _, at: _times(printer.box(at[0]), printer.box(at[1])), negative=True
     )
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from symbackprop.core.expr import DimValue, Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
+from symbackprop.core.expr import (
+    DimValue,
+    Element,
+    Expr,
+    IndexValue,
+    LabelValue,
+    Leaf,
+    Partial,
+    Range,
+    Reduce,
+)
 from symbackprop.core.tensors import Index
 
 _SPARE = "ijklpqrstuvabcnm"
@@ -82,6 +92,8 @@ def _collect(expr: Expr, bound: frozenset[Index], free: dict[Index, None], taken
         taken.update(expr.dim.names)
     elif isinstance(expr, IndexValue):
         _collect_position(expr, bound, free, taken)
+        if isinstance(expr, LabelValue) and expr.label is not None:
+            _collect(expr.label, bound, free, taken)
     elif isinstance(expr, Reduce):
         for entry in expr.ranges:
             bound = bound | {entry.index}
@@ -94,7 +106,7 @@ def _collect(expr: Expr, bound: frozenset[Index], free: dict[Index, None], taken
     elif isinstance(expr, Element):
         _collect(expr.base, bound, free, taken)
         for slot in expr.slots:
-            _collect_position(slot, bound, free, taken)
+            _collect(slot, bound, free, taken)
         return
     for child in expr.children:
         _collect(child, bound, free, taken)

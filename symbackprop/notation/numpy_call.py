@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,10 @@ from symbackprop.notation.numpy_code import Input, Program
 from symbackprop.notation.numpy_dims import solve
 
 _FLOAT = np.dtype(np.float64)
+_INT = np.dtype(np.int64)
+
+
+_FROM_ZERO = "label arrays given to numpy() count from 0"
 
 
 def compile_function(program: Program) -> NumPyFunction:
@@ -40,7 +45,11 @@ class NumPyFunction:
         self._arrays = tuple(place for place, entry in enumerate(program.inputs) if entry.shape)
         self._plain = len(self._arrays) == len(program.inputs)
         self._classes = [np.ndarray] * len(self._arrays)
-        self._dtypes = [_FLOAT] * len(self._arrays)
+        self._dtypes = [
+            _INT if program.inputs[place].kind == "label" else _FLOAT for place in self._arrays
+        ]
+        self._labels = tuple(p for p, entry in enumerate(program.inputs) if entry.kind == "label")
+        self._sizes: dict[str, Fraction] = {}
         self._last: list[tuple[int, ...]] | None = None
         self._numbers = [key for key, (_, shape) in program.outputs.items() if not shape]
 
@@ -49,6 +58,8 @@ class NumPyFunction:
         values = self._fitting(arrays)
         if values is None:
             values = self._prepare(arrays)
+        for place in self._labels:
+            _check_labels(self.program.inputs[place], values[place], self._sizes)
         if self.program.masked:
             with np.errstate(all="ignore"):
                 result = self._run(*values)
@@ -77,6 +88,8 @@ class NumPyFunction:
         for entry, value in zip(self.program.inputs, values, strict=True):
             if not entry.shape and entry.kind == "array" and type(value) is not float:
                 return None
+            if not entry.shape and entry.kind == "label" and type(value) is not int:
+                return None
             if entry.kind == "function" and not callable(value):
                 return None
             if entry.kind == "dim" and type(value) is not int:
@@ -93,9 +106,11 @@ class NumPyFunction:
         given = {
             entry.identifier: value.shape
             for entry, value in zip(self.program.inputs, values, strict=True)
-            if entry.kind == "array" and entry.shape
+            if entry.kind in ("array", "label") and entry.shape
         }
-        _check_sizes(self.program.inputs, given)
+        self._sizes = _check_sizes(self.program.inputs, given)
+        dims = zip(self.program.inputs, values, strict=True)
+        self._sizes.update({e.keys[0]: Fraction(value) for e, value in dims if e.kind == "dim"})
         self._last = list(given.values())
         return values
 
@@ -138,7 +153,7 @@ def _converted(entry: Input, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise InputError(f"{key} is a dim: give a positive whole number", code="schema")
         return int(value)
-    array = _as_array(key, value)
+    array = _as_labels(key, value) if entry.kind == "label" else _as_array(key, value)
     if not entry.shape:
         if array.size != 1:
             raise InputError(f"{key} is a scalar, but an array of shape {array.shape} is given", code="shape")
@@ -162,11 +177,35 @@ def _as_array(key: str, value: Any) -> Any:
     return array
 
 
+def _as_labels(key: str, value: Any) -> Any:
+    array = _as_array(key, value)
+    whole = np.rint(np.real(array))
+    if not np.array_equal(whole, array):
+        raise InputError(f"{key} holds labels: give whole numbers", code="schema", hint=_FROM_ZERO)
+    return whole.astype(_INT)
+
+
+def _check_labels(entry: Input, labels: Any, sizes: Mapping[str, Fraction]) -> None:
+    """Labels outside the classes: NumPy would count a negative one from the end."""
+    assert entry.classes is not None
+    array = np.asarray(labels)
+    known = set(entry.classes.names) <= set(sizes)
+    count = None
+    if known:
+        count = entry.classes.constant + sum(f * sizes[name] for name, f in entry.classes.coefficients)
+    if array.size and (array.min() < 0 or (count is not None and array.max() >= count)):
+        worst = array.min() if array.min() < 0 else array.max()
+        allowed = "" if count is None else f" to {count - 1}"
+        message = f"{entry.keys[0]} holds the label {worst}; labels are 0{allowed}"
+        raise InputError(message, code="schema", hint=_FROM_ZERO)
+
+
 def _declared(entry: Input) -> str:
     return f"({', '.join(map(str, entry.shape))}{',' if len(entry.shape) == 1 else ''})"
 
 
-def _check_sizes(inputs: tuple[Input, ...], given: Mapping[str, tuple[int, ...]]) -> None:
+def _check_sizes(inputs: tuple[Input, ...], given: Mapping[str, tuple[int, ...]]) -> dict[str, Fraction]:
+    """The sizes that the arrays determine; InputError where they disagree."""
     shaped = [entry for entry in inputs if entry.identifier in given]
     solved = solve((entry.identifier, entry.shape) for entry in shaped)
     extents = {(name, axis): size for name, shape in given.items() for axis, size in enumerate(shape)}
@@ -180,6 +219,7 @@ def _check_sizes(inputs: tuple[Input, ...], given: Mapping[str, tuple[int, ...]]
             expected = dim.constant + sum(factor * sizes[name] for name, factor in dim.coefficients)
             if expected != size or any(sizes[name].denominator != 1 for name in dim.names):
                 raise _mismatch(entry, shape, dim, {n: sources[n] for n in dim.names}, inputs, given)
+    return sizes
 
 
 def _mismatch(

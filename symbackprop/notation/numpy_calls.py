@@ -14,7 +14,9 @@ from symbackprop.core.expr import Call, Shape, broadcast_shape
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation import pycode as py
 from symbackprop.notation.building import ELEMENTWISE_KINDS
+from symbackprop.notation.labels import labelled_entry
 from symbackprop.notation.numpy_base import Writer, align, code, dim_code, held, real
+from symbackprop.notation.numpy_index import entries
 
 
 def call_code(writer: Writer, call: Call) -> ast.expr:
@@ -27,11 +29,27 @@ def call_code(writer: Writer, call: Call) -> ast.expr:
     if rule == "eye":
         one = held(call.call_shape) == "scalar"
         return py.literal(1.0) if one else py.call("np.eye", dim_code(call.call_shape[0]))
+    if rule == "onehot":
+        return onehot_code(writer, call)
+    chosen = labelled_entry(call) if call.op.name == "cross_entropy" else None
+    if chosen is not None:  # log P only where a label points: elsewhere P may be 0
+        node = entries(writer, chosen[0], [entry.index for entry in chosen[1]])
+        logs = py.call("np.log", node)
+        return py.minus(py.call("np.sum", logs) if chosen[1] else logs)
     template = getattr(call.op, "numpy", None)
     if template is None or call.primes:
         return _expanded(writer, call)
     _use_helpers(writer, call)
     return _structural(writer, call, str(template), str(rule))
+
+
+def onehot_code(writer: Writer, call: Call) -> ast.expr:
+    """``np.eye(K)[y]``, for labels that count from 0; its columns are what stands in columns."""
+    rows = call.axis == "rows"
+    table = py.call("np.eye", dim_code(call.call_shape[1 if rows else 0]))
+    labels = code(writer, call.args[0])
+    several = not call.args[0].is_scalar
+    return py.subscript(table, py.COLON, labels) if several and not rows else py.subscript(table, labels)
 
 
 def filled(shape: Shape, kind: str) -> ast.expr:

@@ -60,14 +60,15 @@ class Output:
 class Input:
     """A parameter: ``keys`` in the caller's dict, ``shape`` as declared.
 
-    ``kind`` is "array", "function" (a callable, shape empty) or "dim" (a whole number that no
-    array determines).
+    ``kind`` is "array", "label" (whole numbers from 0 to one less than ``classes``), "function" (a
+    callable, shape empty) or "dim" (a whole number that no array determines).
     """
 
     identifier: str
     keys: tuple[str, ...]
     shape: tuple[Dim, ...] = ()
     kind: str = "array"
+    classes: Dim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +327,8 @@ class _Draft:
             raise InputError(
                 f"{use.name} is an arbitrary function of its arguments: it has no value", code="unsupported"
             )
-        return Input(self.identifiers.of(use), (use.name,), use.shape)
+        kind = "label" if use.is_label else "array"
+        return Input(self.identifiers.of(use), (use.name,), use.shape, kind, use.facts.classes)
 
     def _solve(self, inputs: list[Input], dims: set[str]) -> tuple[list[Input], tuple[Solved, ...]]:
         """Dims from the inputs; then from symbols that nothing else needs; then from the caller."""

@@ -24,6 +24,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -31,6 +32,7 @@ from symbackprop.core.expr import (
     Power,
     Reduce,
     Transpose,
+    label_of,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.errors import UnsupportedError
@@ -90,6 +92,8 @@ def named(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
             return Axes(py.minus(real(inner.node)), inner.axes)
         case Transpose(arg=arg):
             return named(writer, arg, wanted)
+        case Indicator() if label_of(expr.left) is not None or label_of(expr.right) is not None:
+            return label_equality(writer, expr, wanted)
         case Add() | Hadamard() | Divide() | Power() | Indicator():
             return _pointwise(writer, expr, wanted)
         case MatMul(factors=factors) if all(factor.is_scalar for factor in factors):
@@ -138,10 +142,39 @@ def _looped(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
     return Axes(py.call("np.array", node), axes)
 
 
+def _said(writer: Writer, slot: LabelValue, offset: int) -> Axes:
+    """The positions that labels say, plus ``offset``: one-based, while label arrays count from 0."""
+    assert slot.label is not None
+    labels = named(writer, slot.label, ())
+    shift = slot.offset + (offset + 1)
+    if shift == Dim(0):
+        return labels
+    return Axes(plus(labels.node, dim_code(shift), negative=False), labels.axes)
+
+
+def label_equality(writer: Writer, expr: Indicator, wanted: tuple[Index, ...]) -> Axes:
+    """``[y_n = k]``: a row of the identity for each label, where k runs over all classes."""
+    left, right = (expr.left, expr.right) if label_of(expr.left) is not None else (expr.right, expr.left)
+    labels = named(writer, left, ())
+    tensor = label_of(left)
+    assert tensor is not None
+    index = right.single if isinstance(right, IndexValue) else None
+    free = index is not None and index not in writer.fixed and index not in labels.axes
+    if index is not None and free and index.dim == tensor.facts.classes and expr.op == "=":
+        table = py.call("np.eye", dim_code(index.dim))
+        return Axes(py.subscript(table, labels.node), (*labels.axes, index))
+    other = _position(writer, right, -1) if isinstance(right, IndexValue) else named(writer, right, ())
+    order = union([labels, other], wanted)
+    sides = [arranged(labels, order), arranged(other, order)]
+    return Axes(py.compare(sides[0], RELATIONS[expr.op], sides[1]), order)
+
+
 def _fixed_position(writer: Writer, slot: IndexValue) -> ast.expr | None:
     """The one-based position as a number, if no axis stands in it."""
     if any(index not in writer.fixed for index, _ in slot.indices):
         return None
+    if isinstance(slot, LabelValue):
+        return _said(writer, slot, 0).node
     return _affine(slot, {index: py.name(writer.fixed[index]) for index, _ in slot.indices}, slot.offset)
 
 
@@ -161,6 +194,8 @@ def _affine(slot: IndexValue, parts: dict[Index, ast.expr], offset: Dim) -> ast.
 
 def _position(writer: Writer, slot: IndexValue, offset: int = 0) -> Axes:
     """The one-based positions (plus ``offset``) over the indices of ``slot``."""
+    if isinstance(slot, LabelValue):
+        return _said(writer, slot, offset)
     fixed = _fixed_position(writer, replace(slot, offset=slot.offset + offset))
     if fixed is not None:
         return Axes(fixed)
@@ -201,7 +236,7 @@ def _plain_slot(writer: Writer, slot: IndexValue, extent: Dim) -> ast.expr | Non
     fixed = _fixed_position(writer, replace(slot, offset=slot.offset - 1))
     if fixed is not None:
         return fixed
-    if len(slot.indices) != 1 or slot.indices[0][1] != 1:
+    if isinstance(slot, LabelValue) or len(slot.indices) != 1 or slot.indices[0][1] != 1:
         return None
     low, high = (limit + slot.offset for limit in span(writer, slot.indices[0][0]))
     if (low, high) == (ONE, extent):
@@ -239,7 +274,8 @@ def _gathered(writer: Writer, base: ast.expr, slots: Sequence[tuple[IndexValue, 
     nodes: list[ast.expr] = []
     for place, (slot, extent) in zip(places, slots, strict=True):
         node = arranged(place, order)
-        if place.axes and _plain_slot(writer, slot, extent) is None:
+        said = isinstance(slot, LabelValue)
+        if place.axes and not said and _plain_slot(writer, slot, extent) is None:
             node = py.call("np.clip", node, py.literal(0), dim_code(extent - 1))
         nodes.append(node)
     return Axes(py.subscript(base, *nodes), order)

@@ -25,6 +25,7 @@ from symbackprop.core.expr import (
     Number,
     Range,
     Reduce,
+    label_of,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.notation import pycode as py
@@ -164,6 +165,8 @@ def _operand(writer: Writer, factor: Expr, wanted: tuple[Index, ...], named: Nam
 def _delta(writer: Writer, factor: Expr) -> tuple[Index, Index] | None:
     """The two indices of ``ind(i = j)`` that run over the same positions."""
     if not isinstance(factor, Indicator) or factor.op != "=":
+        return None
+    if label_of(factor.left) is not None or label_of(factor.right) is not None:
         return None
     ends = [side.single for side in (factor.left, factor.right) if isinstance(side, IndexValue)]
     loose = [index for index in ends if index is not None and index not in writer.fixed]

@@ -32,6 +32,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -41,6 +42,7 @@ from symbackprop.core.expr import (
     Range,
     Reduce,
     Transpose,
+    label_of,
 )
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
@@ -61,7 +63,7 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseQuotient,
     scalar_rule,
 )
-from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
+from symbackprop.notation.sympy_structures import Cell, Eye, OneHot, ScalarStructure, Structure
 
 
 def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:
@@ -132,6 +134,8 @@ def _safe(name: str) -> str:
 
 
 def _symbol(name: str, tensor: Tensor) -> Any:
+    if tensor.is_scalar and tensor.is_label:
+        return sympy.Symbol(_safe(name), integer=True, nonnegative=True)
     if tensor.is_scalar:
         return sympy.Symbol(_safe(name), real=True)
     rows, columns = tensor.oriented
@@ -179,6 +183,8 @@ class _Writer:
 
     def elementwise(self, expr: Add | Hadamard | Divide | Power | Indicator) -> Any:
         """Ordinary arithmetic on scalars, SymPy's or our classes on matrices."""
+        if isinstance(expr, Indicator) and (label_of(expr.left) or label_of(expr.right)) is not None:
+            return self.label_equality(expr)
         parts = [self.value(child) for child in expr.children]
         match expr:
             case Add():
@@ -191,6 +197,15 @@ class _Writer:
                 return ElementwisePower(*parts) if is_matrix(parts[0]) else parts[0] ** parts[1]
             case Indicator(op=op):
                 return self.indicator(expr, op, parts)
+
+    def label_equality(self, expr: Indicator) -> Any:
+        """A Kronecker delta of a label and a position, both counted from 0."""
+        sides = [
+            self.place(side, -1) if isinstance(side, IndexValue) else self.value(side)
+            for side in (expr.left, expr.right)
+        ]
+        delta = sympy.KroneckerDelta(*sides)
+        return delta if expr.op == "=" else 1 - delta
 
     def indicator(self, expr: Indicator, op: str, parts: Sequence[Any]) -> Any:
         """A Kronecker delta of two positions; else 1 where the relation holds."""
@@ -212,6 +227,9 @@ class _Writer:
         if rule in ("ones", "zeros", "eye"):
             return _constant(str(rule), [dim_value(dim) for dim in call.call_shape])
         axis = Str(call.axis or "")
+        if rule == "onehot":
+            classes = call.call_shape[1 if call.axis == "rows" else 0]
+            return OneHot(parts[0], dim_value(classes), axis)
         if rule == "diagonal":
             axis = Str("rows" if call.call_shape[0].is_one else "columns")
         if rule == "diag" and not is_matrix(parts[0]):
@@ -236,7 +254,9 @@ class _Writer:
         return scalar_rule(call.op, call.primes, tuple(parts))
 
     def place(self, slot: IndexValue, offset: int = 0) -> Any:
-        """A position, plus ``offset``; bound indices count from 0."""
+        """A position, plus ``offset``; bound indices and labels count from 0."""
+        if isinstance(slot, LabelValue) and slot.label is not None:
+            return self.value(slot.label) + 1 + dim_value(slot.offset) + offset
         total = dim_value(slot.offset) + offset
         for index, coefficient in slot.indices:
             total += coefficient * (self.position(index) + 1)

@@ -160,6 +160,48 @@ class Cell(OwnScalar):
 
 
 
+class OneHot(OwnMatrix):
+    """``OneHot(labels, classes, axis)``: a line for each label, counted from 0; rows or columns.
+
+    ``labels`` is a matrix symbol, or one whole number. In code they may be any array of whole numbers.
+    """
+
+    @property
+    def shape(self) -> tuple[Any, Any]:
+        """Rows and columns."""
+        rows, columns = shape_of(self.args[0])
+        found = (rows * columns, self.args[1])
+        return found if str(self.args[2]) == "rows" else (found[1], found[0])
+
+    @property
+    def operands(self) -> tuple[Any, ...]:
+        """The labels."""
+        return (self.args[0],)
+
+    def _entry(self, i: Any, j: Any, **hints: Any) -> Any:
+        line, place = (i, j) if str(self.args[2]) == "rows" else (j, i)
+        labels = self.args[0]
+        if is_matrix(labels):
+            labels = labels[0, line] if shape_of(labels)[0] == 1 else labels[line, 0]
+        return sympy.KroneckerDelta(labels, place)
+
+    def explicit_value(self) -> Any:
+        """The grid."""
+        rows, columns = (int(size) for size in self.shape)
+        return np.array([[self._entry(i, j) for j in range(columns)] for i in range(rows)], dtype=object)
+
+    def _code(self, printer: Any) -> str:
+        labels = f"{printer._module_format('numpy.ravel')}({printer._print(self.args[0])}).astype(int)"
+        table = f"{printer._module_format('numpy.eye')}({printer._print(self.args[1])})"
+        return f"{table}[{labels}]" if str(self.args[2]) == "rows" else f"{table}[:, {labels}]"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"onehot({printer._print(self.args[0])})"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\operatorname{{onehot}}\left({printer._print(self.args[0])}\right)"
+
+
 class Eye(OwnMatrix):
     """The identity; SymPy's own is refused by ``lambdify`` when its size is a symbol."""
 

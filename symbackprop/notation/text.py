@@ -26,6 +26,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -203,10 +204,18 @@ def _call(expr: Call, context: _Context) -> _Printed:
             break
         arguments.pop()
     printers = _PRINTERS
+    if expr.op.kind == "loss":
+        arguments[0] = _labels(arguments[0])
     texts = [printers[type(argument)](argument, context)[0] for argument in arguments]
     if expr.axis_given and expr.axis is not None:
         texts.append(expr.axis)
     return f"{expr.op.name}{chr(39) * expr.primes}({', '.join(texts)})", _ATOM
+
+
+def _labels(target: Expr) -> Expr:
+    """A loss of labels is read as one of ``onehot(y)``, and written as one of ``y``."""
+    plain = isinstance(target, Call) and target.op.name == "onehot" and not target.axis_given
+    return target.args[0] if isinstance(target, Call) and plain else target
 
 
 def _position(expr: IndexValue, context: _Context, *, tight: bool) -> _Printed:
@@ -239,7 +248,14 @@ def _index(expr: IndexValue, context: _Context) -> _Printed:
     return _position(expr, context, tight=False)
 
 
+def _label(expr: LabelValue, context: _Context) -> _Printed:
+    assert expr.label is not None
+    return _print(expr.label, context)
+
+
 def _slot(expr: IndexValue, context: _Context) -> str:
+    if isinstance(expr, LabelValue):
+        return _label(expr, context)[0]
     return _position(expr, context, tight=True)[0]
 
 
@@ -310,6 +326,7 @@ _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType
         Transpose: _transpose,
         Call: _call,
         IndexValue: _index,
+        LabelValue: _label,
         Element: _element,
         Comprehension: _comprehension,
         Reduce: _reduce,

@@ -25,6 +25,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -35,6 +36,7 @@ from symbackprop.core.expr import (
     Reduce,
     Shape,
     Transpose,
+    label_of,
     product_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
@@ -59,6 +61,7 @@ from symbackprop.notation.forms import (
 )
 from symbackprop.notation.normal import normal
 from symbackprop.ops.elementwise import POWER
+from symbackprop.ops.labels import choice, hoisted, onehot_tensor
 from symbackprop.ops.registry import Elementwise, lookup
 
 Place = Index | None
@@ -71,21 +74,34 @@ class Lowering:
     def __init__(self, expand: Expand, partials: Callable[[Partial], Tensor] | None = None) -> None:
         self._expand = expand
         self._partials = partials
+        self._onehots: dict[Tensor, Tensor] = {}
+
+    def onehot(self, labels: Tensor) -> Tensor:
+        """The tensor of 0 and 1 that stands for ``labels`` in index forms, always the same one."""
+        if labels not in self._onehots:
+            self._onehots[labels] = onehot_tensor(labels)
+        return self._onehots[labels]
 
     def lower(
         self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None
     ) -> Form:
         """The form of one entry; ``names`` replaces the index objects of the expression."""
-        return _Lowerer(self._expand, self._partials, names or {}).lower(expr, row, column)
+        form = _Lowerer(self._expand, self._partials, names or {}, self.onehot).lower(expr, row, column)
+        return hoisted(form, frozenset(self._onehots.values())) if self._onehots else form
 
 
 class _Lowerer:
     def __init__(
-        self, expand: Expand, partials: Callable[[Partial], Tensor] | None, names: Mapping[Index, Slot]
+        self,
+        expand: Expand,
+        partials: Callable[[Partial], Tensor] | None,
+        names: Mapping[Index, Slot],
+        onehot: Callable[[Tensor], Tensor],
     ) -> None:
         self._expand = expand
         self._partials = partials
         self._names = dict(names)
+        self._onehot = onehot
 
     def lower(self, expr: Expr, row: Place, column: Place) -> Form:
         method = _METHODS.get(type(expr))
@@ -161,7 +177,45 @@ class _Lowerer:
         return self.lower(expr.arg, column, row)
 
     def element(self, expr: Element, row: Place, column: Place) -> Form:
-        slots = [self._slot(slot) for slot in expr.slots]
+        """An entry; a slot ``y[n]`` is a sum over the classes that keeps the one of the label."""
+        form, bound = number(1), []
+        slots: list[Slot] = []
+        for slot in expr.slots:
+            if isinstance(slot, LabelValue):
+                assert slot.label is not None
+                chosen = Index(self._classes(slot.label), "k")
+                form = product(form, self._chosen(slot.label, chosen))
+                bound.append(chosen)
+                slots.append(chosen)
+            else:
+                slots.append(self._slot(slot))
+        inner = self._entry_of(expr, slots)
+        return bind(product(form, as_atom(inner)), tuple(bound)) if bound else inner
+
+    def _classes(self, label: Expr) -> Dim:
+        tensor = label_of(label)
+        assert tensor is not None
+        assert tensor.facts.classes is not None
+        return tensor.facts.classes
+
+    def _chosen(self, label: Expr, place: Slot) -> Form:
+        """1 where the label ``y`` or ``y[n]`` is the class ``place``, else 0."""
+        labels = label_of(label)
+        assert labels is not None
+        own = [self._slot(slot) for slot in label.slots] if isinstance(label, Element) else []
+        return single(choice(self._onehot(labels), labels, own[0] if own else None, place))
+
+    def onehot(self, expr: Call, row: Place, column: Place) -> Form:
+        label = expr.args[0]
+        of, place = (row, column) if expr.axis == "rows" else (column, row)
+        assert place is not None
+        if isinstance(label, Element):
+            return self._chosen(label, place)
+        labels = label_of(label)
+        assert labels is not None
+        return single(choice(self._onehot(labels), labels, of, place))
+
+    def _entry_of(self, expr: Element, slots: list[Slot]) -> Form:
         if isinstance(expr.base, (Leaf, Partial)):
             if isinstance(expr.base, Leaf):
                 tensor = expr.base.tensor
@@ -209,6 +263,9 @@ class _Lowerer:
         return new
 
     def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
+        compared = self._label_indicator(expr)
+        if compared is not None:
+            return compared if expr.op == "=" else total((number(1), negated(compared)))
         places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
         if places and expr.op in ("=", "!="):
             assert isinstance(expr.left, IndexValue)
@@ -218,6 +275,19 @@ class _Lowerer:
         left = normal(self.part(expr.left, row, column))
         right = normal(self.part(expr.right, row, column))
         return single(Truth(left, expr.op, right))
+
+    def _label_indicator(self, expr: Indicator) -> Form | None:
+        """[y_n = k]; of two labels the sum over the classes that both may be."""
+        sides = (expr.left, expr.right)
+        labels = [side for side in sides if label_of(side) is not None]
+        if not labels:
+            return None
+        if len(labels) == 1:
+            other = next(side for side in sides if side is not labels[0])
+            assert isinstance(other, IndexValue)
+            return self._chosen(labels[0], self._slot(other))
+        same = Index(self._classes(labels[0]), "k")
+        return bind(product(self._chosen(labels[0], same), self._chosen(labels[1], same)), (same,))
 
     def index_value(self, expr: IndexValue, row: Place, column: Place) -> Form:
         parts = [dim_form(expr.offset)]
@@ -443,6 +513,6 @@ _PRIMITIVES: Mapping[str, Callable[[_Lowerer, Call, Place, Place], Form]] = {
     name: getattr(_Lowerer, name)
     for name in (
         "softmax log_softmax logsumexp sum mean rowsum colsum rowmean colmean trace outer diag diagonal"
-        " eye ones zeros"
+        " eye ones zeros onehot"
     ).split()
 }

@@ -73,7 +73,7 @@ class Structural(Operation):
     shape_rule   "same" (softmax), "drop" (logsumexp: the axis of the lines is summed away),
                  "scalar", "rows" (rowsum: m x 1), "columns" (colsum: 1 x n), "square" (inv),
                  "square-scalar" (trace), "outer", "diag", "diagonal", "eye", "ones", "zeros",
-                 "dot" (two arrays of one shape to a scalar).
+                 "onehot" (labels to lines of 0 and one 1), "dot" (two arrays of one shape to a scalar).
     definition   an equivalent formula in simpler operations, in the parameter names, or None for
                  a primitive that lowering knows by name.
     forward      NumPy on 2-D arrays (a scalar is 1 x 1): ``forward(args, axis) -> 2-D array``;
@@ -123,7 +123,7 @@ def all_operations() -> Iterator[Operation]:
 
 # Names of the grammar whose operations come with a later issue: refused by name.
 LATER = frozenset(
-    "min_reduce inv det logdet rowmax colmax stack reshape pad onehot multi_hinge".split()
+    "min_reduce inv det logdet rowmax colmax stack reshape pad multi_hinge".split()
 ) - {"min_reduce"}
 BINDERS = frozenset({"sum", "mean", "prod", "max"})
 NO_SUCH = MappingProxyType(

@@ -114,6 +114,9 @@ OPERATIONS = (
         "diagonal", _A, "matrix", r"\operatorname{diagonal}", shape_rule="diagonal",
         numpy="np.diagonal({A})",
     ),
+    Structural(
+        "onehot", (Param("y"),), "matrix", r"\operatorname{onehot}", True, shape_rule="onehot", numpy=None
+    ),
     Structural("eye", (Param("n"),), "matrix", "I", shape_rule="eye", numpy="np.eye({n})"),
     Structural("ones", (Param("n"), Param("m")), "matrix", r"\mathbf{1}", shape_rule="ones", numpy=None),
     Structural("zeros", (Param("n"), Param("m")), "matrix", r"\mathbf{0}", shape_rule="zeros", numpy=None),

@@ -11,6 +11,7 @@ from symbackprop.core.tensors import Convention, Role
 from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.reading.entries import affine
+from symbackprop.reading.labels import label_comparison, labels_first, onehot
 from symbackprop.reading.refusals import LATER_CALLS, not_yet
 from symbackprop.reading.scope import FORMS, Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, join_elementwise, length, shape_text
@@ -34,9 +35,16 @@ def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
         raise scope.unknown_call(node.name, node.at, shown)
     if node.name in ("max", "min") and len(node.args) == 1:
         raise not_yet(f"reduce:{node.name}", node.at)
-    axis = _axis_given(node, op)
+    labels = labels_first(node, scope)
+    axis = _axis_given(node, op, labelled=labels is not None)
     nodes = _bind(node, op, node.args[:-1] if axis else node.args)
-    args = tuple([read(arg, scope) if isinstance(arg, Node) else Number(arg) for arg in nodes.values()])
+    if op.name == "onehot":
+        if labels is None:
+            raise fail("onehot takes labels", node.args[0].at, "declare the symbol with classes: K")
+        return onehot(labels, axis, scope.convention)
+    chosen = () if labels is None else (onehot(labels, axis, scope.convention),)
+    rest = tuple(nodes.values())[len(chosen) :]
+    args = (*chosen, *[read(arg, scope) if isinstance(arg, Node) else Number(arg) for arg in rest])
     given = tuple([arg if isinstance(arg, Node) else node for arg in nodes.values()])
     _check_options(node, op, nodes, args, scope)
     if isinstance(op, Elementwise):
@@ -78,16 +86,19 @@ def _indicator(node: Apply, scope: Scope, read: Read) -> Expr:
         if len(node.args) != 1 or not isinstance(relation, Relation):
             raise fail("ind takes one comparison, as in ind(x > 0)", node.at)
         left, right, op = relation.left, relation.right, relation.op
+    chosen = label_comparison((left, right), op, node, scope, read)
+    if chosen is not None:
+        return chosen
     sides = (read(left, scope), read(right, scope))
     join_elementwise(sides, (left, right), node, scope.unifier, "a comparison")
     return Indicator(sides[0], op, sides[1], node.name == "kron")
 
 
-def _axis_given(node: Apply, op: Operation) -> str | None:
+def _axis_given(node: Apply, op: Operation, *, labelled: bool = False) -> str | None:
     """The last argument ``rows`` or ``columns``, if there is one."""
     for position, arg in enumerate(node.args):
         if isinstance(arg, Name) and arg.name in AXES:
-            if not op.takes_axis:
+            if not op.takes_axis and not labelled:
                 instead = {"sum": "rowsum(A) or colsum(A)", "mean": "rowmean(A) or colmean(A)"}.get(node.name)
                 raise fail(
                     f"{node.name} takes no {arg.name}", arg.at, f"write {instead}" if instead else None

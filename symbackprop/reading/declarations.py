@@ -55,7 +55,8 @@ class Declarations:
         """The declared dims and those that stand in a shape, in order of appearance."""
         found = dict(self.dims)
         for symbol in self.symbols.values():
-            for dim in symbol.shape or ():
+            classes = symbol.facts.classes
+            for dim in (*(symbol.shape or ()), *((classes,) if classes is not None else ())):
                 for name in dim.names:
                     found.setdefault(name, None)
         return found

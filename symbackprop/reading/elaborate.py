@@ -18,10 +18,11 @@ from symbackprop.core.expr import (
     Partial,
     Power,
     Transpose,
+    label_of,
 )
 from symbackprop.core.tensors import Tensor
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import axes_of, read_binder, read_element, read_slots
+from symbackprop.reading.entries import axes_of, no_number, read_binder, read_element, read_slots
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
@@ -65,6 +66,8 @@ def read(node: Node, scope: Scope) -> Expr:
             value_of = scope.value(name)
             if value_of is None:
                 raise scope.unknown(name, at)
+            if label_of(value_of) is not None:
+                raise no_number(node, at)
             return value_of
         case Chain(_, factors):
             parts = tuple([read(factor, scope) for factor in factors])
@@ -162,6 +165,13 @@ def _derivative(node: Derivative, scope: Scope) -> Expr:
     by_node = node.by[0]
     of = _tensor(node.of, scope)
     by = _tensor(by_node.base if isinstance(by_node, Sub) else by_node, scope)
+    if by.is_label:
+        raise fail(
+            f"{by.name} holds labels; there is no derivative by a label",
+            by_node.at,
+            "labels choose a class: ask for the derivative by the scores or probabilities",
+            "shape",
+        )
     if isinstance(node.of, Sub) or not of.is_scalar:
         raise not_yet("jacobian", node.at)
     partial = Partial(of, by)

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
+from symbackprop.core.expr import (
+    Element,
+    Expr,
+    IndexValue,
+    Leaf,
+    Partial,
+    Range,
+    Reduce,
+    label_of,
+    label_slot,
+)
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.reading.refusals import not_yet
@@ -50,8 +60,30 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
     if isinstance(node.base, Sub):
         raise not_yet("family", node.at, "write the indices in one bracket, as in W[i,j]")
+    label = read_label(node, scope)
+    if label is not None:
+        raise no_number(node, node.at)
     base = read(node.base, scope)
     return Element(base, read_slots(node, axes_of(base), scope))
+
+
+def read_label(node: Node, scope: Scope) -> Expr | None:
+    """The label ``y`` or ``y[n]``, or all labels ``y``; None if the node is nothing of that kind."""
+    name = node.base if isinstance(node, Sub) else node
+    value = scope.value(name.name) if isinstance(name, Name) else None
+    if value is None or label_of(value) is None:
+        return None
+    return Element(value, read_slots(node, axes_of(value), scope)) if isinstance(node, Sub) else value
+
+
+def no_number(node: Node, at: Place) -> InputError:
+    """The error about a label where a number is needed."""
+    return fail(
+        f"{show(node)} is a label: it chooses a class and is no number to calculate with",
+        at,
+        "use it as an index, as in p[y], compare it with an index, as in ind(k = y), or write onehot(y)",
+        "shape",
+    )
 
 
 def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexValue, ...]:
@@ -80,6 +112,9 @@ def _check_count(node: Sub, axes: tuple[Dim, ...]) -> None:
 def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
     if isinstance(slot, Whole | Span):
         raise not_yet("slice", slot.at)
+    label = read_label(slot, scope)
+    if label is not None:
+        return _label_slot(label, dim, slot, node, scope)
     if (
         isinstance(slot, Name)
         and scope.free is not None
@@ -112,6 +147,29 @@ def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
     return IndexValue(((index, 1),))
 
 
+def _label_slot(label: Expr, dim: Dim, slot: Node, node: Sub, scope: Scope) -> IndexValue:
+    tensor = label_of(label)
+    assert tensor is not None
+    assert tensor.facts.classes is not None
+    if not label.is_scalar:
+        letter = (tensor.shape[0].single_name or "n")[0].lower()
+        raise fail(
+            f"{tensor.name} holds {tensor.shape[0]} labels, an index is one of them",
+            slot.at,
+            f"write {tensor.name}[{letter}]",
+            "shape",
+        )
+    if not scope.unifier.same(tensor.facts.classes, dim):
+        raise fail(
+            f"{tensor.name} has {tensor.facts.classes} classes, but {show(node)} has "
+            f"{scope.unifier.resolve(dim)} entries there",
+            slot.at,
+            None,
+            "shape",
+        )
+    return label_slot(label)
+
+
 def _contains(outer: Dim, inner: Dim) -> bool:
     gap = outer - inner
     return gap.is_number and gap.constant >= 0
@@ -136,11 +194,8 @@ def _no_position(slot: Node, scope: Scope) -> InputError:
                 "unknown-symbol",
             )
         if isinstance(part, Sub | Name):
-            return (
-                not_yet("label", part.at)
-                if isinstance(part, Sub)
-                else fail(f"{part.name} is not an index", part.at)
-            )
+            hint = "an index is a letter, a number, or a label (a symbol with classes: K)"
+            return fail(f"{show(part)} is not an index", part.at, hint)
     return fail(f"{show(slot)} is not a position", slot.at, "use indices, dims and whole numbers")
 
 

@@ -145,7 +145,7 @@ def _facts(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | No
         if value is not None and fields.flag(value, f"{flag} of {name}"):
             given[flag] = True
             _check_fact(flag, _key(body, flag), name, shape, role)
-    facts = Facts(**given)
+    facts = Facts(**given, classes=_classes(body, name, shape, role))
     one_of = body.get("one_of")
     if one_of is not None:
         path = f"one_of of {name}"
@@ -163,6 +163,34 @@ def _check_fact(flag: str, key: Scalar, name: str, shape: tuple[Dim, ...] | None
         raise fields.schema_error(f"{name} is {flag}, so its shape must be square", key, "shape: [n, n]")
     if flag in ("one_hot", "sums_to_one") and not shape:
         raise fields.schema_error(f"{name} is a scalar; {flag} needs a vector or a matrix", key)
+
+
+def _classes(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | None) -> Dim | None:
+    """The number of classes of labels. One label, or a vector of them; an input, never trained."""
+    value = body.get("classes")
+    if value is None:
+        return None
+    key = _key(body, "classes")
+    if role is None:
+        raise fields.schema_error(f"{name} has classes: but no role", key, "write role: target")
+    if role == "parameter":
+        raise fields.schema_error(
+            f"{name} is a parameter; labels are whole numbers and cannot be trained",
+            key,
+            "write role: target",
+        )
+    if shape is not None and len(shape) > 1:
+        raise fields.later("an array of labels with more than one index", key)
+    for other in ("one_hot", "sums_to_one", "positive", "nonzero", "one_of", "between"):
+        if body.get(other) is not None:
+            raise fields.schema_error(
+                f"{name} has classes:, so its entries are labels; {other} does not apply", _key(body, other)
+            )
+    extent = fields.scalar(value, f"classes of {name}", "a dim or a whole number")
+    classes = parse_dim(extent.text, {}, extent.origin)
+    if classes.is_one:
+        raise fields.schema_error(f"{name} has one class only, so there is nothing to choose", value)
+    return classes
 
 
 def _between(value: Value, name: str) -> tuple[Fraction, Fraction]:

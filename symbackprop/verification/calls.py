@@ -102,6 +102,8 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     if host.watch is not None and op.definition is not None and host.expand is not None:
         host.value(host.expanded(node), scope)
     args = [host.value(arg, scope) for arg in node.args]
+    if op.shape_rule == "onehot":
+        return _one_hot(args[0], shape, node.axis)
     if op.shape_rule == "diagonal":
         result = _diagonal(args[0], shape)
     elif op.forward is not None:
@@ -113,6 +115,14 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     if result.shape[-2:] != shape:
         raise ShapeClash(f"{op.name} of {' and '.join(spelled(arg.shape) for arg in node.args)}")
     return result
+
+
+def _one_hot(labels: Array, shape: tuple[int, int], axis: str | None) -> Array:
+    """A line for each label with its 1 at the class that the label says; labels count from 1."""
+    flat = labels.reshape((*labels.shape[:-2], -1))
+    classes = np.arange(1, shape[1 if axis == "rows" else 0] + 1)
+    found = (flat[..., :, None] == classes).astype(float)
+    return found if axis == "rows" else np.swapaxes(found, -1, -2)
 
 
 def _diagonal(matrix: Array, shape: tuple[int, int]) -> Array:

@@ -30,6 +30,8 @@ class Manner:
 def draw_values(tensor: Tensor, point: Point, rng: np.random.Generator, manner: Manner) -> Array:
     """An array oriented as ``tensor`` that obeys its facts; facts overrule the manner."""
     facts, shape = tensor.facts, point.oriented(tensor)
+    if facts.classes is not None:
+        return _labels(point.extent(facts.classes), shape, rng)
     if facts.one_hot:
         return _one_hot(tensor, shape, rng)
     if facts.one_of:
@@ -92,6 +94,11 @@ def _one_hot(tensor: Tensor, shape: tuple[int, int], rng: np.random.Generator) -
     table = np.zeros((lines, classes))
     table[np.arange(lines), labels] = 1.0
     return table if side == 1 else table.T
+
+
+def _labels(classes: int, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """Labels 1 .. classes, each as likely; of several labels not all the same."""
+    return _choices([float(label) for label in range(1, classes + 1)], shape, rng)
 
 
 def _choices(choices: list[float], shape: tuple[int, int], rng: np.random.Generator) -> Array:

@@ -18,6 +18,7 @@ from symbackprop.core.expr import (
     Expr,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     Number,
     Partial,
@@ -42,12 +43,22 @@ class Host(Protocol):
 
 def index_value(host: Host, node: IndexValue, scope: Scope) -> Array:
     """A position as a number."""
-    return scope.positions(node, host.point).astype(float)
+    return _positions(host, node, scope).astype(float)
+
+
+def _positions(host: Host, node: IndexValue, scope: Scope) -> Array:
+    """One-based positions: of indices, or those that labels say."""
+    if not isinstance(node, LabelValue):
+        return scope.positions(node, host.point)
+    if node.label is None:
+        raise Refusal("a label without a value")
+    labels = np.rint(np.real(host.value(node.label, scope))).astype(int)
+    return np.asarray(labels + host.point.extent(node.offset))
 
 
 def element(host: Host, node: Element, scope: Scope) -> Array:
     """``base[slots]``: gather at integer positions."""
-    slots = [scope.positions(slot, host.point) for slot in node.slots]
+    slots = [_positions(host, slot, scope) for slot in node.slots]
     if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
         of, by = node.base.of, node.base.by
         numerator, denominator = _sides(of, slots[: of.rank]), _sides(by, slots[of.rank :])
@@ -214,7 +225,8 @@ def branches(node: Expr) -> int:
 def _is_fixed(node: Expr) -> bool:
     """Whether a side of a comparison cannot be moved: positions, numbers, labels."""
     if isinstance(node, Leaf):
-        return node.tensor.facts.one_hot or bool(node.tensor.facts.one_of)
+        facts = node.tensor.facts
+        return facts.one_hot or bool(facts.one_of) or node.tensor.is_label
     if isinstance(node, (Number, DimValue, IndexValue)):
         return True
     if isinstance(node, Element):

@@ -27,6 +27,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -269,6 +270,7 @@ def _transpose(evaluator: Evaluator, node: Transpose, scope: Scope) -> Array:
 RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Number: _number, Leaf: _leaf, DimValue: _dim, Partial: _partial, Add: _add, Neg: _neg,
     MatMul: _matmul, Hadamard: _hadamard, Divide: _divide, Power: _power, Transpose: _transpose,
-    Call: calls.value, IndexValue: entries.index_value, Element: entries.element,
+    Call: calls.value, IndexValue: entries.index_value, LabelValue: entries.index_value,
+    Element: entries.element,
     Reduce: entries.reduction, Indicator: entries.indicator, Comprehension: entries.comprehension,
 }  # fmt: skip

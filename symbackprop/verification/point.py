@@ -77,5 +77,12 @@ class Point:
         return np.array(self.values[tensor].reshape(shape))
 
     def arrays(self, tensors: Iterable[Tensor]) -> dict[str, Array]:
-        """name -> array as declared, which is what emitted code takes."""
-        return {tensor.name: self.declared(tensor) for tensor in tensors}
+        """name -> array as declared, which is what emitted code takes: labels count from 0 there."""
+        return {
+            tensor.name: self.zero_based(tensor) if tensor.is_label else self.declared(tensor)
+            for tensor in tensors
+        }
+
+    def zero_based(self, labels: Tensor) -> Array:
+        """Labels as whole numbers that count from 0."""
+        return np.rint(self.declared(labels)).astype(int) - 1

@@ -21,6 +21,8 @@ def dims_of(graph: Graph) -> tuple[Dim, ...]:
     seen: dict[Dim, None] = {}
     for tensor in graph.tensors.values():
         seen.update(dict.fromkeys(tensor.shape))
+        if tensor.facts.classes is not None:
+            seen.setdefault(tensor.facts.classes)
     for equation in graph.equations:
         seen.update((index.dim, None) for index in equation.indices)
         for node in equation.expr.walk() if equation.expr else ():
@@ -47,6 +49,7 @@ def draw_sizes(
     """
     dims, fixed = dims_of(graph), fixed or {}
     extents = {dim for tensor in graph.tensors.values() for dim in tensor.shape}
+    extents |= {t.facts.classes for t in graph.tensors.values() if t.facts.classes is not None}
     names = tuple(dict.fromkeys((*graph.dims, *(name for dim in dims for name in dim.names))))
     free = [name for name in names if name not in fixed]
     taken = {dim.constant for dim in extents if dim.is_number} | set(fixed.values())

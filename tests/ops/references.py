@@ -14,7 +14,7 @@ from scipy import special
 
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Expr, Leaf, Shape
-from symbackprop.core.tensors import Convention, Tensor
+from symbackprop.core.tensors import Convention, Facts, Tensor
 from symbackprop.ops.registry import lookup
 from symbackprop.verification.point import Array, Point
 from tests.verification.graphs import call, dim, number
@@ -30,6 +30,12 @@ def _leaf(name: str, shape: Shape, value: Array) -> Leaf:
     return Leaf(made)
 
 
+def _labels(name: str, shape: Shape, value: Array) -> Leaf:
+    made = Tensor(name, tuple(d for d in shape if d != ONE), Convention.COLUMN, facts=Facts(classes=_N))
+    _VALUES[made] = value
+    return Leaf(made)
+
+
 A = _leaf("A", (_M, _N), _RNG.normal(size=(3, 4)) * 1.4)
 B = _leaf("B", (_M, _N), _RNG.normal(size=(3, 4)))
 WIDE = _leaf("F", (_M, _N), _RNG.uniform(-6, 6, (3, 4)))
@@ -40,6 +46,8 @@ SIGNS = _leaf("S", (_M, _N), np.array([[1, -1, -1, 1], [-1, -1, 1, -1], [1, 1, -
 SQUARE = _leaf("R", (_N, _N), _RNG.normal(size=(4, 4)))
 x = _leaf("x", (_N, ONE), _RNG.normal(size=(4, 1)))
 r = _leaf("r", (ONE, _M), _RNG.normal(size=(1, 3)))
+LABELS = _labels("y", (_M, ONE), np.array([[4.0], [1.0], [2.0]]))
+LABEL = _labels("c", (ONE, ONE), np.array([[3.0]]))
 POINT = Point({"m": 3, "n": 4}, 0, _VALUES)
 
 
@@ -56,7 +64,7 @@ class Row:
         op = lookup(name)
         assert op is not None
         if self.shape is not None:
-            return Call(op, self.args, self.shape)
+            return Call(op, self.args, self.shape, 0, self.axis)
         return call(op, *self.args, axis=self.axis)
 
 
@@ -135,6 +143,11 @@ REFERENCES: dict[str, tuple[Row, ...]] = {
     "ones": (
         Row((number(3), number(4)), lambda: np.full((3, 4), 1.0), shape=(_M, _N)),
         Row((number(4),), lambda: np.full((4, 1), 1.0), shape=(_N, ONE)),
+    ),
+    "onehot": (
+        Row((LABELS,), lambda y: np.equal.outer(y.ravel(), [1, 2, 3, 4]), axis="rows", shape=(_M, _N)),
+        Row((LABELS,), lambda y: np.equal.outer([1, 2, 3, 4], y.ravel()), axis="columns", shape=(_N, _M)),
+        Row((LABEL,), lambda y: np.eye(4)[:, [int(y.item()) - 1]], axis="columns", shape=(_N, ONE)),
     ),
     "outer": (
         Row((x, r), lambda a, b: np.einsum("ik,kj->ij", a, b), shape=(_N, _M)),
