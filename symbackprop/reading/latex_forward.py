@@ -18,10 +18,11 @@ from symbackprop.errors import InputError
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
+from symbackprop.reading.latex_cursor import Reader
 from symbackprop.reading.latex_meaning import Vocabulary
+from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
 from symbackprop.reading.latex_open import settle
-from symbackprop.reading.latex_parser import Reader, parse_statements
+from symbackprop.reading.latex_parser import parse_statements
 from symbackprop.reading.latex_products import Meaning
 from symbackprop.reading.latex_tree import (
     Accent,
@@ -43,7 +44,6 @@ from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError
 from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, show
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
-
 
 LONGEST_INDEX = 2  # more letters than this below a left side are a word
 
@@ -140,7 +140,11 @@ def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, lef
     ):
         raise fail("an equation begins with the name it defines", tree.at)
     match = spellings.match(tree)
-    if match is not None and match.name not in declarations.symbols and spellings.find(tree, fonts=True) is None:
+    if (
+        match is not None
+        and match.name not in declarations.symbols
+        and spellings.find(tree, fonts=True) is None
+    ):
         is_new = match.name not in {left.name for left in lefts}
         match = None if is_new else match  # a dim or a function in another font
     if match is not None and match.sup is None and not match.primes:

@@ -99,7 +99,8 @@ class SymbolReader:
                 return self.product(tree)
             case Sum(at, terms):
                 nodes = tuple(
-                    Minus(term.at, self.node(term)) if sign == "-" else self.node(term) for sign, term in terms
+                    Minus(term.at, self.node(term)) if sign == "-" else self.node(term)
+                    for sign, term in terms
                 )
                 return nodes[0] if len(nodes) == 1 else Plus(at, nodes)
             case Compare(at):
@@ -146,7 +147,9 @@ class SymbolReader:
             shown = name_latex(tree)
         except TypeError:
             shown = plain_name(tree)
-        return fail(f"unknown symbol {shown}", tree.at, self.spellings.near(tree) or _SCRIPT_HINT, "unknown-symbol")
+        return fail(
+            f"unknown symbol {shown}", tree.at, self.spellings.near(tree) or _SCRIPT_HINT, "unknown-symbol"
+        )
 
     def special(self, tree: Tree) -> Node | None:
         r"""``e^{x}``, ``\mathbf 1``, ``I_n``, ``\delta_{ij}``, norms: unless a symbol of that name is declared."""
@@ -220,9 +223,7 @@ class SymbolReader:
         if isinstance(sup, Group | Listed | Compare | Colon):
             if isinstance(sup, Group) and sup.opener == "(" and isinstance(sup.body, Listed):
                 return Sub(base.at, base, self.slots(sup.body, None))  # W^{(i,j)}
-            raise fail(
-                "this superscript belongs to no declared name", sup.at, _SCRIPT_HINT, "unknown-symbol"
-            )
+            raise fail("this superscript belongs to no declared name", sup.at, _SCRIPT_HINT, "unknown-symbol")
         if isinstance(sup, Sym) and sup.name in ("*", "+", "-"):
             raise fail(f"the superscript {sup.name} belongs to no declared name", sup.at, _SCRIPT_HINT)
         if isinstance(sup, Product) and sup.items[0][0]:
@@ -250,7 +251,10 @@ class SymbolReader:
             return tuple(self.node(item) for _, item in sub.items)
         if isinstance(sub, Word):
             raise fail(
-                f"the subscript {sub.name} belongs to no declared name", sub.at, _SCRIPT_HINT, "unknown-symbol"
+                f"the subscript {sub.name} belongs to no declared name",
+                sub.at,
+                _SCRIPT_HINT,
+                "unknown-symbol",
             )
         if isinstance(sub, Colon):
             return (Whole(sub.at),)
@@ -263,7 +267,9 @@ class SymbolReader:
         letters = all(isinstance(item, Sym | Number | Scripted) for _, item in sub.items)
         numbered = isinstance(sub.items[0][1], Number)
         if letters and numbered and rank is None and not _is_one(sub.items[0][1]):
-            raise fail("it is not clear whether this is one index or several", sub.at, "put commas between them")
+            raise fail(
+                "it is not clear whether this is one index or several", sub.at, "put commas between them"
+            )
         return letters and not (numbered and rank == 1)
 
     # -- brackets
@@ -283,13 +289,17 @@ class SymbolReader:
             return self.indicator(body)
         if isinstance(body, Listed):
             raise fail(
-                "a comma in a bracket that belongs to no function", body.items[1].at, "write the function before it"
+                "a comma in a bracket that belongs to no function",
+                body.items[1].at,
+                "write the function before it",
             )
         return self.node(body)
 
     def indicator(self, tree: Compare) -> Node:
         """One where the comparison holds, else zero."""
-        return Apply(tree.at, "ind", 0, (Relation(tree.at, self.node(tree.left), tree.op, self.node(tree.right)),))
+        return Apply(
+            tree.at, "ind", 0, (Relation(tree.at, self.node(tree.left), tree.op, self.node(tree.right)),)
+        )
 
     def norm(self, tree: Group, sub: Tree | None, sup: Tree | None) -> Node:
         r"""``\lVert x\rVert``, with ``_F``, ``_2``, ``_1`` and ``^2``."""

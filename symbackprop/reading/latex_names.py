@@ -108,7 +108,9 @@ class Spellings:
                 if len(names) > 1:
                     both = " or ".join(sorted(names))
                     raise fail(
-                        f"{name_latex(tree)} may be {both}", tree.at, "give one of them `latex:` or `aliases:`"
+                        f"{name_latex(tree)} may be {both}",
+                        tree.at,
+                        "give one of them `latex:` or `aliases:`",
                     )
                 return next(iter(names))
         return None
@@ -171,7 +173,11 @@ def _split_sub(sub: Tree | None) -> tuple[Tree, Tree] | None:
     if isinstance(sub, Listed) and isinstance(sub.items[0], Number | Word):
         rest = sub.items[1:]
         return sub.items[0], rest[0] if len(rest) == 1 else Listed(rest[0].at, rest)
-    if isinstance(sub, Product) and isinstance(sub.items[0][1], Number) and not any(op for op, _ in sub.items):
+    if (
+        isinstance(sub, Product)
+        and isinstance(sub.items[0][1], Number)
+        and not any(op for op, _ in sub.items)
+    ):
         rest_items = sub.items[1:]
         return sub.items[0][1], (
             rest_items[0][1] if len(rest_items) == 1 else Product(rest_items[0][1].at, rest_items)

@@ -163,9 +163,7 @@ def _place_ones(chain: Chain, scope: Scope) -> Node:
     return replace(chain, factors=tuple(placed))
 
 
-def _ones(
-    factor: Node, position: int, factors: Sequence[Node], before: Sequence[Node], scope: Scope
-) -> Node:
+def _ones(factor: Node, position: int, factors: Sequence[Node], before: Sequence[Node], scope: Scope) -> Node:
     base = factor.base if isinstance(factor, Turned) else factor
     assert isinstance(base, Open)
     lies = isinstance(factor, Turned) is not scope.convention.vectors_are_rows  # strictly: 1 x n

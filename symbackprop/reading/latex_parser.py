@@ -6,15 +6,28 @@ arguments, whose nesting is limited. What is not understood is refused with its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from types import MappingProxyType
 
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.latex_safe import known_commands
-from symbackprop.reading.latex_statements import Slice, end_of, split_statements
+from symbackprop.reading.latex_cursor import (
+    ACCENTS,
+    ANNOTATED,
+    CLOSERS,
+    CONNECTIVES,
+    FUNCTIONS,
+    LOOK_AHEAD,
+    NEVER,
+    OPERATORS,
+    RELATIONS,
+    SLICE,
+    Cursor,
+    Reader,
+)
+from symbackprop.reading.latex_statements import Slice, split_statements
 from symbackprop.reading.latex_tokens import LatexToken, tokenize_latex
 from symbackprop.reading.latex_tree import (
     Accent,
@@ -36,39 +49,6 @@ from symbackprop.reading.latex_tree import (
     Word,
 )
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
-
-MAX_DEPTH = 60
-_SLICE = 2  # the pieces of n: and :k
-_LOOK_AHEAD = 400
-OPERATORS = frozenset(
-    ("*", "/", r"\cdot", r"\odot", r"\circ", r"\times", r"\otimes", r"\oslash", r"\div", r"\bullet")
-)
-RELATIONS = MappingProxyType(
-    {"=": "=", "<": "<", ">": ">", r"\le": "<=", r"\ge": ">=", r"\ne": "!="}
-)
-FUNCTIONS = frozenset(
-    r"\exp \log \ln \tanh \sinh \cosh \sin \cos \tan \max \min \det \arg \lim \inf \sup \Pr \dim \ker".split()
-)
-ACCENTS = frozenset(
-    r"\hat \bar \tilde \vec \dot \ddot \check \breve \acute \grave \mathbf \boldsymbol \mathcal \mathbb "
-    r"\mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds \mathbbm \text \textbf \operatorname \mathop \underline".split()
-)
-_CLOSERS = MappingProxyType(
-    {"(": ")", "[": "]", r"\{": r"\}", "|": "|", r"\|": r"\|", r"\langle": r"\rangle", "{": "}"}
-)
-_NEVER = frozenset((r"\rangle", r"\}", ")", "]", "}"))
-_CONNECTIVES = frozenset("if when for where else otherwise with and or unless given let then".split())
-_ANNOTATED = frozenset((r"\underbrace", r"\overbrace", r"\boxed"))
-
-
-class Reader:
-    """What the parser has to know of names: words that are functions, and longer plain names."""
-
-    __slots__ = ("names", "words")
-
-    def __init__(self, words: Collection[str] = (), names: Collection[str] = ()) -> None:
-        self.words = frozenset(words)
-        self.names = frozenset(name for name in names if len(name) > 1)
 
 
 def parse_statements(text: str, reader: Reader, origin: Origin = PLAIN_TEXT) -> tuple[Statement, ...]:
@@ -117,58 +97,8 @@ def parse_spelling(text: str) -> Tree | None:
         return None
 
 
-class _Parser:
+class _Parser(Cursor):
     """Recursive descent over the tokens of one formula."""
-
-    def __init__(self, tokens: Sequence[LatexToken], reader: Reader) -> None:
-        self.tokens = list(tokens)
-        stop = end_of(tokens)
-        self.end = LatexToken("end", "", stop, tokens[-1].stop, tokens[-1].stop)
-        self.reader = reader
-        self.index = 0
-        self.depth = 0
-        self.closers: list[str] = []
-
-    # -- the cursor
-
-    @property
-    def token(self) -> LatexToken:
-        return self.tokens[self.index] if self.index < len(self.tokens) else self.end
-
-    @property
-    def kind(self) -> str:
-        """The kind of the current token; of a command its text."""
-        token = self.token
-        return token.text if token.kind == "command" else token.kind
-
-    @property
-    def done(self) -> bool:
-        return self.index >= len(self.tokens)
-
-    def take(self) -> LatexToken:
-        token = self.token
-        self.index += 1
-        return token
-
-    def unexpected(self, wanted: str = "") -> InputError:
-        token = self.token
-        ahead = f"expected {wanted}, " if wanted else ""
-        if token.kind == "end":
-            return fail(f"{ahead}but the formula ends here" if wanted else "the formula ends too early", token.at)
-        if token.text == "=":
-            return fail("a second = in one equation", token.at, "write each equation in a row of its own")
-        if token.text in _NEVER:
-            return fail(f"{ahead}found {token.text}" if wanted else f"{token.text} was never opened", token.at)
-        if token.kind == "word":
-            return fail(f"the words '{token.text}' are no mathematics that can be read", token.at)
-        if token.text == r"\in":
-            return fail(r"\in is not read here", token.at, "shapes are declared under symbols:")
-        return fail(f"{ahead}found {token.text}" if wanted else f"unexpected {token.text}", token.at)
-
-    def deeper(self) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise fail(f"brackets are nested more than {MAX_DEPTH} deep", self.token.at, code="limit")
 
     # -- sums and products
 
@@ -212,16 +142,16 @@ class _Parser:
             return False
         if kind in ("(", "[", "{", "|"):
             return True
-        return token.kind == "command" and kind not in RELATIONS and kind not in _NEVER and kind != r"\in"
+        return token.kind == "command" and kind not in RELATIONS and kind not in NEVER and kind != r"\in"
 
     def separates(self) -> bool:
         r"""Whether this ``\|`` stands alone in its bracket, as in ``KL(p \| q)``."""
         depth = 0
-        for token in self.tokens[self.index + 1 : self.index + 1 + _LOOK_AHEAD]:
+        for token in self.tokens[self.index + 1 : self.index + 1 + LOOK_AHEAD]:
             kind = token.text
             if kind == r"\|" and not depth:
                 return False
-            depth += (kind in _CLOSERS and kind not in ("|", r"\|")) - (kind in _NEVER)
+            depth += (kind in CLOSERS and kind not in ("|", r"\|")) - (kind in NEVER)
             if depth < 0:
                 return True
         return False
@@ -246,7 +176,7 @@ class _Parser:
         if kind == "{":
             body = self.braced()
             return Braces(token.at, body) if isinstance(body, Sum | Product | Listed | Compare) else body
-        if token.kind == "command" and kind not in RELATIONS and kind not in OPERATORS and kind not in _NEVER:
+        if token.kind == "command" and kind not in RELATIONS and kind not in OPERATORS and kind not in NEVER:
             return self.command()
         raise self.unexpected("a name, a number or a bracket")
 
@@ -276,7 +206,9 @@ class _Parser:
 
     def word(self) -> Tree:
         token = self.take()
-        if token.text.lower() in _CONNECTIVES or (" " in token.text and token.text.lower().replace(" ", "") not in self.reader.words):
+        if token.text.lower() in CONNECTIVES or (
+            " " in token.text and token.text.lower().replace(" ", "") not in self.reader.words
+        ):
             self.index -= 1
             raise self.unexpected()
         return Sym(token.at, token.text) if len(token.text) == 1 else Word(token.at, token.text)
@@ -293,7 +225,7 @@ class _Parser:
             return Root(token.at, self.argument())
         if name in ACCENTS:
             return self.accent(token)
-        if name in _ANNOTATED:
+        if name in ANNOTATED:
             return self.annotated(token)
         if name in (r"\underset", r"\overset", r"\stackrel"):
             return self.underset()
@@ -393,7 +325,7 @@ class _Parser:
             sign = r"\|"
             closer = "||"
         else:
-            closer = _CLOSERS[sign]
+            closer = CLOSERS[sign]
         self.deeper()
         self.closers.append(closer[0] if closer == "||" else closer)
         body = self.listed()
@@ -499,7 +431,7 @@ class _Parser:
         while True:
             items.append(self.compared())
             joined += 1
-            if joined > _SLICE:
+            if joined > SLICE:
                 raise fail("a slice with bounds is not read", items[-1].at, "write the entries")
             if self.kind == ",":
                 self.take()

@@ -7,13 +7,10 @@ decided by what is declared, in the order of docs/latex.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 
-from symbackprop.errors import InputError
-from symbackprop.reading.latex_meaning import SymbolReader
-from symbackprop.reading.latex_open import Open
-from symbackprop.reading.latex_parser import FUNCTIONS
+from symbackprop.reading.latex_derivatives import DerivativeReader, Items, head_of, shown_name
+from symbackprop.reading.latex_folding import folded, line_sum
 from symbackprop.reading.latex_tree import (
     Accent,
     Colon,
@@ -28,7 +25,6 @@ from symbackprop.reading.latex_tree import (
     Sym,
     Tree,
     Word,
-    name_latex,
     spell,
 )
 from symbackprop.reading.latex_words import function_of
@@ -36,28 +32,22 @@ from symbackprop.reading.syntax import (
     Apply,
     Bind,
     Bounds,
-    Chain,
     Derivative,
     Name,
     Node,
     Num,
-    Over,
     Raised,
     Relation,
     Sub,
-    Times,
-    Whole,
 )
 from symbackprop.reading.tokens import Place, fail
 
-Items = Sequence[tuple[str, Tree]]
-_WEAK = frozenset((r"\odot", r"\circ", r"\oslash", "*", r"\times", r"\otimes", r"\div", r"\bullet"))
 _BIG = {"\\sum ": "sum", "\\Sigma ": "sum", "\\prod ": "prod", "<max>": "max", "<min>": "min"}
 _ARGUMENT = ("(", "[", r"\{")
 _ONE_ARGUMENT = frozenset(("max", "min"))
 
 
-class Meaning(SymbolReader):
+class Meaning(DerivativeReader):
     """One reader for one equation; ``target`` is the name that the equation defines."""
 
     def product(self, tree: Product) -> Node:
@@ -78,7 +68,7 @@ class Meaning(SymbolReader):
             if isinstance(node, Apply | Derivative) or isinstance(item, Group):
                 node, position = self.bracket_indices(node, items, position)
             units.append((op, node))
-        return _folded(at, units)
+        return folded(at, units)
 
     def unit(self, items: Items, position: int) -> tuple[Node, int]:
         """The factor that begins at ``position``, and where the next one begins."""
@@ -87,7 +77,9 @@ class Meaning(SymbolReader):
         if declared is not None:
             return declared
         big = _big(item)
-        following = items[position + 1][1] if position + 1 < len(items) and not items[position + 1][0] else None
+        following = (
+            items[position + 1][1] if position + 1 < len(items) and not items[position + 1][0] else None
+        )
         if big is not None and not (big in _ONE_ARGUMENT and not isinstance(item, Scripted)):
             if big != "sum" or spell(item).startswith("\\sum") or isinstance(item, Scripted):
                 return self.big(item, big, items[position + 1 :]), len(items)
@@ -96,7 +88,11 @@ class Meaning(SymbolReader):
             return self.nabla(item, items, position)
         if isinstance(item, Sym) and item.name == r"\partial":
             return self.inline_derivative(items, position)
-        if isinstance(item, Fraction_) and _head(item.num) == r"\partial" and not isinstance(item.num, Product):
+        if (
+            isinstance(item, Fraction_)
+            and head_of(item.num) == r"\partial"
+            and not isinstance(item.num, Product)
+        ):
             if following is None:
                 raise fail("a derivative of nothing", item.at, "write what is differentiated after it")
             num = Product(item.at, (("", Sym(item.at, r"\partial")), ("", following)))
@@ -142,7 +138,7 @@ class Meaning(SymbolReader):
                 isinstance(base, Sym | Accent) and self.special(item) is None and spell(base) != "T"
             ):
                 raise fail(
-                    f"unknown function {_shown(item)}",
+                    f"unknown function {shown_name(item)}",
                     item.at,
                     "declare it with role: function, or write \\cdot for a product",
                     "unknown-function",
@@ -255,10 +251,14 @@ class Meaning(SymbolReader):
         """The arguments of a function: a bracket, or the run of factors up to the next operator."""
         following = items[position][1] if position < len(items) and not items[position][0] else None
         if following is None:
-            raise fail(f"{_shown(item)} needs an argument", item.at, f"write {_shown(item)}(...)")
+            raise fail(f"{shown_name(item)} needs an argument", item.at, f"write {shown_name(item)}(...)")
         bracket = following.base if isinstance(following, Scripted) else following
         if isinstance(bracket, Group) and bracket.opener in _ARGUMENT and not _is_indicator(bracket):
-            return self.arguments(bracket), following if isinstance(following, Scripted) else None, position + 1
+            return (
+                self.arguments(bracket),
+                following if isinstance(following, Scripted) else None,
+                position + 1,
+            )
         if self.function(following) or _big(following):
             node, position = self.unit(items, position)
             node, position = self.bracket_indices(node, items, position)
@@ -274,9 +274,9 @@ class Meaning(SymbolReader):
                 continue
             if position > start and isinstance(bracket, Group) and bracket.opener in _ARGUMENT:
                 raise fail(
-                    f"it is not clear whether this bracket belongs to {_shown(item)}",
+                    f"it is not clear whether this bracket belongs to {shown_name(item)}",
                     here.at,
-                    f"write {_shown(item)}(...) with its whole argument in brackets",
+                    f"write {shown_name(item)}(...) with its whole argument in brackets",
                 )
             position += 1
         return (self.factors(following.at, items[start:position]),), None, position
@@ -296,16 +296,16 @@ class Meaning(SymbolReader):
     def big(self, item: Tree, binder: str, rest: Items) -> Node:
         r"""``\sum_{n=1}^N`` and everything after it."""
         if not rest or rest[0][0]:
-            raise fail(f"nothing stands after {_shown(item)}", item.at)
+            raise fail(f"nothing stands after {shown_name(item)}", item.at)
         body = self.factors(rest[0][1].at, rest)
         sub = item.sub if isinstance(item, Scripted) else None
         sup = item.sup if isinstance(item, Scripted) else None
         if sub is None:
             if sup is not None or binder == "prod":
-                raise fail(f"{_shown(item)} needs an index below", item.at)
+                raise fail(f"{shown_name(item)} needs an index below", item.at)
             return Apply(item.at, binder, 0, (body,))
         ranges = self.ranges(sub, sup)
-        return _line_sum(item.at, ranges, body) or Bind(item.at, binder, ranges, body)
+        return line_sum(item.at, ranges, body) or Bind(item.at, binder, ranges, body)
 
     def ranges(self, sub: Tree, sup: Tree | None) -> tuple[Bounds, ...]:
         high = self.node(sup) if sup is not None else None
@@ -334,69 +334,6 @@ class Meaning(SymbolReader):
             raise fail("an index is one letter", tree.at)
         return node.name
 
-    # -- derivatives
-
-    def derivative(self, num: Tree, den: Tree) -> Node | None:
-        head = _head(num)
-        if head is None or _head(den) != head or not isinstance(den, Product):
-            return None
-        if head == "d" and self.spellings.find(Sym(num.at, "d")) is not None:
-            return None
-        if not isinstance(num, Product):
-            return None
-        for part in (num, den):
-            if isinstance(part.items[0][1], Scripted):
-                raise fail("a second derivative is not read", part.at)
-        of, by = self.variable(num), self.variable(den)
-        return Derivative(num.at, of, (by,))
-
-    def variable(self, tree: Product) -> Node:
-        items = tree.items[1:]
-        if len(items) == 2 and isinstance(items[1][1], Group) and items[1][1].opener == "(":
-            items = items[:1]  # L(y): the node, whatever it is a function of
-        if any(op for op, _ in items):
-            raise fail("a derivative is of one symbol by one symbol", tree.at)
-        return self.of_symbol(items[0][1] if len(items) == 1 else Product(items[0][1].at, items))
-
-    def of_symbol(self, tree: Tree) -> Node:
-        node = self.node(tree)
-        base = node.base if isinstance(node, Sub) else node
-        if not isinstance(base, Name):
-            raise fail(f"a derivative is of and by symbols, not {_shown(tree)}", tree.at)
-        return node
-
-    def inline_derivative(self, items: Items, position: int) -> tuple[Node, int]:
-        r"""``\partial L/\partial W``."""
-        part = items[position : position + 4]
-        if len(part) == 4 and part[2][0] == "/" and _head(part[2][1]) == r"\partial" and not part[1][0]:
-            of, by = self.of_symbol(part[1][1]), self.of_symbol(part[3][1])
-            return Derivative(items[position][1].at, of, (by,)), position + 4
-        raise fail(r"\partial stands only in a derivative", items[position][1].at, r"write \frac{\partial L}{\partial W}")
-
-    def nabla(self, item: Tree, items: Items, position: int) -> tuple[Node, int]:
-        if not isinstance(item, Scripted) or item.sub is None or item.sup is not None:
-            raise fail(r"\nabla needs the symbol it is taken by", item.at, r"write \nabla_{W} L")
-        if position + 1 >= len(items) or items[position + 1][0]:
-            raise fail(r"nothing stands after \nabla", item.at)
-        return Derivative(item.at, self.of_symbol(items[position + 1][1]), (self.of_symbol(item.sub),)), position + 2
-
-
-def _shown(tree: Tree) -> str:
-    if isinstance(tree, Word):
-        return f"\\{tree.name}" if f"\\{tree.name}" in FUNCTIONS else tree.name
-    try:
-        return name_latex(tree)
-    except TypeError:
-        return "this"
-
-
-def _head(tree: Tree) -> str | None:
-    r"""``\partial`` or ``d`` if the piece begins with it."""
-    first = tree.items[0][1] if isinstance(tree, Product) else tree
-    first = first.base if isinstance(first, Scripted) else first
-    first = first.arg if isinstance(first, Accent) else first
-    return first.name if isinstance(first, Sym) and first.name in (r"\partial", "d") else None
-
 
 def _big(tree: Tree) -> str | None:
     """The binder that a piece is: always for a sum, for max and min only with something below."""
@@ -411,85 +348,3 @@ def _big(tree: Tree) -> str | None:
 
 def _is_indicator(bracket: Group) -> bool:
     return bracket.opener == "[" and isinstance(bracket.body, Compare)
-
-
-def _line_sum(at: Place, ranges: tuple[Bounds, ...], body: Node) -> Node | None:
-    r"""``\sum_n A_{n:}`` is ``colsum(A)``, ``\sum_k A_{:k}`` is ``rowsum(A)``; None for any other sum."""
-    sliced = [
-        part for part in body.walk() if isinstance(part, Sub) and any(isinstance(s, Whole) for s in part.slots)
-    ]
-    if not sliced:
-        return None
-    letter = ranges[0].index
-    sides = {
-        next((i for i, s in enumerate(part.slots) if isinstance(s, Name) and s.name == letter), None)
-        for part in sliced
-        if len(part.slots) == 2
-    }
-    uses = sum(isinstance(part, Name) and part.name == letter for part in body.walk())
-    if len(ranges) != 1 or len(sides) != 1 or None in sides or uses != len(sliced):
-        raise fail("this sum of slices is not read", at, "write the entries with all their indices")
-
-    def whole(node: Node) -> Node:
-        return whole(node.base) if node in sliced and isinstance(node, Sub) else node.map_children(whole)
-
-    return Apply(at, "colsum" if sides == {0} else "rowsum", 0, (whole(body),))
-
-
-# -- folding
-
-
-def _folded(at: Place, units: list[tuple[str, Node]]) -> Node:
-    r"""Juxtaposition, ``\cdot`` and ``/`` first, then ``\odot``, ``*`` and the like from left to right."""
-    segments: list[list[tuple[str, Node]]] = [[]]
-    ops: list[str] = []
-    for op, node in units:
-        if op in _WEAK and segments[-1]:
-            ops.append(op)
-            segments.append([("", node)])
-        else:
-            segments[-1].append((op, node))
-    parts = tuple(_segment(segment) for segment in segments)
-    if len(parts) == 1:
-        return parts[0]
-    if all(op in (r"\odot", r"\circ") for op in ops):
-        return Times(at, parts)
-    return Open(at, "product", parts, tuple(ops))
-
-
-def _segment(units: list[tuple[str, Node]]) -> Node:
-    done: list[tuple[str, Node]] = []
-    for position, (op, node) in enumerate(units):
-        if op == "/":
-            done = [("", Over(units[0][1].at, _row(done), node))]
-            following = units[position + 1] if position + 1 < len(units) else None
-            if following is not None and not following[0] and not isinstance(node, Num):
-                raise _unclear(following[1])
-            continue
-        if position and not op and isinstance(node, Num):
-            raise fail(
-                "a number stands only first in a product",
-                node.at,
-                rf"write {node.text} first, or \cdot {node.text}",
-            )
-        done.append((op, node))
-    return _row(done)
-
-
-def _unclear(after: Node) -> InputError:
-    return fail(
-        "it is not clear what a factor after a quotient belongs to",
-        after.at,
-        r"write \frac{a}{b} c, or brackets",
-    )
-
-
-def _row(units: list[tuple[str, Node]]) -> Node:
-    r"""Factors side by side, some with ``\cdot`` between them."""
-    groups: list[list[Node]] = [[]]
-    for op, node in units:
-        if op == r"\cdot":
-            groups.append([])
-        groups[-1].append(node)
-    parts = tuple(group[0] if len(group) == 1 else Chain(group[0].at, tuple(group)) for group in groups)
-    return parts[0] if len(parts) == 1 else Open(parts[0].at, "product", parts, (r"\cdot",) * (len(parts) - 1))

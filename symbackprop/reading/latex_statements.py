@@ -24,7 +24,9 @@ _DISPLAYS = frozenset(
 _CONTINUES = frozenset(
     ("+", "-", "*", "/", "=", r"\cdot", r"\odot", r"\circ", r"\times", r"\otimes", r"\oslash", ",", "^", "_")
 )
-_CONDITION = re.compile(r"\b(if|when|unless|else|otherwise|only|where|with|for|all|given|let)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(if|when|unless|else|otherwise|only|where|with|for|all|given|let)\b", re.IGNORECASE
+)
 _SOFT = frozenset(("row", "newline", "split", ","))
 _HARD = frozenset((";", "$"))
 
@@ -87,7 +89,9 @@ def _without_displays(tokens: Sequence[LatexToken]) -> list[LatexToken]:
     for token in tokens:
         if token.kind == "begin":
             if token.text.rstrip("*") not in _DISPLAYS:
-                raise fail(f"the environment {token.text} is not read here", token.at, "write the formula without it")
+                raise fail(
+                    f"the environment {token.text} is not read here", token.at, "write the formula without it"
+                )
             opened.append(token)
         elif token.kind == "end-environment":
             if not opened or opened[-1].text != token.text:
@@ -107,7 +111,12 @@ def _without_displays(tokens: Sequence[LatexToken]) -> list[LatexToken]:
 def _without_empty_braces(tokens: list[LatexToken]) -> list[LatexToken]:
     kept: list[LatexToken] = []
     for token in tokens:
-        if token.kind == "}" and kept and kept[-1].kind == "{" and (len(kept) < 2 or kept[-2].kind not in "^_"):
+        if (
+            token.kind == "}"
+            and kept
+            and kept[-1].kind == "{"
+            and (len(kept) < 2 or kept[-2].kind not in "^_")
+        ):
             kept.pop()
         else:
             kept.append(token)

@@ -16,9 +16,7 @@ SHAPES = {"X": "N,D", "W": "D,M", "c": "M", "Y": "N,K", "W2": "M,K", "b": "K", "
 
 def read(text: str, origin: Origin | None = None) -> None:
     symbols = {
-        name: Declared(
-            name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER
-        )
+        name: Declared(name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER)
         for name, shape in SHAPES.items()
     }
     read_latex_forward(text, Declarations(symbols, {}, {}, Convention.ROW), origin or Origin())
@@ -76,7 +74,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "code", "line", "column", "words"), REFUSED, ids=[r[0] for r in REFUSED])
-def test_a_refusal_has_code_place_and_reason(text: str, code: str, line: int, column: int, words: str) -> None:
+def test_a_refusal_has_code_place_and_reason(
+    text: str, code: str, line: int, column: int, words: str
+) -> None:
     """Nothing is guessed: the line is read whole or it is an error with its place."""
     with pytest.raises(InputError) as caught:
         read(text)

@@ -17,16 +17,16 @@ from symbackprop.reading.latex_forward import read_latex_equation, read_latex_fo
 from symbackprop.reading.program import read_program
 
 SHAPES = {"X": "N,D", "W": "D,M", "c": "M", "W2": "M,K", "b": "K", "Y": "N,K", "lam": ""}
-FORWARD = "U = X W + c; H = relu(U); Z = H W2 + b; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * sumsq(W)"
+FORWARD = (
+    "U = X W + c; H = relu(U); Z = H W2 + b; P = softmax(Z); L = cross_entropy(Y, P)/N + lam/2 * sumsq(W)"
+)
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
     """A two-layer perceptron in the row convention, with an abstract phi."""
     symbols = {
-        name: Declared(
-            name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER
-        )
+        name: Declared(name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER)
         for name, shape in SHAPES.items()
     }
     functions = {"phi": abstract_function("phi")}

@@ -269,5 +269,7 @@ def test_ranges_after_an_equation() -> None:
 
 def test_ones_take_their_length_from_the_neighbour() -> None:
     """A sum over a batch written with the vector of ones."""
-    graph = read_latex_forward(r"s = \mathbf{1}^\top y; G = X \mathbf 1", declared({"y": "k", "X": "m,n"}, "column"))
+    graph = read_latex_forward(
+        r"s = \mathbf{1}^\top y; G = X \mathbf 1", declared({"y": "k", "X": "m,n"}, "column")
+    )
     assert [to_text(e.expr) for e in graph.equations if e.expr] == ["ones(k)^T y", "X ones(n)"]

@@ -31,9 +31,7 @@ TEXTS = (
 
 def declarations() -> Declarations:
     symbols = {
-        name: Declared(
-            name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER
-        )
+        name: Declared(name, tuple(parse_dim(part, {}) for part in shape.split(",") if part), Role.PARAMETER)
         for name, shape in SHAPES.items()
     }
     return Declarations(symbols, {}, {"phi": abstract_function("phi")}, Convention.ROW)

@@ -48,7 +48,10 @@ def test_every_step_is_read_back(path: Path, via: str) -> None:
     }
     assert len(printed) > 3
     again = {
-        " = ".join(str(to_latex(side, context.names)) for side in read_latex_equation(line, spec.graph, context.names))
+        " = ".join(
+            str(to_latex(side, context.names))
+            for side in read_latex_equation(line, spec.graph, context.names)
+        )
         for line in printed
     }
     assert again == printed
