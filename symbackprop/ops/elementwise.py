@@ -22,6 +22,12 @@ def _heaviside_product(a: Any) -> Any:
     return np.where(np.real(a) > 0, a, 0.0)
 
 
+def _larger(a: Any, b: Any) -> Any:
+    """The larger of the two; under a complex step equal ones have slope 0, as the note says."""
+    up, down = np.real(a) > np.real(b), np.real(a) < np.real(b)
+    return np.where(up, a, np.where(down, b, np.real(a + b) / 2))
+
+
 def _erf(a: Any) -> Any:
     """erf by Abramowitz and Stegun 7.1.5 (series) and 7.1.14 (continued fraction), to float64."""
     z = np.asarray(a)
@@ -164,7 +170,7 @@ OPERATIONS = (
     ),
     Elementwise(
         "abs", _A, "elementwise", r"\operatorname{abs}", slopes=("sign(a)",),
-        forward=lambda a: np.where(np.real(a) > 0, a, -a), numpy="np.abs({a})", slope_numpy="np.sign({a})",
+        forward=lambda a: a * np.sign(np.real(a)), numpy="np.abs({a})", slope_numpy="np.sign({a})",
         kinks=("a",), note="abs'(0) = 0", latex_template=r"\left\lvert {a} \right\rvert",
     ),
     Elementwise(
@@ -187,12 +193,12 @@ OPERATIONS = (
     ),
     Elementwise(
         "max", (Param("a"), Param("b")), "elementwise", r"\max",
-        slopes=("ind(a > b)", "ind(b > a)"), forward=lambda a, b: np.where(np.real(a) > np.real(b), a, b),
+        slopes=("ind(a > b)", "ind(b > a)"), forward=_larger,
         numpy="np.maximum({a}, {b})", kinks=("a - b",), note="max(a, b) has slope 0 in both where a = b",
     ),
     Elementwise(
         "min", (Param("a"), Param("b")), "elementwise", r"\min",
-        slopes=("ind(a < b)", "ind(b < a)"), forward=lambda a, b: np.where(np.real(a) < np.real(b), a, b),
+        slopes=("ind(a < b)", "ind(b < a)"), forward=lambda a, b: -_larger(-a, -b),
         numpy="np.minimum({a}, {b})", kinks=("a - b",), note="min(a, b) has slope 0 in both where a = b",
     ),
 )

@@ -88,7 +88,7 @@ OPERATIONS = (
     ),
     Structural(
         "norm1", _A, "scalar", r"\operatorname{norm1}", shape_rule="scalar", definition="sum(abs(A))",
-        forward=lambda args, axis: _cell(np.where(np.real(args[0]) > 0, args[0], -args[0]).sum()),
+        forward=lambda args, axis: _cell((args[0] * np.sign(np.real(args[0]))).sum()),
         numpy="np.sum(np.abs({A}))",
         latex_template=r"\left\lVert {A} \right\rVert_{{1}}",
     ),

@@ -10,7 +10,7 @@ import numpy as np
 from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.verification.extents import require_extents, spelled
-from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import Scope
 from symbackprop.verification.slopes import derivative
 
@@ -19,7 +19,7 @@ class Host(Protocol):
     """What these rules need of the evaluator."""
 
     point: Point
-    watch: list[Array] | None
+    watch: list[Watched] | None
     kinks_of: KinksOf | None
     expand: Expand | None
 
@@ -40,8 +40,13 @@ def value(host: Host, node: Call, scope: Scope) -> Array:
 def _elementwise(host: Host, node: Call, op: Elementwise, scope: Scope) -> Array:
     args = [host.value(arg, scope) for arg in node.args]
     require_extents(node.args, args)
+    found = _applied(host, node, op, args, scope)
     if host.watch is not None and op.kinks:
-        host.watch.extend(np.real(kink) for kink in _kinks(host, node, op, args, scope))
+        host.watch.extend((np.real(kink), np.real(found)) for kink in _kinks(host, node, op, args, scope))
+    return found
+
+
+def _applied(host: Host, node: Call, op: Elementwise, args: Sequence[Array], scope: Scope) -> Array:
     function = _function(host, op)
     if function is None and not node.primes:
         return host.value(host.expanded(node), scope)

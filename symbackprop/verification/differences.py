@@ -4,7 +4,9 @@
 recomputed) and returns d of / d by. A complex step of 1e-30 has no cancellation and is exact to
 rounding wherever the forward functions are analytic around the point; one central difference in
 a random direction confirms each. Where the two disagree, extrapolated central differences in two
-step sizes take over, and have to agree with each other.
+step sizes take over, and have to agree with each other. Where an intermediate that is cut lies at
+a kink (the output of a relu that is off, under abs), the complex step makes the choice that is
+printed: see ``slopes``.
 
 Of a ``by`` with very many entries a random few are perturbed and the others are NaN: ``sampled``
 then says that a NaN may mean "not looked at".
@@ -15,6 +17,8 @@ Squire and Trapp, "Using complex variables to estimate derivatives of real funct
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from symbackprop.core.expr import Expr
@@ -23,13 +27,53 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.forward import Dependencies
 from symbackprop.verification.point import Array, Expand, Point, Refusal
+from symbackprop.verification.slopes import kinked
 
 TINY = 1e-30
 STEPS = (1e-4, 1e-6)
 BUDGET = 2_000_000  # numbers in one stack of perturbed arrays
 WHOLE = 100_000_000  # numbers handled for one Jacobian up to which every entry of ``by`` is perturbed
+ROUNDING = 1e-15  # of a number
+NEARBY = 8  # points at which rounding is measured
 PICKS = 6  # rows, and columns, of which entries are perturbed beyond that
 LARGEST = 4_000_000  # entries of a Jacobian that is still built
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sides:
+    """Values one and two steps to both sides of ``here``: a row per direction."""
+
+    values: Array  # at h, -h, 2h, -2h
+    here: Array
+    step: float
+
+    @property
+    def slope(self) -> Array:
+        """(4 D(h) - D(2h)) / 3 for central D."""
+        return np.asarray((4 * self._narrow - self._wide) / 3)
+
+    @property
+    def apart(self) -> Array:
+        """How far D(h) and D(2h) lie apart."""
+        return np.asarray(np.abs(self._narrow - self._wide))
+
+    @property
+    def right(self) -> Array:
+        """The slope to the right, extrapolated."""
+        return np.asarray((4 * self.values[0] - self.values[2] - 3 * self.here) / (2 * self.step))
+
+    @property
+    def left(self) -> Array:
+        """The slope to the left, extrapolated."""
+        return np.asarray((3 * self.here - 4 * self.values[1] + self.values[3]) / (2 * self.step))
+
+    @property
+    def _narrow(self) -> Array:
+        return np.asarray((self.values[0] - self.values[1]) / (2 * self.step))
+
+    @property
+    def _wide(self) -> Array:
+        return np.asarray((self.values[2] - self.values[3]) / (4 * self.step))
 
 
 class Oracle:
@@ -42,7 +86,9 @@ class Oracle:
         *,
         expand: Expand | None = None,
         dependencies: Dependencies | None = None,
+        tiny: float = TINY,
     ) -> None:
+        self.tiny = tiny
         self.point = point
         self.dependencies = dependencies or Dependencies(graph)
         self.expand = expand
@@ -50,6 +96,12 @@ class Oracle:
         self.sampled = False
         self._known: dict[tuple[Tensor, Tensor], Array] = {}
         self._values: dict[tuple[Expr, tuple[Index, ...], int | None], Array] = {}
+
+    @property
+    def largest(self) -> float:
+        """The largest number at hand: a value of the forward pass, or a derivative asked for so far."""
+        arrays = [*self.point.values.values(), *self._known.values()]
+        return max((float(np.nanmax(np.abs(array), initial=1.0)) for array in arrays), default=1.0)
 
     def value(self, node: Expr, indices: tuple[Index, ...] = (), count: int | None = None) -> Array:
         """``node`` over its free ``indices``, with derivatives for its partials: (..., rows, columns)."""
@@ -90,10 +142,10 @@ class Oracle:
         units = np.zeros((len(picks), base.size))
         units[np.arange(len(picks)), picks] = 1.0
         directions = units.reshape((len(picks), *base.shape))
-        stepped = np.imag(self._stacked(of, by, base + 1j * TINY * directions)) / TINY
+        stepped = np.imag(self._stacked(of, by, base + 1j * self.tiny * directions)) / self.tiny
         columns = stepped.reshape(len(picks), -1).T
         if not (np.isfinite(columns).all() and self._confirmed(of, by, columns, directions)):
-            columns = self._central(of, by, directions)
+            columns = self._central(of, by, columns, directions)
         if len(picks) == base.size:
             return np.asarray(columns.reshape(shape))
         self.sampled = True
@@ -132,28 +184,39 @@ class Oracle:
     def _confirmed(self, of: Tensor, by: Tensor, columns: Array, directions: Array) -> bool:
         """Whether the extrapolated central difference in one random direction agrees."""
         weights = np.random.default_rng([self.point.seed, 77]).normal(size=len(directions))
-        direction = np.tensordot(weights, directions, axes=1)
+        direction = np.tensordot(weights, directions, axes=1)[None]
         expected, scale = columns @ weights, np.abs(columns) @ np.abs(weights)
-        size = float(np.abs(self.point.values[of]).max())
-        for step in STEPS:
-            near, _ = self._extrapolated(of, by, direction[None], step)
-            if (np.abs(near[0] - expected) <= 1e-5 * scale + 1e-13 * size / step).all():
-                return True
-        return False
+        gaps = [np.abs(self._sides(of, by, direction, step).slope[0] - expected) for step in STEPS]
 
-    def _extrapolated(self, of: Tensor, by: Tensor, directions: Array, step: float) -> tuple[Array, Array]:
-        """(4 D(h) - D(2h)) / 3 for central D, and how far D(h) and D(2h) lie apart; a row per direction."""
-        base = self.point.values[by]
+        def settled(size: float) -> bool:
+            bounds = (1e-5 * scale + 1e-13 * size / step for step in STEPS)
+            return any((gap <= bound).all() for gap, bound in zip(gaps, bounds, strict=True))
+
+        size = float(np.abs(self.point.values[of]).max())
+        return settled(size) or settled(size + self._noise(of, by) / ROUNDING)
+
+    def _sides(self, of: Tensor, by: Tensor, directions: Array, step: float) -> _Sides:
+        """Differences with steps h and 2h in every direction."""
         moves = np.concatenate([factor * step * directions for factor in (1, -1, 2, -2)])
-        values = np.real(self._stacked(of, by, base + moves)).reshape(4, len(directions), -1)
-        narrow, wide = (values[0] - values[1]) / (2 * step), (values[2] - values[3]) / (4 * step)
-        return (4 * narrow - wide) / 3, np.abs(narrow - wide)
+        values = np.real(self._stacked(of, by, self.point.values[by] + moves))
+        return _Sides(values.reshape(4, len(directions), -1), self.point.values[of].ravel(), step)
 
-    def _central(self, of: Tensor, by: Tensor, directions: Array) -> Array:
-        size = float(np.abs(self.point.values[of]).max())
+    def _noise(self, of: Tensor, by: Tensor) -> float:
+        """How far rounding alone moves ``of``: measured, as its terms may be larger than itself."""
+        base = self.point.values[by]
+        moves = 1e-14 * np.random.default_rng([self.point.seed, 78]).normal(size=(NEARBY, *base.shape))
+        values = np.real(self._stacked(of, by, base + moves * np.abs(base)))
+        return float(np.abs(values - self.point.values[of]).max())
+
+    def _central(self, of: Tensor, by: Tensor, stepped: Array, directions: Array) -> Array:
+        """Central differences; the complex step where it agrees with them, and its choice at a kink."""
+        size = float(np.abs(self.point.values[of]).max()) + self._noise(of, by) / ROUNDING
         for step in STEPS:
-            found, apart = self._extrapolated(of, by, directions, step)
-            scale = max(float(np.abs(found).max()), 1e-300)
-            if np.isfinite(found).all() and apart.max() <= 1e-5 * scale + 1e-13 * size / step:
-                return np.asarray(found.T)
+            sides = self._sides(of, by, directions, step)
+            found = sides.slope
+            tolerance = 1e-5 * max(float(np.abs(found).max()), 1e-300) + 1e-13 * size / step
+            if np.isfinite(found).all() and sides.apart.max() <= tolerance:
+                same = np.abs(stepped.T - found) <= 1e-5 * np.abs(found) + 1e-13 * size / step
+                chosen = kinked(stepped.T, sides.right, sides.left, tolerance / 10)
+                return np.asarray(np.where(same | chosen, stepped.T, found).T)
         raise Refusal(f"the differences of {of.name} by {by.name} do not settle")

@@ -27,7 +27,7 @@ from symbackprop.core.expr import (
 )  # fmt: skip
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.verification.extents import require_extents
-from symbackprop.verification.point import Array, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import COMPARE, Scope, whole_range
 
 
@@ -35,7 +35,7 @@ class Host(Protocol):
     """What these rules need of the evaluator."""
 
     point: Point
-    watch: list[Array] | None
+    watch: list[Watched] | None
 
     def value(self, node: Expr, scope: Scope) -> Array: ...
     def partial(self, of: Tensor, by: Tensor) -> Array: ...
@@ -181,7 +181,7 @@ def _maximum(host: Host, body: Array, axes: tuple[int, ...]) -> Array:
     order = np.argsort(np.real(flat), axis=-1)
     if host.watch is not None and flat.shape[-1] > 1:
         best, second = (np.take_along_axis(flat, order[..., -k, None], -1) for k in (1, 2))
-        host.watch.append(np.real(best - second))
+        host.watch.append((np.real(best - second), np.real(best)))
     return np.take_along_axis(flat, order[..., -1, None], -1)[..., None]
 
 
@@ -206,9 +206,10 @@ def indicator(host: Host, node: Indicator, scope: Scope) -> Array:
     """1 where the relation holds, else 0."""
     left, right = host.value(node.left, scope), host.value(node.right, scope)
     require_extents((node.left, node.right), (left, right))
-    if host.watch is not None and not (_is_fixed(node.left) and _is_fixed(node.right)):
-        host.watch.append(np.real(left - right))
-    return np.asarray(COMPARE[node.op](np.real(left), np.real(right)), dtype=float)
+    found = np.asarray(COMPARE[node.op](np.real(left), np.real(right)), dtype=float)
+    if host.watch is not None and not (is_fixed(node.left) and is_fixed(node.right)):
+        host.watch.append((np.real(left - right), found))
+    return found
 
 
 def branches(node: Expr) -> int:
@@ -216,13 +217,13 @@ def branches(node: Expr) -> int:
     found: set[Expr] = set()
     for part in node.walk():
         kinked = isinstance(part, Call) and bool(getattr(part.op, "kinks", ()))
-        compared = isinstance(part, Indicator) and not (_is_fixed(part.left) and _is_fixed(part.right))
+        compared = isinstance(part, Indicator) and not (is_fixed(part.left) and is_fixed(part.right))
         if kinked or compared:
             found.add(part)
     return len(found)
 
 
-def _is_fixed(node: Expr) -> bool:
+def is_fixed(node: Expr) -> bool:
     """Whether a side of a comparison cannot be moved: positions, numbers, labels."""
     if isinstance(node, Leaf):
         facts = node.tensor.facts
@@ -230,8 +231,8 @@ def _is_fixed(node: Expr) -> bool:
     if isinstance(node, (Number, DimValue, IndexValue)):
         return True
     if isinstance(node, Element):
-        return _is_fixed(node.base)
-    return bool(node.children) and all(_is_fixed(child) for child in node.children)
+        return is_fixed(node.base)
+    return bool(node.children) and all(is_fixed(child) for child in node.children)
 
 
 def free_indices(node: Expr) -> tuple[Index, ...]:

@@ -43,7 +43,7 @@ from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification import calls, entries
 from symbackprop.verification.extents import is_scalar, require_extents, spelled
-from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import ROOT, Scope
 
 Differences = Callable[[Tensor, Tensor], Array]
@@ -55,7 +55,8 @@ class Evaluator:
 
     partials   values of ``d of / d by`` as 4-D arrays (of rows, of columns, by rows, by columns).
     overrides  tensor -> array used instead of the point's value; read when a leaf is met.
-    watch      a list that collects every quantity whose zeros are kinks (``sampling`` looks at it).
+    watch      a list that collects every quantity whose zeros are kinks, with the value that has
+               the kink there (``sampling`` looks at it).
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Evaluator:
         kinks_of: KinksOf | None = None,
         partials: Differences | None = None,
         overrides: Mapping[Tensor, Array] | None = None,
-        watch: list[Array] | None = None,
+        watch: list[Watched] | None = None,
     ) -> None:
         self.rules = RULES
         self.point = point

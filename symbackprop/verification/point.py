@@ -23,6 +23,7 @@ Array = NDArray[Any]
 Expand = Callable[[Call], Expr]
 KinksOf = Callable[[Call], tuple[Expr, ...]]
 AbstractScalar = Callable[[Sequence[Array]], Array]
+Watched = tuple[Array, Array]  # a quantity whose zeros are kinks, and the value that has the kink
 
 
 class Refusal(Exception):

@@ -10,7 +10,7 @@ run where it does not, with the first entry that differs; whatever could not be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,17 +22,17 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.steps import Step
-from symbackprop.verification.differences import Oracle
+from symbackprop.verification.differences import TINY, Oracle
 from symbackprop.verification.entries import branches, free_indices
-from symbackprop.verification.equality import Comparison, compare
+from symbackprop.verification.equality import MOVED, Comparison, compare
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.forward import Dependencies
-from symbackprop.verification.magnitude import magnitudes, path_magnitude
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, TooLarge
 from symbackprop.verification.sampling import Sampler
 
 SEEDS = (101, 211, 307)
 SPARE = 7919  # added to a seed for the runs that are drawn only when they are needed
+NEIGHBOURS = 12  # at most, of a point at which both sides may be rounding errors
 COUNTS = (None, 6, 2)  # positions looked at of each free index: all, else a few
 SPREAD = 1.7  # of the further runs, so that rare combinations of branches occur
 
@@ -42,11 +42,10 @@ _WAY_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, TypeErro
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Both values in one run, and what to compare rounding with."""
+    """Both values in one run."""
 
     expected: Array
     got: Array
-    magnitude: Callable[[], Array]
     dropped: tuple[int, ...] = ()  # axes that carry no index, left out of a printed position
     positions: tuple[Array, ...] = ()  # one-based, of the leading axes; 1, 2, ... on the others
 
@@ -82,6 +81,8 @@ class Verifier:
         self._runs: tuple[Oracle, ...] | None = None
         self._further: tuple[Oracle, ...] | None = None
         self._refused: str | None = None
+        self._oracles: dict[int, Oracle] = {}
+        self._near: dict[int, list[Oracle]] = {}
         self._verdicts: dict[tuple[Expr, Expr, tuple[Index, ...]], Verdict] = {}
 
     @property
@@ -102,7 +103,7 @@ class Verifier:
         """One more point per seed, drawn wider, for lines that distinguish several cases."""
         if self._further is None:
             points = [self._sampler.draw(seed + SPARE, spread=SPREAD) for seed in self._seeds]
-            self._further = tuple(self._oracle(point) for point in points)
+            self._further = tuple(self.oracle_of(point) for point in points)
         return self._further
 
     def _drawn(self) -> tuple[Oracle, ...]:
@@ -113,10 +114,27 @@ class Verifier:
             points.append(self._sampler.draw(self._seeds[0], square=True))
         if self._fixed:
             points.append(self._sampler.draw(self._seeds[0], sizes=self._fixed))
-        return tuple(self._oracle(point) for point in points)
+        return tuple(self.oracle_of(point) for point in points)
 
-    def _oracle(self, point: Point) -> Oracle:
-        return Oracle(self.graph, point, expand=self._expand, dependencies=self._dependencies)
+    def oracle_of(self, point: Point) -> Oracle:
+        """The derivatives at a point; those of one point are kept together."""
+        found = self._oracles.get(id(point))
+        if found is None:
+            found = self._oracles[id(point)] = self._oracle(point, TINY)
+        return found
+
+    def _oracle(self, point: Point, tiny: float) -> Oracle:
+        return Oracle(self.graph, point, expand=self._expand, dependencies=self._dependencies, tiny=tiny)
+
+    def _neighbours(self, run: Oracle) -> Iterator[Oracle]:
+        """So close that only rounding differs; another step too, for rounding that no input changes."""
+        known = self._near.setdefault(id(run), [])
+        for salt in range(NEIGHBOURS):
+            if salt == len(known):
+                point = self._sampler.near(run.point, MOVED, salt)
+                known.append(self._oracle(point, TINY * (1 + (salt + 1) / (NEIGHBOURS + np.pi))))
+                self._oracles[id(point)] = known[-1]
+            yield known[salt]
 
     def check_equal(self, before: Expr, after: Expr, indices: Sequence[Index] = ()) -> Verdict:
         """``before = after`` for all values of their free indices (``indices`` sets their order).
@@ -179,7 +197,7 @@ class Verifier:
         refused: str | None = None
         for run in runs:
             try:
-                verdict = _in_run(run, sides, method, seen)
+                verdict = self._in_run(run, sides, method, seen)
             except Refusal as refusal:
                 refused = refused or str(refusal)
                 continue
@@ -200,41 +218,48 @@ class Verifier:
     ) -> Verdict | None:
         """Both sides were zero everywhere: look once more elsewhere."""
         try:
-            run = self._oracle(self._sampler.draw(self._seeds[0] + SPARE))
-            return _in_run(run, sides, method, seen)
+            run = self.oracle_of(self._sampler.draw(self._seeds[0] + SPARE))
+            return self._in_run(run, sides, method, seen)
         except Refusal:
             return None
+
+    def _in_run(
+        self, run: Oracle, sides: Callable[[Oracle], _Sides], method: str, seen: list[Comparison]
+    ) -> Verdict | None:
+        """The verdict "fails", or None with the comparison added to ``seen``."""
+        point = run.point
+        try:
+            both = _both(run, sides)
+        except (ShapeClash, _FailureError) as clash:
+            return Verdict("fails", Evidence(method, 1, (point.sizes,), None, str(clash)))
+        if not np.isfinite(both.expected).all():
+            raise Refusal("the left side is not finite at a point tried")
+        if not np.isfinite(both.got).all():
+            raise Refusal("the right side is not finite at a point tried")
+        comparison = compare(both.expected, both.got, run.largest, lambda: self._gaps(run, sides))
+        seen.append(comparison)
+        if comparison.entry is None:
+            return None
+        where = comparison.entry
+        example = Counterexample(
+            point.sizes, point.seed, both.place(where), float(both.expected[where]), float(both.got[where])
+        )
+        reason = "the two sides differ"
+        return Verdict("fails", Evidence(method, 1, (point.sizes,), comparison.error, reason, example))
+
+    def _gaps(self, run: Oracle, sides: Callable[[Oracle], _Sides]) -> Iterator[Array]:
+        for neighbour in self._neighbours(run):
+            both = _both(neighbour, sides)
+            yield both.expected - both.got
 
 
 def _error_of(verdict: Verdict) -> float:
     return verdict.evidence.max_rel_error or 0.0
 
 
-def _in_run(
-    run: Oracle, sides: Callable[[Oracle], _Sides], method: str, seen: list[Comparison]
-) -> Verdict | None:
-    """The verdict "fails", or None with the comparison added to ``seen``."""
-    point = run.point
-    try:
-        both = sides(run)
-    except (ShapeClash, _FailureError) as clash:
-        return Verdict("fails", Evidence(method, 1, (point.sizes,), None, str(clash)))
-    if run.sampled:
-        both = _looked_at(both)
-    if not np.isfinite(both.expected).all():
-        raise Refusal("the left side is not finite at a point tried")
-    if not np.isfinite(both.got).all():
-        raise Refusal("the right side is not finite at a point tried")
-    comparison = compare(both.expected, both.got, both.magnitude)
-    seen.append(comparison)
-    if comparison.entry is None:
-        return None
-    where = comparison.entry
-    example = Counterexample(
-        point.sizes, point.seed, both.place(where), float(both.expected[where]), float(both.got[where])
-    )
-    reason = "the two sides differ"
-    return Verdict("fails", Evidence(method, 1, (point.sizes,), comparison.error, reason, example))
+def _both(run: Oracle, sides: Callable[[Oracle], _Sides]) -> _Sides:
+    both = sides(run)
+    return _looked_at(both) if run.sampled else both
 
 
 def _looked_at(both: _Sides) -> _Sides:
@@ -265,7 +290,6 @@ def _sides_over(run: Oracle, before: Expr, after: Expr, free: tuple[Index, ...],
     return _Sides(
         left,
         right,
-        lambda: magnitudes(run, before, free, count) + magnitudes(run, after, free, count),
         tuple(len(free) + side for side in (0, 1) if shape[side].is_one),
         tuple(point.picked(point.extent(index.dim), count) for index in free),
     )
@@ -288,10 +312,7 @@ def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sid
         raise _FailureError(f"{name} gave shape {got.shape}, the derivative has shape {declared}")
     if not np.isfinite(got).all():
         raise _FailureError(f"{name} gave a value that is not finite")
-    return _Sides(
-        expected.reshape(declared), got.reshape(declared),
-        lambda: path_magnitude(run, of, by).reshape(declared),
-    )  # fmt: skip
+    return _Sides(expected.reshape(declared), got.reshape(declared))
 
 
 def _remembered(expand: Expand) -> Expand:
