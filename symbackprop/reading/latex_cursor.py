@@ -22,7 +22,8 @@ FUNCTIONS = frozenset(
 )
 ACCENTS = frozenset(
     r"\hat \bar \tilde \vec \dot \ddot \check \breve \acute \grave \mathbf \boldsymbol \mathcal \mathbb "
-    r"\mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds \mathbbm \text \textbf \operatorname \mathop \underline".split()
+    r"\mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds \mathbbm "
+    r"\text \textbf \operatorname \mathop \underline".split()
 )
 CLOSERS = MappingProxyType(
     {"(": ")", "[": "]", r"\{": r"\}", "|": "|", r"\|": r"\|", r"\langle": r"\rangle", "{": "}"}

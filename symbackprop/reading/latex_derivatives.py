@@ -68,6 +68,7 @@ class DerivativeReader(SymbolReader):
 
 
 def shown_name(tree: Tree) -> str:
+    """A name as it is shown in messages."""
     if isinstance(tree, Word):
         return f"\\{tree.name}" if f"\\{tree.name}" in FUNCTIONS else tree.name
     try:

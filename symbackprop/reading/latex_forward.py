@@ -261,7 +261,7 @@ def read_latex_formula(
     indices: Mapping[str, Index] | None = None,
     origin: Origin = PLAIN_TEXT,
 ) -> Expr:
-    r"""A LaTeX formula over the names of ``graph``, derivatives as ``\frac{\partial L}{\partial W}`` included.
+    r"""A LaTeX formula over the names of ``graph``, derivatives included.
 
     ``names`` gives the LaTeX of derivatives that have a name, as the printer uses it; ``notation``
     gives further plain names. ``indices`` are letters bound outside; with ``free_indices`` a new

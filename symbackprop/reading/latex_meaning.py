@@ -18,11 +18,11 @@ from symbackprop.reading.latex_tree import (
     Braces,
     Colon,
     Compare,
-    Fraction_,
     Group,
     Listed,
     Number,
     Product,
+    Quotient,
     Root,
     Scripted,
     Sum,
@@ -55,7 +55,7 @@ _SCRIPT_HINT = "declare the symbol with `latex:` or `aliases:`, or define it by 
 
 @dataclass(slots=True)
 class Vocabulary:
-    """What names mean to the reader: spellings, kinds, and how many indices a symbol has (None: not known)."""
+    """What names mean to the reader: spellings, kinds, and ranks (None: not known)."""
 
     spellings: Spellings
     functions: Collection[str] = ()
@@ -91,7 +91,7 @@ class SymbolReader:
                 if isinstance(body, Sum):
                     raise fail("these braces are not seen on the page", at, "write ( ) round the sum")
                 return self.node(body)
-            case Fraction_(at, num, den):
+            case Quotient(at, num, den):
                 return self.derivative(num, den) or Over(at, self.node(num), self.node(den))
             case Root(at, arg):
                 return Apply(at, "sqrt", 0, (self.node(arg),))
@@ -131,7 +131,7 @@ class SymbolReader:
             bare = tree.base if isinstance(tree, Scripted) else tree
             if isinstance(bare, Sym):
                 return Name(tree.at, plain_name(tree))
-        if isinstance(tree, Scripted) and isinstance(tree.base, Group | Braces | Fraction_ | Root | Number):
+        if isinstance(tree, Scripted) and isinstance(tree.base, Group | Braces | Quotient | Root | Number):
             base = self.node(tree.base)
             rank = self.vocabulary.ranks.get(base.name) if isinstance(base, Name) else None
             return self.with_scripts(base, tree.sub, tree.sup, rank, tree.primes)
@@ -152,7 +152,7 @@ class SymbolReader:
         )
 
     def special(self, tree: Tree) -> Node | None:
-        r"""``e^{x}``, ``\mathbf 1``, ``I_n``, ``\delta_{ij}``, norms: unless a symbol of that name is declared."""
+        r"""``e^{x}``, ``\mathbf 1``, ``I_n``, ``\delta_{ij}``, norms, unless such a name is declared."""
         base = tree.base if isinstance(tree, Scripted) else tree
         sub = tree.sub if isinstance(tree, Scripted) else None
         sup = tree.sup if isinstance(tree, Scripted) else None

@@ -33,7 +33,8 @@ from symbackprop.reading.tokens import fail
 
 _STYLES = ("subscript", "paren", "bracket")
 FONTS = frozenset(
-    r"\mathbf \boldsymbol \mathcal \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \text \textbf \operatorname \mathop".split()
+    r"\mathbf \boldsymbol \mathcal \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \text \textbf "
+    r"\operatorname \mathop".split()
 )
 _MARKS = {"*": "star", "+": "plus", "-": "minus", "'": "prime"}
 
@@ -50,7 +51,7 @@ class Match:
 
 @dataclass(slots=True)
 class Spellings:
-    """Spelling -> names, on three levels: declared, from the plain name, from the plain name in a layer style."""
+    """Spelling -> names, on three levels: declared, from the plain name, in a layer style."""
 
     levels: tuple[dict[str, set[str]], ...] = field(default_factory=lambda: ({}, {}, {}))
     loose: tuple[dict[str, set[str]], ...] = field(default_factory=lambda: ({}, {}, {}))
@@ -74,7 +75,7 @@ class Spellings:
             self._enter(1, f"\\{word} ", f"\\{word} ", name)
 
     def declare_superscript(self, name: str, style: bool = False) -> None:
-        """``W^{2}`` for W2: in the style of the file, else only where W itself is no name (then it is a power)."""
+        """``W^{2}`` for W2: in the style of the file, else only where W is no name (there it is a power)."""
         tree = parse_spelling(name_symbol(name, "superscript").tex)
         if isinstance(tree, Scripted) and tree.sup is not None:
             base = tree.base if tree.sub is None else replace(tree, sup=None)

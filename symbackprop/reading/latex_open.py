@@ -109,7 +109,7 @@ def _joined(
     if op in (r"\odot", r"\circ"):
         return _times(left, right, at), b if a in (None, SCALAR) else a
     known = a is not None and b is not None
-    scalar = a == SCALAR or b == SCALAR
+    scalar = SCALAR in (a, b)
     same = known and a == b
     if op == r"\otimes":
         return _outer(left, a, right, b, at)
@@ -147,7 +147,7 @@ def _chain(left: Node, right: Node) -> Node:
 
 
 def _is_ones(node: Node) -> bool:
-    """``\\mathbf 1`` or its transpose."""
+    r"""``\mathbf 1`` or its transpose."""
     base = node.base if isinstance(node, Turned) else node
     return isinstance(base, Open) and base.kind in ("ones", "zeros")
 

@@ -15,11 +15,11 @@ from symbackprop.reading.latex_tree import (
     Accent,
     Colon,
     Compare,
-    Fraction_,
     Group,
     Listed,
     Number,
     Product,
+    Quotient,
     Scripted,
     Sum,
     Sym,
@@ -89,7 +89,7 @@ class Meaning(DerivativeReader):
         if isinstance(item, Sym) and item.name == r"\partial":
             return self.inline_derivative(items, position)
         if (
-            isinstance(item, Fraction_)
+            isinstance(item, Quotient)
             and head_of(item.num) == r"\partial"
             and not isinstance(item.num, Product)
         ):

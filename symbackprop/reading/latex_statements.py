@@ -33,7 +33,7 @@ _HARD = frozenset((";", "$"))
 
 @dataclass(slots=True)
 class Slice:
-    """The tokens of one equation; ``ranges`` are those of ``k = 1, \\dots, K`` behind it."""
+    r"""The tokens of one equation; ``ranges`` are those of ``k = 1, \dots, K`` behind it."""
 
     tokens: list[LatexToken]
     ranges: list[tuple[LatexToken, list[LatexToken], list[LatexToken]]] = field(default_factory=list)
@@ -83,7 +83,7 @@ def _begins(previous: Slice, segment: _Segment) -> bool:
 
 
 def _without_displays(tokens: Sequence[LatexToken]) -> list[LatexToken]:
-    """Without ``\\begin`` and ``\\end`` of displays; any other environment is refused."""
+    r"""Without ``\begin`` and ``\end`` of displays; any other environment is refused."""
     kept: list[LatexToken] = []
     opened: list[LatexToken] = []
     for token in tokens:

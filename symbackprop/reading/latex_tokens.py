@@ -61,7 +61,9 @@ _SIGNS = {"−": "-", "·": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r
 
 @dataclass(frozen=True, slots=True)
 class LatexToken:
-    r"""``kind`` is "letter", "number", "word" (of ``\text{...}``, ``\operatorname{...}``), "command",
+    r"""One token.
+
+    ``kind`` is "letter", "number", "word" (of ``\text{...}``, ``\operatorname{...}``), "command",
     "begin", "end-environment", "row", "newline", "split" (``\quad``), "end", or the sign itself.
 
     ``text`` is the letter, the number, the word, ``\name`` (respelled: ``\lVert`` is ``\|``) or the

@@ -43,7 +43,7 @@ class Sym(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Word(Tree):
-    r"""A word: ``\exp``, ``\operatorname{softmax}``, ``\text{loss}`` and ``max(`` in letters are all words."""
+    r"""A word: ``\exp``, ``\operatorname{softmax}``, ``\text{loss}``, or ``max`` in letters."""
 
     name: str
 
@@ -82,7 +82,7 @@ class Braces(Tree):
 
 
 @dataclass(frozen=True, slots=True)
-class Fraction_(Tree):
+class Quotient(Tree):
     r"""``\frac{num}{den}``."""
 
     num: Tree
@@ -98,7 +98,7 @@ class Root(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Product(Tree):
-    r"""Factors side by side, each with the sign before it: "" (nothing), "*", "/", ``\cdot``, ``\odot`` ..."""
+    r"""Factors side by side, each with the sign before it: "" (none), "*", "/", ``\cdot``, ``\odot``."""
 
     items: tuple[tuple[str, Tree], ...]
 
@@ -133,7 +133,7 @@ class Colon(Tree):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One equation (``left`` None: a formula that stands alone); ``ranges`` is ``k = 1, \\dots, K`` after it."""
+    r"""One equation (``left`` None: a formula alone); ``ranges`` is ``k = 1, \dots, K`` after it."""
 
     at: Place
     left: Tree | None
@@ -179,7 +179,7 @@ def spell(tree: Tree | None) -> str:
             return f"{opener}{spell(body)})"
         case Braces(_, body):
             return f"{{{spell(body)}}}"
-        case Fraction_(_, num, den):
+        case Quotient(_, num, den):
             return rf"\frac{{{spell(num)}}}{{{spell(den)}}}"
         case Root(_, arg):
             return rf"\sqrt{{{spell(arg)}}}"

@@ -1,4 +1,4 @@
-r"""Which function a LaTeX word is: ``\operatorname{ReLU}``, ``\mathrm{softmax}``, ``\ln``, ``\operatorname{tr}``.
+r"""Which function a LaTeX word is: ``\operatorname{ReLU}``, ``\mathrm{softmax}``, ``\ln``, ``\sigma``.
 
 A word is compared without case, spaces, hyphens and underscores with the names of the table of
 operations and with what those operations print as; a few customary words are added.

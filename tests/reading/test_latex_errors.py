@@ -1,4 +1,4 @@
-"""What the LaTeX reader refuses: every refusal has a code, a line, a column and, mostly, what to write instead."""
+"""What the LaTeX reader refuses: each refusal has a code, a place and, mostly, what to write instead."""
 
 from __future__ import annotations
 

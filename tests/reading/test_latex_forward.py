@@ -1,4 +1,4 @@
-"""The LaTeX reader against the plain-text reader: equal formulas, equal networks, new names, several lines."""
+"""The LaTeX reader against the plain-text reader: equal formulas and networks, new names, rows."""
 
 from __future__ import annotations
 
@@ -147,26 +147,26 @@ PLAIN_TRANSPOSED = "Z = W^T X + b; A = sigmoid(Z); P = softmax(V^T A + a); L = c
 NETWORKS = [
     (
         "row", ROW, PLAIN_ROW,
-        r"U = X W_1 + b_1, \quad H = \max(0, U), \quad Z = H W_2 + b_2, \quad P = \operatorname{softmax}(Z); "
-        r"L = -\frac{1}{N}\sum_n \sum_k Y_{nk} \log P_{nk} + \frac{\lambda}{2} \|W_1\|_F^2",
+        (r"U = X W_1 + b_1, \quad H = \max(0, U), \quad Z = H W_2 + b_2, \quad P = \operatorname{softmax}(Z); "
+        r"L = -\frac{1}{N}\sum_n \sum_k Y_{nk} \log P_{nk} + \frac{\lambda}{2} \|W_1\|_F^2"),
     ),
     (
         "row", ROW, PLAIN_ROW,
-        "\\begin{align}\nU &= X W^{(1)} + b^{(1)} \\\\\nH &= \\max(\\mathbf{0}, U) \\tag{2}\\\\\n"
+        ("\\begin{align}\nU &= X W^{(1)} + b^{(1)} \\\\\nH &= \\max(\\mathbf{0}, U) \\tag{2}\\\\\n"
         "Z &= H W^{(2)} + b^{(2)} \\\\\nP &= \\mathrm{softmax}(Z) \\\\\n"
         "L &= -\\frac1N \\sum_{n} \\sum_{k} Y_{n,k} \\ln P_{n,k} \\\\\n&\\quad + \\frac{\\lambda}{2} \\lVert W^{(1)} "
-        "\\rVert_F^2\n\\end{align}",
+        "\\rVert_F^2\n\\end{align}"),
     ),
     (
         "row", ROW, PLAIN_ROW,
-        "U = X W^{[1]} + b^{[1]}\nH = \\max(0, U)\nZ = H W^{[2]} + b^{[2]}\nP = softmax(Z)\n"
-        "L = -\\frac{1}{N} \\sum_n\\sum_k\n  Y_{nk} \\log P_{nk}\n  + \\frac\\lambda2 ||W^{[1]}||^2",
+        ("U = X W^{[1]} + b^{[1]}\nH = \\max(0, U)\nZ = H W^{[2]} + b^{[2]}\nP = softmax(Z)\n"
+        "L = -\\frac{1}{N} \\sum_n\\sum_k\n  Y_{nk} \\log P_{nk}\n  + \\frac\\lambda2 ||W^{[1]}||^2"),
     ),
     (
         "row", ROW, PLAIN_ROW,
-        "$U = \\mathbf{X}\\mathbf{W}_1 + \\mathbf{b}_1$ $H = \\max(0, U)$ $Z = H\\mathbf{W}_2 + \\mathbf{b}_2$\n"
+        ("$U = \\mathbf{X}\\mathbf{W}_1 + \\mathbf{b}_1$ $H = \\max(0, U)$ $Z = H\\mathbf{W}_2 + \\mathbf{b}_2$\n"
         "\\[P = \\text{softmax}\\left(Z\\right)\\]\n"
-        "\\[L = -\\dfrac{1}{N}\\sum\\limits_{n}\\sum\\limits_{k}Y_{nk}\\log P_{nk}+\\tfrac{\\lambda}{2}\\|\\mathbf{W}_1\\|^2.\\]",
+        "\\[L = -\\dfrac{1}{N}\\sum\\limits_{n}\\sum\\limits_{k}Y_{nk}\\log P_{nk}+\\tfrac{\\lambda}{2}\\|\\mathbf{W}_1\\|^2.\\]"),
     ),
     (
         "column", COLUMN, PLAIN_COLUMN,
@@ -174,13 +174,13 @@ NETWORKS = [
     ),
     (
         "column", COLUMN, PLAIN_COLUMN,
-        r"\mathbf z = \mathbf W \mathbf x + \mathbf b, \mathbf h = \tanh(\mathbf z), \mathbf y = \mathbf V \mathbf h, "
-        r"L = \tfrac12 \lVert \mathbf y - \mathbf t \rVert^2",
+        (r"\mathbf z = \mathbf W \mathbf x + \mathbf b, \mathbf h = \tanh(\mathbf z), \mathbf y = \mathbf V \mathbf h, "
+        r"L = \tfrac12 \lVert \mathbf y - \mathbf t \rVert^2"),
     ),
     (
         None, COLUMN, PLAIN_COLUMN,
-        "\\begin{split} z &= W \\cdot x + b, & h &= \\tanh (z) \\\\ y &= V \\cdot h \\end{split}\n"
-        "L(y, t) = \\frac{1}{2} \\lVert y - t\\rVert^2",
+        ("\\begin{split} z &= W \\cdot x + b, & h &= \\tanh (z) \\\\ y &= V \\cdot h \\end{split}\n"
+        "L(y, t) = \\frac{1}{2} \\lVert y - t\\rVert^2"),
     ),
     (
         "column-transposed", TRANSPOSED, PLAIN_TRANSPOSED,
@@ -188,8 +188,8 @@ NETWORKS = [
     ),
     (
         "column-transposed", TRANSPOSED, PLAIN_TRANSPOSED,
-        "\\begin{gather*}Z = W^T X + b\\\\A = \\operatorname{sigmoid}(Z)\\end{gather*}\n"
-        "P = \\mathrm{softmax}\\big(V^{\\mathrm T} A + a\\big);\nL = \\text{cross\\_entropy}(Y, P)/N",
+        ("\\begin{gather*}Z = W^T X + b\\\\A = \\operatorname{sigmoid}(Z)\\end{gather*}\n"
+        "P = \\mathrm{softmax}\\big(V^{\\mathrm T} A + a\\big);\nL = \\text{cross\\_entropy}(Y, P)/N"),
     ),
     (
         None, TRANSPOSED, PLAIN_TRANSPOSED,
