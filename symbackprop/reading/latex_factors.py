@@ -162,8 +162,12 @@ class FactorParser(Cursor):
             depth += (kind == "{") - (kind == "}")
 
     def underset(self) -> Tree:
-        at = self.token.at
+        at, start = self.token.at, self.index
         self.skip_argument()
+        if not any(
+            token.kind == "word" or token.text == r"\times" for token in self.tokens[start : self.index]
+        ):
+            raise fail("what stands above or below here is neither a shape nor a remark", at)
         body = self.argument()
         return Group(at, "(", body) if isinstance(body, Sum | Product) else body
 
@@ -237,7 +241,7 @@ class FactorParser(Cursor):
         """Pieces with commas between them, each perhaps a comparison."""
         at = self.token.at
         items = [self.compared()]
-        while self.kind == "," or (self.kind == r"\|" and self.closers[-1] != r"\|"):
+        while self.kind in (",", ";") or (self.kind == r"\|" and self.closers[-1] != r"\|"):
             self.take()
             items.append(self.compared())
         return items[0] if len(items) == 1 else Listed(at, tuple(items))

@@ -121,7 +121,11 @@ class SymbolReader:
             return self.unknown(tree)
         name = match.name
         if match.primes:
-            raise fail(f"a prime stands on a function only, and {name} is none", tree.at)
+            raise fail(
+                f"a prime stands on a function only, and {name} is none",
+                tree.at,
+                r"write ^\top for the transpose; a name with a prime needs `latex:` or `aliases:`",
+            )
         base: Node = Name(tree.at, name)
         return self.with_scripts(base, match.sub, match.sup, self.vocabulary.ranks.get(name))
 
@@ -137,7 +141,7 @@ class SymbolReader:
             return self.with_scripts(base, tree.sub, tree.sup, rank, tree.primes)
         if isinstance(tree, Scripted) and isinstance(tree.base, Scripted):
             return self.with_scripts(self.symbol(tree.base), tree.sub, tree.sup, None, tree.primes)
-        if isinstance(tree, Scripted) and tree.sub is None and _is_turn(tree.sup, self.spellings):
+        if isinstance(tree, Scripted) and tree.sub is None and _is_turn(tree.sup):
             return self.with_scripts(self.symbol(tree.base), None, tree.sup, None, tree.primes)
         raise self.undeclared(tree)
 
@@ -212,14 +216,25 @@ class SymbolReader:
         """``base`` with an index below and a transpose or power above."""
         if primes:
             raise fail("a prime stands on a function only", base.at, r"write ^\top for the transpose")
-        if sub is not None:
+        if isinstance(sub, Number) and rank is None and _two_digits(sub):
+            base = Open(base.at, "digits", (base, Num(sub.at, sub.value, sub.text)))
+        elif sub is not None:
             base = Sub(base.at, base, self.slots(sub, rank))
+        if sub is not None:
+            whole = isinstance(base, Sub) and any(isinstance(slot, Whole) for slot in base.slots)
+            if sup is not None and not whole and _is_turn(sup):
+                raise fail(
+                    "it is not clear whether the transpose or the index comes first",
+                    base.at,
+                    r"write (A^\top)_{ij}, or no transpose on an entry",
+                )
         return base if sup is None else self.raised(base, sup)
 
     def raised(self, base: Node, sup: Tree) -> Node:
         """A transpose or a power."""
-        if _is_turn(sup, self.spellings):
-            return Turned(base.at, base)
+        if _is_turn(sup):
+            size = isinstance(sup, Sym) and sup.name == "T" and self.spellings.find(sup) is not None
+            return Open(base.at, "turn", (base, self.symbol(sup))) if size else Turned(base.at, base)
         if isinstance(sup, Group | Listed | Compare | Colon):
             if isinstance(sup, Group) and sup.opener == "(" and isinstance(sup.body, Listed):
                 return Sub(base.at, base, self.slots(sup.body, None))  # W^{(i,j)}
@@ -231,7 +246,7 @@ class SymbolReader:
             if op not in (r"\odot", r"\circ"):
                 raise fail(f"{op} cannot begin a power", sup.at)
             return Raised(base.at, base, self.node(inner))
-        if isinstance(sup, Sum) and len(sup.terms) == 1 and _is_turn(sup.terms[0][1], self.spellings):
+        if isinstance(sup, Sum) and len(sup.terms) == 1 and _is_turn(sup.terms[0][1]):
             raise fail("the transposed inverse is not read", sup.at, "write (A^{-1})^T")
         return Open(base.at, "power", (base, self.node(sup)))
 
@@ -241,7 +256,7 @@ class SymbolReader:
             return self.slots(sub.body, rank)
         if isinstance(sub, Listed):
             return tuple(Whole(item.at) if isinstance(item, Colon) else self.node(item) for item in sub.items)
-        if isinstance(sub, Number) and rank == 2 and len(sub.text) == 2 and sub.text.isdigit():
+        if isinstance(sub, Number) and rank == 2 and _two_digits(sub):
             after = sub.at._replace(column=sub.at.column + 1)
             return tuple(
                 self.node(Number(at, sub.value * 0 + int(digit), digit))
@@ -318,14 +333,16 @@ class SymbolReader:
         return found if squared or sup is None else self.raised(found, sup)
 
 
+def _two_digits(tree: Number) -> bool:
+    return len(tree.text) == 2 and tree.text.isdigit()
+
+
 def _is_one(tree: Tree) -> bool:
     return isinstance(tree, Number) and tree.value == 1
 
 
-def _is_turn(sup: Tree | None, spellings: Spellings) -> bool:
-    """Whether a superscript is a transpose; T is none where something is called T."""
+def _is_turn(sup: Tree | None) -> bool:
+    """Whether a superscript is spelled like a transpose."""
     if sup is None:
         return False
-    key = spell(sup.arg) if isinstance(sup, Accent) and sup.mark in FONTS else spell(sup)
-    upright = isinstance(sup, Accent | Word)
-    return key in _TURNS and (key != "T" or upright or "T" not in spellings.names)
+    return spell(sup.arg if isinstance(sup, Accent) and sup.mark in FONTS else sup) in _TURNS

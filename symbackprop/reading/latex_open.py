@@ -17,7 +17,20 @@ from symbackprop.errors import InputError
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import shape_text
-from symbackprop.reading.syntax import Apply, Chain, Name, Node, Num, Over, Raised, Times, Turned, show
+from symbackprop.reading.syntax import (
+    Apply,
+    Chain,
+    Minus,
+    Name,
+    Node,
+    Num,
+    Over,
+    Raised,
+    Sub,
+    Times,
+    Turned,
+    show,
+)
 from symbackprop.reading.tokens import Place, fail
 
 
@@ -26,7 +39,8 @@ class Open(Node):
     r"""A place that shapes decide.
 
     ``kind``: "product" (``parts`` with ``ops`` between them), "power" (base, exponent), "ones",
-    "zeros" (a bold digit), "norm2" (``\lVert A\rVert_2``).
+    "zeros" (a bold digit), "norm2" (``\lVert A\rVert_2``), "turn" (``^T`` where T is declared),
+    "digits" (``_{12}``: one index or two).
     """
 
     kind: str
@@ -52,6 +66,12 @@ def settle(node: Node, scope: Scope) -> Node:
             return _power(node, scope)
         case "norm2":
             return _norm(node, scope)
+        case "digits":
+            return _digits(node, scope)
+        case "turn":
+            base, exponent = (settle(part, scope) for part in node.parts)
+            scalar = _shape(base, scope) == SCALAR
+            return Raised(node.at, base, exponent) if scalar else Turned(node.at, base)
     return _product(node, scope)
 
 
@@ -65,7 +85,7 @@ def _shape(node: Node, scope: Scope) -> Shape | None:
 
 def _power(node: Open, scope: Scope) -> Node:
     base, exponent = (settle(part, scope) for part in node.parts)
-    shape = _shape(base, scope)
+    shape = None if _is_minus_one(exponent) else _shape(base, scope)
     if shape is not None and shape != SCALAR and scope.unifier.same(*shape):
         shown = show(base)
         raise fail(
@@ -74,6 +94,20 @@ def _power(node: Open, scope: Scope) -> Node:
             rf"write {shown} {shown} for the matrix product, ^{{\odot 2}} for the elementwise power",
         )
     return Raised(node.at, base, exponent)
+
+
+def _digits(node: Open, scope: Scope) -> Node:
+    base, both = settle(node.parts[0], scope), node.parts[1]
+    assert isinstance(both, Num)
+    shape = _shape(base, scope)
+    if shape is None or shape[0].is_one or shape[1].is_one:
+        return Sub(node.at, base, (both,))
+    after = both.at._replace(column=both.at.column + 1)
+    return Sub(node.at, base, (number(int(both.text[0]), both.at), number(int(both.text[1]), after)))
+
+
+def _is_minus_one(node: Node) -> bool:
+    return isinstance(node, Minus) and isinstance(node.arg, Num) and node.arg.value == 1
 
 
 def _norm(node: Open, scope: Scope) -> Node:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from symbackprop.errors import UnsupportedError
 from symbackprop.reading.latex_derivatives import DerivativeReader, Items, head_of, shown_name
 from symbackprop.reading.latex_folding import folded, line_sum
 from symbackprop.reading.latex_tree import (
@@ -80,9 +81,8 @@ class Meaning(DerivativeReader):
         following = (
             items[position + 1][1] if position + 1 < len(items) and not items[position + 1][0] else None
         )
-        if big is not None and not (big in _ONE_ARGUMENT and not isinstance(item, Scripted)):
-            if big != "sum" or spell(item).startswith("\\sum") or isinstance(item, Scripted):
-                return self.big(item, big, items[position + 1 :]), len(items)
+        if big is not None:
+            return self.big(item, big, items[position + 1 :]), len(items)
         base = item.base if isinstance(item, Scripted) else item
         if isinstance(base, Sym) and base.name == r"\nabla":
             return self.nabla(item, items, position)
@@ -125,7 +125,7 @@ class Meaning(DerivativeReader):
     # -- symbols before a bracket
 
     def before_bracket(self, item: Tree, bracket: Group, items: Items, position: int) -> tuple[Node, int]:
-        """A symbol and then ``(`` or ``[``: an index, the abstract loss, a product, or an unknown function."""
+        """A symbol and then ``(`` or ``[``: an index, the abstract loss, a product, an unknown function."""
         match = self.spellings.match(item) if isinstance(item, Sym | Word | Accent | Scripted) else None
         if match is not None and match.name == self.target and match.sub is None and match.sup is None:
             args = self.arguments(bracket)
@@ -304,6 +304,10 @@ class Meaning(DerivativeReader):
             if sup is not None or binder == "prod":
                 raise fail(f"{shown_name(item)} needs an index below", item.at)
             return Apply(item.at, binder, 0, (body,))
+        if binder == "min":
+            raise UnsupportedError(
+                "the least of several entries is not supported yet", line=item.at.line, column=item.at.column
+            )
         ranges = self.ranges(sub, sup)
         return line_sum(item.at, ranges, body) or Bind(item.at, binder, ranges, body)
 

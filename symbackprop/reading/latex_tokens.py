@@ -36,7 +36,7 @@ _RESPELLED = {
     "geqslant": r"\ge", "colon": ":", "ast": "*", "intercal": r"\top", "dfrac": r"\frac",
     "tfrac": r"\frac", "cfrac": r"\frac", "prime": "'", "lt": "<", "gt": ">", "ldots": r"\dots",
     "cdots": r"\dots", "dotsc": r"\dots", "bm": r"\boldsymbol", "pmb": r"\boldsymbol",
-    "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar", "newline": r"\\", "cr": r"\\",
+    "triangleq": "=", "coloneqq": "=", "coloneq": "=", "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar", "newline": r"\\", "cr": r"\\",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"""
@@ -49,6 +49,7 @@ _TOKEN = re.compile(
   | (?P<word>\\(?:text|textrm|textnormal|textsf|texttt|textit|textbf|mbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|mathop)[ ]*\{[^{}\\$\n]*(?:\\[_,; -][^{}\\$\n]*)*\})
   | (?P<row>\\\\(?:[ ]*\[[^\]\n]{0,20}\])?)
   | (?P<command>\\(?:[A-Za-z]+|[^A-Za-z\n]))
+  | (?P<defines>:=)
   | (?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
   | (?P<letter>[^\W\d_])
   | (?P<sign>[-+*/=<>()\[\]{}|^_&,;:.'!$])
@@ -144,6 +145,8 @@ def _token(kind: str, source: str, at: Place, start: int, stop: int) -> LatexTok
             return _command(source[1:], at, start, stop)
         case "letter":
             return LatexToken("letter", source, at, start, stop)
+        case "defines":
+            return LatexToken("=", "=", at, start, stop)
     return LatexToken(source, source, at, start, stop)
 
 

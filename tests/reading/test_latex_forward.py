@@ -123,6 +123,12 @@ FORMULAS = [
     (r"q = Y \oslash P", "q = Y/P"),
     (r"q = \log\operatorname{softmax}(Y)", "q = log(softmax(Y))"),
     (r"q = \operatorname{softmax}_{\text{columns}}(Y)", "q = softmax(Y, columns)"),
+    (r"q := X W + c", "q = X W + c"),
+    (r"q \triangleq \underset{N \times D}{X}\,\underset{D \times M}{W}", "q = X W"),
+    (r"q = (S^\top)_{12}", "q = S^T[1,2]".replace("S^T", "(S^T)")),
+    (r"q(x; W) = x W", "q = x W"),
+    (r"q = \mathrm{KL}(z \,\|\, y)", "q = kl(z, y)"),
+    (r"q = \log z[2] - \log\operatorname{softmax}(z)[1]", "q = log(z[2]) - log(softmax(z)[1])"),
     ("q = X W % the scores\n + c", "q = X W + c"),
 ]
 
@@ -273,3 +279,18 @@ def test_ones_take_their_length_from_the_neighbour() -> None:
         r"s = \mathbf{1}^\top y; G = X \mathbf 1", declared({"y": "k", "X": "m,n"}, "column")
     )
     assert [to_text(e.expr) for e in graph.equations if e.expr] == ["ones(k)^T y", "X ones(n)"]
+
+
+def test_a_declared_t_is_a_power_of_scalars_only() -> None:
+    """``W^T`` stays the transpose where T counts time steps; ``\\gamma^T`` is a power."""
+    declarations = declared({"W": "T,n", "x": "T", "gamma": ""}, "column")
+    graph = read_latex_forward(r"y = \gamma^T\, W^T x", declarations)
+    assert [to_text(e.expr) for e in graph.equations if e.expr] == ["gamma^(T) W^T x"]
+
+
+def test_a_file_may_use_letters_of_functions_as_names() -> None:
+    """``e``, ``\\sigma`` and ``\\delta`` mean what is declared."""
+    graph = read_latex_forward(
+        r"e = 2 \sigma; r = \delta_1 + e^{2}", declared({"sigma": "", "delta": "n"}, "column")
+    )
+    assert [to_text(e.expr) for e in graph.equations if e.expr] == ["2 sigma", "delta[1] + e^2"]
