@@ -38,6 +38,9 @@ def derive(
     wrt         a symbol, or a list of symbols: then a mapping name -> Derivation from one backward pass.
     of_shape    the shape that ``expr`` is meant to have; another one is an error.
 
+    The expression is called L (an arbitrary loss by its own name); ``result`` may hold it under that name
+    where a slope is a formula of the value itself, ``expanded()`` never does.
+
     Raises InputError (code "shape" for sizes that do not fit, with both shapes) and UnsupportedError for a
     SymPy class that is not read.
     """

@@ -182,11 +182,13 @@ def _name(key: Any, table: Table) -> str:
 def _known(key: Any, table: Table, targets: Mapping[str, Any], symbols: Mapping[Any, Any]) -> str:
     """The name that a role is given to; it must stand somewhere."""
     name = _name(key, table)
-    texts = any(isinstance(value, str) for value in targets.values())
     names = {*table.symbols.values(), *targets, *table.functions, *(_name(k, table) for k in symbols)}
-    if name not in names and not texts:
-        message, hint = f"unknown symbol {name} in roles", did_you_mean(name, names)
-        raise InputError(message, code="unknown-symbol", hint=hint)
+    if name not in names:
+        raise InputError(
+            f"unknown symbol {name} in roles",
+            code="unknown-symbol",
+            hint=did_you_mean(name, names) or "where it stands only in a text, give its MatrixSymbol instead",
+        )
     return name
 
 

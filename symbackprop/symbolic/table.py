@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
-from sympy import MatrixSymbol, Symbol
+from sympy import MatrixSymbol
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from symbackprop.core.tensors import Convention
@@ -43,17 +43,15 @@ class Table:
     def prepare(self, expressions: Iterable[Any]) -> None:
         """Find the sizes, and every name, before anything is read."""
         for expression in expressions:
+            self.taken |= {str(symbol) for symbol in expression.free_symbols}
             for node in sympy.preorder_traversal(expression):
                 if isinstance(node, MatrixSymbol):
                     self.dims |= _free(node.shape)
-                    self.taken.add(str(node.name))
                 elif isinstance(node, _SIZED):
                     self.dims |= _free(node.args)
                 elif isinstance(node, ExprWithLimits):
                     letters = {limit[0] for limit in node.limits}
                     self.dims |= {s for limit in node.limits for s in _free(limit[1:])} - letters
-                elif isinstance(node, Symbol):
-                    self.taken.add(str(node))
         for dim in sorted(self.dims, key=str):
             self.name(dim)
 
@@ -87,9 +85,9 @@ class Table:
 
     def letter(self, symbol: Any, bound: Iterable[str]) -> str:
         """A letter for a bound index: its own name, if nothing else is called so."""
-        used = {*self.symbols.values(), *self.functions, *function_names(), *bound}
-        used |= {name for name in self.taken if name != str(symbol)}
-        wishes = (str(symbol).lstrip("_"), *_LETTERS, *(f"i{k}" for k in range(1, len(used) + 2)))
+        used = {*self.taken, *self.functions, *function_names(), *bound}
+        spare = (f"i{k}" for k in range(1, len(used) + 2))
+        wishes: tuple[str, ...] = (str(symbol).lstrip("_"), *_LETTERS, *spare)
         return next(wish for wish in wishes if is_name(wish) and wish not in used)
 
     def arrays(self) -> Iterator[tuple[Any, str]]:
