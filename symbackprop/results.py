@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -269,8 +270,8 @@ class Derivation:
     def _stand_ins(self, point: Point) -> dict[str, Any]:
         """Callables for arbitrary functions, and the derivatives of an arbitrary loss."""
         found: dict[str, Any] = {}
-        for op, function in point.functions.items():
-            found[op.name] = function
+        for op, stand_in in point.functions.items():
+            function = found[op.name] = partial(_in_shape, stand_in)
             for order in (1, 2):
                 found[op.name + "'" * order] = partial(_slope, function, order)
         oracle = Oracle(self._context.graph, point, expand=self._context.expand)
@@ -285,13 +286,16 @@ class Derivation:
     def _lambdified(self) -> Callable[[Point], Any]:
         import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
 
-        from symbackprop.notation.sympy_out import dim_symbol, parameter_of, symbol_of  # noqa: PLC0415
+        from symbackprop.notation.sympy_out import arguments_of, dim_symbol, symbol_of  # noqa: PLC0415
 
-        arguments = self.arguments
-        function = sympy.lambdify(arguments, self.expanded())
-        graph, names = self._context.graph, self._context.names
-        tensors = {parameter_of(names, symbol_of(tensor)): tensor for tensor in graph.tensors.values()}
-        dims = {parameter_of(names, dim_symbol(name)): name for name in graph.dims}
+        # In our own symbols: SymPy's lambdify is wrong on matrices whose names are no identifiers.
+        names = replace(self._context.names, sympy={})
+        expanded = Formula(self.expanded_expr, names).sympy
+        graph = self._context.graph
+        arguments = arguments_of(expanded, graph, names)
+        function = sympy.lambdify(arguments, expanded)
+        tensors = {symbol_of(tensor): tensor for tensor in graph.tensors.values()}
+        dims = {dim_symbol(name): name for name in graph.dims}
 
         def evaluate(point: Point) -> Any:
             values: list[Any] = []
@@ -304,8 +308,7 @@ class Derivation:
                     values.append(labels.reshape(point.oriented(tensor)) if tensor.shape else int(labels))
                 else:
                     value = point.values[tensor]
-                    scalar = tensor.is_scalar and not argument.is_Matrix
-                    values.append(float(value[0, 0]) if scalar else value)
+                    values.append(float(value[0, 0]) if tensor.is_scalar else value)
             return function(*values)
 
         return evaluate
@@ -341,6 +344,15 @@ class Derivation:
     def _repr_latex_(self) -> str:
         partial = Formula(self._derived.partial, self._context.names)
         return rf"$\displaystyle {partial.latex} = {self.latex}$"
+
+    def _repr_html_(self) -> str:
+        """The result and its steps with their reasons; a notebook sets what stands between dollars."""
+        rows = "".join(
+            f"<li>${escape(step.before.latex)} = {escape(step.after.latex)}$ "
+            f"<small>{escape(step.because)}</small></li>"
+            for step in self.steps
+        )
+        return f"<p>{escape(self._repr_latex_())}</p><ol>{rows}</ol>"
 
     def __repr__(self) -> str:
         return f"<Derivation {self.name} = {self.text}>"
@@ -390,6 +402,11 @@ def program_of(
     return plan(
         name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
     )
+
+
+def _in_shape(function: Callable[..., Any], x: Any) -> Any:
+    """A stand-in, which works on 2-D arrays, on an array of any rank."""
+    return np.reshape(function(np.asarray(x)), np.shape(x))
 
 
 def _slope(function: Callable[..., Any], order: int, x: Any) -> Any:
