@@ -48,7 +48,7 @@ class OperationName(Atom):
         return str(self.operation.name + "'" * self.primes)
 
     def _latex(self, printer: Any) -> str:
-        return str(self.operation.latex or rf"\operatorname{{{self.operation.name}}}") + "'" * self.primes
+        return str(self.operation.latex or rf"\operatorname{{{self.operation.name}}}") + "'" * int(self.primes)
 
     _sympyrepr = _sympystr
     _pretty_text = _sympystr
@@ -63,7 +63,11 @@ def is_matrix(value: Any) -> bool:
 
 def shape_of(value: Any) -> tuple[Any, Any]:
     """Rows and columns; a scalar is 1 x 1."""
-    return (value.shape[0], value.shape[1]) if is_matrix(value) else (S.One, S.One)
+    if not is_matrix(value):
+        return (S.One, S.One)
+    # Asked for once: a shape is worked out from those below it, and twice at every level is 2^depth.
+    rows, columns = value.shape
+    return (rows, columns)
 
 
 
@@ -74,6 +78,8 @@ def stretched(values: Any) -> tuple[Any, Any]:
         own = shape_of(value)
         rows = own[0] if rows == 1 else rows
         columns = own[1] if columns == 1 else columns
+        if rows != 1 and columns != 1:
+            break
     return (rows, columns)
 
 
