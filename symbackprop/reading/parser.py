@@ -11,8 +11,8 @@ from collections.abc import Collection
 from itertools import pairwise
 
 from symbackprop.errors import InputError
-from symbackprop.reading.cursor import RESERVED
-from symbackprop.reading.expressions import RELATIONS, ExpressionParser
+from symbackprop.reading.cursor import RELATIONS, RESERVED
+from symbackprop.reading.expressions import ExpressionParser
 from symbackprop.reading.syntax import Bounds, Line, Node, Relation
 from symbackprop.reading.tokens import MAX_NESTING, PLAIN_TEXT, Origin, Token, fail, tokenize
 
