@@ -37,6 +37,13 @@ def _huber(args: Any, axis: str | None) -> Any:
     return _cell(np.where(np.real(size) <= np.real(d), gap * gap / 2, d * (size - d / 2)).sum())
 
 
+def _kl(args: Any, axis: str | None) -> Any:
+    """With 0 log 0 = 0: a class that has no mass costs nothing."""
+    p, q = args
+    none = p == 0
+    return _cell((p * (np.log(np.where(none, 1.0, p)) - np.log(np.where(none, 1.0, q)))).sum())
+
+
 def _pair(first: str, second: str) -> tuple[Param, Param]:
     return (Param(first), Param(second))
 
@@ -95,7 +102,7 @@ OPERATIONS = (
     ),
     Structural(
         "kl", _pair("p", "q"), "loss", r"\operatorname{KL}", definition="sum(p * log(p / q))",
-        forward=lambda args, axis: _cell((args[0] * (np.log(args[0]) - np.log(args[1]))).sum()),
+        forward=_kl,
         shape_rule="dot",
         numpy="np.sum({p} * np.log({p} / {q}))",
     ),

@@ -76,6 +76,23 @@ class _Sides:
         return np.asarray((self.values[2] - self.values[3]) / (4 * self.step))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Units:
+    """Moves of one entry each, made when they are sliced: together they would fill the memory."""
+
+    picks: Array
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+    def __getitem__(self, part: slice) -> Array:
+        picks = self.picks[part]
+        units = np.zeros((len(picks), *self.shape))
+        units.reshape(len(picks), -1)[np.arange(len(picks)), picks] = 1.0
+        return units
+
+
 class Oracle:
     """Derivatives at one point; each pair is computed once."""
 
@@ -139,13 +156,10 @@ class Oracle:
         if int(np.prod(shape)) > LARGEST:
             raise Refusal(f"d{of.name}/d{by.name} has too many entries for differences")
         picks = self._picked(of, by)
-        units = np.zeros((len(picks), base.size))
-        units[np.arange(len(picks)), picks] = 1.0
-        directions = units.reshape((len(picks), *base.shape))
-        stepped = np.imag(self._stacked(of, by, base + 1j * self.tiny * directions)) / self.tiny
+        stepped = np.imag(self._stacked(of, by, _Units(picks, base.shape), 1j * self.tiny)) / self.tiny
         columns = stepped.reshape(len(picks), -1).T
-        if not (np.isfinite(columns).all() and self._confirmed(of, by, columns, directions)):
-            columns = self._central(of, by, columns, directions)
+        if not (np.isfinite(columns).all() and self._confirmed(of, by, columns, picks)):
+            columns = self._central(of, by, columns, picks)
         if len(picks) == base.size:
             return np.asarray(columns.reshape(shape))
         self.sampled = True
@@ -165,14 +179,15 @@ class Oracle:
         row, column = self.point.picked(rows, count), self.point.picked(columns, count)
         return np.asarray((row[:, None] - 1) * columns + column - 1).ravel()
 
-    def _stacked(self, of: Tensor, by: Tensor, stack: Array) -> Array:
-        """The values of ``of`` for a stack of values of ``by``, in chunks of bounded size."""
+    def _stacked(self, of: Tensor, by: Tensor, moves: Array | _Units, step: complex) -> Array:
+        """The values of ``of`` where ``by`` is moved by ``step`` times each move, in chunks."""
+        base = self.point.values[by]
         equations = self.dependencies.between(of, by)
         widest = max(self.point.values[e.target].size for e in equations)
-        chunk = max(1, BUDGET // max(widest, stack[0].size))
+        chunk = max(1, BUDGET // max(widest, base.size))
         parts = []
-        for start in range(0, len(stack), chunk):
-            part = stack[start : start + chunk]
+        for start in range(0, len(moves), chunk):
+            part = base + step * moves[start : start + chunk]
             overrides = {by: part}
             evaluator = Evaluator(self.point, expand=self.expand, overrides=overrides)
             for equation in equations:
@@ -181,10 +196,11 @@ class Oracle:
             parts.append(np.broadcast_to(value, part.shape[:1] + value.shape[-2:]))
         return np.concatenate(parts)
 
-    def _confirmed(self, of: Tensor, by: Tensor, columns: Array, directions: Array) -> bool:
+    def _confirmed(self, of: Tensor, by: Tensor, columns: Array, picks: Array) -> bool:
         """Whether the extrapolated central difference in one random direction agrees."""
-        weights = np.random.default_rng([self.point.seed, 77]).normal(size=len(directions))
-        direction = np.tensordot(weights, directions, axes=1)[None]
+        weights = np.random.default_rng([self.point.seed, 77]).normal(size=len(picks))
+        direction = np.zeros((1, *self.point.values[by].shape))
+        direction.flat[picks] = weights
         expected, scale = columns @ weights, np.abs(columns) @ np.abs(weights)
         gaps = [np.abs(self._sides(of, by, direction, step).slope[0] - expected) for step in STEPS]
 
@@ -195,24 +211,23 @@ class Oracle:
         size = float(np.abs(self.point.values[of]).max())
         return settled(size) or settled(size + self._noise(of, by) / ROUNDING)
 
-    def _sides(self, of: Tensor, by: Tensor, directions: Array, step: float) -> _Sides:
-        """Differences with steps h and 2h in every direction."""
-        moves = np.concatenate([factor * step * directions for factor in (1, -1, 2, -2)])
-        values = np.real(self._stacked(of, by, self.point.values[by] + moves))
-        return _Sides(values.reshape(4, len(directions), -1), self.point.values[of].ravel(), step)
+    def _sides(self, of: Tensor, by: Tensor, moves: Array | _Units, step: float) -> _Sides:
+        """Values one and two steps to both sides in every direction."""
+        values = np.array([self._stacked(of, by, moves, factor * step) for factor in (1, -1, 2, -2)])
+        return _Sides(np.real(values).reshape(4, len(moves), -1), self.point.values[of].ravel(), step)
 
     def _noise(self, of: Tensor, by: Tensor) -> float:
         """How far rounding alone moves ``of``: measured, as its terms may be larger than itself."""
         base = self.point.values[by]
-        moves = 1e-14 * np.random.default_rng([self.point.seed, 78]).normal(size=(NEARBY, *base.shape))
-        values = np.real(self._stacked(of, by, base + moves * np.abs(base)))
+        moves = np.random.default_rng([self.point.seed, 78]).normal(size=(NEARBY, *base.shape))
+        values = np.real(self._stacked(of, by, moves * np.abs(base), 1e-14))
         return float(np.abs(values - self.point.values[of]).max())
 
-    def _central(self, of: Tensor, by: Tensor, stepped: Array, directions: Array) -> Array:
+    def _central(self, of: Tensor, by: Tensor, stepped: Array, picks: Array) -> Array:
         """Central differences; the complex step where it agrees with them, and its choice at a kink."""
         size = float(np.abs(self.point.values[of]).max()) + self._noise(of, by) / ROUNDING
         for step in STEPS:
-            sides = self._sides(of, by, directions, step)
+            sides = self._sides(of, by, _Units(picks, self.point.values[by].shape), step)
             found = sides.slope
             tolerance = 1e-5 * max(float(np.abs(found).max()), 1e-300) + 1e-13 * size / step
             if np.isfinite(found).all() and sides.apart.max() <= tolerance:

@@ -245,9 +245,23 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
         elif left.shape[-1] != right.shape[-2]:
             raise ShapeClash(f"product of {spelled(shape)} and {spelled(right_shape)}")
         else:
-            left = left @ right
+            left = _product(left, right)
         shape = product_shape(shape, right_shape)
     return left
+
+
+def _product(left: Array, right: Array) -> Array:
+    """``left @ right``; a stack times one matrix as a single product, which is much faster."""
+    if left.ndim > 2 and right.ndim == 2:
+        flat = left.reshape(-1, left.shape[-1])
+        if np.iscomplexobj(flat) and not np.iscomplexobj(right):
+            flat = flat.real @ right + 1j * (flat.imag @ right)
+        else:
+            flat = flat @ right
+        return np.asarray(flat.reshape(left.shape[:-1] + right.shape[-1:]))
+    if left.ndim == 2 and right.ndim > 2:
+        return np.swapaxes(_product(np.swapaxes(right, -1, -2), left.T), -1, -2)
+    return np.asarray(left @ right)
 
 
 def _divide(evaluator: Evaluator, node: Divide, scope: Scope) -> Array:
