@@ -29,7 +29,6 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.reading.formulas import formula_of
-from symbackprop.verification.differences import Oracle
 from symbackprop.verification.point import Point
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -274,7 +273,7 @@ class Derivation:
             function = found[op.name] = partial(_in_shape, stand_in)
             for order in (1, 2):
                 found[op.name + "'" * order] = partial(_slope, function, order)
-        oracle = Oracle(self._context.graph, point, expand=self._context.expand)
+        oracle = self._context.verifier.oracle_of(point)
         for equation in self._context.graph.equations:
             if equation.abstract:
                 for tensor in equation.arguments:
