@@ -404,6 +404,14 @@ def test_a_result_goes_in_again(name: str) -> None:
     )
 
 
+def test_a_result_by_entries_goes_in_again() -> None:
+    first = sbp.derive((W * x)[1, 0] ** 2, W).expanded()
+    d = sbp.derive(sbp.sum(sp.HadamardProduct(first, W)), x)
+    forward = [equation.text for equation in d.graph.equations]
+    assert forward[0] == "M[p,q] = 2 sum[i_1 = 1..n](W[2,i_1] x[i_1]) kron(2, p) x[q] for p = 1..m, q = 1..n"
+    assert d.verify().status == "holds"
+
+
 def test_sympys_own_derivative_is_silently_zero_where_ours_is_right() -> None:
     logs = sbp.log(sbp.sum(sbp.exp(W * x)))
     norms = sbp.norm(W * x) + sbp.norm(x)

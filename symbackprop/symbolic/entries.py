@@ -103,9 +103,16 @@ class EntryReader:
             )
             return Bind(NOWHERE, kind, ranges, self.node(total.function))
 
+    def compared(self, left: Any, right: Any) -> tuple[Node, Node]:
+        """Two positions, moved together so that an index stands without an offset."""
+        shifted = [sympy.expand(side.xreplace({i: i - 1 for i in self.letters})) for side in (left, right)]
+        moving = [side for side in shifted if not side.free_symbols.isdisjoint(self.letters)]
+        offset = moving[0].as_coeff_Add()[0] + 1 if moving else 0
+        return self.position(left - offset), self.position(right - offset)
+
     def delta(self, delta: KroneckerDelta) -> Node:
         """1 where two positions agree."""
-        return call("kron", *(self.position(spot) for spot in delta.args[:2]))
+        return call("kron", *self.compared(*delta.args[:2]))
 
     def indicator(self, relation: Any) -> Node:
         """1 where a relation holds; between positions both sides count from 1."""
@@ -114,7 +121,8 @@ class EntryReader:
             self.refuse(relation)
         free = relation.free_symbols
         spots = bool(free) and free <= {*self.letters, *self.table.dims} and not free.isdisjoint(self.letters)
-        left, right = (self.position(s) if spots else self.node(s) for s in (relation.lhs, relation.rhs))
+        sides = (relation.lhs, relation.rhs)
+        left, right = self.compared(*sides) if spots else map(self.node, sides)
         return call("ind", Relation(NOWHERE, left, sign, right))
 
     def piecewise(self, cases: Any) -> Node:
