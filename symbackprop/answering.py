@@ -9,9 +9,11 @@ from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.derivation.session import Derived, Session
 from symbackprop.errors import InputError
+from symbackprop.notation.entries import comprehension_of
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.restrict import Letter, Outcome, Restriction
 from symbackprop.notation.steps import Step
+from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.results import Context, Derivation
@@ -48,20 +50,22 @@ def _restricted(
 ) -> Derived:
     """The same derivation with one more line, if its result does not obey the letters."""
     allowed = frozenset(letters)
-    restriction = Restriction(allowed, lambda letter: tuple(_equals(session, derived, letter)))
+    in_entries = isinstance(derived.expr, Comprehension)
+    equals = _equal_entries if in_entries else _equals
+    restriction = Restriction(allowed, lambda letter: tuple(equals(session, derived, letter)))
     restriction.folds = {
         formula: letter
         for letter in letters
-        for formula in _equals(session, derived, letter)
+        for formula in equals(session, derived, letter)
         if not isinstance(formula, Leaf | Partial)
     }
-    found = restriction.best([derived.expr, *_equals(session, derived, derived.partial)])
+    found = restriction.best([derived.expr, *equals(session, derived, derived.partial)])
     assert found is not None
     if found.stuck:
         raise _cannot(context, question, letters, found)
     if found.expr == derived.expr:
         return derived
-    step = _step(context, session, derived, found)
+    step = _step(context, derived, found)
     return replace(derived, expr=found.expr, steps=(*derived.steps, step))
 
 
@@ -82,21 +86,59 @@ def _equals(session: Session, derived: Derived, letter: Letter) -> Iterator[Expr
         yield derived.values[letter.by]
 
 
-def _step(context: Context, session: Session, derived: Derived, found: Outcome) -> Step:
-    before = derived.expr
-    definitions = [
-        f"`{to_text(letter, context.names)} = {to_text(formula, context.names)}`"
-        for letter in found.put_in
-        if (formula := next(iter(_equals(session, derived, letter)), None)) is not None
+def _equal_entries(session: Session, derived: Derived, letter: Letter) -> Iterator[Expr]:
+    """The same over entries: arrays given by one entry of theirs."""
+    if isinstance(letter, Leaf):
+        local = session.shop.locals.get(letter.tensor)
+        if local is not None and session.definition(letter.tensor) is not None:
+            yield comprehension_of(local.form, local.row, local.column, session.shop.leaf)
+        return
+    known: list[Expr] = []
+    entry: Element | None = None
+    for step in derived.steps:
+        before, after = step.before.expr, step.after.expr
+        if step.quantity != letter:
+            continue
+        if entry is None and isinstance(before, Element) and before.base == letter:
+            entry = before
+            known.append(before)
+        if entry is not None and before in known:
+            known.append(after)
+            yield _array_of(entry, letter, after)
+
+
+def _array_of(entry: Element, letter: Partial, body: Expr) -> Comprehension:
+    """The array whose ``entry`` is ``body``."""
+    sides = [
+        entry.slots[axis].single if axis is not None else None
+        for axis in (letter.by.axis_of_side(0), letter.by.axis_of_side(1))
     ]
-    named = 0 < len(definitions) <= _NAMED_IN_A_REASON
-    reason = f"with {' and '.join(definitions)}" if named else "in the letters the question allows"
+    return Comprehension(sides[0], sides[1], body)
+
+
+def _step(context: Context, derived: Derived, found: Outcome) -> Step:
+    before = derived.expr
     names = context.names
+    letters = [f"`{to_text(letter, names)}`" for letter in found.put_in]
+    named = 0 < len(letters) <= _NAMED_IN_A_REASON
+    reason = f"put in {' and '.join(letters)}" if named else "in the letters the question allows"
     left: Expr = before
     right = found.expr
     if isinstance(before, Comprehension) and isinstance(right, Comprehension):
+        # A line over entries goes on from the last one; its own indices, whichever array they came from.
+        right = _renamed(right, before)
         left, right = before.body, right.body
     return Step("in-terms-of", reason, Formula(left, names), Formula(right, names), quantity=derived.partial)
+
+
+def _renamed(array: Comprehension, like: Comprehension) -> Comprehension:
+    """The same array with the indices of ``like``."""
+    change = {
+        old: IndexValue(((new, 1),))
+        for old, new in ((array.row, like.row), (array.column, like.column))
+        if old is not None and new is not None and old is not new
+    }
+    return Comprehension(like.row, like.column, at(array.body, change)) if change else array
 
 
 def _cannot(

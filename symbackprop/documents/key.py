@@ -7,13 +7,13 @@ lettered paragraphs; what was assumed; code; how it was checked. The parts of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from types import MappingProxyType
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.graph import Equation as GraphEquation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Role, Tensor
@@ -48,6 +48,7 @@ _ROLES = (
 
 # Characters of LaTeX above which the words of a question are set so that a page can be broken inside them.
 LONG_WORDS = 1500
+SHORT_TITLE = 60
 LEVEL_HEADINGS: Mapping[str, str] = MappingProxyType(
     {
         "index": "Entry by entry",
@@ -89,6 +90,7 @@ def build_key(
     total = sum((Fraction(one.points) for one in questions if one.points is not None), Fraction(0))
     header = Header(
         title=setter.words(head.title) if head.title else Text("Answer key"),
+        short=_running(setter, head.title),
         strip=Text("Answer key -- staff only"),
         build=escape(head.build),
         course=setter.words(head.course) if head.course else Text(""),
@@ -100,6 +102,7 @@ def build_key(
         header,
         shape_rows(graph, names),
         tuple(forward_equation(equation, names) for equation in graph.equations),
+        tuple(named_derivative(of, by, names) for of, by in names.partials),
         tuple(setter.words(words) for words in head.inferred),
         tuple(blocks),
     )
@@ -145,11 +148,33 @@ def forward_equation(equation: GraphEquation, names: Names) -> Equation:
     return Equation(lhs, break_lines(equation.expr, names, room))
 
 
+def named_derivative(of: Tensor, by: Tensor, names: Names) -> Equation:
+    """What a name of ``notation:`` stands for."""
+    partial = Partial(of, by)
+    return Equation(to_latex(partial, names), (to_latex(partial, replace(names, partials={})),))
+
+
+def _running(setter: Setter, title: str) -> Text:
+    """The title for the head of a page: what is too long ends at a word, without its marks."""
+    if len(title) <= SHORT_TITLE:
+        return setter.words(title)
+    words = title[:SHORT_TITLE].rpartition(" ")[0] or title[:SHORT_TITLE]
+    return Text(escape("".join(c for c in words if c not in "$`*\\{}_^")) + r" \ldots")
+
+
 def _blocks(setter: Setter, asked: Asked, label: str, depth: int = 0) -> Iterator[QuestionBlock]:
     """The question, then its parts."""
-    sections = tuple(_section(setter, answered, asked, label, depth) for answered in asked.answers)
     words = setter.words(asked.text) if asked.text else _find(setter, asked.answers)
-    yield QuestionBlock(
+    if words or asked.points is not None or not asked.parts:
+        yield _block(setter, asked, label, depth, words)
+    for number, part in enumerate(asked.parts):
+        yield from _blocks(setter, part, f"{label}{part_letter(number, depth)}", depth + 1)
+
+
+def _block(setter: Setter, asked: Asked, label: str, depth: int, words: Text) -> QuestionBlock:
+    answers = asked.answers
+    told = _told(setter, asked)
+    return QuestionBlock(
         label=Text(label),
         id=asked.id,
         depth=depth,
@@ -158,11 +183,10 @@ def _blocks(setter: Setter, asked: Asked, label: str, depth: int = 0) -> Iterato
         points=points_text(asked.points),
         hint=setter.words(asked.hint) if asked.hint else None,
         answers=_boxes(setter, asked.answers),
-        told=_told(setter, asked),
-        sections=sections,
+        told=told,
+        told_is_long=told is not None and len(told) > LONG_WORDS,
+        sections=tuple(_section(setter, answered, asked, label, depth) for answered in answers),
     )
-    for number, part in enumerate(asked.parts):
-        yield from _blocks(setter, part, f"{label}{part_letter(number, depth)}", depth + 1)
 
 
 def part_letter(number: int, depth: int) -> str:
@@ -204,10 +228,10 @@ def _boxed(setter: Setter, answered: Answered) -> Boxed:
 def _section(setter: Setter, answered: Answered, asked: Asked, label: str, depth: int) -> Section:
     source = (answered.numpy or "").strip("\n")
     several = len(asked.answers) > 1
-    last = answered is asked.answers[-1]
+    first, last = answered is asked.answers[0], answered is asked.answers[-1]
     return Section(
         heading=Text(LEVEL_HEADINGS[answered.level]) if several else Text(""),
-        paragraphs=setter.paragraphs(answered.steps, label, roman=depth > 0),
+        paragraphs=setter.paragraphs(answered.steps, label, roman=depth > 0, goes_on=not first),
         uses=tuple(setter.words(use) for use in answered.assumptions),
         code=tuple(code_line(line) for line in source.split("\n")) if source and last else (),
         footnote=check_sentence(answered.verdict, answered.target.of, setter.names),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count, groupby
+from itertools import groupby
 
 from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
 from symbackprop.core.graph import Graph
@@ -71,6 +71,7 @@ class Setter:
     math: Callable[[str], str]
     derived: dict[_Key, Text] = field(default_factory=dict)
     number: int = 0
+    lettered: int = 0
 
     def words(self, text: str) -> Text:
         """Words with formulas in backticks."""
@@ -85,20 +86,26 @@ class Setter:
         return Equation(lhs, lines)
 
     def paragraphs(
-        self, steps: Sequence[Step], label: str, *, roman: bool = False
+        self, steps: Sequence[Step], label: str, *, roman: bool = False, goes_on: bool = False
     ) -> tuple[Paragraph, ...]:
-        """The derivation of one question: what earlier questions derived is quoted, the rest derived."""
+        """The derivation of one question: what earlier questions derived is quoted, the rest derived.
+
+        ``roman`` letters paragraphs i, ii; with ``goes_on`` lines and letters go on from the call before.
+        """
         groups = [_Group(quantity, tuple(steps)) for quantity, steps in groupby(steps, key=_quantity)]
         known = [group for group in groups if group.key in self.derived]
         fresh = [group for group in groups if group.key not in self.derived]
         quoted = _needed(known, fresh, groups[-1]) if groups else []
-        self.number = 0
+        self.number = self.number if goes_on else 0
+        self.lettered = self.lettered if goes_on else 0
         made: list[Paragraph] = []
         if quoted:
             lines = tuple(self._quote(group) for group in quoted)
             made.append(Paragraph(Text(""), Text("Already derived."), lines))
         marks = ROMAN if roman else "abcdefghijklmnopqrstuvwxyz"
-        for letter, group in zip(chain(marks, map(str, count(len(marks) + 1))), fresh, strict=False):
+        for group in fresh:
+            letter = marks[self.lettered] if self.lettered < len(marks) else str(self.lettered + 1)
+            self.lettered += 1
             self.derived[group.key] = Text(f"question {label} ({letter})")
             heading = self._heading(group.quantity) if group.quantity else Text("")
             made.append(Paragraph(Text(letter), heading, self._lines(group.quantity, group.steps)))

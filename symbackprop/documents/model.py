@@ -64,9 +64,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands at the top: title, and the strip that every page carries."""
+    """What stands at the top: title, and the strip that every page carries, with the title cut to fit."""
 
     title: Text
+    short: Text
     strip: Text
     build: Text
     course: Text = Text("")
@@ -165,15 +166,21 @@ class QuestionBlock:
     hint: Text | None
     answers: tuple[Boxed, ...]
     told: Text | None
+    told_is_long: bool
     sections: tuple[Section, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole document; ``inferred`` are sentences about what the file does not state."""
+    """A whole document.
+
+    named     what the names of derivatives stand for.
+    inferred  sentences about what the file does not state.
+    """
 
     header: Header
     shapes: tuple[ShapeRow, ...]
     forward: tuple[Equation, ...]
+    named: tuple[Equation, ...]
     inferred: tuple[Text, ...]
     questions: tuple[QuestionBlock, ...]

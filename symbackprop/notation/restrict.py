@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
-from symbackprop.core.expr import Comprehension, Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Add, Comprehension, Element, Expr, Leaf, MatMul, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.substitution import entry_in
 
@@ -118,4 +119,20 @@ def _joined(expr: Expr, parts: Sequence[Outcome]) -> Outcome:
     size = 1 + sum(part.size for part in parts)
     stuck = frozenset().union(*(part.stuck for part in parts))
     put_in = tuple(dict.fromkeys(letter for part in parts for letter in part.put_in))
-    return Outcome(expr, size, stuck, put_in)
+    return Outcome(_flat(expr), size, stuck, put_in)
+
+
+def _flat(expr: Expr) -> Expr:
+    """A sum in a sum, a product of arrays in one of arrays: without the brackets that putting in leaves."""
+    if isinstance(expr, Add):
+        terms = [inner for term in expr.terms for inner in (term.terms if isinstance(term, Add) else (term,))]
+        return Add(tuple(terms)) if len(terms) > len(expr.terms) else expr
+    if isinstance(expr, MatMul) and not any(factor.is_scalar for factor in expr.factors):
+        parts = [one.factors if _is_product(one) else (one,) for one in expr.factors]
+        factors = tuple(factor for part in parts for factor in part)
+        return MatMul(factors) if len(factors) > len(expr.factors) else expr
+    return expr
+
+
+def _is_product(expr: Expr) -> TypeGuard[MatMul]:
+    return isinstance(expr, MatMul) and not any(factor.is_scalar for factor in expr.factors)
