@@ -152,7 +152,7 @@ class _Board:
         shown: list[str] = []
         for user in users:
             if user.equation.target is self.of or not is_short(user.form):
-                shown.append(f"`{user.equation.target.name}` differentiated")
+                shown.append(f"`{user.equation.target.name}` itself")
                 continue
             slots = slots_of(user.equation.target, user.indices)
             leaf = Leaf(user.equation.target)

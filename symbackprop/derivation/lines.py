@@ -37,6 +37,16 @@ class Work:
     steps: list[Step]
     uses: list[str]
 
+    def rests_on(self, of: Tensor) -> tuple[Tensor, ...]:
+        """The tensors whose cotangents stand in the lines, this one left out."""
+        found = {
+            node.by: None
+            for expr in self.exprs
+            for node in expr.walk()
+            if isinstance(node, Partial) and node.of is of and node.by is not self.quantity.tensor
+        }
+        return tuple(found)
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -100,7 +110,8 @@ def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for node in expr.walk():
         if isinstance(node, Leaf) and node.tensor.shape:
-            found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.tensor.shape))
+            if node.tensor.name not in found:
+                found[node.tensor.name] = tuple(str(dim) for dim in node.tensor.shape)
         elif isinstance(node, Partial) and node.by.shape and node.of.is_scalar:
             found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.by.shape))
     return found

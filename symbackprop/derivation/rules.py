@@ -51,7 +51,19 @@ def head_of(atom: Atom) -> tuple[type[Atom], str]:
     """The kind of an atom, by which rules are found."""
     if isinstance(atom, Entry):
         return (Entry, str(atom.tensor.serial))
-    return (type(atom), f"{atom.op.name}{atom.primes}" if isinstance(atom, Fn) else "")
+    if isinstance(atom, Fn):
+        return (Fn, f"{atom.op.name}{atom.primes}:{_lone_tensor(atom)}")
+    return (type(atom), "")
+
+
+def _lone_tensor(atom: Fn) -> str:
+    """The tensor whose entry is the first argument, if it is just that: 256 layers, 256 ReLUs."""
+    terms = atom.args[0].terms
+    if len(terms) == 1 and len(terms[0].factors) == 1:
+        inner = terms[0].factors[0][0]
+        if isinstance(inner, Entry):
+            return str(inner.tensor.serial)
+    return ""
 
 
 def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Definition | None:

@@ -20,10 +20,10 @@ from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form
-from symbackprop.notation.substitution import entry_in
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
+from symbackprop.notation.substitution import entry_in
 from symbackprop.ops.lowering import Expand, Lowering
 
 LEVELS = {"vector": vector_work, "index": index_work}
@@ -37,7 +37,7 @@ class Derived:
     expr                the result in the named intermediates; a Comprehension at level index and where
                         no matrix form exists.
     steps               everything needed, in order; the last step's ``after`` is ``expr``.
-    needs               the derivatives that ``expr`` and its steps rest on, in order, this one last.
+    needs               the tensors whose derivatives ``expr`` and its steps rest on, in order, ``by`` last.
     uses                assumptions, in words.
     values              the derivatives in ``needs``, by the tensor, as matrices where that is possible.
     """
@@ -49,7 +49,7 @@ class Derived:
     column: Index | None
     expr: Expr
     steps: tuple[Step, ...]
-    needs: tuple[Partial, ...]
+    needs: tuple[Tensor, ...]
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
 
@@ -111,42 +111,24 @@ class Session:
         quantities = sweep.run()
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
-        return {tensor: self._derived(of, tensor, works) for tensor in wrt}
+        rests = {tensor: work.rests_on(of) for tensor, work in works.items()}
+        return {tensor: self._derived(of, tensor, works, rests) for tensor in wrt}
 
-    def _derived(self, of: Tensor, by: Tensor, works: Mapping[Tensor, Work]) -> Derived:
-        order: dict[Tensor, None] = {}
-        self._collect(of, by, works, order)
-        steps = tuple(step for tensor in order for step in works[tensor].steps)
-        uses = dict.fromkeys(words for tensor in order for words in works[tensor].uses)
+    def _derived(
+        self, of: Tensor, by: Tensor, works: Mapping[Tensor, Work], rests: Mapping[Tensor, tuple[Tensor, ...]]
+    ) -> Derived:
+        order = _order(by, rests)
         work = works[by]
+        steps: list[Step] = []
+        uses: dict[str, None] = {}
+        for tensor in order:
+            steps.extend(works[tensor].steps)
+            uses.update(dict.fromkeys(works[tensor].uses))
         return Derived(
-            of, by, work.quantity.form, work.quantity.row, work.quantity.column, work.exprs[-1], steps,
-            tuple(Partial(of, tensor) for tensor in order), tuple(uses),
+            of, by, work.quantity.form, work.quantity.row, work.quantity.column, work.exprs[-1],
+            tuple(steps), tuple(order), tuple(uses),
             {tensor: works[tensor].value for tensor in order},
         )  # fmt: skip
-
-    def _collect(
-        self, of: Tensor, by: Tensor, works: Mapping[Tensor, Work], order: dict[Tensor, None]
-    ) -> None:
-        """Depth first, without recursion: what ``by`` rests on comes before it."""
-        stack: list[tuple[Tensor, bool]] = [(by, False)]
-        while stack:
-            tensor, ready = stack.pop()
-            if ready:
-                order.setdefault(tensor)
-                continue
-            if tensor in order:
-                continue
-            stack.append((tensor, True))
-            named = (node for expr in works[tensor].exprs for node in expr.walk())
-            stack.extend(
-                (node.by, False)
-                for node in named
-                if isinstance(node, Partial)
-                and node.of is of
-                and node.by is not tensor
-                and node.by not in order
-            )
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
@@ -183,3 +165,19 @@ class Session:
         if equation.expr is not None and not equation.indices:
             return equation.expr
         return self.lines.spelled(local.form, local.row, local.column)
+
+
+def _order(by: Tensor, rests: Mapping[Tensor, tuple[Tensor, ...]]) -> list[Tensor]:
+    """What ``by`` rests on, each before what needs it, ``by`` last; depth first, without recursion."""
+    order: dict[Tensor, None] = {}
+    stack: list[tuple[Tensor, bool]] = [(by, False)]
+    while stack:
+        tensor, ready = stack.pop()
+        if tensor in order:
+            continue
+        if ready:
+            order[tensor] = None
+            continue
+        stack.append((tensor, True))
+        stack.extend((other, False) for other in rests[tensor] if other not in order)
+    return list(order)

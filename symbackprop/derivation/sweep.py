@@ -146,7 +146,7 @@ class Sweep:
     ) -> tuple[Stage, ...]:
         slots = indices_of(tensor, row, column)
         through = tuple(user.equation for user in users)
-        given = total(self._given(equation, tensor, slots, bool(users)) for equation in abstract)
+        given = total(self._given(equation, tensor, slots) for equation in abstract)
         if not users and any(equation.target is self._loss for equation in abstract):
             return (Stage("given", given),)
         raw = total((*(self._contribution(u, tensor, slots, inline=False) for u in users), given))
@@ -186,21 +186,29 @@ class Sweep:
             return True
         return user.form.tensors & self._differentiable == {tensor}
 
-    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Index, ...], other_paths: bool) -> Form:
+    def _reaches(self, tensor: Tensor, goals: Collection[Tensor]) -> bool:
+        """Whether one of ``goals`` is computed from ``tensor``."""
+        reached = {tensor}
+        for equation in self._graph.equations:
+            if any(item in reached for item in equation.inputs):
+                reached.add(equation.target)
+        return any(goal in reached for goal in goals if goal is not tensor)
+
+    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Index, ...]) -> Form:
         """The part through an arbitrary J = J(y): dJ/dy stays a symbol."""
         target = equation.target
         partial = single(Entry(self._shop.cotangent(target, tensor), slots))
-        if target is not self._loss:
-            known = self.quantities[target].form
-            if known.constant is not None:
-                return product(known, partial)
-            return product(single(Entry(self._shop.cotangent(self._loss, target), ())), partial)
-        if other_paths:
+        if self._reaches(tensor, equation.arguments):
             raise UnsupportedError(
                 f"{tensor.name} enters {target.name} both as an argument and through other equations;"
                 f" d{target.name}/d{tensor.name} would mean two things",
                 hint=f"write {target.name} = {target.name}(...) of one stage only",
             )
+        if target is not self._loss:
+            known = self.quantities[target].form
+            if known.constant is not None:
+                return product(known, partial)
+            return product(single(Entry(self._shop.cotangent(self._loss, target), ())), partial)
         return partial
 
     def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Index, ...], *, inline: bool) -> Form:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.core.expr import Expr
@@ -17,11 +17,14 @@ class Formula:
 
     expr: Expr
     names: Names
+    _text: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def text(self) -> str:
-        """The formula in the plain-text grammar."""
-        return to_text(self.expr, self.names)
+        """The formula in the plain-text grammar; printed once."""
+        if not self._text:
+            self._text.append(to_text(self.expr, self.names))
+        return self._text[0]
 
     @property
     def latex(self) -> str:

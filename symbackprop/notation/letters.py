@@ -30,12 +30,13 @@ _SPARE = "ijklpqrstuvabcnm"
 class Letters:
     """The letters in force while one formula is printed; ``None`` until an index is met."""
 
-    __slots__ = ("_letters", "_root", "_taken")
+    __slots__ = ("_letters", "_reserved", "_root", "_taken")
 
     def __init__(self, root: Expr, reserved: frozenset[str] = frozenset()) -> None:
         self._root = root
         self._letters: dict[Index, str] | None = None
-        self._taken: set[str] = set(reserved)
+        self._taken: set[str] = set()
+        self._reserved = reserved
 
     def of(self, index: Index) -> str:
         """The letter of ``index``."""
@@ -74,10 +75,10 @@ class Letters:
         used = self._taken | set(self._letters.values())
         candidates: tuple[str, ...] = (index.letter, *_SPARE)
         for letter in candidates:
-            if letter not in used:
+            if letter not in used and letter not in self._reserved:
                 return letter
         number = 2
-        while f"{index.letter}{number}" in used:
+        while f"{index.letter}{number}" in used or f"{index.letter}{number}" in self._reserved:
             number += 1
         return f"{index.letter}{number}"
 

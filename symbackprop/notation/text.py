@@ -152,7 +152,7 @@ def _matmul(expr: MatMul, context: _Context) -> _Printed:
 
 
 def _inside_term(expr: Expr, level: int, context: _Context) -> str:
-    """An operand of ``*`` or a numerator; a product of several arrays gets brackets."""
+    """An operand of ``*``; a product of several arrays gets brackets."""
     text, own = _print(expr, context)
     several = isinstance(expr, MatMul) and sum(not f.is_scalar for f in expr.factors) > 1
     return f"({text})" if own < level or several else text
@@ -166,7 +166,9 @@ def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
 
 
 def _divide(expr: Divide, context: _Context) -> _Printed:
-    num = _inside_term(expr.num, _CHAIN, context)
+    num, top = _print(expr.num, context)  # a chain binds tighter than /: X^T G / N needs no brackets
+    if top < _CHAIN:
+        num = f"({num})"
     den, own = _print(expr.den, context)
     if own < _FACTOR or own == _DERIV:
         den = f"({den})"

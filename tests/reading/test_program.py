@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -328,13 +327,12 @@ def test_long_lines_are_cut_in_messages(network: Network) -> None:
 
 LATER = [
     ("h[t] = h[t-1] for t = 1..N", "family"),
-    ("h[0] = c", "family"),
     ("h[t] = X W for t = 1..N", "family"),
     ("q = W[:,1]", "slice"),
     ("q = c[1..2]", "slice"),
     ("q[i] = c[i+1]", "index formula"),
     ("q[i,j,k] = c[i]", "more than two indices"),
-    ("q = c[1][2]", "family"),
+    ("q[i,2] = c[i]", "some entries of an array"),
     ("q = inv(S)", "inv"),
     ("q = det(S)", "det"),
     ("q = logdet(S)", "logdet"),
@@ -382,17 +380,3 @@ def deep_network(layers: int) -> tuple[str, dict[str, str]]:
         lines.append(f"U{layer} = {below} W{layer} + b{layer}")
         lines.append(f"H{layer} = relu(U{layer})" if layer < layers else f"P = softmax(U{layer})")
     return "\n".join([*lines, "L = cross_entropy(Y, P)/N"]), shapes
-
-
-def test_speed(build: Build) -> None:
-    """A perceptron with eight hidden layers is read in less than 15 ms."""
-    text, shapes = deep_network(8)
-    build(text, shapes, "row")
-    spent = [_seconds(lambda: build(text, shapes, "row")) for _ in range(7)]
-    assert min(spent) < 0.015
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
