@@ -6,7 +6,8 @@ rounding wherever the forward functions are analytic around the point; one centr
 a random direction confirms each. Where the two disagree, extrapolated central differences in two
 step sizes take over, and have to agree with each other. Where an intermediate that is cut lies at
 a kink (the output of a relu that is off, under abs), the complex step makes the choice that is
-printed: see ``slopes``.
+printed (see ``slopes``), and ``chosen`` says that there was one; an oracle may be asked for the
+slopes to the right or to the left instead.
 
 Of a ``by`` with very many entries a random few are perturbed and the others are NaN: ``sampled``
 then says that a NaN may mean "not looked at".
@@ -18,6 +19,7 @@ Squire and Trapp, "Using complex variables to estimate derivatives of real funct
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +29,6 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.forward import Dependencies
 from symbackprop.verification.point import Array, Expand, Point, Refusal
-from symbackprop.verification.slopes import kinked
 
 TINY = 1e-30
 STEPS = (1e-4, 1e-6)
@@ -37,6 +38,8 @@ ROUNDING = 1e-15  # of a number
 NEARBY = 8  # points at which rounding is measured
 PICKS = 6  # rows, and columns, of which entries are perturbed beyond that
 LARGEST = 4_000_000  # entries of a Jacobian that is still built
+
+Choice = Literal["printed", "right", "left"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +107,11 @@ class Oracle:
         expand: Expand | None = None,
         dependencies: Dependencies | None = None,
         tiny: float = TINY,
+        choice: Choice = "printed",
     ) -> None:
         self.tiny = tiny
+        self.choice = choice
+        self.chosen = False
         self.point = point
         self.dependencies = dependencies or Dependencies(graph)
         self.expand = expand
@@ -199,6 +205,8 @@ class Oracle:
     def _confirmed(self, of: Tensor, by: Tensor, columns: Array, picks: Array) -> bool:
         """Whether the extrapolated central difference in one random direction agrees."""
         weights = np.random.default_rng([self.point.seed, 77]).normal(size=len(picks))
+        near = np.abs(self.point.values[by].ravel()[picks])
+        weights *= np.where((near > 0) & (near < 1), near, 1.0)  # a probability of 1e-6 stays positive
         direction = np.zeros((1, *self.point.values[by].shape))
         direction.flat[picks] = weights
         expected, scale = columns @ weights, np.abs(columns) @ np.abs(weights)
@@ -232,6 +240,8 @@ class Oracle:
             tolerance = 1e-5 * max(float(np.abs(found).max()), 1e-300) + 1e-13 * size / step
             if np.isfinite(found).all() and sides.apart.max() <= tolerance:
                 same = np.abs(stepped.T - found) <= 1e-5 * np.abs(found) + 1e-13 * size / step
-                chosen = kinked(stepped.T, sides.right, sides.left, tolerance / 10)
-                return np.asarray(np.where(same | chosen, stepped.T, found).T)
+                chosen = np.abs(sides.right - sides.left) > tolerance / 10
+                self.chosen = self.chosen or bool(chosen.any())
+                choice = {"printed": stepped.T, "right": sides.right, "left": sides.left}[self.choice]
+                return np.asarray(np.where(chosen, choice, np.where(same, stepped.T, found)).T)
         raise Refusal(f"the differences of {of.name} by {by.name} do not settle")

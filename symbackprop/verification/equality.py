@@ -21,7 +21,7 @@ TOLERANCE = 1e-6  # right lines deviate by 1e-9 at most, wrong ones by 0.1 at le
 FLOOR = 1e-10  # of the largest entry: below this an entry has no digits of its own
 SUSPECT = 1e-6  # of the largest number involved: a deviation beyond this is no rounding error
 MOVED = 1e-8  # how far away the points lie at which rounding is measured
-JITTER = 1e3  # a deviation is rounding if it changes by more than a part in this many
+JITTER = 30  # a deviation is rounding if it changes by more than a part in this many
 CONSTANT = 1e-14  # a deviation that never changes is one of constants, and rounding below this
 
 Gaps = Callable[[], Iterator[Array]]

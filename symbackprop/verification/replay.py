@@ -22,7 +22,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.steps import Step
-from symbackprop.verification.differences import TINY, Oracle
+from symbackprop.verification.differences import TINY, Choice, Oracle
 from symbackprop.verification.entries import branches, free_indices
 from symbackprop.verification.equality import MOVED, Comparison, compare
 from symbackprop.verification.extents import spelled
@@ -120,11 +120,13 @@ class Verifier:
         """The derivatives at a point; those of one point are kept together."""
         found = self._oracles.get(id(point))
         if found is None:
-            found = self._oracles[id(point)] = self._oracle(point, TINY)
+            found = self._oracles[id(point)] = self._oracle(point)
         return found
 
-    def _oracle(self, point: Point, tiny: float) -> Oracle:
-        return Oracle(self.graph, point, expand=self._expand, dependencies=self._dependencies, tiny=tiny)
+    def _oracle(self, point: Point, tiny: float = TINY, choice: Choice = "printed") -> Oracle:
+        return Oracle(
+            self.graph, point, expand=self._expand, dependencies=self._dependencies, tiny=tiny, choice=choice
+        )
 
     def _neighbours(self, run: Oracle) -> Iterator[Oracle]:
         """So close that only rounding differs; another step too, for rounding that no input changes."""
@@ -240,12 +242,25 @@ class Verifier:
         seen.append(comparison)
         if comparison.entry is None:
             return None
+        if run.chosen and self._holds_otherwise(run, sides):
+            raise Refusal("the sides differ only where there is a choice of slope, at a kink")
         where = comparison.entry
         example = Counterexample(
             point.sizes, point.seed, both.place(where), float(both.expected[where]), float(both.got[where])
         )
         reason = "the two sides differ"
         return Verdict("fails", Evidence(method, 1, (point.sizes,), comparison.error, reason, example))
+
+    def _holds_otherwise(self, run: Oracle, sides: Callable[[Oracle], _Sides]) -> bool:
+        """Whether a line that fails holds with the slopes to the right, or to the left, of each kink."""
+        choices: tuple[Choice, ...] = ("right", "left")
+        for choice in choices:
+            other = self._oracle(run.point, choice=choice)
+            both = _both(other, sides)
+            gaps = partial(self._gaps, run, sides)
+            if compare(both.expected, both.got, run.largest, gaps).entry is None:
+                return True
+        return False
 
     def _gaps(self, run: Oracle, sides: Callable[[Oracle], _Sides]) -> Iterator[Array]:
         for neighbour in self._neighbours(run):

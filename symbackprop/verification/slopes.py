@@ -7,7 +7,7 @@ to higher orders and to complex arguments.
 
 Exactly at a kink there is no derivative but a choice between the slopes to the right and to the
 left. The choice that is printed ("relu'(0) = 0") is the one that a forward function makes under a
-complex step, and counts if it lies between those two.
+complex step. A jump has no slope at all.
 """
 
 from __future__ import annotations
@@ -32,13 +32,6 @@ def five_point(function: Function, x: Array, step: float) -> Array:
     return np.asarray((8 * near - far) / (12 * step))
 
 
-def kinked(stepped: Array, right: Array, left: Array, tolerance: float | Array) -> Array:
-    """Where the slopes to both sides differ and ``stepped``, the choice, lies between them."""
-    low, high = np.minimum(right, left), np.maximum(right, left)
-    inside = (stepped >= low - tolerance) & (stepped <= high + tolerance)
-    return np.asarray((high - low > tolerance) & inside)
-
-
 def derivative(function: Function, x: Array, order: int) -> Array:
     """The derivative of that order, entry by entry; Refusal where differences do not settle."""
     if order == 0:
@@ -58,7 +51,7 @@ def _first(function: Function, x: Array) -> Array:
     fine = five_point(function, x, FINE)
     here, tolerance = function(x), 1e-6 * np.maximum(1.0, np.abs(stepped))
     right, left = (_to_one_side(function, x, here, step) for step in (FINE, -FINE))
-    chosen = kinked(stepped, right, left, tolerance)
+    chosen = np.abs(right - left) > tolerance
     coarse, fine = np.where(chosen, stepped, coarse), np.where(chosen, stepped, fine)
     if _agree(stepped, fine, 1e-5):
         return np.asarray(stepped)

@@ -410,3 +410,10 @@ def test_free_indices_of_large_arrays_are_looked_at_in_part() -> None:
     assert verifier.check_equal(at(d(L, W), p, q), raw).status == "holds"
     swapped = over(had(at(d(L, y), i), at(x, j), kron(i, p)), i, j)
     assert verifier.check_equal(at(d(L, W), p, q), swapped).status == "fails"
+
+
+def test_the_derivatives_at_a_point_are_kept() -> None:
+    verifier = Verifier(P.graph)
+    run = verifier.runs[1]
+    assert verifier.oracle_of(run.point) is run
+    assert verifier.oracle_of(verifier.runs[0].point) is not run
