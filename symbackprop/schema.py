@@ -215,7 +215,9 @@ def _question() -> Schema:
         "conventions": _list_of(_one_of(keys.CONVENTIONS), minItems=1, uniqueItems=True),
     }
     found = _table(KINDS | QUESTION, (*keys.KINDS, *keys.QUESTION), forms)
-    found["oneOf"] = [{"required": [kind]} for kind in keys.KINDS]
+    asks = [{"required": [kind]} for kind in keys.KINDS]
+    # One kind, or only parts.
+    found["oneOf"] = [*asks, {"required": ["parts"], "not": {"anyOf": asks}}]
     # A key of one kind of question only.
     found["dependentSchemas"] = {
         key: {"anyOf": [{"required": [kind]} for kind in kinds]} for key, kinds in keys.OF_KIND.items()

@@ -64,7 +64,8 @@ def test_what_an_earlier_question_derived_is_quoted(net: ModuleType) -> None:
     document = key(net)
     quoted, *derived = document.questions[2].sections[0].paragraphs
     assert [line.reason for line in quoted.lines] == ["from question 1 (a)"]
-    assert [line.number for p in document.questions[2].sections[0].paragraphs for line in p.lines] == [1, 2, 3, 4, 5]
+    lines = [line for p in document.questions[2].sections[0].paragraphs for line in p.lines]
+    assert [line.number for line in lines] == [1, 2, 3, 4, 5]
     assert [paragraph.letter for paragraph in derived] == ["a", "b", "c"]
 
 
