@@ -36,7 +36,8 @@ _RESPELLED = {
     "geqslant": r"\ge", "colon": ":", "ast": "*", "intercal": r"\top", "dfrac": r"\frac",
     "tfrac": r"\frac", "cfrac": r"\frac", "prime": "'", "lt": "<", "gt": ">", "ldots": r"\dots",
     "cdots": r"\dots", "dotsc": r"\dots", "bm": r"\boldsymbol", "pmb": r"\boldsymbol",
-    "triangleq": "=", "coloneqq": "=", "coloneq": "=", "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar", "newline": r"\\", "cr": r"\\",
+    "triangleq": "=", "coloneqq": "=", "coloneq": "=",
+    "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar", "newline": r"\\", "cr": r"\\",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"""
@@ -45,8 +46,10 @@ _TOKEN = re.compile(
   | (?P<space>[ \t\r\u00a0\ufeff~]+)
   | (?P<environment>\\(?:begin|end)[ ]*\{[A-Za-z]+\*?\})
   | (?P<null>\\(?:left|right)[ ]*\.)
-  | (?P<dropped>\\(?:label|tag\*?|vspace|hspace\*?|vphantom|hphantom|phantom)[ ]*\{[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*\})
-  | (?P<word>\\(?:text|textrm|textnormal|textsf|texttt|textit|textbf|mbox|mathrm|mathsf|mathtt|mathit|operatorname\*?|mathop)[ ]*\{[^{}\\$\n]*(?:\\[_,; -][^{}\\$\n]*)*\})
+  | (?P<dropped>\\(?:label|tag\*?|vspace|hspace\*?|vphantom|hphantom|phantom)[ ]*
+      \{[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*\})
+  | (?P<word>\\(?:text|textrm|textnormal|textsf|texttt|textit|textbf|mbox|mathrm|mathsf|mathtt|mathit
+      |operatorname\*?|mathop)[ ]*\{[^{}\\$\n]*(?:\\[_,;\ -][^{}\\$\n]*)*\})
   | (?P<row>\\\\(?:[ ]*\[[^\]\n]{0,20}\])?)
   | (?P<command>\\(?:[A-Za-z]+|[^A-Za-z\n]))
   | (?P<defines>:=)
@@ -56,8 +59,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_SIGNS = {"−": "-", "·": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r"\circ", "∑": r"\sum", "∂": r"\partial",
-          "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "’": "'", "′": "'", "∇": r"\nabla", "⊤": r"\top"}  # fmt: skip
+_SIGNS = {
+    "−": "-", "·": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r"\circ", "∑": r"\sum", "∂": r"\partial",
+    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "’": "'", "′": "'", "∇": r"\nabla", "⊤": r"\top",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

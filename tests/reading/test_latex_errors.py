@@ -26,7 +26,7 @@ REFUSED = [
     (r"q = X W + Q", "unknown-symbol", 1, 11, "unknown symbol Q"),
     (r"q = X W + r_{12}^{(3)}", "unknown-symbol", 1, 11, "unknown symbol"),
     ("U = X W\nH = \\tanh(U) + G", "unknown-symbol", 2, 16, "unknown symbol G"),
-    ("\\begin{align}\n  U &= X W \\\\\n  H &= \\max(0, V)\n\\end{align}", "unknown-symbol", 3, 16, "unknown symbol V"),
+    ("\\begin{align}\n  U &= X W \\\\\n  H &= \\max(0, V)\n\\end{align}", "unknown-symbol", 3, 16, "V"),
     (r"q = \frca{1}{2}", "syntax", 1, 5, r"the command \frca is not known"),
     (r"q = f(c)", "unknown-function", 1, 5, "unknown function f"),
     (r"q = (X W", "syntax", 1, 5, "is not closed"),

@@ -64,8 +64,7 @@ EQUATIONS = [
      "dL/dW[p,q] = sum[n](X[n,p] dL/dU[n,q])"),
     (r"\frac{\partial L}{\partial c_q} = \sum_{n=1}^N \frac{\partial L}{\partial U_{nq}} [U_{nq} > 0]",
      "dL/dc[q] = sum[n=1..N](dL/dU[n,q] ind(U[n,q] > 0))"),
-    (r"\sum_{n}\sum_{k} \frac{\partial L}{\partial Z_{nk}}\,[k = p] = \sum_{n} \frac{\partial L}{\partial Z_{np}}",
-     None),
+    (r"\sum_{n}\sum_{k} Z_{nk}\,[k = p] = \sum_{n} Z_{np}", None),
 ]  # fmt: skip
 
 

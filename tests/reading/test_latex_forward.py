@@ -150,62 +150,102 @@ PLAIN_ROW = (
 PLAIN_COLUMN = "z = W x + b; h = tanh(z); y = V h; L = (1/2) sumsq(y - t)"
 PLAIN_TRANSPOSED = "Z = W^T X + b; A = sigmoid(Z); P = softmax(V^T A + a); L = cross_entropy(Y, P)/N"
 
+LOSS = r"L = -\frac{1}{N}\sum_n \sum_k Y_{nk} \log P_{nk} + \frac{\lambda}{2} "
+
 NETWORKS = [
-    (
-        "row", ROW, PLAIN_ROW,
-        (r"U = X W_1 + b_1, \quad H = \max(0, U), \quad Z = H W_2 + b_2, \quad P = \operatorname{softmax}(Z); "
-        r"L = -\frac{1}{N}\sum_n \sum_k Y_{nk} \log P_{nk} + \frac{\lambda}{2} \|W_1\|_F^2"),
+    pytest.param(
+        "row",
+        ROW,
+        PLAIN_ROW,
+        r"U = X W_1 + b_1, \quad H = \max(0, U), \quad Z = H W_2 + b_2, \quad P = \operatorname{softmax}(Z); "
+        + LOSS
+        + r"\|W_1\|_F^2",
+        id="one row",
     ),
-    (
-        "row", ROW, PLAIN_ROW,
-        ("\\begin{align}\nU &= X W^{(1)} + b^{(1)} \\\\\nH &= \\max(\\mathbf{0}, U) \\tag{2}\\\\\n"
+    pytest.param(
+        "row",
+        ROW,
+        PLAIN_ROW,
+        "\\begin{align}\nU &= X W^{(1)} + b^{(1)} \\\\\nH &= \\max(\\mathbf{0}, U) \\tag{2}\\\\\n"
         "Z &= H W^{(2)} + b^{(2)} \\\\\nP &= \\mathrm{softmax}(Z) \\\\\n"
-        "L &= -\\frac1N \\sum_{n} \\sum_{k} Y_{n,k} \\ln P_{n,k} \\\\\n&\\quad + \\frac{\\lambda}{2} \\lVert W^{(1)} "
-        "\\rVert_F^2\n\\end{align}"),
+        "L &= -\\frac1N \\sum_{n} \\sum_{k} Y_{n,k} \\ln P_{n,k} \\\\\n"
+        "&\\quad + \\frac{\\lambda}{2} \\lVert W^{(1)} \\rVert_F^2\n\\end{align}",
+        id="align",
     ),
-    (
-        "row", ROW, PLAIN_ROW,
-        ("U = X W^{[1]} + b^{[1]}\nH = \\max(0, U)\nZ = H W^{[2]} + b^{[2]}\nP = softmax(Z)\n"
-        "L = -\\frac{1}{N} \\sum_n\\sum_k\n  Y_{nk} \\log P_{nk}\n  + \\frac\\lambda2 ||W^{[1]}||^2"),
+    pytest.param(
+        "row",
+        ROW,
+        PLAIN_ROW,
+        "U = X W^{[1]} + b^{[1]}\nH = \\max(0, U)\nZ = H W^{[2]} + b^{[2]}\nP = softmax(Z)\n"
+        "L = -\\frac{1}{N} \\sum_n\\sum_k\n  Y_{nk} \\log P_{nk}\n  + \\frac\\lambda2 ||W^{[1]}||^2",
+        id="lines",
     ),
-    (
-        "row", ROW, PLAIN_ROW,
-        ("$U = \\mathbf{X}\\mathbf{W}_1 + \\mathbf{b}_1$ $H = \\max(0, U)$ $Z = H\\mathbf{W}_2 + \\mathbf{b}_2$\n"
+    pytest.param(
+        "row",
+        ROW,
+        PLAIN_ROW,
+        "$U = \\mathbf{X}\\mathbf{W}_1 + \\mathbf{b}_1$\n"
+        "$H = \\max(0, U)$ $Z = H\\mathbf{W}_2 + \\mathbf{b}_2$\n"
         "\\[P = \\text{softmax}\\left(Z\\right)\\]\n"
-        "\\[L = -\\dfrac{1}{N}\\sum\\limits_{n}\\sum\\limits_{k}Y_{nk}\\log P_{nk}+\\tfrac{\\lambda}{2}\\|\\mathbf{W}_1\\|^2.\\]"),
+        "\\[L = -\\dfrac{1}{N}\\sum\\limits_{n}\\sum\\limits_{k}Y_{nk}\\log P_{nk}\n"
+        "+\\tfrac{\\lambda}{2}\\|\\mathbf{W}_1\\|^2.\\]",
+        id="dollars",
     ),
-    (
-        "column", COLUMN, PLAIN_COLUMN,
+    pytest.param(
+        "column",
+        COLUMN,
+        PLAIN_COLUMN,
         r"z = W x + b \\ h = \tanh(z) \\ y = V h \\ L = \frac{1}{2} \|y - t\|_2^2",
+        id="rows",
     ),
-    (
-        "column", COLUMN, PLAIN_COLUMN,
-        (r"\mathbf z = \mathbf W \mathbf x + \mathbf b, \mathbf h = \tanh(\mathbf z), \mathbf y = \mathbf V \mathbf h, "
-        r"L = \tfrac12 \lVert \mathbf y - \mathbf t \rVert^2"),
+    pytest.param(
+        "column",
+        COLUMN,
+        PLAIN_COLUMN,
+        r"\mathbf z = \mathbf W \mathbf x + \mathbf b, \mathbf h = \tanh(\mathbf z), \mathbf y = \mathbf V "
+        r"\mathbf h, L = \tfrac12 \lVert \mathbf y - \mathbf t \rVert^2",
+        id="bold, commas",
     ),
-    (
-        None, COLUMN, PLAIN_COLUMN,
-        ("\\begin{split} z &= W \\cdot x + b, & h &= \\tanh (z) \\\\ y &= V \\cdot h \\end{split}\n"
-        "L(y, t) = \\frac{1}{2} \\lVert y - t\\rVert^2"),
+    pytest.param(
+        None,
+        COLUMN,
+        PLAIN_COLUMN,
+        "\\begin{split} z &= W \\cdot x + b, & h &= \\tanh (z) \\\\ y &= V \\cdot h \\end{split}\n"
+        "L(y, t) = \\frac{1}{2} \\lVert y - t\\rVert^2",
+        id="no convention",
     ),
-    (
-        "column-transposed", TRANSPOSED, PLAIN_TRANSPOSED,
-        r"Z = W^\top X + b \\ A = \sigma(Z) \\ P = \operatorname{softmax}(V^\top A + a) \\ L = \operatorname{CE}(Y, P)/N",
+    pytest.param(
+        "column-transposed",
+        TRANSPOSED,
+        PLAIN_TRANSPOSED,
+        r"Z = W^\top X + b \\ A = \sigma(Z) \\ P = \operatorname{softmax}(V^\top A + a) "
+        r"\\ L = \operatorname{CE}(Y, P)/N",
+        id="transposed",
     ),
-    (
-        "column-transposed", TRANSPOSED, PLAIN_TRANSPOSED,
-        ("\\begin{gather*}Z = W^T X + b\\\\A = \\operatorname{sigmoid}(Z)\\end{gather*}\n"
-        "P = \\mathrm{softmax}\\big(V^{\\mathrm T} A + a\\big);\nL = \\text{cross\\_entropy}(Y, P)/N"),
+    pytest.param(
+        "column-transposed",
+        TRANSPOSED,
+        PLAIN_TRANSPOSED,
+        "\\begin{gather*}Z = W^T X + b\\\\A = \\operatorname{sigmoid}(Z)\\end{gather*}\n"
+        "P = \\mathrm{softmax}\\big(V^{\\mathrm T} A + a\\big);\nL = \\text{cross\\_entropy}(Y, P)/N",
+        id="gather",
     ),
-    (
-        None, TRANSPOSED, PLAIN_TRANSPOSED,
-        r"L = \mathrm{CE}(Y, P) / N; P = \operatorname{softmax}(V^{\intercal} A + a); A = \sigma(Z); Z = W^{\top}X+b",
+    pytest.param(
+        None,
+        TRANSPOSED,
+        PLAIN_TRANSPOSED,
+        r"L = \mathrm{CE}(Y, P) / N; P = \operatorname{softmax}(V^{\intercal} A + a); "
+        r"A = \sigma(Z); Z = W^{\top}X+b",
+        id="any order",
     ),
-    (
-        "column", COLUMN, "z = W x + b; h = relu(z); y = V h; J = J(y)",
+    pytest.param(
+        "column",
+        COLUMN,
+        "z = W x + b; h = relu(z); y = V h; J = J(y)",
         r"z = W x + b; \quad h = \operatorname{ReLU}(z); \quad y = V h; \quad J = J(y)",
+        id="arbitrary loss",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("convention", "shapes", "plain", "latex"), NETWORKS)

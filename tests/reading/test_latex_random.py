@@ -15,19 +15,27 @@ from symbackprop.reading.latex_forward import read_latex_equation, read_latex_fo
 
 SHAPES = {"X": "N,D", "W": "D,M", "c": "M", "W2": "M,K", "b": "K", "Y": "N,K", "lam": "", "S": "M,M"}
 PIECES = (
-    r"\frac \sum \sqrt \left( \right) ( ) [ ] { } _ ^ = + - * / , ; & \\ \quad | \| \langle \rangle \cdot \odot "
+    r"\frac \sum \sqrt \left( \right) ( ) [ ] { } _ ^ = + - * / , ; & \\ \quad | \| \langle \rangle \cdot "
     r"\times \otimes \log \exp \sigma W X c b U Z N K n k 1 2 .5 12 \top T ' \mathbf \hat \partial \nabla "
-    r"\mathbb{1} \operatorname{softmax} \text{if} \max \begin{align} \end{align} : e \delta \lambda \in \le < "
-    r"\dots \ne \prod \underbrace \circ ! $ % ~ \, \unknown \oslash \lVert \rVert \right. \text{a b} \begin{cases} "
-    r"\underset \tag{1} \limits I \sum_ e^ \partial L \boxed"
+    r"\mathbb{1} \operatorname{softmax} \text{if} \max \min \begin{align} \end{align} : e \delta \lambda \in "
+    r"\le < \dots \ne \prod \underbrace \circ ! $ % ~ \, \unknown \oslash \lVert \rVert \right. \text{a b} "
+    r"\begin{cases} \underset \tag{1} \limits I \sum_ e^ \partial L \boxed \odot"
 ).split()
 TEXTS = (
-    (r"U = X W + c; H = \max(0, U); Z = H W_2 + b; P = \operatorname{softmax}(Z); "
-    r"L = -\frac{1}{N}\sum_{n=1}^N\sum_{k=1}^K Y_{nk}\log P_{nk} + \frac{\lambda}{2}\lVert W\rVert_F^2"),
+    (
+        r"U = X W + c; H = \max(0, U); Z = H W_2 + b; P = \operatorname{softmax}(Z); "
+        r"L = -\frac{1}{N}\sum_{n=1}^N\sum_{k=1}^K Y_{nk}\log P_{nk} + \frac{\lambda}{2}\lVert W\rVert_F^2"
+    ),
     r"q_k = \frac{e^{b_k}}{\sum_j e^{b_j}}, \quad \ell = -\log q_1",
-    r"Z^{(1)} = \mathbf 1_N c \odot U \cdot V^{\top} * \|x'\|_2^2 [i=j] \sum_{i \neq j, k} \frac{\partial L}{\partial W_{ij}}",
-    "\\begin{align}\n U &= X W \\\\\n &\\quad + c \\tag{1} \\\\ H &= \\tanh(U) && \\text{(hidden layer)} \\end{align}",
-)  # fmt: skip
+    (
+        r"Z^{(1)} = \mathbf 1_N c \odot U \cdot V^{\top} * \|x'\|_2^2 [i=j] "
+        r"\sum_{i \neq j, k} \frac{\partial L}{\partial W_{ij}}"
+    ),
+    (
+        "\\begin{align}\n U &= X W \\\\\n &\\quad + c \\tag{1} \\\\ "
+        "H &= \\tanh(U) && \\text{(hidden layer)} \\end{align}"
+    ),
+)
 
 
 def declarations() -> Declarations:
