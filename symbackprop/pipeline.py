@@ -68,13 +68,22 @@ class Problem:
 
     def gradients(self, of: str, wrt: Sequence[str] | None = None) -> Gradients:
         """name -> Derivation by every parameter (or by ``wrt``), from one backward pass."""
-        tensors = self.spec.graph.parameters if wrt is None else tuple(self._tensor(name) for name in wrt)
+        graph = self.spec.graph
+        tensors = graph.parameters
+        if wrt is not None:
+            families = {name: graph.members_of(name) for name in wrt if name in graph.families}
+            tensors = tuple(one for name in wrt for one in families.get(name) or (self._tensor(name),))
         derived = self.context.session().gradients(self._tensor(of), tensors)
         found = {tensor.name: Derivation(self.context, derived[tensor]) for tensor in tensors}
         return Gradients(self.context, found)
 
     def _tensor(self, name: str) -> Tensor:
         tensor = self.spec.graph.tensors.get(name)
+        family = self.spec.graph.families.get(name)
+        if family is not None:
+            message = f"{name} is a family of {len(family.members)} arrays"
+            hint = f"ask for one of them, such as {name}[{family.members[-1]}]"
+            raise InputError(message, code="shape", file=self.spec.file, hint=hint)
         if tensor is None:
             known = tuple(self.spec.graph.tensors)
             hint = did_you_mean(name, known) or f"known names: {', '.join(known)}"
@@ -197,7 +206,8 @@ class Problem:
             else:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
-            return text if len(text) == 1 and text.isalpha() else typewriter(text)
+            sides_are_letters = all(side.isalnum() and len(side) == 1 for side in text.split(" = "))
+            return text if sides_are_letters and text.isascii() else typewriter(text)
         return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
 
 

@@ -239,21 +239,42 @@ def _values(root: Table, graph: Graph) -> dict[str, object]:
     value = root.get("values")
     for key, entry in fields.table(value, "values").entries if value is not None else ():
         tensor = graph.tensors.get(key.text)
-        if tensor is None:
+        members = graph.members_of(key.text)
+        if tensor is None and key.text not in graph.families:
             raise _unknown(key, graph)
-        if tensor not in graph.symbols:
+        if tensor not in graph.symbols and not members:
             raise fields.schema_error(
                 f"{key.text} is defined by an equation and has no value of its own", key
             )
         array = fields.array(entry, f"the value of {key.text}")
-        array = _fitted(array, tensor)
-        rank = _rank(array)
-        if rank != tensor.rank:
+        if tensor is not None:
+            found[key.text] = _checked(array, tensor, entry)
+            continue
+        if not isinstance(array, tuple) or len(array) != len(members):
             raise fields.schema_error(
-                f"the value of {key.text} has {rank} indices, its shape has {tensor.rank}", entry
+                f"{key.text} is a family of {len(members)}: its value has one array for each", entry
             )
-        found[key.text] = array
+        for member, part in zip(members, array, strict=True):
+            found[member.name] = _checked(part, member, entry)
     return found
+
+
+def _checked(array: object, tensor: Tensor, entry: Value) -> object:
+    """The numbers of one symbol, with the rank of its shape; labels count from 1."""
+    array = _fitted(array, tensor)
+    rank = _rank(array)
+    if rank != tensor.rank:
+        raise fields.schema_error(
+            f"the value of {tensor.name} has {rank} indices, its shape has {tensor.rank}", entry
+        )
+    classes = tensor.facts.classes
+    for label in (array if isinstance(array, tuple) else (array,)) if classes is not None else ():
+        most = classes.constant if classes is not None and classes.is_number else None
+        if label < 1 or label.denominator != 1 or (most is not None and label > most):
+            raise fields.schema_error(
+                f"{tensor.name} holds the label {label}; labels are whole numbers from 1 to {classes}", entry
+            )
+    return array
 
 
 def _rank(array: object) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue
+from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -50,7 +50,7 @@ class Context:
 
     def __post_init__(self) -> None:
         graph = self.graph
-        names = frozenset((*graph.tensors, *graph.dims, *graph.functions))
+        names = frozenset((*graph.tensors, *graph.families, *graph.dims, *graph.functions))
         self.names = replace(self.names, reserved=self.names.reserved | names)
 
     def expand(self, call: Call) -> Expr:
@@ -262,6 +262,10 @@ class Derivation:
         """Arrays as a caller of the emitted code would give them."""
         graph = self._context.graph
         given: dict[str, Any] = point.arrays(graph.symbols)
+        for name in graph.families:
+            members = [given[tensor.name] for tensor in graph.members_of(name)]
+            if members:
+                given[name] = np.stack(members)
         given.update(point.sizes)
         given.update(self._stand_ins(point))
         return given
@@ -314,7 +318,8 @@ class Derivation:
 
     def program(self, name: str | None = None) -> Program:
         """The emitted code as a record: inputs, lines, results."""
-        function = name or f"gradient_{self.by.name}"
+        member = self.by.family  # (x, 2) for x[2]
+        function = name or f"gradient_{self.by.name if member is None else '{}_{}'.format(*member)}"
         return program_of(self._context, function, {self.by.name: self._derived}, single=True)
 
     def numpy(self) -> NumPyFunction:
@@ -393,9 +398,10 @@ def program_of(
     """One function for some derivatives: the forward pass it needs, then one line each."""
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
-        for need in derived.needs:
-            if derived.values[need.by] != need:  # dJ/dy of an arbitrary J is given
-                lines.setdefault(need.by, Line(need, derived.values[need.by]))
+        for tensor in derived.needs:
+            need = Partial(derived.of, tensor)
+            if derived.values[tensor] != need:  # dJ/dy of an arbitrary J is given
+                lines.setdefault(tensor, Line(need, derived.values[tensor]))
     outputs = [Output(key, d.partial, d.by.shape) for key, d in wanted.items()]
     ordered = tuple(lines.values())
     return plan(

@@ -47,12 +47,26 @@ class Equation:
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """Arrays h[0], h[1], ..., each a tensor of its own called ``h[1]``.
+
+    ``members`` are all their numbers; ``span`` is the range of ``over:`` or of the equation with
+    ``for``, over which a sum runs that states no range.
+    """
+
+    name: str
+    members: tuple[int, ...]
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
     """A typechecked forward pass.
 
     ``tensors`` maps every name (symbols first, then targets) to its tensor; ``equations`` are
     in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
-    the LaTeX they are printed with (None: the name).
+    the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
+    of one family.
     """
 
     convention: Convention
@@ -60,6 +74,7 @@ class Graph:
     equations: tuple[Equation, ...]
     dims: Mapping[str, str | None] = field(default_factory=dict)
     functions: Mapping[str, Operation] = field(default_factory=dict)
+    families: Mapping[str, Family] = field(default_factory=dict)
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""
@@ -73,6 +88,10 @@ class Graph:
         """The tensors that no equation defines, in declared order."""
         targets = {equation.target for equation in self.equations}
         return tuple(tensor for tensor in self.tensors.values() if tensor not in targets)
+
+    def members_of(self, name: str) -> tuple[Tensor, ...]:
+        """The members of a family that no equation defines, in order: the entries of its array."""
+        return tuple(t for t in self.symbols if t.family is not None and t.family[0] == name)
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:

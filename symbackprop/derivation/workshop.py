@@ -77,7 +77,8 @@ class Workshop:
 
     def prepare(self) -> None:
         """Lower every equation; register definitions, sums of one, and softmax helpers."""
-        self._reserved = frozenset((*self.graph.tensors, *self.graph.dims))
+        graph = self.graph
+        self._reserved = frozenset((*graph.tensors, *graph.families, *graph.dims))
         for equation in self.graph.equations:
             if equation.expr is not None:
                 self._lower(equation)

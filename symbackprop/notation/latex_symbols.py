@@ -113,13 +113,33 @@ def _without_commands(source: str) -> str:
 
 def tensor_symbol(tensor: Tensor, style: Mapping[str, str]) -> Symbol:
     """The LaTeX of a tensor: as declared, else from its name and the style in force."""
+    if tensor.family is not None:
+        return _member_symbol(tensor, tensor.family[1], style)
+    return _plain_symbol(tensor, tensor.name, style)
+
+
+def _member_symbol(tensor: Tensor, number: int, style: Mapping[str, str]) -> Symbol:
+    """The spelling of the family with the number of the member: ``h_{2}``, ``h^{(2)}``."""
+    assert tensor.family is not None
+    base = _plain_symbol(tensor, tensor.family[0], style)
+    template = _LAYER_STYLES.get(style.get("layers", "subscript"))
+    if template is None and base.sub:
+        template = "({})"  # W_{x} has a subscript already
+    script = str(number) if template is None else template.format(number)
+    mark = "_" if template is None else "^"
+    tex = base.tex if not (base.sup and template is not None) else f"({base.tex})"
+    width = base.width + 0.4 * len(script)
+    return Symbol(f"{tex}{mark}{{{script}}}", width, base.sub or mark == "_", base.sup or mark == "^")
+
+
+def _plain_symbol(tensor: Tensor, name: str, style: Mapping[str, str]) -> Symbol:
     if tensor.latex is not None and refusal(tensor.latex) is None:
         return declared_symbol(tensor.latex)
     bold = tensor.bold
     if bold is None:
         wanted = style.get("bold", "none")
         bold = not tensor.is_scalar and (wanted == "all" or (wanted == "vectors" and tensor.rank == 1))
-    return name_symbol(tensor.name, style.get("layers", "subscript"), bold)
+    return name_symbol(name, style.get("layers", "subscript"), bold)
 
 
 def dim_symbol(dim: Dim, spellings: Mapping[str, str]) -> Symbol:

@@ -89,6 +89,7 @@ class Program:
     single: bool = False
     masked: bool = False
     dim_identifiers: Mapping[str, str] = field(default_factory=dict)
+    unpacked: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the array of a family, its members
 
     @property
     def body(self) -> str:
@@ -96,13 +97,20 @@ class Program:
         results = {key: py.show(node) for key, (node, _) in self.outputs.items()}
         parameters = [entry.identifier for entry in self.inputs]
         return function_source(
-            self.name, parameters, self._size_lines(), self.lines, results, self.helpers, single=self.single
-        )
+            self.name, parameters, [*self._unpacking(), *self._size_lines()], self.lines, results,
+            self.helpers, single=self.single,
+        )  # fmt: skip
 
     @property
     def source(self) -> str:
         """What is published."""
         return f"import numpy as np\n\n\n{self.body}"
+
+    def _unpacking(self) -> list[str]:
+        """``x_1, x_2, x_3 = x``: the array of a family has its members along the first axis."""
+        return [
+            f"{', '.join(members)}{',' * (len(members) == 1)} = {family}" for family, members in self.unpacked
+        ]
 
     def _size_lines(self) -> list[str]:
         lines: list[str] = []
@@ -234,6 +242,7 @@ class _Draft:
         self.writer = Writer(write, self.identifiers.of, expand, lambda what: what not in self.computed)
         self.assignments: list[py.Assignment] = []
         self.results: dict[str, tuple[ast.expr, tuple[Dim, ...]]] = {}
+        self.unpacked: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def write(self) -> None:
         """Write every line and every output."""
@@ -293,6 +302,7 @@ class _Draft:
                 fitted = py.method(fitted, "copy")
             returned.add(target)
             results[key] = (fitted, shape)
+        results = results if single else self._stacked(results)
         dims = {item.removeprefix(DIM_MARK) for item in used if item.startswith(DIM_MARK)}
         inputs, solved = self._solve(inputs, dims)
         renamed = {DIM_MARK + dim: self.identifiers.of_dim(dim) for dim in sorted(dims)}
@@ -300,7 +310,24 @@ class _Draft:
         return Program(
             name, tuple(inputs), solved, lines, results, tuple(self.writer.helpers), single,
             "masked" in self.writer.marks, {dim: self.identifiers.of_dim(dim) for dim in sorted(dims)},
+            tuple(self.unpacked.values()),
         )  # fmt: skip
+
+    def _stacked(
+        self, results: Mapping[str, tuple[ast.expr, tuple[Dim, ...]]]
+    ) -> dict[str, tuple[ast.expr, tuple[Dim, ...]]]:
+        """The results of all members of a family as one array under its name."""
+        stacked: dict[str, tuple[ast.expr, tuple[Dim, ...]]] = {}
+        for key, result in results.items():
+            tensor = self.graph.tensors.get(key)
+            family = tensor.family[0] if tensor is not None and tensor.family is not None else None
+            names = [member.name for member in self.graph.members_of(family)] if family is not None else []
+            if family is None or key not in names or not set(names) <= set(results):
+                stacked[key] = result
+            elif family not in stacked:
+                parts = ast.List([results[name][0] for name in names], ast.Load())
+                stacked[family] = (py.call("np.stack", parts), (Dim(len(names)), *result[1]))
+        return stacked
 
     def _inputs(self) -> list[Input]:
         used = {item for line in self.assignments for item in py.names_in(line.value)}
@@ -308,8 +335,11 @@ class _Draft:
         others = [use for use in self.given if use not in symbols]
         found: list[Input] = []
         for use in (*symbols, *others):
+            member = isinstance(use, Tensor) and use.family is not None
+            if member and self.identifiers.of(use) not in used:
+                continue
             entry = self._input(use)
-            if entry is not None and entry.identifier in used:
+            if entry is not None and (member or entry.identifier in used):
                 found.append(entry)
         for op, primes in self.functions:
             if self.identifiers.of((op, primes)) in used:
@@ -328,11 +358,29 @@ class _Draft:
                 f"{use.name} is an arbitrary function of its arguments: it has no value", code="unsupported"
             )
         kind = "label" if use.is_label else "array"
+        if use.family is not None:
+            return self._family_input(use, kind)
         return Input(self.identifiers.of(use), (use.name,), use.shape, kind, use.facts.classes)
+
+    def _family_input(self, member: Tensor, kind: str) -> Input | None:
+        """The array of a family, once: its members along the first axis."""
+        assert member.family is not None
+        name = member.family[0]
+        if name in self.unpacked:
+            return None
+        members = self.graph.members_of(name)
+        identifier = self.identifiers.fresh(name)
+        self.unpacked[name] = (identifier, tuple(self.identifiers.of(one) for one in members))
+        shape = (Dim(len(members)), *member.shape)
+        return Input(identifier, (name,), shape, kind, member.facts.classes)
 
     def _solve(self, inputs: list[Input], dims: set[str]) -> tuple[list[Input], tuple[Solved, ...]]:
         """Dims from the inputs; then from symbols that nothing else needs; then from the caller."""
-        spare = [tensor for tensor in self.graph.symbols if tensor.shape and tensor not in self.given]
+        spare = [
+            tensor
+            for tensor in self.graph.symbols
+            if tensor.shape and tensor.family is None and tensor not in self.given
+        ]
         known = solve((entry.identifier, entry.shape) for entry in inputs)
         for tensor in spare:
             if not dims <= set(known):

@@ -64,14 +64,19 @@ class Identifiers:
 
     def _wish(self, what: Named) -> str:
         if isinstance(what, Tensor):
-            return what.name
+            return _plain(what)
         if isinstance(what, tuple):
             op, primes = what
             return op.name + ("", "_prime", "_second")[primes] if primes < 3 else f"{op.name}_{primes}"
         declared = self.names.partial_name(what)
         if declared is not None:
             return declared[0]
-        short = f"d{what.by.name}"
+        short = f"d{_plain(what.by)}"
         others = {partial.of for partial in self.partials if partial.by is what.by}
         alone = len(others | {what.of}) == 1
-        return short if alone and short not in self.taken else f"d{what.of.name}_d{what.by.name}"
+        return short if alone and short not in self.taken else f"d{_plain(what.of)}_d{_plain(what.by)}"
+
+
+def _plain(tensor: Tensor) -> str:
+    """The name of a tensor; of the member h[2] of a family ``h_2``."""
+    return tensor.name if tensor.family is None else f"{tensor.family[0]}_{tensor.family[1]}"

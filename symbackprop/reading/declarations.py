@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Operation
+from symbackprop.core.graph import Family
 from symbackprop.core.tensors import Convention, Facts, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.cursor import RESERVED
@@ -26,6 +27,8 @@ class Declared:
     facts: Facts = Facts()
     bold: bool | None = None
     at: Place | None = None
+    over: int | None = None  # the number of members, if this is a family
+    family: tuple[str, int] | None = None  # set by ``families.unroll``
 
     def tensor(self, convention: Convention, shape: tuple[Dim, ...], role: Role) -> Tensor:
         """The tensor of this declaration."""
@@ -38,6 +41,7 @@ class Declared:
             aliases=self.aliases,
             facts=self.facts,
             bold=self.bold,
+            family=self.family,
         )
 
 
@@ -49,6 +53,7 @@ class Declarations:
     dims: Mapping[str, str | None] = field(default_factory=dict)
     functions: Mapping[str, Operation] = field(default_factory=dict)
     convention: Convention | None = None
+    families: Mapping[str, Family] | None = None  # None: not unrolled yet
 
     @property
     def all_dims(self) -> dict[str, str | None]:

@@ -24,7 +24,7 @@ class DerivativeParser(Cursor):
         of = head[2:] if second else head[1:]
         self.take()
         top: Node = Name(token.at, of)
-        if self.kind == "[" and not second:
+        while self.kind == "[" and not second:  # twice in dh[2][k]/dx[1][j]
             top = Sub(token.at, top, self.slots())
         by = self.second_by() if second else self.first_by()
         if by is None or not (of in self.names or any(_plain(b) in self.names for b in by)):
@@ -69,9 +69,13 @@ class DerivativeParser(Cursor):
             return None
         self.take()
         node: Node = Name(token.at, token.text[1:])
-        return Sub(token.at, node, self.slots()) if self.kind == "[" else node
+        while self.kind == "[":
+            node = Sub(token.at, node, self.slots())
+        return node
 
 
 def _plain(node: Node) -> str:
-    base = node.base if isinstance(node, Sub) else node
+    base = node
+    while isinstance(base, Sub):
+        base = base.base
     return base.name if isinstance(base, Name) else ""

@@ -59,7 +59,12 @@ def axes_of(base: Expr) -> tuple[Dim, ...]:
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
     if isinstance(node.base, Sub):
-        raise not_yet("family", node.at, "write the indices in one bracket, as in W[i,j]")
+        raise fail(
+            f"{show(node.base)} is one entry and has no index of its own",
+            node.at,
+            "write the indices in one bracket, as in W[i,j]",
+            "shape",
+        )
     label = read_label(node, scope)
     if label is not None:
         raise no_number(node, node.at)

@@ -10,6 +10,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.errors import InputError
 from symbackprop.reading.elaborate import read
+from symbackprop.reading.families import written_out
 from symbackprop.reading.parser import parse_equality, parse_expression
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import Node
@@ -33,7 +34,7 @@ def read_formula(
     """
     scope = _scope(graph, derivatives, notation, {} if free_indices else None, indices)
     node = parse_expression(text, _known(graph, notation), origin)
-    return _guarded(node, scope, origin)
+    return _guarded(node, scope, origin, graph)
 
 
 def read_equation(
@@ -49,7 +50,7 @@ def read_equation(
     """The two sides of ``dL/dW[p,q] = sum[n](...)``; index letters of the left side are free on the right."""
     left, right = parse_equality(text, _known(graph, notation), origin)
     scope = _scope(graph, derivatives, notation, {} if free_indices else None, indices)
-    return _guarded(left, scope, origin), _guarded(right, scope, origin)
+    return _guarded(left, scope, origin, graph), _guarded(right, scope, origin, graph)
 
 
 def formula_of(
@@ -75,7 +76,7 @@ def _parsed(text: str) -> Node:
 
 
 def _known(graph: Graph, notation: Mapping[str, Partial] | None) -> set[str]:
-    return {*graph.tensors, *graph.dims, *(notation or {})}
+    return {*graph.tensors, *graph.families, *graph.dims, *(notation or {})}
 
 
 def _scope(
@@ -92,14 +93,15 @@ def _scope(
         graph.functions,
         indices=indices or {},
         partials=notation or {},
+        taken=graph.families,
         derivatives=derivatives,
         free=free,
     )
 
 
-def _guarded(node: Node, scope: Scope, origin: Origin) -> Expr:
+def _guarded(node: Node, scope: Scope, origin: Origin, graph: Graph) -> Expr:
     try:
-        return read(node, scope)
+        return read(written_out(node, graph.families), scope)
     except RecursionError:
         raise InputError("the formula is nested too deeply", code="limit", file=origin.file) from None
     except InputError as error:

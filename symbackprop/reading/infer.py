@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, count
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Operation, Param
-from symbackprop.core.graph import Graph
+from symbackprop.core.graph import Family, Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
 from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
+from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.parser import parse_expression, parse_program
 from symbackprop.reading.program import build_graph, order_lines, read_line
 from symbackprop.reading.refusals import not_yet
@@ -50,21 +52,37 @@ def infer_program(
     "W in R^{m x n}, x in R^n, b, t in R^m".
     """
     known = tuple(shapes or ())
-    lines = parse_program(text, known, origin)
+    lines: Sequence[Line] = parse_program(text, known, origin)
     if not lines:
         raise fail("there is no equation", origin.place(1, 1), "write y = W x + b").located(file=origin.file)
     try:
         given, dims = _given_shapes(shapes or {})
         table = {name: abstract_function(name) for name in functions}
+        lines, families = _unrolled(lines, given, dims, table)
         _check_options(functions, given, dims, lines)
         names = _undeclared(lines, dims, table)
         chosen = _conventions(convention)
-        graph = _first_fit(lines, names, given, dims, table, chosen)
+        graph = _first_fit(lines, names, given, dims, table, chosen, families)
     except RecursionError:
         raise InputError("the program is nested too deeply", code="limit", file=origin.file) from None
     except InputError as error:
         raise error.located(file=origin.file) from None
     return graph, readback(graph)
+
+
+def _unrolled(
+    lines: Sequence[Line],
+    given: dict[str, tuple[Dim, ...]],
+    dims: Mapping[str, None],
+    functions: Mapping[str, Operation],
+) -> tuple[Sequence[Line], Mapping[str, Family]]:
+    """The lines without families; a shape given for a family is that of each member."""
+    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions))
+    families = found.families or {}
+    for name in [name for name in given if name in families]:
+        shape = given.pop(name)
+        given.update((member_name(name, number), shape) for number in families[name].members)
+    return lines, families
 
 
 def abstract_function(name: str, latex: str | None = None) -> Elementwise:
@@ -193,12 +211,13 @@ def _first_fit(
     dims: Mapping[str, None],
     functions: Mapping[str, Operation],
     conventions: Sequence[Convention],
+    families: Mapping[str, Family],
 ) -> Graph:
     first: ShapeError | None = None
     for convention in conventions:
         try:
             shapes = _solve(lines, names, given, dims, functions, convention)
-            return _build(lines, shapes, given, dims, functions, convention)
+            return _build(lines, shapes, given, dims, functions, convention, families)
         except InputError as error:
             if error.code == "unknown-function":
                 joint = "; " if error.hint and not error.hint.endswith("?") else " "
@@ -278,8 +297,14 @@ def _build(
     dims: Mapping[str, None],
     functions: Mapping[str, Operation],
     convention: Convention,
+    families: Mapping[str, Family],
 ) -> Graph:
     targets = {line.target for line in lines}
     symbols = {name: Declared(name, shape, Role.PARAMETER) for name, shape in shapes.items()}
     symbols |= {name: Declared(name, shape) for name, shape in given.items() if name in targets}
-    return build_graph(lines, Declarations(symbols, dict.fromkeys(dims), functions, convention))
+    for family in families.values():
+        for number in family.members:
+            member = member_name(family.name, number)
+            own = symbols.get(member, Declared(member))
+            symbols[member] = replace(own, family=(family.name, number))
+    return build_graph(lines, Declarations(symbols, dict.fromkeys(dims), functions, convention, families))

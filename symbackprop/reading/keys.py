@@ -31,9 +31,6 @@ SYMBOL = (
     "posdef", "positive", "nonzero", "one_of", "between", "at_least", "of", "is",
 )  # fmt: skip
 ROLES = ("input", "parameter", "target", "constant", "function", "dim")
-LATER_SYMBOL = MappingProxyType(
-    {"over": "over (a family of arrays)"}
-)
 FLAGS = ("one_hot", "sums_to_one", "symmetric", "posdef", "positive", "nonzero")
 
 KINDS = (

@@ -19,6 +19,7 @@ from symbackprop.errors import InputError
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.entries import check_letter, interval, range_of
+from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.refusals import not_yet
@@ -38,6 +39,7 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
     """The typechecked graph of parsed equations."""
     try:
         check_names(declarations)
+        lines, declarations = unroll(lines, declarations)
         ordered = order_lines(lines, declarations)
         if declarations.convention is not None:
             return _typed(ordered, declarations, declarations.convention)
@@ -85,7 +87,7 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     for position, line in enumerate(lines):
         name = line.target
         if any(not isinstance(slot, Name) for slot in line.slots):
-            raise not_yet("family", line.at)
+            raise not_yet("entry-target", line.at)
         if name in defined:
             first = lines[defined[name]].at.line
             raise fail(
@@ -117,10 +119,7 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
 
 def _needs(line: Line, defined: Mapping[str, int]) -> set[str]:
     """The targets that stand on the right side."""
-    found = {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
-    if line.target in found and line.slots:
-        raise not_yet("family", line.at)
-    return found
+    return {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
 
 
 def _cycle(
@@ -149,15 +148,16 @@ def _cycle(
 
 def _typed(lines: Sequence[Line], declarations: Declarations, convention: Convention) -> Graph:
     targets = {line.target for line in lines}
+    families = declarations.families or {}
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
-    scope = Scope(convention, tensors, dims, declarations.functions, taken=targets)
+    scope = Scope(convention, tensors, dims, declarations.functions, taken=targets | set(families))
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
-    return Graph(convention, tensors, tuple(equations), dims, declarations.functions)
+    return Graph(convention, tensors, tuple(equations), dims, declarations.functions, families)
 
 
 def declared_tensors(
@@ -191,7 +191,12 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
         if line.slots:
             return _entry_equation(line, scope, declared)
         if line.ranges:
-            raise not_yet("family", line.at)
+            letter = line.ranges[0].index
+            raise fail(
+                f"for {letter} = ... needs the index {letter} on the left",
+                line.ranges[0].at,
+                f"write {line.target}[{letter}] = ...",
+            )
         expr = read(line.expr, scope)
         return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
     except ShapeError as error:

@@ -13,6 +13,7 @@ from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.words import Words, read_words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.elaborate import read
+from symbackprop.reading.families import written_out
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import Derivative, Sub, show
@@ -89,10 +90,12 @@ class Question:
 def read_partial(value: Scalar, graph: Graph, path: str) -> Partial:
     """The derivative ``dL/dW`` a text spells; both names must exist, and L must be a scalar."""
     tokens = tokenize(value.text, value.origin)
-    known = {*graph.tensors, *graph.dims}
+    known = {*graph.tensors, *graph.families, *graph.dims}
     node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
     if not isinstance(node, Derivative):
         raise fail(f"{path} must be a derivative such as dL/dW, not {show(node)}", node.at, None, "schema")
+    node = written_out(node, graph.families)
+    assert isinstance(node, Derivative)
     scope = Scope(graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True)
     if any(isinstance(by, Sub) for by in node.by):
         raise fields.later("the derivative by one entry", value, "leave out the indices")

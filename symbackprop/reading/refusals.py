@@ -10,7 +10,8 @@ from symbackprop.reading.tokens import Place
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "family": "a family such as h[t] = ... for t = 1..T",
+        "family": "a family whose members do not depend on others (an array on the right of h[t] = ...)",
+        "entry-target": "an equation for some entries of an array only",
         "rank": "an array with more than two indices",
         "slice": "a slice such as W[:,j]",
         "affine": "an index formula such as x[i-1]",

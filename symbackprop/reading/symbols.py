@@ -45,9 +45,6 @@ def read_symbols(value: Value, convention: Convention | None) -> Symbols:
         name = fields.name(key, "symbols")
         body = fields.table(entry, name)
         fields.check_keys(body, keys.SYMBOL, name)
-        for later, what in keys.LATER_SYMBOL.items():
-            if body.get(later) is not None:
-                raise fields.later(what, _key(body, later))
         role = _role(body, name)
         if role == "dim":
             dims[name] = _dim(body, name, at_least)
@@ -123,7 +120,23 @@ def _array(key: Scalar, body: Table, name: str, role: str | None) -> Declared:
         _facts(body, name, shape, role),
         None if bold is None else fields.flag(bold, f"bold of {name}"),
         key.at,
+        _over(body, name),
     )
+
+
+def _over(body: Table, name: str) -> int | None:
+    """The number of members of a family."""
+    value = body.get("over")
+    if value is None:
+        return None
+    text = fields.scalar(value, f"over of {name}", "a whole number").text.strip()
+    if fields.is_name(text):
+        what = f"a family over {text}, whose size is a name,"
+        raise fields.later(what, value, "write a number, as in over: 3")
+    count = fields.number(value, f"over of {name}")
+    if count.denominator != 1 or count < 1:
+        raise fields.schema_error(f"over of {name} must be a positive whole number", value)
+    return int(count)
 
 
 def _shape(value: Value, name: str) -> tuple[Dim, ...]:
