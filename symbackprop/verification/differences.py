@@ -35,7 +35,7 @@ STEPS = (1e-4, 1e-6)
 BUDGET = 2_000_000  # numbers in one stack of perturbed arrays
 WHOLE = 100_000_000  # numbers handled for one Jacobian up to which every entry of ``by`` is perturbed
 ROUNDING = 1e-15  # of a number
-NEARBY = 8  # points at which rounding is measured
+NEARBY = 16  # points at which rounding is measured
 PICKS = 6  # rows, and columns, of which entries are perturbed beyond that
 LARGEST = 4_000_000  # entries of a Jacobian that is still built
 
@@ -228,8 +228,10 @@ class Oracle:
         """How far rounding alone moves ``of``: measured, as its terms may be larger than itself."""
         base = self.point.values[by]
         moves = np.random.default_rng([self.point.seed, 78]).normal(size=(NEARBY, *base.shape))
-        values = np.real(self._stacked(of, by, moves * np.abs(base), 1e-14))
-        return float(np.abs(values - self.point.values[of]).max())
+        values = np.real(self._stacked(of, by, moves * np.abs(base), 1e-13))
+        known = [self.point.values[equation.target] for equation in self.dependencies.between(of, by)]
+        least = np.finfo(float).eps * max(float(np.abs(value).max()) for value in (base, *known))
+        return max(least, float(np.abs(values - self.point.values[of]).max()))
 
     def _central(self, of: Tensor, by: Tensor, stepped: Array, picks: Array) -> Array:
         """Central differences; the complex step where it agrees with them, and its choice at a kink."""
