@@ -135,7 +135,8 @@ class Printer:
         of, symbol = self.symbol(expr.of), self.symbol(expr.by)
         by = _subscripted(_atom(symbol), symbol, script, script_width)
         if self.names.style.get("gradient") == "nabla":
-            return Box(rf"\nabla_{{{by.tex}}} {of.tex}", CLOSED, 0.9 + of.width + 0.7 * by.width)
+            # As of a sum, what follows would be read as part of it: a factor behind it sees brackets.
+            return Box(rf"\nabla_{{{by.tex}}} {of.tex}", OPEN, 0.9 + of.width + 0.7 * by.width)
         if self.inline:
             return Box(rf"\partial {of.tex}/\partial {by.tex}", TERM, of.width + by.width + 1.7)
         width = max(of.width, by.width) + 0.8
