@@ -22,6 +22,7 @@ from symbackprop.reading.assumptions import read_assumptions
 from symbackprop.reading.course import read_course, read_style
 from symbackprop.reading.declarations import Declarations
 from symbackprop.reading.inherit import inherit
+from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
 from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_checked, read_levels, read_questions
@@ -140,11 +141,8 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     convention = _convention(root)
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
     _check_spellings(root)
-    forward = root.get("forward")
-    if forward is None:
-        raise problem("the key forward is missing", root.at, "add forward: | and the equations", "schema")
-    program = fields.scalar(forward, "forward", "a text with equations")
-    graph = _graph(program, symbols.declarations, file)
+    program, in_latex = _forward(root)
+    graph = _graph(program, symbols.declarations, file, in_latex=in_latex)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value = root.get("questions")
     assumptions = () if assume is None else read_assumptions(assume, graph)
@@ -187,9 +185,23 @@ def _check_spellings(root: Table) -> None:
             checked_latex(value, f"the latex of {key.text}")
 
 
-def _graph(program: Scalar, declarations: Declarations, file: str | None) -> Graph:
+def _forward(root: Table) -> tuple[Scalar, bool]:
+    """The text of the forward pass, and whether it is LaTeX."""
+    forward, latex = root.get("forward"), root.get("forward_latex")
+    if forward is not None and latex is not None:
+        key = next(key for key, _ in root.entries if key.text == "forward_latex")
+        raise fields.schema_error("forward and forward_latex both give the equations", key, "drop one")
+    if forward is not None:
+        return fields.scalar(forward, "forward", "a text with equations"), False
+    if latex is not None:
+        return fields.scalar(latex, "forward_latex", "a text with equations in LaTeX"), True
+    raise problem("the key forward is missing", root.at, "add forward: | and the equations", "schema")
+
+
+def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_latex: bool) -> Graph:
     origin = replace(program.origin, file=program.origin.file or file)
-    graph = read_program(program.text, declarations, origin)
+    reader = read_latex_forward if in_latex else read_program
+    graph = reader(program.text, declarations, origin)
     if not graph.equations:
         raise fields.schema_error("forward holds no equation", program, "such as y = W x + b")
     return graph

@@ -239,6 +239,8 @@ BAD = [
     (PROGRAM + "  y = W x + z\n  z = y\n", "cycle", 5, 3, "y -> z -> y", None),
     (PROGRAM + "  y = W x +\n", "syntax", 5, 12, "ends here", None),
     (PROGRAM + "  y = __import__('os').system('x')\n", "syntax", 5, 7, "a name begins with", "Python"),
+    (BASE + "forward_latex: 'y = Wx'", "schema", 7, 1, "both give the equations", "drop one"),
+    (HEAD + "forward_latex: 'y = W q'", "unknown-symbol", 4, 23, "q", None),
     # questions and notation
     (ASKING + "  - {derive: dL/dQ}\n", "unknown-symbol", 8, 17, "unknown symbol Q", None),
     (ASKING + "  - {derive: dQ/dW}\n", "unknown-symbol", 8, 14, "unknown symbol Q", None),
@@ -320,7 +322,6 @@ LATER = [
     (BASE + "variants: {rename: true}", 7, 1, "variants"),
     (BASE + "outside: zero", 7, 1, "outside"),
     (BASE + "index_from: 0", 7, 1, "index_from: 0"),
-    (HEAD + "forward_latex: 'y = Wx'", 4, 1, "forward_latex"),
     (BASE + "layout: numerator", 7, 9, "layout numerator"),
     (BASE + "level: [vector, entries]", 7, 17, "level entries"),
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),

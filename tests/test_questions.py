@@ -389,3 +389,21 @@ def test_words_of_every_kind_are_set(tmp_path: Path) -> None:
     head = NET.replace("Net", "A very long title about networks with many layers and with even more words", 1)
     text = head + "course: {author: Çağ *Łu*, date: May 2026}\nquestions:" + WORDY.replace("LONG", long)
     assert compile_pdf(loads(text).render("key"), tmp_path / "key.pdf").overfull == ()
+
+
+LATEX_NET = r"""symbols:
+  W: {shape: [m, n], role: parameter}
+  x: {shape: [n], role: input}
+  t: {shape: [m], role: target}
+forward_latex: |
+  z = W x \\
+  L = \frac{1}{2} \sum_i (z_i - t_i)^2
+"""
+
+
+def test_a_forward_pass_in_latex(tmp_path: Path) -> None:
+    """It takes the place of ``forward``; a file's own forward pass replaces an inherited one of either kind."""
+    own = "extends: net.yaml\nforward: |\n  z = W x\n  L = sum(z * t)\nquestions: [{derive: dL/dW}]\n"
+    home = folder(tmp_path, net=LATEX_NET + "questions: [{derive: dL/dW}]\n", own=own)
+    texts = [only(load(home / f"{name}.yaml"), "q1").result.text for name in ("net", "own")]
+    assert texts == ["(z - t) x^T", "t x^T"]

@@ -76,6 +76,8 @@ def _merged(base: Table, own: Table) -> Table:
     found: dict[str, tuple[Scalar, Value]] = {
         key.text: (key, value) for key, value in base.entries if key.text != "extends"
     }
+    if own.get("forward") is not None or own.get("forward_latex") is not None:
+        found = {name: entry for name, entry in found.items() if not name.startswith("forward")}
     for key, value in own.entries:
         before = found.get(key.text)
         if key.text == "extends":

@@ -16,7 +16,6 @@ LATER_TOP = MappingProxyType(
     {
         "policy": "policy (what findings cost)",
         "variants": "variants (what --seed may change)",
-        "forward_latex": "forward_latex (a forward pass in LaTeX)",
         "outside": "outside (what an entry outside its range counts as)",
     }
 )
