@@ -6,6 +6,7 @@ runs. Each file is done or reported on its own: a bad file never stops or spoils
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from symbackprop import __version__
 from symbackprop.answering import derivation_of, entry_of
-from symbackprop.core.expr import Expr
+from symbackprop.core.expr import Expr, Leaf
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import typewriter
 from symbackprop.documents.key import Head, build_id, build_key
@@ -25,13 +26,16 @@ from symbackprop.notation.latex import to_latex
 from symbackprop.notation.words import Words
 from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
-from symbackprop.reading.formulas import read_equation, read_formula
+from symbackprop.reading.formulas import formula_of, read_equation, read_formula
 from symbackprop.reading.infer import infer_program
 from symbackprop.reading.keys import LATER_LEVELS, LEVELS
 from symbackprop.reports import Answer, Told, assumptions_of, equation_json, kink_notes, text_report
 from symbackprop.results import Context, Derivation, Gradients
 
 SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
+
+
+_NAMES = re.compile(r"[^\W\d]\w*")
 
 
 class Problem:
@@ -206,9 +210,21 @@ class Problem:
             else:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
-            sides_are_letters = all(side.isalnum() and len(side) == 1 for side in text.split(" = "))
-            return text if sides_are_letters and text.isascii() else typewriter(text)
+            return self._of_letters(text) or typewriter(text)
         return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
+
+    def _of_letters(self, text: str) -> str | None:
+        """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
+        names = set(_NAMES.findall(text))
+        if any(len(name) > 1 for name in names):
+            return None
+        convention = self.spec.convention
+        params = {name: Leaf(Tensor(name, (), convention)) for name in names}
+        try:
+            sides = [formula_of(side, params, convention) for side in text.split(" = ")]
+        except InputError:
+            return None
+        return " = ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
 
 
 def _choices(answer: Answer) -> tuple[str, ...]:
@@ -470,7 +486,8 @@ def loss_of(equations: Sequence[Any]) -> Tensor:
     if not scalars:
         names = ", ".join(target.name for target in ends)
         raise InputError(
-            f"nothing to differentiate: {names} is not a scalar", code="shape",
+            f"nothing to differentiate: {names} is not a scalar",
+            code="shape",
             hint="end with a scalar, such as L = sum((y - t)^2)",
         )
     names = ", ".join(target.name for target in scalars)
