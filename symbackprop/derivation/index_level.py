@@ -12,6 +12,8 @@ out in lines of its own first.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from symbackprop.core.expr import Call, Element, Expr, Leaf, MatMul, Partial, Range, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason
@@ -93,7 +95,7 @@ class _Board:
         """Lines of their own for local derivatives that take more than one rule."""
         steps: list[Step] = []
         for user in users:
-            if user.equation.target is self.of:
+            if self._is_written_out(user):
                 continue
             plain, folded = self._local(user)
             first, last = self.lines.entries(plain), self.lines.entries(folded)
@@ -105,6 +107,26 @@ class _Board:
             reason = f"put `{user.equation.target.name}` back in"
             steps.append(self.lines.step("fold", reason, first, last, self.partial))
         return steps
+
+    def _is_written_out(self, user: Local) -> bool:
+        """Whether dC/dV cannot stand in the chain rule: C is the loss, or V reaches C on other ways too.
+
+        There (shared weights, a residual sum) dC/dV would mean the sum over all ways.
+        """
+        target, tensor = user.equation.target, self.quantity.tensor
+        if target is self.of:
+            return True
+        others = [given for given in user.equation.inputs if given is not tensor]
+        return any(given in self._reached for given in others)
+
+    @cached_property
+    def _reached(self) -> frozenset[Tensor]:
+        """The tensors that depend on the one that is differentiated by."""
+        reached = {self.quantity.tensor}
+        for equation in self._shop.graph.equations:
+            if equation.target not in reached and not reached.isdisjoint(equation.inputs):
+                reached.add(equation.target)
+        return frozenset(reached)
 
     def _local(self, user: Local) -> tuple[Form, Form]:
         """dC[out]/dV[p] with its indicators: as it comes out, and with definitions put back."""
@@ -130,6 +152,11 @@ class _Board:
                 second.append(folded)
                 continue
             cotangent = self._shop.cotangent(self.of, target)
+            if self._is_written_out(user):
+                part = bind(product(single(Entry(cotangent, user.indices)), folded), user.indices)
+                first.append(self.lines.entries(part))
+                second.append(part)
+                continue
             outer = Partial(self.of, target)
             factor: Expr = Element(outer, slots_of(target, user.indices)) if target.shape else outer
             body: Expr = MatMul((factor, self._local_entry(user)))
@@ -139,7 +166,7 @@ class _Board:
         names = [f"`{user.equation.target.name}`" for user in users]
         tensor = f"`{self.quantity.tensor.name}`"
         lines: list[tuple[Expr, str, str, tuple[str, ...]]] = []
-        if any(user.equation.target is not self.of for user in users):
+        if not all(self._is_written_out(user) for user in users):
             reason = f"chain rule: {tensor} enters `{self.of.name}` through {join(names)}"
             lines.append((addition(first), "chain-rule", reason, ()))
         form = total(second)

@@ -131,6 +131,8 @@ def _placed(expr: Expr, index: Index, slot: LabelValue) -> Expr:
 
 def _label_entry(atom: Entry, leaf: LeafOf) -> tuple[Expr, Slot] | None:
     """The label ``y`` or ``y[n]`` and the class, of an entry of ``onehot(y)``."""
+    if not atom.tensor.facts.one_hot:
+        return None
     base = leaf(atom.tensor)
     labels = base.args[0] if isinstance(base, Call) and base.op.name == "onehot" else None
     if labels is None or not isinstance(labels, Leaf):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symbackprop.core.tensors import Index, Role, Tensor
+from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.notation.forms import (
     Atom,
     Entry,
@@ -37,7 +37,8 @@ def onehot_tensor(labels: Tensor) -> Tensor:
     assert classes is not None
     rows = labels.convention.vectors_are_rows
     shape = (*labels.shape, classes) if rows else (classes, *labels.shape)
-    return Tensor(f"onehot({labels.name})", shape, labels.convention, Role.TARGET)
+    facts = Facts(one_hot=True)
+    return Tensor(f"onehot({labels.name})", shape, labels.convention, Role.TARGET, facts=facts)
 
 
 def choice(onehot: Tensor, labels: Tensor, of: Slot | None, place: Slot) -> Entry:

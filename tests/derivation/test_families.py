@@ -173,6 +173,24 @@ def test_a_sequence_of_labels(loss: str) -> None:
         derivation.numpy()({**arrays, "y": [2, 0, 5]})
 
 
+@pytest.mark.parametrize("by", ["W", "U", "x[1]", "h[1]"])
+def test_shared_weights_at_level_index(by: str) -> None:
+    """W reaches h[3] through h[2] too: dh[3]/dW stands in no line, for it would be the sum of all ways."""
+    derivation = _problem(RECURRENT + "  L = sum[t](sumsq(h[t] - c))").derive("L", by, level="index")
+    assert derivation.verify().status == "holds"
+    local = re.compile(rf"dh\[3\]\[\w\]/d{re.escape(by)}")
+    if by in "WU":
+        assert not any(local.search(step.after.text) for step in derivation.steps)
+
+
+def test_a_residual_sum_at_level_index() -> None:
+    """x enters y directly and through h."""
+    forward = "\n  h = tanh(W x)\n  y = h + x\n  L = sumsq(tanh(W y))"
+    problem = _problem(forward, "\n  x: {shape: [n], role: input}\n  W: {shape: [n, n], role: parameter}\n")
+    assert problem.derive("L", "x", level="index").verify().status == "holds"
+    assert problem.derive("L", "W", level="index").verify().status == "holds"
+
+
 def test_entries_of_members() -> None:
     """A softmax by entries for every step, and matrices as members."""
     problem = _problem(

@@ -156,6 +156,14 @@ def test_the_one_hot_fact_is_said_and_not_assumed() -> None:
     assert last.uses == ()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_level_index(name: str) -> None:
+    """The same over entries: [y_n = k] stands where a lecturer writes it."""
+    derivation = _batch("row", *_losses("row")[name]).derive("L", "Z", level="index")
+    assert derivation.verify().status == "holds"
+    assert "ind(y[" in derivation.steps[-1].after.text
+
+
 def test_by_the_probabilities() -> None:
     """dL/dP has an entry only where a label points."""
     problem = _batch("row", "L = -(1/N) sum[n](log(P[n,y[n]]))")
