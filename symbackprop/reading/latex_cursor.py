@@ -36,11 +36,12 @@ ANNOTATED = frozenset((r"\underbrace", r"\overbrace", r"\boxed"))
 class Reader:
     """What the parser has to know of names: words that are functions, and longer plain names."""
 
-    __slots__ = ("names", "words")
+    __slots__ = ("longest", "names", "words")
 
     def __init__(self, words: Collection[str] = (), names: Collection[str] = ()) -> None:
         self.words = frozenset(words)
         self.names = frozenset(name for name in names if len(name) > 1)
+        self.longest = max(map(len, (*self.words, *self.names)), default=1)
 
 
 class Cursor:

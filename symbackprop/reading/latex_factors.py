@@ -85,6 +85,8 @@ class FactorParser(Cursor):
                 break
             text += token.text
             position += 1
+            if len(text) > self.reader.longest:
+                break
             if text in self.reader.names:
                 best, found = text, position
         first = self.tokens[start]
