@@ -42,7 +42,7 @@ SEES: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # These see all, but nothing except those named here may see them.
-TOP = {"__init__", "api", "answering", "pipeline", "results", "reports", "testing"}
+TOP = {"__init__", "api", "answering", "pipeline", "problems", "results", "reports", "testing"}
 
 # Only these files may import a package; the names are those of imports.
 CONFINED = {

@@ -1,0 +1,262 @@
+"""``Problem``: a checked problem with its answers and documents; what ``load`` and ``loads`` give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from symbackprop import __version__
+from symbackprop.answering import derivation_of, entry_of
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.tensors import Tensor
+from symbackprop.documents.escape import typewriter
+from symbackprop.documents.key import Head, build_id, build_key
+from symbackprop.documents.model import Answered, Asked, Document
+from symbackprop.documents.templates import render
+from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.notation.latex import to_latex
+from symbackprop.notation.words import Words
+from symbackprop.ops.registry import lookup
+from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
+from symbackprop.reading.formulas import formula_of, read_equation, read_formula
+from symbackprop.reading.keys import LATER_LEVELS, LEVELS
+from symbackprop.reports import Answer, Told, kink_notes
+from symbackprop.results import Context, Derivation, Gradients
+
+SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
+
+
+_NAMES = re.compile(r"[^\W\d]\w*")
+
+
+class Problem:
+    """A checked problem: derive, answer its questions, render its documents."""
+
+    def __init__(self, spec: ProblemSpec, level: str | None = None) -> None:
+        self.spec = spec
+        self.level = spec.level if level is None else (level,)
+        self.context = Context(spec.graph, spec.names)
+        self._answers: dict[str, tuple[Answer | Told, ...]] = {}
+        self._derivations: dict[tuple[Tensor, Tensor, str, str], Derivation] = {}
+
+    @property
+    def title(self) -> str | None:
+        """The title of the file."""
+        return self.spec.title
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The questions of the file."""
+        return self.spec.questions
+
+    def derive(self, of: str, wrt: str, *, level: str = "vector", via: str = "log") -> Derivation:
+        """The derivative of the scalar ``of`` by ``wrt``; InputError for a name that does not exist."""
+        check_level(level)
+        return self._derivation(self._tensor(of), self._tensor(wrt), via, level)
+
+    def _derivation(self, of: Tensor, by: Tensor, via: str, level: str = "vector") -> Derivation:
+        key = (of, by, via, level)
+        if key not in self._derivations:
+            derived = self.context.session(via).derive(of, by, level)
+            self._derivations[key] = Derivation(self.context, derived, via)
+        return self._derivations[key]
+
+    def gradients(self, of: str, wrt: Sequence[str] | None = None) -> Gradients:
+        """name -> Derivation by every parameter (or by ``wrt``), from one backward pass."""
+        graph = self.spec.graph
+        tensors = graph.parameters
+        if wrt is not None:
+            families = {name: graph.members_of(name) for name in wrt if name in graph.families}
+            tensors = tuple(one for name in wrt for one in families.get(name) or (self._tensor(name),))
+        derived = self.context.session().gradients(self._tensor(of), tensors)
+        found = {tensor.name: Derivation(self.context, derived[tensor]) for tensor in tensors}
+        return Gradients(self.context, found)
+
+    def _tensor(self, name: str) -> Tensor:
+        tensor = self.spec.graph.tensors.get(name)
+        family = self.spec.graph.families.get(name)
+        if family is not None:
+            message = f"{name} is a family of {len(family.members)} arrays"
+            hint = f"ask for one of them, such as {name}[{family.members[-1]}]"
+            raise InputError(message, code="shape", file=self.spec.file, hint=hint)
+        if tensor is None:
+            known = tuple(self.spec.graph.tensors)
+            hint = did_you_mean(name, known) or f"known names: {', '.join(known)}"
+            raise InputError(f"unknown symbol {name}", code="unknown-symbol", file=self.spec.file, hint=hint)
+        return tensor
+
+    def answer(self, question_id: str) -> Answer | Told | tuple[Answer | Told, ...]:
+        """The verified answer to a question; one for each level where it has several."""
+        question = self.spec.question(question_id)
+        if question is None:
+            known = [question.id for question in self.spec.all_questions]
+            hint = did_you_mean(question_id, known) or f"the questions are {', '.join(known) or 'none'}"
+            message = f"there is no question {question_id}"
+            raise InputError(message, code="unknown-symbol", file=self.spec.file, hint=hint)
+        if not question.kind:
+            parts = ", ".join(part.id for part in question.parts)
+            message = f"the question {question_id} has only parts: {parts}"
+            raise InputError(message, code="unknown-symbol", file=self.spec.file, hint="ask for a part")
+        found = self._answered(question)
+        return found[0] if len(found) == 1 else found
+
+    def _answered(self, question: Question) -> tuple[Answer | Told, ...]:
+        """The answers to a question, one for each level; none if it has only parts."""
+        if question.id not in self._answers:
+            self._answers[question.id] = tuple(self._solve(question))
+        return self._answers[question.id]
+
+    def _solve(self, question: Question) -> Iterator[Answer | Told]:
+        if question.kind == "ask":
+            yield Told(question.id, question.target, question.answer)
+        elif question.kind:
+            for level in question.levels or self.level:
+                if question.in_terms_of is None:
+                    derivation = self._derivation(question.of, question.by, question.via, level)
+                else:
+                    derivation = derivation_of(self.context, question, level)
+                verdict = derivation.verify()
+                yield Answer(question.id, question.kind, question.target, level, derivation, verdict)
+
+    def answers(self) -> tuple[Answer | Told, ...]:
+        """The answers to all questions and parts, in order."""
+        return tuple(one for question in self.spec.all_questions for one in self._answered(question))
+
+    def document(self, form: str = "key") -> Document:
+        """The document as data."""
+        if form != "key":
+            raise UnsupportedError(f"the form {form} is not supported yet", hint="supported: key")
+        course = self.spec.course
+        head = Head(
+            title=self.spec.title or (Path(self.spec.file).stem if self.spec.file else ""),
+            build=build_id(__version__, repr(self._source()).encode()),
+            course=course.get("title", ""),
+            author=course.get("author", ""),
+            date=course.get("date", ""),
+            inferred=tuple(inferred_sentences(self.spec)),
+        )
+        asked = [self._asked(question) for question in self.spec.questions]
+        return build_key(self.spec.graph, self.spec.names, asked, head, math=self._math)
+
+    def _source(self) -> tuple[object, ...]:
+        """What determines the document, for its build id."""
+        spec = self.spec
+        questions = [
+            (q.id, q.kind, q.target, q.levels, q.text, q.hint, q.answer, q.points, q.via, q.in_terms_of)
+            for q in spec.all_questions
+        ]
+        symbols = [(t.name, t.shape, t.role, t.latex, t.facts) for t in spec.graph.symbols]
+        named = [(entry.name, entry.meaning, entry.latex) for entry in spec.notation]
+        look = (sorted(spec.names.style.items()), sorted(spec.course.items()), self.level)
+        return (spec.title, spec.convention, symbols, spec.forward, questions, named, look)
+
+    def render(self, form: str = "key") -> str:
+        """The LaTeX source of the document."""
+        return render(form, self.document(form), self.spec.templates)
+
+    def _asked(self, question: Question) -> Asked:
+        """The question with its answers and parts, for a document."""
+        found = self._answered(question)
+        text = question.text or ""
+        if question.kind == "ask":
+            text = Words.joined([question.target, text]) if text else question.target
+        return Asked(
+            question.id,
+            text=text,
+            points=question.worth,
+            hint=question.hint or "",
+            answers=tuple(self._shown(one) for one in found if isinstance(one, Answer)),
+            told=question.answer,
+            in_words=question.kind == "ask",
+            parts=tuple(self._asked(part) for part in question.parts),
+        )
+
+    def _shown(self, answer: Answer) -> Answered:
+        derivation = answer.derivation
+        note = ""
+        if not derivation.steps:
+            note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
+        return Answered(
+            derivation.derived.partial,
+            derivation.formula,
+            derivation.by.shape,
+            derivation.steps,
+            answer.verdict,
+            level=answer.level,
+            assumptions=(*derivation.assumptions, *_choices(answer)),
+            numpy="\n".join(derivation.numpy_lines()) or None,
+            note=note,
+            entry=entry_of(derivation) if derivation.is_entrywise else None,
+        )
+
+    def _math(self, text: str) -> str:
+        """A formula in words, set as LaTeX; as it was written if it cannot be read."""
+        spec = self.spec
+        known = spec.graph.functions.get(text) or lookup(text)
+        if known is not None and known.latex is not None:
+            return known.latex
+        try:
+            if " = " in text:
+                sides: tuple[Expr, ...] = read_equation(text, spec.graph, notation=spec.partials)
+            else:
+                sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
+        except InputError:
+            return self._of_letters(text) or typewriter(text)
+        return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
+
+    def _of_letters(self, text: str) -> str | None:
+        """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
+        names = set(_NAMES.findall(text))
+        if any(len(name) > 1 for name in names):
+            return None
+        convention = self.spec.convention
+        params = {name: Leaf(Tensor(name, (), convention)) for name in names}
+        try:
+            sides = [formula_of(side, params, convention) for side in text.split(" = ")]
+        except InputError:
+            return None
+        return " = ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
+
+
+def _choices(answer: Answer) -> tuple[str, ...]:
+    """The choices at kinks that the derivation rests on."""
+    graph = answer.derivation.graph
+    texts = [step.after.text for step in answer.derivation.steps]
+    notes = [note for note in kink_notes(graph) if any(note.split("(")[0] in text for text in texts)]
+    return tuple(f"`{note}`" for note in notes)
+
+
+def check_level(level: str) -> None:
+    """Refuse a level that is not there yet."""
+    if level not in LEVELS:
+        hint = did_you_mean(level, LEVELS) or ", ".join(LEVELS)
+        raise InputError(f"unknown level {level}", code="schema", hint=hint)
+    if level not in SUPPORTED_LEVELS:
+        hint = f"supported: {', '.join(SUPPORTED_LEVELS)}"
+        raise UnsupportedError(f"the level {level} is not supported yet", hint=hint)
+
+
+def inferred_sentences(spec: ProblemSpec) -> Iterator[str]:
+    """What the file does not state and was found: the convention, shapes."""
+    if not spec.convention_given:
+        line = "row" if spec.convention.vectors_are_rows else "column"
+        yield (
+            f"The file names no convention; its shapes fit *{spec.convention.value}*: "
+            f"a vector stands in a product as a {line}."
+        )
+    names = [f"`{name}`" for name in spec.inferred]
+    if len(names) == 1:
+        yield f"The shape of {names[0]} follows from the equations."
+    elif names:
+        yield f"The shapes of {', '.join(names[:-1])} and {names[-1]} follow from the equations."
+
+
+def load(path: str | Path) -> Problem:
+    """Read a problem file."""
+    return Problem(load_spec(path))
+
+
+def loads(text: str) -> Problem:
+    """Read the text of a problem file."""
+    return Problem(loads_spec(text))
