@@ -45,7 +45,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
     direct = [user for user in users if user.equation.target is of]
     raw = quantity.stages[0].raw
     if raw is not None and len(direct) == len(users) and is_short(raw):
-        merged = Form(term for t in raw.terms if (term := merge(t)) is not None)
+        merged = lines.shop.folding.named(Form(term for t in raw.terms if (term := merge(t)) is not None))
         chain.append((lines.entries(merged), "derivative", f"`{of.name}` differentiated term by term", ()))
     for stage in quantity.stages:
         words = stage.assumed

@@ -106,6 +106,10 @@ class Folding:
             return form
         return normal(Form(terms))
 
+    def named(self, form: Form) -> Form:
+        """Definitions folded, and nothing else: indicators and sums stand as they are."""
+        return Form(self._term(term) for term in form.terms)
+
     def _term(self, term: Term) -> Term:
         changed = True
         while changed:
