@@ -29,7 +29,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.reading.formulas import formula_of
-from symbackprop.verification.point import Point
+from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
 
@@ -293,10 +293,19 @@ class Derivation:
 
         # In our own symbols: SymPy's lambdify is wrong on matrices whose names are no identifiers.
         names = replace(self._context.names, sympy={})
-        expanded = Formula(self.expanded_expr, names).sympy
         graph = self._context.graph
-        arguments = arguments_of(expanded, graph, names)
-        function = sympy.lambdify(arguments, expanded)
+        try:
+            expanded = Formula(self.expanded_expr, names).sympy
+            arguments = arguments_of(expanded, graph, names)
+            # docstring_limit: without it SymPy prints the whole expression into a docstring.
+            function = sympy.lambdify(arguments, expanded, docstring_limit=0)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            reason = f"SymPy cannot hold the expanded result: {error}"
+
+            def refuse(point: Point) -> Any:
+                raise Refusal(reason)
+
+            return refuse
         tensors = {symbol_of(tensor): tensor for tensor in graph.tensors.values()}
         dims = {dim_symbol(name): name for name in graph.dims}
 

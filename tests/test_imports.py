@@ -17,7 +17,8 @@ import symbackprop
 PACKAGE = Path(__file__).resolve().parent.parent / "symbackprop"
 
 # Who sees whom. A part is a folder of the package or a module beside them; a part sees itself.
-SHELL = {"console", "options", "terminal", "starter", "schema", "doctor"}  # what the command line is made of besides cli
+# What the command line is made of besides cli.
+SHELL = {"console", "options", "terminal", "starter", "schema", "doctor"}
 LOWER = {"errors", "core", "notation", "ops"}
 SEES: dict[str, set[str]] = {
     "errors": set(),

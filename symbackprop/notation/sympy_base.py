@@ -48,7 +48,8 @@ class OperationName(Atom):
         return str(self.operation.name + "'" * self.primes)
 
     def _latex(self, printer: Any) -> str:
-        return str(self.operation.latex or rf"\operatorname{{{self.operation.name}}}") + "'" * int(self.primes)
+        head = str(self.operation.latex or rf"\operatorname{{{self.operation.name}}}")
+        return head + "'" * int(self.primes)
 
     _sympyrepr = _sympystr
     _pretty_text = _sympystr
