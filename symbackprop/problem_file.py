@@ -148,6 +148,7 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
+    declared = symbols.declarations.symbols
     spec = ProblemSpec(
         graph=graph,
         title=_title(root),
@@ -165,11 +166,16 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
         file=file,
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
-            if tensor.shape and getattr(symbols.declarations.symbols.get(name), "shape", None) is None
+            if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
     questions = () if question_value is None else read_questions(question_value, graph, spec.partials)
     return replace(spec, questions=questions)
+
+
+def _declared_as(tensor: Tensor) -> str:
+    """The name under ``symbols:``: of a member that of its family."""
+    return tensor.name if tensor.family is None else tensor.family[0]
 
 
 def _title(root: Table) -> Words | None:
