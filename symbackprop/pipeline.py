@@ -6,7 +6,7 @@ runs. Each file is done or reported on its own: a bad file never stops or spoils
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,8 +87,9 @@ def solve_files(
     engine: str = "auto",
     jobs: int = 1,
     time_limit: float | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> SolveRun:
-    """Answer the questions of each file and write the documents asked for."""
+    """Answer the questions of each file and write the documents; ``on_progress`` is told what is done now."""
     for name, value in (("--seed", seed), ("--title", title)):
         if value is not None:
             raise UnsupportedError(f"solve {name} is not supported yet")
@@ -103,8 +104,12 @@ def solve_files(
     for path in paths:
         one = Solved(path)
         run.solved.append(one)
-        _solve_one(one, out, forms, engine, run.messages, level)
+        _solve_one(one, out, forms, engine, run.messages, level, on_progress or _silent)
     return run
+
+
+def _silent(_: str) -> None:
+    """Progress that nobody asked for."""
 
 
 def _distinct_stems(paths: Sequence[str]) -> None:
@@ -121,11 +126,23 @@ def _distinct_stems(paths: Sequence[str]) -> None:
 
 
 def _solve_one(
-    one: Solved, out: Path, forms: Sequence[str], engine: str, messages: list[str], level: str | None
+    one: Solved,
+    out: Path,
+    forms: Sequence[str],
+    engine: str,
+    messages: list[str],
+    level: str | None,
+    tell: Callable[[str], None],
 ) -> None:
     try:
+        tell(f"{one.path}: reading")
         problem = Problem(load_spec(one.path), level)
+        asked = [question for question in problem.spec.all_questions if question.kind]
+        for number, question in enumerate(asked, 1):
+            tell(f"{one.path}: question {question.id} ({number} of {len(asked)})")
+            problem.answer(question.id)
         answers = problem.answers()
+        tell(f"{one.path}: setting the document")
         one.problem = problem
         source = problem.render("key")
     except SymbackpropError as error:
