@@ -86,6 +86,14 @@ class Problem:
             raise InputError(f"unknown symbol {name}", code="unknown-symbol", file=self.spec.file, hint=hint)
         return tensor
 
+    def jacobian(self, of: str, by: str) -> Derivation:
+        """The Jacobian of an array by an array: not supported yet."""
+        raise UnsupportedError(f"the Jacobian d{of}/d{by} is not supported yet", hint="gradients of scalars are")
+
+    def hessian(self, of: str, by: str) -> Derivation:
+        """The second derivative of a scalar: not supported yet."""
+        raise UnsupportedError(f"the Hessian of {of} by {by} is not supported yet")
+
     def answer(self, question_id: str) -> Answer | Told | tuple[Answer | Told, ...]:
         """The verified answer to a question; one for each level where it has several."""
         question = self.spec.question(question_id)
