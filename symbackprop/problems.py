@@ -88,7 +88,8 @@ class Problem:
 
     def jacobian(self, of: str, by: str) -> Derivation:
         """The Jacobian of an array by an array: not supported yet."""
-        raise UnsupportedError(f"the Jacobian d{of}/d{by} is not supported yet", hint="gradients of scalars are")
+        message = f"the Jacobian d{of}/d{by} is not supported yet"
+        raise UnsupportedError(message, hint="gradients of scalars are")
 
     def hessian(self, of: str, by: str) -> Derivation:
         """The second derivative of a scalar: not supported yet."""
