@@ -1,4 +1,4 @@
-"""Golden keys: the LaTeX of each problem in ``golden/`` is stable byte for byte, and no line of it is too long.
+"""Golden keys: the LaTeX of each problem in ``golden/`` is stable byte for byte and no line is too long.
 
 A difference is a change of what people print, so it is looked at before it is accepted:
 ``python tests/golden/regenerate.py``, then ``git diff tests/golden``.
