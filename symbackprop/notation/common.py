@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, lcm
+from math import gcd
 
 from symbackprop.notation.forms import Atom, Delta, Exponent, Form, Term
 
@@ -31,10 +31,10 @@ def shared_factors(form: Form) -> list[tuple[Atom, Exponent]]:
 
 
 def content(form: Form) -> Fraction:
-    """The greatest common divisor of the coefficients."""
+    """The number all coefficients share: their greatest common divisor, over a common denominator if any."""
     numerators = [abs(term.coefficient.numerator) for term in form.terms]
-    denominators = [term.coefficient.denominator for term in form.terms]
-    return Fraction(gcd(*numerators), lcm(*denominators))
+    denominators = {term.coefficient.denominator for term in form.terms}
+    return Fraction(gcd(*numerators), denominators.pop() if len(denominators) == 1 else 1)
 
 
 def without(term: Term, pulled: list[tuple[Atom, Exponent]], size: Fraction) -> Term:

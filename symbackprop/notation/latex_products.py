@@ -145,7 +145,14 @@ def quotient_box(printer: Printer, expr: Divide) -> Box:
         factor = num.bracketed() if num.level == SUM else factor
         if isinstance(expr.num, Number) and abs(expr.num.value) == 1:
             return fraction(num, den)
-        whole = beside([fraction(Box("1", ATOM, 0.5), den), factor])
+        top = Box("1", ATOM, 0.5)
+        if isinstance(expr.num, MatMul) and isinstance(expr.num.factors[0], Number):
+            first, *rest = expr.num.factors  # 2/m (y - t), not 1/m . 2 (y - t)
+            if isinstance(first, Number) and first.value > 0 and first.value.denominator == 1:
+                top = printer.box(first)
+                factor = printer.box(rest[0] if len(rest) == 1 else MatMul(tuple(rest)))
+                factor = factor.bracketed() if factor.level == SUM else factor
+        whole = beside([fraction(top, den), factor])
         return whole._replace(negative=num.negative and num.level > SUM)
     if isinstance(expr.num, Number) and expr.num.value.denominator > 1:
         whole = beside([num._replace(negative=False), fraction(Box("1", ATOM, 0.5), den)])
