@@ -26,11 +26,12 @@ def derivation_of(context: Context, question: Question, level: str) -> Derivatio
     session = context.session(question.via)
     letters = question.in_terms_of
     if letters is None:
-        return Derivation(context, session.derive(question.of, question.by, level), question.via)
+        derived = session.derive(question.of, question.by, level, question.entry)
+        return Derivation(context, derived, question.via)
     # What is asked for keeps its name: an allowed derivative is not inlined into the answer.
     kept = [one.by for one in letters if isinstance(one, Partial) and one.of is question.of]
     wanted = tuple(dict.fromkeys((question.by, *kept)))
-    derived = session.gradients(question.of, wanted, level)[question.by]
+    derived = session.gradients(question.of, wanted, level, question.entry)[question.by]
     return Derivation(context, _restricted(context, session, derived, question, letters), question.via)
 
 

@@ -121,7 +121,7 @@ class Problem:
             yield Told(question.id, question.target, question.answer)
         elif question.kind:
             for level in question.levels or self.level:
-                if question.in_terms_of is None:
+                if question.in_terms_of is None and not question.entry:
                     derivation = self._derivation(question.of, question.by, question.via, level)
                 else:
                     derivation = derivation_of(self.context, question, level)

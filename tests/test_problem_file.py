@@ -328,7 +328,7 @@ LATER = [
     (BASE.replace("[n], role", "[n, m, k], role"), 3, 14, "more than two indices"),
     (HEAD + "  f: {role: function, is: softmax}\n" + FORWARD, 4, 27, "another name for softmax"),
     (HEAD + "  f: {role: function, of: a, is: 'beta * a'}\n" + FORWARD, 4, 35, "beta"),
-    (ASKING + "  - {derive: 'dL/dW[i,j]'}", 8, 14, "one entry"),
+    (ASKING + "  - {derive: 'dL/dW[1,2]'}", 8, 14, "fixed place"),
     (ASKING + "  - {derive: dy/dW}", 8, 14, "not a scalar"),
     (ASKING + "  - {derive: d2L/dW2}", 8, 14, "second derivative"),
     (ASKING + "  - {derive: dL/dW, level: jacobian}", 8, 28, "level jacobian"),

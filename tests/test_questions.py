@@ -407,3 +407,29 @@ def test_a_forward_pass_in_latex(tmp_path: Path) -> None:
     home = folder(tmp_path, net=LATEX_NET + "questions: [{derive: dL/dW}]\n", own=own)
     texts = [only(load(home / f"{name}.yaml"), "q1").result.text for name in ("net", "own")]
     assert texts == ["dL/dz x^T", "t x^T"]
+
+
+ENTRY = """convention: column
+symbols:
+  W: {shape: [m, n], role: parameter}
+  x: {shape: [n], role: input}
+  b: {shape: [m], role: parameter}
+forward: |
+  y = W x + b
+  J = J(y)
+questions:
+  - {derive: 'dJ/dW[i,j]'}
+  - {derive: 'dJ/dx[i]', level: index}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "indices", "text"),
+    [("q1", ("i", "j"), "dJ/dy[i] x[j]"), ("q2", ("i",), "sum[r](dJ/dy[r] W[r,i])")],
+)
+def test_one_entry_in_the_letters_of_the_question(name: str, indices: tuple[str, ...], text: str) -> None:
+    """``dJ/dW[i,j]`` is answered over entries, in i and j; other indices keep away from them."""
+    answer = only(loads(ENTRY), name)
+    assert (answer.level, answer.derivation.indices, answer.derivation.text) == ("index", indices, text)
+    assert answer.verdict.status == "holds"
+    assert not any("`i = i`" in step.because for step in answer.derivation.steps)

@@ -85,12 +85,14 @@ class Session:
         """The lowered graph."""
         return self.lines.shop
 
-    def derive(self, of: Tensor, by: Tensor, level: str = "vector") -> Derived:
-        """The derivative of the scalar ``of`` by ``by``, with its steps."""
-        return self.gradients(of, (by,), level)[by]
+    def derive(
+        self, of: Tensor, by: Tensor, level: str = "vector", letters: tuple[str, ...] = ()
+    ) -> Derived:
+        """The derivative of the scalar ``of`` by ``by``, with steps; ``letters`` name its free indices."""
+        return self.gradients(of, (by,), level, letters)[by]
 
     def gradients(
-        self, of: Tensor, wrt: Collection[Tensor], level: str = "vector"
+        self, of: Tensor, wrt: Collection[Tensor], level: str = "vector", letters: tuple[str, ...] = ()
     ) -> Mapping[Tensor, Derived]:
         """The derivatives of ``of`` by each of ``wrt``: one backward pass for all."""
         if not of.is_scalar:
@@ -107,7 +109,7 @@ class Session:
                     code="shape",
                     hint="ask for the derivative by the scores or probabilities",
                 )
-        sweep = Sweep(self.shop, of, wrt, log_road=self.log_road)
+        sweep = Sweep(self.shop, of, wrt, log_road=self.log_road, letters=letters)
         quantities = sweep.run()
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}

@@ -11,7 +11,7 @@ one differentiable input is also tried inlined; the shorter of the two readings 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
@@ -19,7 +19,7 @@ from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import Entry, Form, bind, number, product, single, total
+from symbackprop.notation.forms import Entry, Form, Slot, bind, number, product, single, total
 from symbackprop.notation.normal import expanded
 
 
@@ -65,7 +65,13 @@ class Sweep:
     """One backward pass from ``loss`` to every tensor of ``wrt``."""
 
     def __init__(
-        self, shop: Workshop, loss: Tensor, wrt: Collection[Tensor], *, log_road: bool = True
+        self,
+        shop: Workshop,
+        loss: Tensor,
+        wrt: Collection[Tensor],
+        *,
+        log_road: bool = True,
+        letters: tuple[str, ...] = (),
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
@@ -75,13 +81,14 @@ class Sweep:
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
         spare = [letter for letter in "pqrsuvabij" if letter not in shop.reserved]
-        self._letters = (spare[0], spare[1]) if len(spare) > 1 else ("p", "q")
+        spare = [*letters, *(letter for letter in spare if letter not in letters), "p", "q"]
+        self._letters = (spare[0], spare[1])
         self._active = self._active_equations()
         roads = Roads(
             self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road
         )
         self._roads = roads
-        self._locals = roads.chosen
+        self._locals = {t: _relettered(local, letters, shop) for t, local in roads.chosen.items()}
         self._users: dict[Tensor, list[Local]] = {}
         for local in reversed(self._locals.values()):
             for tensor in local.form.tensors:
@@ -223,3 +230,21 @@ class Sweep:
         else:
             cotangent = single(Entry(self._shop.cotangent(self._loss, target), out))
         return bind(product(cotangent, inner), out)
+
+
+def _relettered(local: Local, letters: tuple[str, ...], shop: Workshop) -> Local:
+    """The same equation with indices that leave the letters of the answer alone."""
+    change: dict[Index, Slot] = {}
+    used = {*letters, *(index.letter for index in local.indices)}
+    for index in local.indices:
+        if index.letter in letters:
+            spare = next(c for c in "rstuvabcdefghklmnpqij" if c not in used and c not in shop.reserved)
+            used.add(spare)
+            change[index] = Index(index.dim, spare)
+    if not change:
+        return local
+    sides = (local.row, local.column)
+    row, column = (None if place is None else change.get(place, place) for place in sides)
+    assert not isinstance(row, int)
+    assert not isinstance(column, int)
+    return replace(local, row=row, column=column, form=local.form.rename(change))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
@@ -16,7 +16,7 @@ from symbackprop.reading.elaborate import read
 from symbackprop.reading.families import written_out
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import Scope
-from symbackprop.reading.syntax import Derivative, Sub, show
+from symbackprop.reading.syntax import Derivative, Name, Sub, show
 from symbackprop.reading.tokens import Token, fail, file_of, tokenize
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, problem
 
@@ -36,6 +36,7 @@ class Question:
     in_terms_of  the letters the answer may use: tensors and derivatives; None where all may stand.
     points       with parts: of all of them together.
     space        in cm on the blank sheet.
+    entry        the letters of ``dL/dW[i,j]``: the answer is one entry, in these letters.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Question:
     in_terms_of: tuple[Leaf | Partial, ...] | None = None
     parts: tuple[Question, ...] = ()
     file: str | None = None
+    entry: tuple[str, ...] = ()
 
     @property
     def of(self) -> Tensor:
@@ -89,6 +91,14 @@ class Question:
 
 def read_partial(value: Scalar, graph: Graph, path: str) -> Partial:
     """The derivative ``dL/dW`` a text spells; both names must exist, and L must be a scalar."""
+    partial, entry = read_asked(value, graph, path)
+    if entry:
+        raise fields.later("the derivative by one entry", value, "leave out the indices")
+    return partial
+
+
+def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[str, ...]]:
+    """``dL/dW``, or ``dL/dW[i,j]`` with the letters of its entry."""
     tokens = tokenize(value.text, value.origin)
     known = {*graph.tensors, *graph.families, *graph.dims}
     node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
@@ -97,12 +107,34 @@ def read_partial(value: Scalar, graph: Graph, path: str) -> Partial:
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     scope = Scope(graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True)
+    letters: tuple[str, ...] = ()
     if any(isinstance(by, Sub) for by in node.by):
-        raise fields.later("the derivative by one entry", value, "leave out the indices")
+        letters = _entry_letters(node, known, value)
+        node = replace(node, by=tuple(by.base if isinstance(by, Sub) else by for by in node.by))
     partial = read(node, scope)
     assert not isinstance(partial, Element)
     assert isinstance(partial, Partial)
-    return partial
+    if letters and len(letters) != len(partial.by.index_axes):
+        shape = " x ".join(str(dim) for dim in partial.by.shape) or "a scalar"
+        raise fail(
+            f"{partial.by.name} is {shape}, but {len(letters)} indices are given", node.at,
+            f"write one letter for each axis, or d{partial.of.name}/d{partial.by.name}", "shape",
+        )  # fmt: skip
+    return partial, letters
+
+
+def _entry_letters(node: Derivative, known: Collection[str], value: Scalar) -> tuple[str, ...]:
+    """The letters of the slots; fixed positions such as W[1,2] are not supported yet."""
+    slots = [slot for by in node.by if isinstance(by, Sub) for slot in by.slots]
+    names = [slot.name for slot in slots if isinstance(slot, Name)]
+    if len(names) != len(slots):
+        raise fields.later("the derivative by an entry at a fixed place", value, "write dL/dW[i,j]")
+    for slot in slots:
+        if isinstance(slot, Name) and slot.name in known:
+            raise fail(f"{slot.name} is a name of the file and cannot be an index", slot.at, "another letter")
+    if len(set(names)) != len(names):
+        raise fields.later("the derivative by an entry of the diagonal", value, "write dL/dW[i,j]")
+    return tuple(names)
 
 
 def behind_d(tokens: tuple[Token, ...], known: Collection[str]) -> set[str]:
@@ -153,10 +185,11 @@ class _Reader:
         self.taken[question_id] = path
         parts = self._parts(body, question_id, depth)
         level, via = body.get("level"), body.get("via")
-        target, partial = self._target(body, kind, path)
+        target, partial, entry = self._target(body, kind, path)
+        levels = None if level is None else read_levels(level, f"the level of {path}")
         found = Question(
             kind, question_id, target, partial,
-            None if level is None else read_levels(level, f"the level of {path}"),
+            ("index",) if levels is None and entry else levels,
             _amount(body, "points", path), words_of(body, "text", path), words_of(body, "hint", path),
             "log" if via is None else fields.choice(via, f"via of {path}", keys.ROADS),
             _amount(body, "space", path),
@@ -165,6 +198,7 @@ class _Reader:
             in_terms_of=self._letters(body, path),
             parts=parts,
             file=file_of(body.at),
+            entry=entry,
         )  # fmt: skip
         _check_points(found, body, path)
         return found
@@ -180,16 +214,17 @@ class _Reader:
             raise fields.schema_error(f"{question_id} has parts: without a part", value, "write questions")
         return parts
 
-    def _target(self, body: Table, kind: str, path: str) -> tuple[str, Partial | None]:
+    def _target(self, body: Table, kind: str, path: str) -> tuple[str, Partial | None, tuple[str, ...]]:
         if not kind:
-            return "", None
+            return "", None, ()
         if kind == "ask":
             words = words_of(body, kind, path)
             if words is None:
                 raise fields.schema_error(f"{path} asks nothing", body)
-            return words, None
+            return words, None, ()
         target = fields.scalar(body.get(kind) or body, f"{kind} of {path}", "a derivative such as dL/dW")
-        return " ".join(target.text.split()), read_partial(target, self.graph, kind)
+        partial, entry = read_asked(target, self.graph, kind)
+        return " ".join(target.text.split()), partial, entry
 
     def _letters(self, body: Table, path: str) -> tuple[Leaf | Partial, ...] | None:
         value = body.get("in_terms_of")
