@@ -39,7 +39,7 @@ class Derived:
     steps               everything needed, in order; the last step's ``after`` is ``expr``.
     needs               the tensors whose derivatives ``expr`` and its steps rest on, in order, ``by`` last.
     uses                assumptions, in words.
-    values              the derivatives in ``needs``, by the tensor, as matrices where that is possible.
+    values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     """
 
     of: Tensor
@@ -113,24 +113,9 @@ class Session:
         quantities = sweep.run()
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
-        rests = {tensor: work.rests_on(of) for tensor, work in works.items()}
-        return {tensor: self._derived(of, tensor, works, rests) for tensor in wrt}
-
-    def _derived(
-        self, of: Tensor, by: Tensor, works: Mapping[Tensor, Work], rests: Mapping[Tensor, tuple[Tensor, ...]]
-    ) -> Derived:
-        order = _order(by, rests)
-        work = works[by]
-        steps: list[Step] = []
-        uses: dict[str, None] = {}
-        for tensor in order:
-            steps.extend(works[tensor].steps)
-            uses.update(dict.fromkeys(works[tensor].uses))
-        return Derived(
-            of, by, work.quantity.form, work.quantity.row, work.quantity.column, work.exprs[-1],
-            tuple(steps), tuple(order), tuple(uses),
-            {tensor: works[tensor].value for tensor in order},
-        )  # fmt: skip
+        values = {tensor: work.value for tensor, work in works.items()}
+        trails = _trails(works, of)
+        return {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
@@ -169,17 +154,40 @@ class Session:
         return self.lines.spelled(local.form, local.row, local.column)
 
 
-def _order(by: Tensor, rests: Mapping[Tensor, tuple[Tensor, ...]]) -> list[Tensor]:
-    """What ``by`` rests on, each before what needs it, ``by`` last; depth first, without recursion."""
-    order: dict[Tensor, None] = {}
-    stack: list[tuple[Tensor, bool]] = [(by, False)]
-    while stack:
-        tensor, ready = stack.pop()
-        if tensor in order:
-            continue
-        if ready:
-            order[tensor] = None
-            continue
-        stack.append((tensor, True))
-        stack.extend((other, False) for other in rests[tensor] if other not in order)
-    return list(order)
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """What one quantity rests on, itself last: the tensors, and all their lines and assumptions."""
+
+    needs: tuple[Tensor, ...]
+    steps: tuple[Step, ...]
+    uses: tuple[str, ...]
+
+
+def _trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
+    """The trails of all quantities. A sweep runs backwards, so what one rests on comes before it."""
+    found: dict[Tensor, _Trail] = {}
+    for tensor, work in works.items():
+        own = tuple(work.steps)
+        before = [found[other] for other in work.rests_on(of)]
+        if not before:
+            found[tensor] = _Trail((tensor,), own, tuple(dict.fromkeys(work.uses)))
+        elif len(before) == 1:
+            trail = before[0]
+            uses = tuple(dict.fromkeys((*trail.uses, *work.uses)))
+            found[tensor] = _Trail((*trail.needs, tensor), trail.steps + own, uses)
+        else:
+            needs = (*dict.fromkeys(need for trail in before for need in trail.needs), tensor)
+            steps = tuple(step for need in needs for step in works[need].steps)
+            uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
+            found[tensor] = _Trail(needs, steps, uses)
+    return found
+
+
+def _derived(
+    of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[Tensor, Expr]
+) -> Derived:
+    quantity = work.quantity
+    return Derived(
+        of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],
+        trail.steps, trail.needs, trail.uses, values,
+    )  # fmt: skip

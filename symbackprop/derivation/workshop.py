@@ -146,7 +146,9 @@ class Workshop:
             return
         op = lookup("softmax")
         assert op is not None
-        whole = Call(op, (arg,), arg.shape, 0, node.axis, node.axis_given)
+        # In a definition nobody writes the axis; in print it must stand where it is not the default.
+        given = node.axis_given or node.axis != self._default_axis(arg)
+        whole = Call(op, (arg,), arg.shape, 0, node.axis, given)
         if whole in self.helpers.values() or self._named(whole):
             return
         tensor = Tensor("softmax", arg.shape, self.graph.convention, Role.INTERMEDIATE, facts=Facts())
@@ -157,6 +159,13 @@ class Workshop:
             self.helpers[tensor] = whole
             self.folding.add(definition)
             self._simplex(definition, tensor)
+
+    def _default_axis(self, arg: Expr) -> str:
+        """The lines that softmax works inside where nothing is said."""
+        rows, columns = arg.shape
+        if rows.is_one != columns.is_one:
+            return "rows" if rows.is_one else "columns"
+        return "rows" if self.graph.convention.vectors_are_rows else "columns"
 
     def _named(self, whole: Call) -> bool:
         return any(

@@ -281,6 +281,8 @@ class _Writer:
                 return self.element(expr)
             case Reduce():
                 return self.reduced(expr)
+            case Comprehension(row=None, column=None, body=body):
+                return self.value(body)
             case Comprehension(row=row, column=column, body=body):
                 spots = [self.position(index) if index else sympy.Symbol("_0") for index in (row, column)]
                 rows, columns = (dim_value(dim) for dim in expr.shape)

@@ -19,7 +19,9 @@ from symbackprop.core.expr import Comprehension, MatMul, Neg, Operation, Transpo
 from symbackprop.core.tensors import Convention
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem
-from symbackprop.results import Context
+from symbackprop.reading.formulas import read_formula
+from symbackprop.reading.infer import infer_program
+from symbackprop.results import Context, Derivation
 from symbackprop.testing import Probe, probes
 from tests.derivation.networks import every, network
 
@@ -266,3 +268,14 @@ def test_one_pass_for_all_gives_what_each_pass_gives() -> None:
     for name in WRT:
         alone = context.session().derive(loss, tensors[name], "index")
         assert check(together[tensors[name]].expr, alone.expr).status == "holds"
+
+
+@pytest.mark.parametrize(("convention", "axis"), [("row", "columns"), ("column", "rows")])
+def test_an_axis_that_is_not_the_default_is_printed(convention: str, axis: str) -> None:
+    """softmax inside the other lines says so: the printed result is read back to the same value."""
+    graph, _ = infer_program(f"L = cross_entropy_logits(U, V, {axis})", convention=convention)
+    context = Context(graph)
+    derived = context.session().derive(graph.tensors["L"], graph.tensors["V"])
+    text = Derivation(context, derived).text
+    assert f"softmax(V, {axis})" in text
+    assert context.verifier.check_equal(derived.partial, read_formula(text, graph)).status == "holds"
