@@ -185,9 +185,8 @@ def _slope_code(operation: Operation, primes: int, texts: list[str], printer: An
     if primes == 1 and template is not None:
         values = {name: ast.parse(text, mode="eval").body for name, text in zip(names, texts, strict=True)}
         return f"({py.show(_Portable(printer).visit(py.fill(template, values)))} * 1.0)"
-    stand_ins = [_Code(f"_{name}", real=True) for name in names]
-    for stand_in, text in zip(stand_ins, texts, strict=True):
-        stand_in.text = text
+    # The code is the name: SymPy remembers results by name, and must not mix up two arguments.
+    stand_ins = [_Code(text, real=True) for text in texts]
     found = scalar_rule(operation, primes, tuple(stand_ins))
     zero = f"0.0 * ({texts[0]})"  # the derivative may be a constant: the shape must stay
     return f"({zero} + {printer._print(found)})"
@@ -195,12 +194,12 @@ def _slope_code(operation: Operation, primes: int, texts: list[str], printer: An
 
 
 class _Code(Symbol):
-    """A symbol that prints as given code."""
+    """A symbol that prints as the code it is named by."""
 
-    __slots__ = ("text",)
+    __slots__ = ()
 
     def _numpycode(self, printer: Any) -> str:
-        return f"({self.text})"
+        return f"({self.name})"
 
 
 

@@ -11,9 +11,10 @@ import sympy
 
 from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
-from symbackprop.notation.sympy_base import OwnMatrix, OwnScalar, is_matrix
+from symbackprop.notation.sympy_base import OperationName, OwnMatrix, OwnScalar, is_matrix
+from symbackprop.notation.sympy_objects import Applied
 from symbackprop.notation.sympy_out import arguments_of, dim_symbol, symbol_of, to_sympy
-from symbackprop.ops.registry import all_operations
+from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
 from tests.notation.plain_arrays import SIZES, Plain, symbols
@@ -285,3 +286,13 @@ def test_substituted_dims_change_the_shape() -> None:
     result = to_sympy(expression(graph)).subs(dim_symbol("D"), 7)
     assert result.shape == (dim_symbol("N"), 7)
     assert Leaf(graph.tensors["A"]).shape[1] != 7
+
+
+def test_slopes_of_two_arguments_are_not_mixed_up() -> None:
+    """SymPy remembers results by name: code for one argument once stood in the function of another."""
+    x, u = sympy.MatrixSymbol("x", 3, 1), sympy.MatrixSymbol("u", 3, 1)
+    operation = lookup("gelu_tanh")
+    assert operation is not None
+    first, second = (Applied(OperationName(operation, 1), argument) for argument in (x, u))
+    value = np.array([[0.3], [-1.2], [2.0]])
+    assert np.array_equal(sympy.lambdify([x], first)(value), sympy.lambdify([u], second)(value))
