@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     UNIT,
     Add,
@@ -153,8 +152,3 @@ def scaled(coefficient: Fraction, front: list[Expr], body: Expr | None, below: l
     if below:
         numerator = Divide(numerator, below[0] if len(below) == 1 else MatMul(tuple(below)))
     return Neg(numerator) if sign else numerator
-
-
-def is_unit_shape(expr: Expr) -> bool:
-    """Whether the value is 1 x 1."""
-    return expr.shape == (ONE, ONE)

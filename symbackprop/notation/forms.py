@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Operation
@@ -443,10 +442,3 @@ def bind(form: Form, indices: tuple[Index, ...]) -> Form:
 def as_atom(form: Form) -> Form:
     """A sum of several terms as one ``Group`` factor; a single term as it is."""
     return form if len(form.terms) <= 1 else single(Group(form))
-
-
-def unpacked(value: Any) -> Form:
-    """Check at a boundary that lowering produced a form."""
-    if not isinstance(value, Form):
-        raise TypeError(f"expected an index form, got {type(value).__name__}")
-    return value
