@@ -131,6 +131,8 @@ class _Board:
     def _local(self, user: Local) -> tuple[Form, Form]:
         """dC[out]/dV[p] with its indicators: as it comes out, and with definitions put back."""
         inner = self._shop.slopes.differentiate(user.form, self.quantity.tensor, self.quantity.indices)
+        if user.equation.target is self.of and self.quantity.head:
+            inner = inner.rename(dict(zip(user.indices, self.quantity.head, strict=True)))
         plain = normal(inner)
         return plain, self._shop.tidy(plain)
 
@@ -144,6 +146,7 @@ class _Board:
         """The chain rule, then the entry formulas differentiated."""
         first: list[Expr] = []
         second: list[Form] = []
+        head = self.quantity.head
         for user in users:
             target = user.equation.target
             _, folded = self._local(user)
@@ -153,16 +156,19 @@ class _Board:
                 continue
             cotangent = self._shop.cotangent(self.of, target)
             if self._is_written_out(user):
-                part = bind(product(single(Entry(cotangent, user.indices)), folded), user.indices)
+                part = bind(product(single(Entry(cotangent, head + user.indices)), folded), user.indices)
                 first.append(self.lines.entries(part))
                 second.append(part)
                 continue
             outer = Partial(self.of, target)
-            factor: Expr = Element(outer, slots_of(target, user.indices)) if target.shape else outer
+            slots = slots_of(target, user.indices)
+            if head:
+                slots = (*slots_of(self.of, head), *slots)
+            factor: Expr = Element(outer, slots) if slots else outer
             body: Expr = MatMul((factor, self._local_entry(user)))
             ranges = tuple(Range(index) for index in user.indices)
             first.append(Reduce("sum", ranges, body) if ranges else body)
-            second.append(bind(product(single(Entry(cotangent, user.indices)), folded), user.indices))
+            second.append(bind(product(single(Entry(cotangent, head + user.indices)), folded), user.indices))
         names = [f"`{user.equation.target.name}`" for user in users]
         tensor = f"`{self.quantity.tensor.name}`"
         lines: list[tuple[Expr, str, str, tuple[str, ...]]] = []

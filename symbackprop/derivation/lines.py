@@ -97,6 +97,8 @@ def slots_of(tensor: Tensor, indices: tuple[Index, ...]) -> tuple[IndexValue, ..
 def entry_of(partial: Partial, quantity: Quantity) -> Expr:
     """One entry of a derivative, at the free indices of its form; the derivative by a scalar itself."""
     slots = slots_of(quantity.tensor, quantity.indices)
+    if quantity.head:
+        slots = (*slots_of(partial.of, quantity.head), *slots)
     return Element(partial, slots) if slots else partial
 
 

@@ -6,12 +6,17 @@ For a node V that the equations C use, with V-bar the derivative of the loss by 
 
 C-bar is the *named* cotangent, so size grows linearly with depth. A cotangent whose equation has
 one differentiable input is also tried inlined; the shorter of the two readings is kept.
+
+What is differentiated need not be a scalar: for an array Y the sweep runs from one entry Y[a], whose
+indices ``head`` then stand free in every form, and C-bar[c] is dY[a]/dC[c]. Nothing is inlined
+there, so that a Jacobian of several layers stays the product of its local Jacobians.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
@@ -19,7 +24,7 @@ from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import Entry, Form, Slot, bind, number, product, single, total
+from symbackprop.notation.forms import Delta, Entry, Form, Slot, Term, bind, product, single, total
 from symbackprop.notation.normal import expanded
 
 
@@ -42,13 +47,17 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """The derivative of the loss by ``tensor``: its lines, the last of which is the result."""
+    """The derivative of the loss by ``tensor``: its lines, the last of which is the result.
+
+    ``head`` are the indices of the entry that is differentiated, where that is no scalar.
+    """
 
     tensor: Tensor
     row: Index | None
     column: Index | None
     stages: tuple[Stage, ...]
     bypassed: tuple[Tensor, ...] = ()
+    head: tuple[Index, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -72,27 +81,35 @@ class Sweep:
         *,
         log_road: bool = True,
         letters: tuple[str, ...] = (),
+        head: tuple[Index, ...] = (),
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
         self._loss = loss
+        self.head = head
         self._wrt = set(wrt)
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
-        spare = [letter for letter in "pqrsuvabij" if letter not in shop.reserved]
-        spare = [*letters, *(letter for letter in spare if letter not in letters), "p", "q"]
+        taken = {*shop.reserved, *letters, *(index.letter for index in head)}
+        spare = [*letters, *(letter for letter in "pqrsuvabij" if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._active = self._active_equations()
         roads = Roads(
             self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road
         )
         self._roads = roads
-        self._locals = {t: _relettered(local, letters, shop) for t, local in roads.chosen.items()}
+        self._locals = {t: _relettered(local, self._fixed_letters(letters), shop) for t, local in roads.chosen.items()}
         self._users: dict[Tensor, list[Local]] = {}
         for local in reversed(self._locals.values()):
             for tensor in local.form.tensors:
                 self._users.setdefault(tensor, []).append(local)
+
+    def _fixed_letters(self, letters: tuple[str, ...]) -> tuple[str, ...]:
+        """The letters that indices of equations leave alone: those of the answer."""
+        if not self.head:
+            return letters
+        return (*(index.letter for index in self.head), *(letters or self._letters))
 
     def _downstream(self, start: Callable[[Tensor], bool]) -> set[Tensor]:
         reached = {t for t in self._graph.tensors.values() if start(t)}
@@ -130,7 +147,9 @@ class Sweep:
             return
         row, column = side_indices(tensor, self._letters)
         if tensor is self._loss:
-            self.quantities[tensor] = Quantity(tensor, row, column, (Stage("unit", number(1)),))
+            own = indices_of(tensor, row, column)
+            unit = Form((Term(Fraction(1), tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))),))
+            self.quantities[tensor] = Quantity(tensor, row, column, (Stage("unit", unit),), (), self.head)
             return
         users = self.users_of(tensor)
         abstract = [e for e in self._roads.consumers(tensor) if e.abstract]
@@ -141,7 +160,7 @@ class Sweep:
             for p in self._roads.bypassed.get(user.equation.target, ())
             if self._shop.locals[p].form.mentions(tensor)
         )
-        self.quantities[tensor] = Quantity(tensor, row, column, stages, bypassed)
+        self.quantities[tensor] = Quantity(tensor, row, column, stages, bypassed, self.head)
 
     def _stages(
         self,
@@ -187,7 +206,7 @@ class Sweep:
     def _may_inline(self, user: Local, tensor: Tensor) -> bool:
         """Whether the cotangent of this equation has ``tensor`` as its only consumer."""
         target = user.equation.target
-        if target is self._loss or target not in self.quantities:
+        if self.head or target is self._loss or target not in self.quantities:
             return False
         if self.quantities[target].form.constant is not None:
             return True
@@ -215,20 +234,20 @@ class Sweep:
             known = self.quantities[target].form
             if known.constant is not None:
                 return product(known, partial)
-            return product(single(Entry(self._shop.cotangent(self._loss, target), ())), partial)
+            return product(single(Entry(self._shop.cotangent(self._loss, target), self.head)), partial)
         return partial
 
     def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Index, ...], *, inline: bool) -> Form:
         target = user.equation.target
         inner = self._shop.slopes.differentiate(user.form, tensor, slots)
         if target is self._loss:
-            return inner
+            return inner.rename(dict(zip(user.indices, self.head, strict=True))) if self.head else inner
         out = user.indices
         if inline:
             quantity = self.quantities[target]
             cotangent = quantity.form.rename(dict(zip(quantity.indices, out, strict=True)))
         else:
-            cotangent = single(Entry(self._shop.cotangent(self._loss, target), out))
+            cotangent = single(Entry(self._shop.cotangent(self._loss, target), self.head + out))
         return bind(product(cotangent, inner), out)
 
 

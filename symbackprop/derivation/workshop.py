@@ -208,10 +208,11 @@ class Workshop:
             self.facts.append(SumToOne(tensor, (position,), words, False))
 
     def cotangent(self, of: Tensor, by: Tensor) -> Tensor:
-        """The tensor that stands for d of / d by inside forms."""
+        """The tensor that stands for d of / d by inside forms: the axes of ``of``, then those of ``by``."""
         key = (of, by)
         if key not in self.cotangents:
-            tensor = Tensor(f"d{of.name}/d{by.name}", by.shape, by.convention, Role.INTERMEDIATE)
+            shape = by.shape if of.is_scalar else (*of.shape, *by.shape)
+            tensor = Tensor(f"d{of.name}/d{by.name}", shape, by.convention, Role.INTERMEDIATE)
             self.cotangents[key] = tensor
             self.partial_of[tensor] = Partial(of, by)
         return self.cotangents[key]

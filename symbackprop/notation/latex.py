@@ -12,6 +12,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
+from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -231,7 +232,37 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
 
 
-def _comprehension(printer: Printer, expr: Comprehension) -> Box:
+def _jacobian(printer: Printer, expr: Jacobian) -> Box:
+    named = printer.names.partial_name(Partial(expr.of, expr.by))
+    if named is not None and not expr.flipped and expr.vec is None:
+        return printer.partial(Partial(expr.of, expr.by), "", 0.0)
+    top, below = printer.symbol(expr.of), printer.symbol(expr.by)
+    if expr.vec is not None and sum(not dim.is_one for dim in expr.by.shape) > 1:
+        below = Symbol(rf"\operatorname{{vec}} {below.tex}", below.width + 1.8)
+    if expr.vec is not None and sum(not dim.is_one for dim in expr.of.shape) > 1:
+        top = Symbol(rf"\operatorname{{vec}} {top.tex}", top.width + 1.8)
+    if printer.inline:
+        return Box(rf"\partial {top.tex}/\partial {below.tex}", TERM, top.width + below.width + 1.7)
+    width = max(top.width, below.width) + 0.8
+    return Box(rf"\frac{{\partial {top.tex}}}{{\partial {below.tex}}}", CLOSED, width, FRACTION_TALL)
+
+
+def grid_box(printer: Printer, expr: Grid, first: int = 0, last: int | None = None) -> Box:
+    """A matrix in square brackets; of a part of its columns only the outer brackets stand."""
+    stop = expr.columns if last is None else last
+    rows = [[printer.box(cell) for cell in row[first:stop]] for row in expr.rows]
+    gap = "[4pt]" if any(box.tall >= FRACTION_TALL for row in rows for box in row) else ""
+    body = rf" \\{gap} ".join(" & ".join(box.signed for box in row) for row in rows)
+    columns = zip(*rows, strict=True)
+    width = sum(max(box.full_width for box in column) + 1.0 for column in columns) + 0.6
+    opening = "[" if first == 0 else "."
+    closing = "]" if stop == expr.columns else "."
+    shape = "c" * (stop - first)
+    tex = rf"\left{opening}\begin{{array}}{{{shape}}} {body} \end{{array}}\right{closing}"
+    return Box(tex, ATOM, width, 4)
+
+
+def _comprehension(printer: Printer, expr: Comprehension | TensorEntries) -> Box:
     return printer.box(expr.body)
 
 
@@ -358,6 +389,9 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         LabelValue: _index,
         Element: _element,
         Comprehension: _comprehension,
+        Jacobian: _jacobian,
+        Grid: grid_box,
+        TensorEntries: _comprehension,
         Reduce: _reduce,
         Indicator: _indicator,
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import (
     Add,
     Call,
@@ -29,6 +30,7 @@ from symbackprop.core.expr import (
 from symbackprop.notation.latex import (
     Printer,
     add_term,
+    grid_box,
 )
 from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex, as_subscript
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
@@ -100,11 +102,27 @@ def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piec
         return _split_script(printer, expr, limit, depth)
     if isinstance(expr, Call):
         return _split_call(printer, expr, limit, depth)
+    if isinstance(expr, Grid):
+        return _split_grid(printer, expr, limit, depth)
     if isinstance(expr, Element) and not isinstance(expr.base, Leaf | Partial):
         slots = printer.slots(expr)
         pieces = _bracketed(printer, expr.base, limit - 1.0, depth)
         return [*pieces[:-1], pieces[-1].after(as_subscript(slots.tex), 0.7 * slots.width)]
     return [_Piece(box.signed, box.full_width, depth)]
+
+
+def _split_grid(printer: Printer, expr: Grid, limit: float, depth: int) -> list[_Piece]:
+    """The columns of a wide matrix in blocks, left to right; only the outer brackets are printed."""
+    pieces: list[_Piece] = []
+    first = 0
+    while first < expr.columns:
+        last = first + 1
+        while last < expr.columns and grid_box(printer, expr, first, last + 1).width <= limit:
+            last += 1
+        box = grid_box(printer, expr, first, last)
+        pieces.append(_Piece(box.tex, box.width, depth))
+        first = last
+    return pieces
 
 
 def _bracketed(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piece]:

@@ -34,7 +34,7 @@ def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
         return entries
     body = entries.func(entries.function, *inner) if inner else entries.function
     parts = [body.subs(spot, place).doit(**hints) for place in range(int(low), int(high) + 1)]
-    return _entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
+    return entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
 
 
 
@@ -75,7 +75,7 @@ def entry_sums(value: Any) -> Any:
 
 
 
-def _entries_read(value: Any) -> Any:
+def entries_read(value: Any) -> Any:
     """Entries of explicit matrices at known positions as what they are."""
     return value.replace(
         lambda node: isinstance(node, MatrixElement) and isinstance(node.parent, MatrixBase),

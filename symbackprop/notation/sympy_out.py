@@ -20,6 +20,7 @@ import sympy
 from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
 
+from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -63,6 +64,7 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseQuotient,
     scalar_rule,
 )
+from symbackprop.notation.sympy_tensors import TensorByEntries
 from symbackprop.notation.sympy_structures import Cell, Eye, OneHot, ScalarStructure, Structure
 
 
@@ -281,6 +283,14 @@ class _Writer:
                 return self.element(expr)
             case Reduce():
                 return self.reduced(expr)
+            case Jacobian():
+                rows, columns = (dim_value(dim) for dim in expr.shape)
+                return sympy.MatrixSymbol(_safe(f"d{expr.of.name}_d{expr.by.name}"), rows, columns)
+            case Grid():
+                return sympy.ImmutableDenseMatrix([[self.value(cell) for cell in row] for row in expr.rows])
+            case TensorEntries(indices=indices, body=body):
+                spots = [self.position(index) for index in indices]
+                return TensorByEntries.of(spots, self.value(body), [dim_value(dim) for dim in expr.dims])
             case Comprehension(row=None, column=None, body=body):
                 return self.value(body)
             case Comprehension(row=row, column=column, body=body):

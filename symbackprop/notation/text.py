@@ -14,6 +14,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
+from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -265,6 +266,19 @@ def _comprehension(expr: Comprehension, context: _Context) -> _Printed:
     return _print(expr.body, context)
 
 
+def _jacobian(expr: Jacobian, context: _Context) -> _Printed:
+    return f"d{expr.of.name}/d{expr.by.name}", _DERIV
+
+
+def _grid(expr: Grid, context: _Context) -> _Printed:
+    rows = (", ".join(_print(cell, context)[0] for cell in row) for row in expr.rows)
+    return f"[{'; '.join(rows)}]", _CHAIN  # in a chain it gets brackets: x [1, 2] would be a slot
+
+
+def _tensor_entries(expr: TensorEntries, context: _Context) -> _Printed:
+    return _print(expr.body, context)
+
+
 def _element(expr: Element, context: _Context) -> _Printed:
     if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
         of, by = expr.base.of, expr.base.by
@@ -331,6 +345,9 @@ _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType
         LabelValue: _label,
         Element: _element,
         Comprehension: _comprehension,
+        Jacobian: _jacobian,
+        Grid: _grid,
+        TensorEntries: _tensor_entries,
         Reduce: _reduce,
         Indicator: _indicator,
     }

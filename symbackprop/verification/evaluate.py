@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
 from symbackprop.core.expr import (
     Add,
     Call,
@@ -41,7 +42,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import SymbackpropError
-from symbackprop.verification import calls, entries
+from symbackprop.verification import arrays, calls, entries
 from symbackprop.verification.extents import is_scalar, require_extents, spelled
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import ROOT, Scope
@@ -288,4 +289,5 @@ RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Call: calls.value, IndexValue: entries.index_value, LabelValue: entries.index_value,
     Element: entries.element,
     Reduce: entries.reduction, Indicator: entries.indicator, Comprehension: entries.comprehension,
+    Jacobian: arrays.jacobian, Grid: arrays.grid, TensorEntries: arrays.tensor_entries,
 }  # fmt: skip

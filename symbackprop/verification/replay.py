@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import ZERO, Call, Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
@@ -154,7 +155,9 @@ class Verifier:
 
     def _check_equal(self, before: Expr, after: Expr, indices: tuple[Index, ...]) -> Verdict:
         free = tuple(dict.fromkeys((*indices, *free_indices(before), *free_indices(after))))
-        has_partial = any(isinstance(node, Partial) for side in (before, after) for node in side.walk())
+        has_partial = any(
+            isinstance(node, Partial | Jacobian) for side in (before, after) for node in side.walk()
+        )
 
         sides = partial(_line_sides, before=before, after=after, free=free)
         several = branches(before) > 1 or branches(after) > 1
