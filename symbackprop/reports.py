@@ -20,8 +20,8 @@ from symbackprop.notation.text import to_text
 from symbackprop.results import Context, Derivation
 
 __all__ = [
-    "Answer", "Row", "Told", "assumptions_of", "check_line", "equation_json", "equation_latex", "equation_text",
-    "kink_notes", "plain", "report_rows", "text_report",
+    "Answer", "Row", "Told", "assumptions_of", "check_line", "equation_json", "equation_latex",
+    "equation_text", "kink_notes", "plain", "report_rows", "text_report",
 ]  # fmt: skip
 
 _LONGEST_LEFT = 30
