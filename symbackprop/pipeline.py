@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from symbackprop import __version__
+from symbackprop.answering.derive import derived_answer
+from symbackprop.answering.record import Answer
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.pdf import compile_pdf, write_whole
 from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError, did_you_mean
 from symbackprop.problem_file import load_spec
 from symbackprop.problems import Problem, check_level, load, loads
 from symbackprop.reading.infer import infer_program
-from symbackprop.reports import Answer, assumptions_of, equation_json, text_report
+from symbackprop.reports import assumptions_of, equation_json, text_report
 from symbackprop.results import Context, Derivation
 
 
@@ -190,6 +192,7 @@ class DerivedAnswer:
 
     context: Context
     answer: Answer
+    derivation: Derivation
     readback: str
 
     @property
@@ -203,11 +206,11 @@ class DerivedAnswer:
 
     def latex_report(self) -> str:
         """The derivation as LaTeX."""
-        return self.answer.derivation.to_latex()
+        return self.derivation.to_latex()
 
     def numpy_source(self) -> str:
         """The gradient as a NumPy function."""
-        return self.answer.derivation.numpy_source
+        return self.derivation.numpy_source
 
     def as_json(self) -> dict[str, object]:
         """The answer with its format key first."""
@@ -240,8 +243,8 @@ def derive_text(
     answers = []
     for tensor in tensors:
         derivation = Derivation(context, derived[tensor])
-        answer = Answer(tensor.name, "derive", derivation.name, level, derivation, derivation.verify())
-        answers.append(DerivedAnswer(context, answer, assumed))
+        answer = derived_answer(tensor.name, "derive", derivation.name, level, derivation)
+        answers.append(DerivedAnswer(context, answer, derivation, assumed))
     return answers
 
 

@@ -25,8 +25,9 @@ from symbackprop.reading.inherit import inherit
 from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
 from symbackprop.reading.program import read_program
-from symbackprop.reading.questions import Question, read_checked, read_levels, read_questions
+from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
+from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
 __all__ = ["NotationEntry", "ProblemSpec", "Question", "load_spec", "loads_spec", "spec_from_mapping"]

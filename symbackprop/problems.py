@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from symbackprop import __version__
-from symbackprop.answering import derivation_of, entry_of
+from symbackprop.answering import Answer, Told, answers_to
+from symbackprop.answering.desk import Desk
 from symbackprop.core.expr import Expr, Leaf
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import typewriter
 from symbackprop.documents.key import Head, build_id, build_key
-from symbackprop.documents.model import Answered, Asked, Document
+from symbackprop.documents.model import Asked, Document
 from symbackprop.documents.templates import render
 from symbackprop.errors import InputError, UnsupportedError, did_you_mean
 from symbackprop.notation.latex import to_latex
@@ -21,7 +22,6 @@ from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
 from symbackprop.reading.formulas import formula_of, read_equation, read_formula
 from symbackprop.reading.keys import LATER_LEVELS, LEVELS
-from symbackprop.reports import Answer, Told, kink_notes
 from symbackprop.results import Context, Derivation, Gradients
 
 SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
@@ -37,8 +37,8 @@ class Problem:
         self.spec = spec
         self.level = spec.level if level is None else (level,)
         self.context = Context(spec.graph, spec.names)
+        self.desk = Desk(spec, self.context, self.level)
         self._answers: dict[str, tuple[Answer | Told, ...]] = {}
-        self._derivations: dict[tuple[Tensor, Tensor, str, str], Derivation] = {}
 
     @property
     def title(self) -> str | None:
@@ -53,14 +53,7 @@ class Problem:
     def derive(self, of: str, wrt: str, *, level: str = "vector", via: str = "log") -> Derivation:
         """The derivative of the scalar ``of`` by ``wrt``; InputError for a name that does not exist."""
         check_level(level)
-        return self._derivation(self._tensor(of), self._tensor(wrt), via, level)
-
-    def _derivation(self, of: Tensor, by: Tensor, via: str, level: str = "vector") -> Derivation:
-        key = (of, by, via, level)
-        if key not in self._derivations:
-            derived = self.context.session(via).derive(of, by, level)
-            self._derivations[key] = Derivation(self.context, derived, via)
-        return self._derivations[key]
+        return self.desk.derivation(self._tensor(of), self._tensor(wrt), via, level)
 
     def gradients(self, of: str, wrt: Sequence[str] | None = None) -> Gradients:
         """name -> Derivation by every parameter (or by ``wrt``), from one backward pass."""
@@ -113,20 +106,8 @@ class Problem:
     def _answered(self, question: Question) -> tuple[Answer | Told, ...]:
         """The answers to a question, one for each level; none if it has only parts."""
         if question.id not in self._answers:
-            self._answers[question.id] = tuple(self._solve(question))
+            self._answers[question.id] = answers_to(self.desk, question)
         return self._answers[question.id]
-
-    def _solve(self, question: Question) -> Iterator[Answer | Told]:
-        if question.kind == "ask":
-            yield Told(question.id, question.target, question.answer)
-        elif question.kind:
-            for level in question.levels or self.level:
-                if question.in_terms_of is None and not question.entry:
-                    derivation = self._derivation(question.of, question.by, question.via, level)
-                else:
-                    derivation = derivation_of(self.context, question, level)
-                verdict = derivation.verify()
-                yield Answer(question.id, question.kind, question.target, level, derivation, verdict)
 
     def answers(self) -> tuple[Answer | Told, ...]:
         """The answers to all questions and parts, in order."""
@@ -175,28 +156,10 @@ class Problem:
             text=text,
             points=question.worth,
             hint=question.hint or "",
-            answers=tuple(self._shown(one) for one in found if isinstance(one, Answer)),
+            answers=tuple(one.shown for one in found if isinstance(one, Answer)),
             told=question.answer,
             in_words=question.kind == "ask",
             parts=tuple(self._asked(part) for part in question.parts),
-        )
-
-    def _shown(self, answer: Answer) -> Answered:
-        derivation = answer.derivation
-        note = ""
-        if not derivation.steps:
-            note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
-        return Answered(
-            derivation.derived.partial,
-            derivation.formula,
-            derivation.by.shape,
-            derivation.steps,
-            answer.verdict,
-            level=answer.level,
-            assumptions=(*derivation.assumptions, *_choices(answer)),
-            numpy="\n".join(derivation.numpy_lines()) or None,
-            note=note,
-            entry=entry_of(derivation) if derivation.is_entrywise else None,
         )
 
     def _math(self, text: str) -> str:
@@ -226,14 +189,6 @@ class Problem:
         except InputError:
             return None
         return " = ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
-
-
-def _choices(answer: Answer) -> tuple[str, ...]:
-    """The choices at kinks that the derivation rests on."""
-    graph = answer.derivation.graph
-    texts = [step.after.text for step in answer.derivation.steps]
-    notes = [note for note in kink_notes(graph) if any(note.split("(")[0] in text for text in texts)]
-    return tuple(f"`{note}`" for note in notes)
 
 
 def check_level(level: str) -> None:

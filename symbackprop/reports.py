@@ -7,172 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
-from symbackprop.core.expr import Call
+from symbackprop.answering.notes import kink_notes
+from symbackprop.answering.record import Answer, Told, plain
 from symbackprop.core.graph import Equation, Graph
-from symbackprop.core.verdicts import Evidence, Verdict
+from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.key import forward_equation
 from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
-from symbackprop.ops.registry import Elementwise
 from symbackprop.results import Context, Derivation
 
+__all__ = [
+    "Answer", "Row", "Told", "assumptions_of", "check_line", "equation_json", "equation_latex",
+    "equation_text", "kink_notes", "plain", "report_rows", "text_report",
+]  # fmt: skip
+
 _LONGEST_LEFT = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of an answer; None what it does not have."""
-
-    text: str | None
-    latex: str | None = None
-    expanded_text: str | None = None
-    numpy: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """The object of "result" in the JSON format."""
-        return {
-            "text": self.text,
-            "latex": self.latex,
-            "expanded_text": self.expanded_text,
-            "numpy": self.numpy,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A question in words with its author's answer: nothing is derived, nothing is checked."""
-
-    id: str
-    question: str
-    words: str | None
-
-    kind: ClassVar[str] = "ask"
-    failed: ClassVar[bool] = False
-    level: ClassVar[None] = None
-    shape: ClassVar[None] = None
-    indices: ClassVar[None] = None
-    cases: ClassVar[None] = None
-    numbers: ClassVar[None] = None
-    steps: ClassVar[tuple[Step, ...]] = ()
-    verdict: ClassVar[None] = None
-    evidence: ClassVar[None] = None
-
-    @property
-    def result(self) -> Result:
-        """The author's words."""
-        return Result(self.words)
-
-    def as_json(self) -> dict[str, object]:
-        """The object of "answers" in the JSON format."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "question": self.question,
-            "level": None,
-            "shape": None,
-            "indices": None,
-            "result": self.result.as_json(),
-            "cases": None,
-            "numbers": None,
-            "steps": [],
-            "verdict": None,
-            "evidence": None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A question with its verified derivation."""
-
-    id: str
-    kind: str
-    question: str
-    level: str
-    derivation: Derivation
-    verdict: Verdict
-
-    @property
-    def failed(self) -> bool:
-        """Whether a printed line fails its own verification."""
-        return self.verdict.status == "fails"
-
-    @property
-    def shape(self) -> tuple[str, ...]:
-        """The dims of the result."""
-        return self.derivation.shape
-
-    @property
-    def indices(self) -> tuple[str, ...]:
-        """The letters of the free indices."""
-        return self.derivation.indices
-
-    @property
-    def result(self) -> Result:
-        """The result in its spellings."""
-        d = self.derivation
-        return Result(d.text, str(d.latex), d.expanded_text, d.numpy_source)
-
-    @property
-    def cases(self) -> None:
-        """The result case by case, where it was asked for."""
-        return None
-
-    @property
-    def numbers(self) -> None:
-        """Numbers, where they were asked for."""
-        return None
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The lines of the derivation."""
-        return self.derivation.steps
-
-    @property
-    def evidence(self) -> Evidence:
-        """How the result was checked."""
-        return self.verdict.evidence
-
-    def as_json(self) -> dict[str, object]:
-        """The object of "answers" in the JSON format."""
-        d = self.derivation
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "question": self.question,
-            "level": self.level,
-            "shape": list(d.shape),
-            "indices": list(d.indices),
-            "result": self.result.as_json(),
-            "cases": None,
-            "numbers": None,
-            "steps": [step_json(step) for step in d.steps],
-            "verdict": self.verdict.status,
-            "evidence": self.verdict.evidence.as_dict(),
-        }
-
-
-def step_json(step: Step) -> dict[str, object]:
-    """One step, its substeps inside."""
-    return {
-        "rule": step.rule,
-        "because": plain(step.because),
-        "before": step.before.text,
-        "after": step.after.text,
-        "latex": f"{step.before.latex} = {step.after.latex}",
-        "shapes": {name: list(dims) for name, dims in step.shapes.items()},
-        "verdict": step.verdict.status,
-        "evidence": step.verdict.evidence.as_dict(),
-        "substeps": [step_json(sub) for sub in step.substeps],
-    }
-
-
-def plain(words: str) -> str:
-    """A reason without the backticks around its formulas."""
-    return words.replace("`", "")
 
 
 def equation_json(equation: Equation, names: Names) -> dict[str, object]:
@@ -210,19 +62,8 @@ def equation_latex(equation: Equation, names: Names) -> str:
 def assumptions_of(graph: Graph, answers: Iterable[Answer | Told]) -> list[str]:
     """The facts that were used, then the choices at kinks, in words."""
     used = dict.fromkeys(
-        plain(words) for answer in answers if isinstance(answer, Answer)
-        for words in answer.derivation.assumptions)
+        plain(words) for answer in answers for words in answer.assumptions)
     return [*used, *kink_notes(graph)]
-
-
-def kink_notes(graph: Graph) -> Iterator[str]:
-    """relu'(0) = 0 and the like, for the functions of the forward pass."""
-    seen: dict[str, None] = {}
-    for equation in graph.equations:
-        for node in equation.expr.walk() if equation.expr is not None else ():
-            if isinstance(node, Call) and isinstance(node.op, Elementwise) and node.op.note:
-                seen.setdefault(node.op.note)
-    yield from seen
 
 
 def check_line(verdict: Verdict, of: str) -> str:
@@ -263,6 +104,7 @@ def report_rows(context: Context, answer: Answer, readback: str) -> Iterator[Row
     """The same line by line; equality signs stand below each other within a quantity."""
     graph, names = context.graph, context.names
     derivation = answer.derivation
+    assert derivation is not None
     yield Row("read", f"read ({graph.convention.value} convention): {readback}")
     equations = [equation_text(equation, names) for equation in graph.equations]
     yield from (Row("equation", text) for text in _aligned(equations))

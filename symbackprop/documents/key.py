@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from types import MappingProxyType
+from typing import TypeVar
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
@@ -21,9 +22,12 @@ from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text, code_line, escape
 from symbackprop.documents.lines import ALONE, ROMAN, Setter
 from symbackprop.documents.model import (
-    Answered,
     Asked,
+    Box,
     Boxed,
+    BoxedCases,
+    CaseLine,
+    Cases,
     Document,
     Equation,
     Header,
@@ -31,6 +35,8 @@ from symbackprop.documents.model import (
     Section,
     ShapeCell,
     ShapeRow,
+    Shown,
+    Table,
 )
 from symbackprop.notation.latex import dim_latex, tensor_latex, to_latex
 from symbackprop.notation.latex_box import Latex
@@ -184,10 +190,12 @@ def _block(setter: Setter, asked: Asked, label: str, depth: int, words: Text) ->
         words_are_long=len(words) > LONG_WORDS,
         points=points_text(asked.points),
         hint=setter.words(asked.hint) if asked.hint else None,
-        answers=_boxes(setter, asked.answers),
+        answers=_each_once(_boxed(setter, box) for shown in answers for box in shown.boxes),
         told=told,
         told_is_long=told is not None and len(told) > LONG_WORDS,
-        sections=tuple(_section(setter, answered, asked, label, depth) for answered in answers),
+        sections=tuple(_section(setter, shown, asked, label, depth) for shown in answers),
+        cases=_each_once(_boxed_cases(setter, cases) for shown in answers for cases in shown.cases),
+        tables=tuple(_tables(setter, answers)),
     )
 
 
@@ -198,10 +206,13 @@ def part_letter(number: int, depth: int) -> str:
     return f".{ROMAN[number] if depth and number < len(ROMAN) else number + 1}"
 
 
-def _find(setter: Setter, answers: Sequence[Answered]) -> Text:
-    if not answers:
+def _find(setter: Setter, answers: Sequence[Shown]) -> Text:
+    """What is asked, where the author does not say it: "Find dL/dZ."."""
+    if not answers or not answers[0].asks:
         return Text("")
-    return Text(rf"Find $\displaystyle {to_latex(answers[0].target, setter.names)}$.")
+    asked = [rf"$\displaystyle {to_latex(expr, setter.names)}$" for expr in answers[0].asks]
+    listed = asked[0] if len(asked) == 1 else f"{', '.join(asked[:-1])} and {asked[-1]}"
+    return Text(f"{escape(answers[0].verb)} {listed}.")
 
 
 def _told(setter: Setter, asked: Asked) -> Text | None:
@@ -210,35 +221,63 @@ def _told(setter: Setter, asked: Asked) -> Text | None:
     return setter.words(asked.told) if asked.told else Text(r"\emph{The file gives no answer.}")
 
 
-def _boxes(setter: Setter, answers: Sequence[Answered]) -> tuple[Boxed, ...]:
-    """The results, boxed: those that differ, each once."""
-    boxes = dict.fromkeys(_boxed(setter, answered) for answered in answers)
-    return tuple(boxes)
+_T = TypeVar("_T")
 
 
-def _boxed(setter: Setter, answered: Answered) -> Boxed:
+def _each_once(found: Iterable[_T]) -> tuple[_T, ...]:
+    """Those that differ: several levels may end in one result."""
+    return tuple(dict.fromkeys(found))
+
+
+def _boxed(setter: Setter, box: Box) -> Boxed:
     names = setter.names
-    target = answered.entry or answered.target
-    width = estimated_width(target, names) + 6.0
+    width = estimated_width(box.target, names) + 6.0
     return Boxed(
-        Equation(to_latex(target, names), break_lines(answered.result.expr, names, ALONE - width)),
-        shape_latex(answered.shape, names),
-        setter.words(answered.note) if answered.note else None,
+        Equation(to_latex(box.target, names), break_lines(box.value.expr, names, ALONE - width)),
+        Latex("") if box.shape is None else shape_latex(box.shape, names),
+        setter.words(box.note) if box.note else None,
     )
 
 
-def _section(setter: Setter, answered: Answered, asked: Asked, label: str, depth: int) -> Section:
-    source = (answered.numpy or "").strip("\n")
+def _boxed_cases(setter: Setter, found: Cases) -> BoxedCases:
+    names = setter.names
+    lines = tuple(
+        CaseLine(
+            to_latex(case.value.expr, names),
+            setter.words(case.words) if case.when is None else Text(f"${to_latex(case.when.expr, names)}$"),
+        )
+        for case in found.cases
+    )
+    return BoxedCases(to_latex(found.target, names), lines)
+
+
+def _tables(setter: Setter, answers: Sequence[Shown]) -> Iterator[Table]:
+    for shown in answers:
+        if shown.grid is not None:
+            rows = tuple(tuple(setter.words(cell) for cell in row) for row in shown.grid.rows)
+            yield Table(tuple(setter.words(head) for head in shown.grid.heads), rows)
+
+
+def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int) -> Section:
+    source = (shown.numpy or "").strip("\n")
     several = len(asked.answers) > 1
-    first, last = answered is asked.answers[0], answered is asked.answers[-1]
+    first, last = shown is asked.answers[0], shown is asked.answers[-1]
+    heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
     return Section(
-        heading=Text(LEVEL_HEADINGS[answered.level]) if several else Text(""),
-        paragraphs=setter.paragraphs(answered.steps, label, roman=depth > 0, goes_on=not first),
-        uses=tuple(setter.words(use) for use in answered.assumptions),
+        heading=heading if several else Text(""),
+        paragraphs=setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first),
+        uses=tuple(setter.words(use) for use in shown.assumptions),
         code=tuple(code_line(line) for line in source.split("\n")) if source and last else (),
-        footnote=check_sentence(answered.verdict, answered.target.of, setter.names),
-        failed=answered.verdict.status == "fails",
+        footnote=_footnote(setter, shown),
+        failed=shown.verdict is not None and shown.verdict.status == "fails",
     )
+
+
+def _footnote(setter: Setter, shown: Shown) -> Text:
+    """How the answer was checked."""
+    if shown.check or shown.verdict is None:
+        return setter.words(shown.check) if shown.check else Text("")
+    return check_sentence(shown.verdict, shown.of, setter.names)
 
 
 def points_text(points: Fraction | float | None) -> Text | None:
@@ -251,7 +290,7 @@ def points_text(points: Fraction | float | None) -> Text | None:
     return escape(f"{number} point{'' if value == 1 else 's'}")
 
 
-def check_sentence(verdict: Verdict, of: Tensor, names: Names) -> Text:
+def check_sentence(verdict: Verdict, of: Tensor | None, names: Names) -> Text:
     """How the answer was checked, in one sentence."""
     evidence = verdict.evidence
     if verdict.status == "not-checked":
@@ -266,9 +305,9 @@ def check_sentence(verdict: Verdict, of: Tensor, names: Names) -> Text:
                 f" At {sizes}, entry $({entry})$ should be ${found.expected:.4g}$ and is ${found.got:.4g}$."
             )
         return Text(f"\\fails{{This answer fails its check.}}{where}")
-    method = {"differences": f"against differences of ${tensor_latex(of, names)}$"}.get(
-        evidence.method or "", "by numbers"
-    )
+    method = "by numbers"
+    if evidence.method == "differences" and of is not None:
+        method = f"against differences of ${tensor_latex(of, names)}$"
     count = "one random point" if evidence.points == 1 else f"{evidence.points} random points"
     sizes = f", {_sizes(evidence.sizes[0], names)}" if evidence.sizes and evidence.sizes[0] else ""
     error = evidence.max_rel_error

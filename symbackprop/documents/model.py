@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.expr import Expr
+from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text
 from symbackprop.notation.formula import Formula
@@ -20,27 +21,70 @@ _BLOCK = 12  # lines of a formula that stay on one page
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """A derived answer, at one level.
+class Box:
+    """One result to be boxed: ``target = value``, its shape (() for a scalar), a sentence below it."""
 
+    target: Expr
+    value: Formula
+    shape: tuple[Dim, ...] | None = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCase:
+    """A line of a result that is given case by case: the value where ``when`` holds."""
+
+    value: Formula
+    when: Formula | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """``target = { value if ...``: a boxed result case by case."""
+
+    target: Expr
+    cases: tuple[ShownCase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of cells in words (formulas in `backticks`): of shapes, of conventions."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer of any kind, as answering hands it to a builder; what a kind does not have is empty.
+
+    asks         what is asked for, where the author gives no words: "Find dL/dZ."
+    verb         what is to be done with it: Find, Show that, Evaluate, ...
+    boxes        the results, boxed first.
+    cases        a result case by case.
+    grid         a table.
     steps        consecutive steps with the same ``quantity`` make one paragraph.
-    shape        the dims of the answer; () for a scalar.
+    of           what differences were taken of, for the sentence that says how it was checked.
+    heading      over the derivation where there are several, else that of its level.
     assumptions  in words, formulas in `backticks`; collected at the end of the question.
     numpy        source lines, or None.
-    note         a sentence printed with the answer ("W has no influence on L"), or "".
-    entry        one entry of the target, where the result is one entry.
+    check        how it was checked, where it is no matter of differences; "" for the usual sentence.
     """
 
-    target: Partial
-    result: Formula
-    shape: tuple[Dim, ...]
-    steps: tuple[Step, ...]
-    verdict: Verdict
-    level: str = "vector"
+    asks: tuple[Expr, ...]
+    boxes: tuple[Box, ...] = ()
+    steps: tuple[Step, ...] = ()
+    verdict: Verdict | None = None
+    of: Tensor | None = None
+    level: str = ""
+    heading: str = ""
     assumptions: tuple[str, ...] = ()
     numpy: str | None = None
-    note: str = ""
-    entry: Expr | None = None
+    verb: str = "Find"
+    cases: tuple[Cases, ...] = ()
+    grid: Grid | None = None
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +92,7 @@ class Asked:
     """One question with its answers and parts, as the pipeline hands it to a builder.
 
     text     the author's words (Markdown with mathematics), or "" for "Find dL/dW."
-    answers  one for each level; none for a question in words, or with parts only.
+    answers  one for each level or convention; none for a question in words, or with parts only.
     told     the author's own answer to a question in words.
     """
 
@@ -56,7 +100,7 @@ class Asked:
     text: str = ""
     points: Fraction | int | float | None = None
     hint: str = ""
-    answers: tuple[Answered, ...] = ()
+    answers: tuple[Shown, ...] = ()
     told: str | None = None
     in_words: bool = False
     parts: tuple[Asked, ...] = ()
@@ -139,6 +183,30 @@ class Boxed:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseLine:
+    """One case: the value, and where it holds."""
+
+    value: Latex
+    when: Latex | Text
+
+
+@dataclass(frozen=True, slots=True)
+class BoxedCases:
+    """The answer case by case, boxed."""
+
+    lhs: Latex
+    lines: tuple[CaseLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a head."""
+
+    heads: tuple[Text, ...]
+    rows: tuple[tuple[Text, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """The derivation at one level: its heading (empty for the only one), lines, assumptions, code, check."""
 
@@ -168,6 +236,8 @@ class QuestionBlock:
     told: Text | None
     told_is_long: bool
     sections: tuple[Section, ...]
+    cases: tuple[BoxedCases, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

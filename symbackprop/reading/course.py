@@ -8,8 +8,8 @@ from pathlib import Path
 
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
-from symbackprop.reading.questions import read_checked
 from symbackprop.reading.tokens import file_of
+from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value
 
 

@@ -14,9 +14,9 @@ from symbackprop.core.graph import Graph
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.reading import fields, keys
+from symbackprop.reading.asked import behind_d, read_partial
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.parser import parse_expression
-from symbackprop.reading.questions import behind_d, read_partial
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.syntax import Derivative, Sub
 from symbackprop.reading.tokens import tokenize

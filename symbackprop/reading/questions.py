@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
-from symbackprop.errors import InputError, did_you_mean
-from symbackprop.notation.words import Words, read_words
+from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields, keys
-from symbackprop.reading.elaborate import read
-from symbackprop.reading.families import written_out
-from symbackprop.reading.parser import parse_expression
-from symbackprop.reading.scope import Scope
-from symbackprop.reading.syntax import Derivative, Name, Sub, show
-from symbackprop.reading.tokens import Token, fail, file_of, tokenize
+from symbackprop.reading.asked import read_partial
+from symbackprop.reading.bodies import READERS, AskBody, Asking, Body, DeriveBody
+from symbackprop.reading.tokens import file_of
+from symbackprop.reading.words import words_of
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, problem
 
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")
@@ -28,21 +25,17 @@ MAX_PARTS_DEEP = 2
 class Question:
     """One question.
 
-    kind         "derive", "ask", or "" for one that has only parts.
-    target       what is asked, as written: ``dL/dW``; of an ``ask`` the author's words.
-    partial      the derivative that is asked for, or None.
+    kind         "derive", "ask", ..., or "" for one that has only parts.
+    body         what is asked for, a record of its kind (``reading.bodies``); None with parts only.
     levels       None where it names none.
-    answer       the author's answer to an ``ask``.
     in_terms_of  the letters the answer may use: tensors and derivatives; None where all may stand.
     points       with parts: of all of them together.
     space        in cm on the blank sheet.
-    entry        the letters of ``dL/dW[i,j]``: the answer is one entry, in these letters.
     """
 
     kind: str
     id: str
-    target: str
-    partial: Partial | None = None
+    body: Body | None = None
     levels: tuple[str, ...] | None = None
     points: Fraction | None = None
     text: str | None = None
@@ -51,11 +44,29 @@ class Question:
     space: Fraction | None = None
     line: int | None = None
     column: int | None = None
-    answer: str | None = None
     in_terms_of: tuple[Leaf | Partial, ...] | None = None
     parts: tuple[Question, ...] = ()
     file: str | None = None
-    entry: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """What is asked, as written: ``dL/dW``; of an ``ask`` the author's words."""
+        return self.body.target if self.body is not None else ""
+
+    @property
+    def partial(self) -> Partial | None:
+        """The derivative that is asked for, where it is one."""
+        return self.body.partial if isinstance(self.body, DeriveBody) else None
+
+    @property
+    def entry(self) -> tuple[str, ...]:
+        """The letters of ``dL/dW[i,j]``: the answer is one entry, in these letters."""
+        return self.body.entry if isinstance(self.body, DeriveBody) else ()
+
+    @property
+    def answer(self) -> str | None:
+        """The author's answer to an ``ask``."""
+        return self.body.answer if isinstance(self.body, AskBody) else None
 
     @property
     def of(self) -> Tensor:
@@ -69,9 +80,10 @@ class Question:
 
     @property
     def _derivative(self) -> Partial:
-        if self.partial is None:
+        partial = self.partial
+        if partial is None:
             raise ValueError(f"the question {self.id} does not ask for a derivative")
-        return self.partial
+        return partial
 
     @property
     def all(self) -> Iterator[Question]:
@@ -87,60 +99,6 @@ class Question:
             return self.points
         worths = [worth for part in self.parts if (worth := part.worth) is not None]
         return sum(worths, Fraction(0)) if worths else None
-
-
-def read_partial(value: Scalar, graph: Graph, path: str) -> Partial:
-    """The derivative ``dL/dW`` a text spells; both names must exist, and L must be a scalar."""
-    partial, entry = read_asked(value, graph, path)
-    if entry:
-        raise fields.later("the derivative by one entry", value, "leave out the indices")
-    return partial
-
-
-def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[str, ...]]:
-    """``dL/dW``, or ``dL/dW[i,j]`` with the letters of its entry."""
-    tokens = tokenize(value.text, value.origin)
-    known = {*graph.tensors, *graph.families, *graph.dims}
-    node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
-    if not isinstance(node, Derivative):
-        raise fail(f"{path} must be a derivative such as dL/dW, not {show(node)}", node.at, None, "schema")
-    node = written_out(node, graph.families)
-    assert isinstance(node, Derivative)
-    scope = Scope(graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True)
-    letters: tuple[str, ...] = ()
-    if any(isinstance(by, Sub) for by in node.by):
-        letters = _entry_letters(node, known, value)
-        node = replace(node, by=tuple(by.base if isinstance(by, Sub) else by for by in node.by))
-    partial = read(node, scope)
-    assert not isinstance(partial, Element)
-    assert isinstance(partial, Partial)
-    if letters and len(letters) != len(partial.by.index_axes):
-        shape = " x ".join(str(dim) for dim in partial.by.shape) or "a scalar"
-        raise fail(
-            f"{partial.by.name} is {shape}, but {len(letters)} indices are given", node.at,
-            f"write one letter for each axis, or d{partial.of.name}/d{partial.by.name}", "shape",
-        )  # fmt: skip
-    return partial, letters
-
-
-def _entry_letters(node: Derivative, known: Collection[str], value: Scalar) -> tuple[str, ...]:
-    """The letters of the slots; fixed positions such as W[1,2] are not supported yet."""
-    slots = [slot for by in node.by if isinstance(by, Sub) for slot in by.slots]
-    names = [slot.name for slot in slots if isinstance(slot, Name)]
-    if len(names) != len(slots):
-        raise fields.later("the derivative by an entry at a fixed place", value, "write dL/dW[i,j]")
-    for slot in slots:
-        if isinstance(slot, Name) and slot.name in known:
-            raise fail(f"{slot.name} is a name of the file and cannot be an index", slot.at, "another letter")
-    if len(set(names)) != len(names):
-        raise fields.later("the derivative by an entry of the diagonal", value, "write dL/dW[i,j]")
-    return tuple(names)
-
-
-def behind_d(tokens: tuple[Token, ...], known: Collection[str]) -> set[str]:
-    """What stands behind a ``d``: in a question dQ/dW is a derivative even if Q is unknown."""
-    names = {token.text for token in tokens if token.kind == "name" and token.text not in known}
-    return {name[2:] if name[1:2] == "2" else name[1:] for name in names if name.startswith("d")}
 
 
 def read_levels(value: Value, path: str) -> tuple[str, ...]:
@@ -185,20 +143,18 @@ class _Reader:
         self.taken[question_id] = path
         parts = self._parts(body, question_id, depth)
         level, via = body.get("level"), body.get("via")
-        target, partial, entry = self._target(body, kind, path)
+        asked = READERS[kind](Asking(kind, body, path, self.graph, self.names)) if kind else None
         levels = None if level is None else read_levels(level, f"the level of {path}")
         found = Question(
-            kind, question_id, target, partial,
-            ("index",) if levels is None and entry else levels,
+            kind, question_id, asked,
+            ("index",) if levels is None and isinstance(asked, DeriveBody) and asked.entry else levels,
             _amount(body, "points", path), words_of(body, "text", path), words_of(body, "hint", path),
             "log" if via is None else fields.choice(via, f"via of {path}", keys.ROADS),
             _amount(body, "space", path),
             body.at.line if body.at else None, body.at.column if body.at else None,
-            answer=words_of(body, "answer", path),
             in_terms_of=self._letters(body, path),
             parts=parts,
             file=file_of(body.at),
-            entry=entry,
         )  # fmt: skip
         _check_points(found, body, path)
         return found
@@ -213,18 +169,6 @@ class _Reader:
         if not parts:
             raise fields.schema_error(f"{question_id} has parts: without a part", value, "write questions")
         return parts
-
-    def _target(self, body: Table, kind: str, path: str) -> tuple[str, Partial | None, tuple[str, ...]]:
-        if not kind:
-            return "", None, ()
-        if kind == "ask":
-            words = words_of(body, kind, path)
-            if words is None:
-                raise fields.schema_error(f"{path} asks nothing", body)
-            return words, None, ()
-        target = fields.scalar(body.get(kind) or body, f"{kind} of {path}", "a derivative such as dL/dW")
-        partial, entry = read_asked(target, self.graph, kind)
-        return " ".join(target.text.split()), partial, entry
 
     def _letters(self, body: Table, path: str) -> tuple[Leaf | Partial, ...] | None:
         value = body.get("in_terms_of")
@@ -331,39 +275,3 @@ def _check_points(question: Question, body: Table, path: str) -> None:
             body.get("points"),
             "leave out the points of one of the two",
         )
-
-
-def words_of(body: Table, key: str, path: str) -> Words | None:
-    """Markdown with mathematics; mathematics that cannot be set is an error at its place."""
-    value = body.get(key)
-    if value is None:
-        return None
-    return read_checked(fields.scalar(value, f"{key} of {path}", "a text"))
-
-
-def read_checked(value: Scalar) -> Words:
-    """The words of a value, which know their place."""
-    origin = value.origin
-
-    def locate(line: int, column: int) -> tuple[int, int]:
-        return origin.place(line, column)
-
-    words = Words.at(value.text, locate, origin.file)
-    try:
-        read_words(words)
-    except InputError as error:
-        if value.at is None:  # from Python data: there is no file
-            error.line = error.column = None
-        raise
-    return words
-
-
-def letters_of(expr: Expr) -> Iterator[Leaf | Partial]:
-    """The symbols and derivatives in a formula, numbers such as pi left out."""
-    for node in expr.walk():
-        if isinstance(node, Partial) or (isinstance(node, Leaf) and not _is_number(node.tensor)):
-            yield node
-
-
-def _is_number(tensor: Tensor) -> bool:
-    return tensor.value is not None or tensor.numpy_value is not None

@@ -22,7 +22,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
-from symbackprop.documents.model import Answered, Asked
+from symbackprop.documents.model import Asked, Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import PLAIN
 from symbackprop.notation.steps import Step
@@ -123,14 +123,24 @@ U_STEPS = (
 )
 W_RESULT = Add((MatMul((Transpose(x), dU)), MatMul((lam, w))))
 
-def asked(question_id: str, answered: Answered, points: int, text: str = "") -> Asked:
-    return Asked(question_id, text=text, points=Fraction(points), answers=(answered,))
+def answered(
+    target: Partial, result: Formula, shape: tuple[Dim, ...], steps: tuple[Step, ...], verdict: Verdict,
+    *, assumptions: tuple[str, ...], numpy: str,
+) -> Shown:  # fmt: skip
+    return Shown(
+        (target,), (Box(target, result, shape),), steps, verdict, target.of, "vector",
+        assumptions=assumptions, numpy=numpy,
+    )  # fmt: skip
+
+
+def asked(question_id: str, shown: Shown, points: int, text: str = "") -> Asked:
+    return Asked(question_id, text=text, points=Fraction(points), answers=(shown,))
 
 
 ANSWERED = (
     asked(
         "q1",
-        Answered(
+        answered(
             dW2,
             Formula(MatMul((Transpose(h), dZ)), PLAIN),
             (M, K),
@@ -143,7 +153,7 @@ ANSWERED = (
     ),
     asked(
         "q2",
-        Answered(
+        answered(
             db,
             Formula(call("colsum", dZ), PLAIN),
             (K,),
@@ -156,7 +166,7 @@ ANSWERED = (
     ),
     asked(
         "q3",
-        Answered(
+        answered(
             dW,
             Formula(W_RESULT, PLAIN),
             (D, M),
@@ -174,7 +184,7 @@ ANSWERED = (
     ),
     asked(
         "q4",
-        Answered(
+        answered(
             dc,
             Formula(call("colsum", dU), PLAIN),
             (M,),

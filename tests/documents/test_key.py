@@ -34,9 +34,12 @@ def key(net: ModuleType, *asked: Asked) -> Document:
 
 
 def changed(net: ModuleType, number: int, **changes: Any) -> Asked:
-    """A question of the perceptron, its answer changed."""
+    """A question of the perceptron, its answer changed; ``result`` is what its box holds."""
     asked: Asked = net.ANSWERED[number]
-    return replace(asked, answers=(replace(asked.answers[0], **changes),))
+    answer = asked.answers[0]
+    if "result" in changes:
+        changes["boxes"] = (replace(answer.boxes[0], value=changes.pop("result")),)
+    return replace(asked, answers=(replace(answer, **changes),))
 
 
 def derivation(net: ModuleType, number: int) -> Section:

@@ -1,0 +1,67 @@
+"""``derive``: the derivative of a scalar, at each level that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from symbackprop.answering.desk import Desk
+from symbackprop.answering.letters import derivation_of, entry_of
+from symbackprop.answering.notes import kink_notes
+from symbackprop.answering.record import Answer, DerivedResult
+from symbackprop.core.verdicts import Verdict
+from symbackprop.documents.model import Box, Shown
+from symbackprop.problem_file import Question
+from symbackprop.results import Derivation
+
+
+def derive(desk: Desk, question: Question) -> Iterator[Answer]:
+    """One answer for each level."""
+    for level in desk.levels(question):
+        if question.in_terms_of is None and not question.entry:
+            derivation = desk.derivation(question.of, question.by, question.via, level)
+        else:
+            derivation = derivation_of(desk.context, question, level)
+        yield derived_answer(question.id, question.kind, question.target, level, derivation)
+
+
+def derived_answer(
+    question_id: str, kind: str, target: str, level: str, derivation: Derivation
+) -> Answer:
+    """The answer that a derivation is, verified."""
+    verdict = derivation.verify()
+    return Answer(
+        question_id, kind, target, level, verdict,
+        shown=shown(derivation, level, verdict),
+        result=DerivedResult(derivation),
+        shape=derivation.shape,
+        indices=derivation.indices,
+        steps=derivation.steps,
+        assumptions=derivation.assumptions,
+        derivation=derivation,
+    )  # fmt: skip
+
+
+def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
+    """A derivation for a page, after ``verify``."""
+    note = ""
+    if not derivation.steps:
+        note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
+    partial = derivation.derived.partial
+    target = entry_of(derivation) if derivation.is_entrywise else partial
+    return Shown(
+        asks=(partial,),
+        boxes=(Box(target, derivation.formula, derivation.by.shape, note),),
+        steps=derivation.steps,
+        verdict=verdict,
+        of=derivation.of,
+        level=level,
+        assumptions=(*derivation.assumptions, *_choices(derivation)),
+        numpy="\n".join(derivation.numpy_lines()) or None,
+    )
+
+
+def _choices(derivation: Derivation) -> tuple[str, ...]:
+    """The choices at kinks that the derivation rests on."""
+    texts = [step.after.text for step in derivation.steps]
+    notes = kink_notes(derivation.graph)
+    return tuple(f"`{note}`" for note in notes if any(note.split("(")[0] in text for text in texts))

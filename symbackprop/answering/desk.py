@@ -1,0 +1,34 @@
+"""``Desk``: a checked problem with everything that works on it, as answerers need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symbackprop.core.tensors import Tensor
+from symbackprop.problem_file import ProblemSpec, Question
+from symbackprop.results import Context, Derivation
+
+
+@dataclass(slots=True)
+class Desk:
+    """One problem at work; a derivation is made once for each level.
+
+    level  the levels of questions that name none.
+    """
+
+    spec: ProblemSpec
+    context: Context
+    level: tuple[str, ...]
+    _derivations: dict[tuple[Tensor, Tensor, str, str], Derivation] = field(default_factory=dict)
+
+    def levels(self, question: Question) -> tuple[str, ...]:
+        """The levels at which a question is answered."""
+        return question.levels or self.level
+
+    def derivation(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
+        """The derivative of a scalar by an array."""
+        key = (of, by, via, level)
+        if key not in self._derivations:
+            derived = self.context.session(via).derive(of, by, level)
+            self._derivations[key] = Derivation(self.context, derived, via)
+        return self._derivations[key]

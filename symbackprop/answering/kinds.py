@@ -1,0 +1,27 @@
+"""The table of answerers: for each kind of question, who answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from symbackprop.answering.derive import derive
+from symbackprop.answering.desk import Desk
+from symbackprop.answering.record import Answer, Told
+from symbackprop.problem_file import Question
+from symbackprop.reading.bodies import AskBody
+
+Answerer = Callable[[Desk, Question], Iterator[Answer | Told]]
+
+
+def _ask(_: Desk, question: Question) -> Iterator[Told]:
+    assert isinstance(question.body, AskBody)
+    yield Told(question.id, question.target, question.body.answer)
+
+
+ANSWERERS: Mapping[str, Answerer] = MappingProxyType({"derive": derive, "ask": _ask})
+
+
+def answers_to(desk: Desk, question: Question) -> tuple[Answer | Told, ...]:
+    """The answers to a question, one for each level; none if it has only parts."""
+    return tuple(ANSWERERS[question.kind](desk, question)) if question.kind else ()

@@ -1,0 +1,71 @@
+"""A derivative that is asked for, against the names of a graph: ``dL/dW``, or an entry, ``dL/dW[i,j]``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from symbackprop.core.expr import Element, Partial
+from symbackprop.core.graph import Graph
+from symbackprop.reading import fields
+from symbackprop.reading.elaborate import read
+from symbackprop.reading.families import written_out
+from symbackprop.reading.parser import parse_expression
+from symbackprop.reading.scope import Scope
+from symbackprop.reading.syntax import Derivative, Name, Sub, show
+from symbackprop.reading.tokens import Token, fail, tokenize
+from symbackprop.reading.yaml_tree import Scalar
+
+
+def read_partial(value: Scalar, graph: Graph, path: str) -> Partial:
+    """The derivative ``dL/dW`` a text spells; both names must exist, and L must be a scalar."""
+    partial, entry = read_asked(value, graph, path)
+    if entry:
+        raise fields.later("the derivative by one entry", value, "leave out the indices")
+    return partial
+
+
+def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[str, ...]]:
+    """``dL/dW``, or ``dL/dW[i,j]`` with the letters of its entry."""
+    tokens = tokenize(value.text, value.origin)
+    known = {*graph.tensors, *graph.families, *graph.dims}
+    node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
+    if not isinstance(node, Derivative):
+        raise fail(f"{path} must be a derivative such as dL/dW, not {show(node)}", node.at, None, "schema")
+    node = written_out(node, graph.families)
+    assert isinstance(node, Derivative)
+    scope = Scope(graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True)
+    letters: tuple[str, ...] = ()
+    if any(isinstance(by, Sub) for by in node.by):
+        letters = _entry_letters(node, known, value)
+        node = replace(node, by=tuple(by.base if isinstance(by, Sub) else by for by in node.by))
+    partial = read(node, scope)
+    assert not isinstance(partial, Element)
+    assert isinstance(partial, Partial)
+    if letters and len(letters) != len(partial.by.index_axes):
+        shape = " x ".join(str(dim) for dim in partial.by.shape) or "a scalar"
+        raise fail(
+            f"{partial.by.name} is {shape}, but {len(letters)} indices are given", node.at,
+            f"write one letter for each axis, or d{partial.of.name}/d{partial.by.name}", "shape",
+        )  # fmt: skip
+    return partial, letters
+
+
+def _entry_letters(node: Derivative, known: Collection[str], value: Scalar) -> tuple[str, ...]:
+    """The letters of the slots; fixed positions such as W[1,2] are not supported yet."""
+    slots = [slot for by in node.by if isinstance(by, Sub) for slot in by.slots]
+    names = [slot.name for slot in slots if isinstance(slot, Name)]
+    if len(names) != len(slots):
+        raise fields.later("the derivative by an entry at a fixed place", value, "write dL/dW[i,j]")
+    for slot in slots:
+        if isinstance(slot, Name) and slot.name in known:
+            raise fail(f"{slot.name} is a name of the file and cannot be an index", slot.at, "another letter")
+    if len(set(names)) != len(names):
+        raise fields.later("the derivative by an entry of the diagonal", value, "write dL/dW[i,j]")
+    return tuple(names)
+
+
+def behind_d(tokens: tuple[Token, ...], known: Collection[str]) -> set[str]:
+    """What stands behind a ``d``: in a question dQ/dW is a derivative even if Q is unknown."""
+    names = {token.text for token in tokens if token.kind == "name" and token.text not in known}
+    return {name[2:] if name[1:2] == "2" else name[1:] for name in names if name.startswith("d")}

@@ -1,0 +1,85 @@
+"""What a question asks for, kind by kind: a record for each kind, and the table of their readers.
+
+A reader takes an ``Asking`` (the entry of the file and the names it may use) and gives the body of the
+question, or raises ``InputError`` at the place of what is wrong. A new kind is a record, a reader in
+``READERS``, and an answerer in ``symbackprop.answering``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from symbackprop.core.expr import Partial
+from symbackprop.core.graph import Graph
+from symbackprop.notation.words import Words
+from symbackprop.reading import fields
+from symbackprop.reading.asked import read_asked
+from symbackprop.reading.words import words_of
+from symbackprop.reading.yaml_tree import Scalar, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The entry of a question in the file, and the names that may stand in it.
+
+    names  the names of derivatives that ``notation:`` gives.
+    path   how messages call the question.
+    """
+
+    kind: str
+    body: Table
+    path: str
+    graph: Graph
+    names: Mapping[str, Partial]
+
+    def target(self, what: str) -> Scalar:
+        """The one text that stands behind the kind."""
+        return fields.scalar(self.body.get(self.kind) or self.body, f"{self.kind} of {self.path}", what)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What is asked, as written: ``dL/dW``; of an ``ask`` the author's words."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeriveBody(Body):
+    """A derivative of a scalar.
+
+    entry  the letters of ``dL/dW[i,j]``: the answer is one entry, in these letters.
+    """
+
+    partial: Partial
+    entry: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskBody(Body):
+    """A question in words, with the author's answer."""
+
+    answer: Words | None = None
+
+
+def _derive(asking: Asking) -> DeriveBody:
+    target = asking.target("a derivative such as dL/dW")
+    partial, entry = read_asked(target, asking.graph, asking.kind)
+    return DeriveBody(tidy(target.text), partial, entry)
+
+
+def _ask(asking: Asking) -> AskBody:
+    words = words_of(asking.body, asking.kind, asking.path)
+    if words is None:
+        raise fields.schema_error(f"{asking.path} asks nothing", asking.body)
+    return AskBody(words, words_of(asking.body, "answer", asking.path))
+
+
+def tidy(text: str) -> str:
+    """The text on one line, white space tidied."""
+    return " ".join(text.split())
+
+
+READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType({"derive": _derive, "ask": _ask})
