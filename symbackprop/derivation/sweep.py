@@ -99,7 +99,8 @@ class Sweep:
             self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road
         )
         self._roads = roads
-        self._locals = {t: _relettered(local, self._fixed_letters(letters), shop) for t, local in roads.chosen.items()}
+        fixed = self._fixed_letters(letters)
+        self._locals = {t: _relettered(local, fixed, shop) for t, local in roads.chosen.items()}
         self._users: dict[Tensor, list[Local]] = {}
         for local in reversed(self._locals.values()):
             for tensor in local.form.tensors:
@@ -147,9 +148,10 @@ class Sweep:
             return
         row, column = side_indices(tensor, self._letters)
         if tensor is self._loss:
-            own = indices_of(tensor, row, column)
-            unit = Form((Term(Fraction(1), tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))),))
-            self.quantities[tensor] = Quantity(tensor, row, column, (Stage("unit", unit),), (), self.head)
+            own = indices_of(tensor, row, column) if self.head else ()
+            deltas = tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))
+            unit = Stage("unit", Form((Term(Fraction(1), deltas),)))
+            self.quantities[tensor] = Quantity(tensor, row, column, (unit,), (), self.head)
             return
         users = self.users_of(tensor)
         abstract = [e for e in self._roads.consumers(tensor) if e.abstract]

@@ -64,8 +64,8 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseQuotient,
     scalar_rule,
 )
-from symbackprop.notation.sympy_tensors import TensorByEntries
 from symbackprop.notation.sympy_structures import Cell, Eye, OneHot, ScalarStructure, Structure
+from symbackprop.notation.sympy_tensors import TensorByEntries
 
 
 def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:

@@ -12,7 +12,7 @@ from sympy import ImmutableDenseNDimArray, Lambda
 from symbackprop.notation.sympy_entries import entries_read
 
 
-class TensorByEntries(sympy.Expr):  # type: ignore[misc]
+class TensorByEntries(sympy.Expr):
     """``TensorByEntries(Lambda((i, j, k), entry), n, m, l)``: positions count from 0.
 
     ``tensor[i, j, k]`` is an entry, ``shape`` the extents, ``as_explicit()`` a SymPy array once all of
