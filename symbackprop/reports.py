@@ -17,7 +17,7 @@ from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
-from symbackprop.ops.registry import Elementwise
+from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.results import Context, Derivation
 
 _LONGEST_LEFT = 30
@@ -220,7 +220,7 @@ def kink_notes(graph: Graph) -> Iterator[str]:
     seen: dict[str, None] = {}
     for equation in graph.equations:
         for node in equation.expr.walk() if equation.expr is not None else ():
-            if isinstance(node, Call) and isinstance(node.op, Elementwise) and node.op.note:
+            if isinstance(node, Call) and isinstance(node.op, Elementwise | Structural) and node.op.note:
                 seen.setdefault(node.op.note)
     yield from seen
 

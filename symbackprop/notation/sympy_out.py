@@ -41,6 +41,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Slice,
     Transpose,
     label_of,
 )
@@ -281,6 +282,8 @@ class _Writer:
                 return self.element(expr)
             case Reduce():
                 return self.reduced(expr)
+            case Slice():
+                return self.indexed(expr.comprehension())
             case Comprehension(row=None, column=None, body=body):
                 return self.value(body)
             case Comprehension(row=row, column=column, body=body):
