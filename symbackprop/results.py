@@ -58,7 +58,7 @@ class Context:
         op = call.op
         if call.primes:
             return self.session().shop.slopes.expression(call)
-        text = op.definition if isinstance(op, Structural) else getattr(op, "formula", None)
+        text = op.written(call.axis) if isinstance(op, Structural) else getattr(op, "formula", None)
         if text is None:
             raise ValueError(f"{op.name} has no defining formula")
         params = {param.name: arg for param, arg in zip(op.params, call.args, strict=True)}

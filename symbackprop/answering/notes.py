@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from symbackprop.core.expr import Call
 from symbackprop.core.graph import Graph
-from symbackprop.ops.registry import Elementwise
+from symbackprop.ops.registry import Elementwise, Structural
 
 
 def kink_notes(graph: Graph) -> Iterator[str]:
@@ -14,6 +14,6 @@ def kink_notes(graph: Graph) -> Iterator[str]:
     seen: dict[str, None] = {}
     for equation in graph.equations:
         for node in equation.expr.walk() if equation.expr is not None else ():
-            if isinstance(node, Call) and isinstance(node.op, Elementwise) and node.op.note:
+            if isinstance(node, Call) and isinstance(node.op, Elementwise | Structural) and node.op.note:
                 seen.setdefault(node.op.note)
     yield from seen

@@ -67,6 +67,26 @@ class Dim:
             total = total + values.get(name, Dim.named(name)) * coefficient
         return total
 
+    @property
+    def surely_positive(self) -> bool:
+        """Whether this is at least 1 for all sizes (every name is at least 1)."""
+        return all(c > 0 for _, c in self.coefficients) and self.least >= 1
+
+    @property
+    def surely_negative(self) -> bool:
+        """Whether this is at most -1 for all sizes."""
+        return (self * -1).surely_positive
+
+    @property
+    def never_negative(self) -> bool:
+        """Whether this is at least 0 for all sizes."""
+        return all(c > 0 for _, c in self.coefficients) and self.least >= 0
+
+    @property
+    def least(self) -> int:
+        """The number this is when every name is 1."""
+        return self.constant + sum(c for _, c in self.coefficients)
+
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The number this dim is under ``sizes`` (KeyError if a name has no size)."""
         return self.constant + sum(c * sizes[n] for n, c in self.coefficients)

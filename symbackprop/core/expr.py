@@ -308,6 +308,75 @@ class Element(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Run(Expr):
+    """The slot ``low..low + count - 1`` of a slice; ``:`` is the run of all positions."""
+
+    low: IndexValue
+    count: Dim
+
+    @property
+    def shape(self) -> Shape:
+        return SCALAR
+
+    @property
+    def high(self) -> IndexValue:
+        """The last position."""
+        return IndexValue(self.low.indices, self.low.offset + self.count - 1)
+
+    def at(self, place: IndexValue) -> IndexValue:
+        """Position number ``place`` of the run."""
+        return IndexValue((*self.low.indices, *place.indices), self.low.offset + place.offset - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Expr):
+    """``base[slots]`` with one or two runs: a vector or a matrix; one slot per declared axis.
+
+    With one run the value is a vector, lying as vectors do (``across``: a row).
+    """
+
+    base: Expr
+    slots: tuple[Expr, ...]
+    across: bool
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The slots that keep an axis."""
+        return tuple(slot for slot in self.slots if isinstance(slot, Run))
+
+    @property
+    def shape(self) -> Shape:
+        counts = [run.count for run in self.runs]
+        if len(counts) == 2:
+            return (counts[0], counts[1])
+        return (ONE, counts[0]) if self.across else (counts[0], ONE)
+
+    def entry(self, row: IndexValue | None, column: IndexValue | None) -> Element:
+        """Entry (row, column): None where that side is literally 1."""
+        if len(self.runs) == 2:
+            places = iter((row, column))
+        else:
+            places = iter((column if self.across else row,))
+        slots: list[IndexValue] = []
+        for slot in self.slots:
+            if isinstance(slot, Run):
+                place = next(places)
+                slots.append(slot.low if place is None else slot.at(place))
+            else:
+                assert isinstance(slot, IndexValue)
+                slots.append(slot)
+        return Element(self.base, tuple(slots))
+
+    def comprehension(self) -> Comprehension:
+        """The same array by its entries."""
+        rows, columns = self.shape
+        row = None if rows.is_one else Index(rows, "i")
+        column = None if columns.is_one else Index(columns, "j")
+        places = [None if index is None else IndexValue(((index, 1),)) for index in (row, column)]
+        return Comprehension(row, column, self.entry(places[0], places[1]))
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """The range of a bound index; ``low`` and ``high`` None mean 1 and the index's dim.
 

@@ -3,6 +3,8 @@
     d T[i, j] / d T[p, q]   = [i = p] [j = q]
     d f(u, v)               = f_1(u, v) du + f_2(u, v) dv
     d G^e                   = e G^(e-1) dG
+    d max_i f(i)            = sum_i [f(i) = max] df(i)
+    d inv(A)                = -inv(A) dA inv(A), from A inv(A) = I;  d det A = det A tr(inv(A) dA)
     d (a b c)               = (da) b c + a (db) c + a b (dc)
 
 No transpose and no layout exist here, and nothing is normalised: the deltas stand until a later
@@ -16,21 +18,26 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from symbackprop.core.expr import Call, Expr, Leaf, Operation
-from symbackprop.core.tensors import Convention, Role, Tensor
+from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.forms import (
     Atom,
     Delta,
     Entry,
+    Extreme,
     Fn,
     Form,
     Group,
+    OfMatrix,
     Slot,
     Term,
     Truth,
     as_atom,
+    bind,
     change_parts,
+    fresh,
+    negated,
     number,
     opened,
     product,
@@ -41,7 +48,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import normal
 from symbackprop.notation.substitution import elementwise
 from symbackprop.ops.lowering import Lowering
-from symbackprop.ops.registry import Elementwise
+from symbackprop.ops.registry import Elementwise, lookup
 
 ReadFormula = Callable[[str, Mapping[str, Expr], Convention], Expr]
 
@@ -139,10 +146,41 @@ class Slopes:
                     inner = self.differentiate(arg, tensor, slots)
                     parts.append(_inside_of(self.of(atom, param), inner))
             return total(parts)
-        assert isinstance(atom, Truth) or not any(
-            isinstance(e, Entry) and e.tensor is tensor for e in (atom,)
-        )
+        if isinstance(atom, Extreme):
+            return self._extreme(atom, tensor, slots)
+        if isinstance(atom, OfMatrix):
+            return self._of_matrix(atom, tensor, slots)
         return Form()
+
+    def _extreme(self, atom: Extreme, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
+        """d max_i f(i) = sum_i [f(i) = max] df(i): the slope is that of the largest."""
+        change: dict[Index, Slot] = {index: fresh(index) for index in atom.bound}
+        form = atom.form.rename(change)
+        inner = self.differentiate(form, tensor, slots)
+        here = single(Truth(form, "=", single(atom)))
+        fresh_ones = tuple(index for index in change.values() if isinstance(index, Index))
+        return bind(_inside_of(here, inner), fresh_ones) if not inner.is_zero else inner
+
+    def _of_matrix(self, atom: OfMatrix, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
+        """From A M = I: dA M + A dM = 0, hence dM = -M dA M; and d det A = det A tr(M dA)."""
+        a, b = fresh(atom.row), fresh(atom.column)
+        inner = self.differentiate(atom.form.rename({atom.row: a, atom.column: b}), tensor, slots)
+        if inner.is_zero:
+            return inner
+        if atom.op.name == "inv":
+            outer = negated(product(_entry_of(atom, atom.slots[0], a), _entry_of(atom, b, atom.slots[1])))
+        else:
+            inverse = lookup("inv")
+            assert inverse is not None
+            outer = _entry_of(atom, b, a, inverse)
+            if atom.op.name == "det":
+                outer = product(single(atom), outer)
+        return bind(_inside_of(outer, inner), (a, b))
+
+
+def _entry_of(atom: OfMatrix, row: Slot, column: Slot, op: Operation | None = None) -> Form:
+    sides = (atom.row, atom.column)
+    return single(OfMatrix(op or atom.op, atom.expr, atom.form, sides, (row, column)))
 
 
 def _inside_of(slope: Form, inner: Form) -> Form:

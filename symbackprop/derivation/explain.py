@@ -14,7 +14,7 @@ from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul,
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.workshop import Local, Workshop
-from symbackprop.notation.forms import Atom, Delta, Entry, Exponent, Fn, Form, Slot, parts_of, single
+from symbackprop.notation.forms import Atom, Delta, Entry, Exponent, Fn, Form, Slot, parts_of, parts_of_slot, single
 from symbackprop.notation.normal import normal
 
 Print = Callable[[Expr], str]
@@ -173,9 +173,7 @@ def _added(name: str, target: Tensor, rest: list[Index], minus: bool) -> str:
 
 def _element(shop: Workshop, tensor: Tensor, slots: tuple[Slot, ...], show: Print) -> str:
     base = shop.leaf(tensor)
-    values = tuple(
-        IndexValue((), Dim(slot)) if isinstance(slot, int) else IndexValue(((slot, 1),)) for slot in slots
-    )
+    values = tuple(IndexValue(*parts_of_slot(slot)) for slot in slots)
     if not values:
         return show(base)
     given = iter(values)

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
+    SCALAR,
     ZERO,
     Call,
     Comprehension,
@@ -36,14 +37,25 @@ from symbackprop.notation.forms import (
     DimFactor,
     Entry,
     Exponent,
+    Extreme,
+    Flat,
     Fn,
     Form,
     Group,
+    OfMatrix,
     Position,
     Slot,
     Term,
     Truth,
+    negated,
+    number,
+    number_of,
+    parts_of_slot,
+    product,
+    single,
+    total,
 )
+from symbackprop.notation.normal import normal
 
 LeafOf = Callable[[Tensor], Expr]
 
@@ -147,7 +159,9 @@ def _label_entry(atom: Entry, leaf: LeafOf) -> tuple[Expr, Slot] | None:
 
 def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[Atom, Exponent]]:
     """Dims and scalars, derivatives, entries, composites, deltas: the deltas last."""
-    ranks: list[type[Atom]] = [DimFactor, Entry, Position, Group, Fn, Truth, Delta]
+    ranks: list[type[Atom]] = [
+        DimFactor, Entry, Position, OfMatrix, Group, Fn, Extreme, Truth, Flat, Delta,
+    ]  # fmt: skip
 
     def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int]:
         atom = factor[0]
@@ -162,7 +176,7 @@ def _factor(atom: Atom, exponent: Exponent, leaf: LeafOf) -> Expr:
 
 
 def _slot(slot: Slot) -> IndexValue:
-    return IndexValue((), Dim(slot)) if isinstance(slot, int) else IndexValue(((slot, 1),))
+    return IndexValue(*parts_of_slot(slot))
 
 
 def _atom(atom: Atom, leaf: LeafOf) -> Expr:
@@ -181,8 +195,36 @@ def _atom(atom: Atom, leaf: LeafOf) -> Expr:
         return Call(atom.op, args, args[0].shape, atom.primes)
     if isinstance(atom, Group):
         return entries_of(atom.form, leaf)
+    if isinstance(atom, Extreme):
+        return _extreme(atom, leaf)
+    if isinstance(atom, OfMatrix):
+        square = (atom.row.dim, atom.column.dim)
+        whole = Call(atom.op, (atom.expr,), square if atom.slots else SCALAR)
+        return Element(whole, tuple(map(_slot, atom.slots))) if atom.slots else whole
+    if isinstance(atom, Flat):
+        return Indicator(_count(atom, 0, leaf), "=", _count(atom, 1, leaf))
     assert isinstance(atom, Truth)
     return Indicator(entries_of(atom.left, leaf), atom.op, entries_of(atom.right, leaf))
+
+
+def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
+    """max[i](f(i)); the smallest is minus the largest of -f(i)."""
+    small = atom.kind == "min"
+    body = entries_of(negated(atom.form) if small else atom.form, leaf)
+    found = Reduce("max", tuple(Range(index) for index in atom.bound), body)
+    return Neg(found) if small else found
+
+
+def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
+    """The number of a place, counted row by row."""
+    row, column = (atom.left, atom.right)[side]
+    wide = single(DimFactor(atom.wide[side])) if not atom.wide[side].is_number else number(atom.wide[side].constant)
+    parts: list[Form] = []
+    if row is not None:
+        before = total((number_of(row), number(-1)))
+        parts.append(product(before, wide))
+    parts.append(number_of(column) if column is not None else number(1))
+    return entries_of(normal(total(parts)), leaf)
 
 
 def _entry(atom: Entry, leaf: LeafOf) -> Expr:

@@ -2,7 +2,7 @@
 
     Form  = tuple of Terms
     Term  = rational coefficient, factors (atom, rational exponent), bound indices
-    Atom  = Entry | Delta | DimFactor | Fn | Group | Truth
+    Atom  = Entry | Delta | DimFactor | Fn | Group | Truth | Extreme | OfMatrix | Flat
 
 Quotients are negative exponents, roots are fractional ones. A ``Group`` is a sum kept together,
 such as (W x + b - t)_i. An index is an identity object; the same index object is never bound
@@ -17,16 +17,69 @@ indices have canonical names (see ``notation.normal``). Nothing here normalises 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation
+from symbackprop.core.expr import Expr, IndexValue, Operation
 from symbackprop.core.tensors import Index, Tensor
 
-Slot = Index | int
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A position computed from others: ``offset + sum of coefficient * index``.
+
+    Made by ``position`` only: a lone index is an ``Index``, a number an ``int``.
+    """
+
+    parts: tuple[tuple[Index, int], ...]
+    offset: Dim
+
+
+Slot = Index | int | Affine
 Naming = Mapping[Index, str]
 Exponent = Fraction | int
+
+
+def parts_of_slot(slot: Slot) -> tuple[tuple[tuple[Index, int], ...], Dim]:
+    """A slot as coefficients and offset."""
+    if isinstance(slot, Affine):
+        return slot.parts, slot.offset
+    return (((slot, 1),), Dim(0)) if isinstance(slot, Index) else ((), Dim(slot))
+
+
+def position(parts: Iterable[tuple[Index, int]], offset: Dim) -> Slot:
+    """The slot ``offset + sum of coefficient * index``, like indices collected."""
+    total: dict[Index, int] = {}
+    for index, coefficient in parts:
+        total[index] = total.get(index, 0) + coefficient
+    kept = tuple((index, coefficient) for index, coefficient in total.items() if coefficient)
+    if not kept and offset.is_number:
+        return offset.constant
+    if len(kept) == 1 and kept[0][1] == 1 and offset == Dim(0):
+        return kept[0][0]
+    return Affine(kept, offset)
+
+
+def indices_in(slot: Slot) -> tuple[Index, ...]:
+    """The indices that stand in a slot."""
+    if isinstance(slot, Index):
+        return (slot,)
+    return tuple(index for index, _ in slot.parts) if isinstance(slot, Affine) else ()
+
+
+def moved(slot: Slot, change: Mapping[Index, Slot]) -> Slot:
+    """The slot with indices replaced."""
+    if isinstance(slot, Index):
+        return change.get(slot, slot)
+    if isinstance(slot, int) or not any(index in change for index, _ in slot.parts):
+        return slot
+    parts: list[tuple[Index, int]] = []
+    offset = slot.offset
+    for index, coefficient in slot.parts:
+        inner, constant = parts_of_slot(change.get(index, index))
+        offset = offset + constant * coefficient
+        parts.extend((other, factor * coefficient) for other, factor in inner)
+    return position(parts, offset)
 
 
 def fresh(like: Index) -> Index:
@@ -37,6 +90,9 @@ def fresh(like: Index) -> Index:
 def _slot_name(slot: Slot, names: Naming) -> str:
     if isinstance(slot, int):
         return str(slot)
+    if isinstance(slot, Affine):
+        parts = sorted(f"{c}*{_slot_name(index, names)}" for index, c in slot.parts)
+        return f"({'+'.join(parts)};{slot.offset})"
     return names.get(slot) or f"i{slot.serial}"
 
 
@@ -97,7 +153,7 @@ class Entry(Atom):
         self.slots = slots
 
     def _find_free(self) -> Iterator[Index]:
-        return (slot for slot in self.slots if isinstance(slot, Index))
+        return (index for slot in self.slots for index in indices_in(slot))
 
     def write(self, names: Naming) -> str:
         parts = [_slot_name(slot, names) for slot in self.slots]
@@ -106,7 +162,7 @@ class Entry(Atom):
         return f"E{self.tensor.serial}[{','.join(parts)}]"
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
-        slots = tuple(change.get(s, s) if isinstance(s, Index) else s for s in self.slots)
+        slots = tuple([moved(slot, change) for slot in self.slots])
         return self if slots == self.slots else Entry(self.tensor, slots)
 
 
@@ -121,15 +177,30 @@ class Delta(Atom):
         self.right = right
 
     def _find_free(self) -> Iterator[Index]:
-        return (slot for slot in (self.left, self.right) if isinstance(slot, Index))
+        return (index for slot in (self.left, self.right) for index in indices_in(slot))
 
     def write(self, names: Naming) -> str:
+        if isinstance(self.left, Affine) or isinstance(self.right, Affine):
+            return min(_gap_name(self.left, self.right, names), _gap_name(self.right, self.left, names))
         return "D[" + ",".join(sorted((_slot_name(self.left, names), _slot_name(self.right, names)))) + "]"
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
-        left = change.get(self.left, self.left) if isinstance(self.left, Index) else self.left
-        right = change.get(self.right, self.right) if isinstance(self.right, Index) else self.right
+        left, right = moved(self.left, change), moved(self.right, change)
         return self if left is self.left and right is self.right else Delta(left, right)
+
+
+def gap_of(left: Slot, right: Slot) -> tuple[tuple[tuple[Index, int], ...], Dim]:
+    """``left - right`` as coefficients and offset."""
+    (mine, own), (theirs, other) = parts_of_slot(left), parts_of_slot(right)
+    total: dict[Index, int] = dict(mine)
+    for index, coefficient in theirs:
+        total[index] = total.get(index, 0) - coefficient
+    return tuple((index, c) for index, c in total.items() if c), own - other
+
+
+def _gap_name(left: Slot, right: Slot, names: Naming) -> str:
+    parts, offset = gap_of(left, right)
+    return f"D[{'+'.join(sorted(f'{c}*{_slot_name(i, names)}' for i, c in parts))};{offset}]"
 
 
 class DimFactor(Atom):
@@ -162,9 +233,9 @@ class Position(Atom):
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
         new = change.get(self.index, self.index)
-        if isinstance(new, int):
-            raise ValueError("a position cannot be fixed in place; use constant(position)")
-        return self if new is self.index else Position(new)
+        if isinstance(new, Index):
+            return self if new is self.index else Position(new)
+        return Group(number_of(new))
 
 
 class Fn(Atom):
@@ -231,6 +302,136 @@ class Group(Atom):
         return Group(self.form.rename(change))
 
 
+class Extreme(Atom):
+    """The largest (or smallest) of ``form`` over ``bound``: "max" or "min"."""
+
+    __slots__ = ("bound", "form", "kind")
+
+    def __init__(self, kind: str, form: Form, bound: tuple[Index, ...]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.form = form
+        self.bound = bound
+
+    def _find_free(self) -> Iterator[Index]:
+        return (index for index in self.form.free if index not in self.bound)
+
+    def write(self, names: Naming) -> str:
+        return f"X{self.kind}({Term(Fraction(1), ((Group(self.form), 1),), self.bound).write(names)})"
+
+    def rename(self, change: Mapping[Index, Slot]) -> Atom:
+        whole = Term(Fraction(1), ((Group(self.form), 1),), self.bound).rename(change)
+        inner = whole.factors[0][0]
+        assert isinstance(inner, Group)
+        return Extreme(self.kind, inner.form, whole.bound)
+
+
+class OfMatrix(Atom):
+    """An entry of a function of a whole matrix: inv(A)[i, j]; or a number: det(A), logdet(A).
+
+    ``form`` is entry (row, column) of the matrix, ``expr`` the matrix as it is printed; ``slots`` is empty
+    for a number. ``row`` and ``column`` are bound in it.
+    """
+
+    __slots__ = ("column", "expr", "form", "op", "row", "slots")
+
+    def __init__(
+        self, op: Operation, expr: Expr, form: Form, sides: tuple[Index, Index], slots: tuple[Slot, ...]
+    ) -> None:
+        super().__init__()
+        self.op = op
+        self.expr = expr
+        self.form = form
+        self.row, self.column = sides
+        self.slots = slots
+
+    def _find_free(self) -> Iterator[Index]:
+        for slot in self.slots:
+            yield from indices_in(slot)
+        yield from (index for index in self.form.free if index not in (self.row, self.column))
+
+    def write(self, names: Naming) -> str:
+        """The matrix with its places named; a symmetric one has a symmetric inverse."""
+        depth = len(names)
+        there = {**names, self.row: f"r{depth}", self.column: f"c{depth}"}
+        back = {**names, self.row: f"c{depth}", self.column: f"r{depth}"}
+        inner = self.form.write(there)
+        slots = [_slot_name(slot, names) for slot in self.slots]
+        if inner == self.form.write(back):
+            slots.sort()
+        return f"M{self.op.name}({inner})[{','.join(slots)}]"
+
+    def rename(self, change: Mapping[Index, Slot]) -> Atom:
+        kept = {i: s for i, s in change.items() if i is not self.row and i is not self.column}
+        slots = tuple(moved(slot, kept) for slot in self.slots)
+        form, expr = self.form, self.expr
+        if any(index in kept for index in form.free):
+            form, expr = form.rename(kept), replaced_in(expr, kept)
+        return OfMatrix(self.op, expr, form, (self.row, self.column), slots)
+
+
+class Flat(Atom):
+    """1 where two arrays that hold the same numbers row by row have the same place: reshape.
+
+    ``(i - 1) columns + j`` counts a place (i, j); each side is two slots (None: that side has extent 1) and
+    the number of its columns.
+    """
+
+    __slots__ = ("left", "right", "wide")
+
+    def __init__(
+        self, left: tuple[Slot | None, Slot | None], right: tuple[Slot | None, Slot | None], wide: tuple[Dim, Dim]
+    ) -> None:
+        super().__init__()
+        self.left = left
+        self.right = right
+        self.wide = wide
+
+    def _find_free(self) -> Iterator[Index]:
+        for slot in (*self.left, *self.right):
+            if slot is not None:
+                yield from indices_in(slot)
+
+    def write(self, names: Naming) -> str:
+        sides = [
+            ",".join("" if slot is None else _slot_name(slot, names) for slot in side) + f":{wide}"
+            for side, wide in zip((self.left, self.right), self.wide, strict=True)
+        ]
+        return f"R[{'|'.join(sorted(sides))}]"
+
+    def rename(self, change: Mapping[Index, Slot]) -> Atom:
+        left, right = (
+            tuple(None if slot is None else moved(slot, change) for slot in side)
+            for side in (self.left, self.right)
+        )
+        return Flat((left[0], left[1]), (right[0], right[1]), self.wide)
+
+
+def replaced_in(expr: Expr, change: Mapping[Index, Slot]) -> Expr:
+    """The expression with free indices replaced."""
+    if isinstance(expr, IndexValue):
+        if not any(index in change for index, _ in expr.indices):
+            return expr
+        offset, parts = expr.offset, dict[Index, int]()
+        for index, coefficient in expr.indices:
+            inner, constant = parts_of_slot(change.get(index, index))
+            offset = offset + constant * coefficient
+            for other, factor in inner:
+                parts[other] = parts.get(other, 0) + factor * coefficient
+        return replace(expr, indices=tuple((i, c) for i, c in parts.items() if c), offset=offset)
+    return expr.map_children(lambda child: replaced_in(child, change))
+
+
+def number_of(slot: Slot) -> Form:
+    """A slot as a number (one-based)."""
+    parts, offset = parts_of_slot(slot)
+    terms = [Term(Fraction(c), ((Position(index), 1),)) for index, c in parts]
+    terms.extend(Term(Fraction(c), ((DimFactor(Dim.named(name)), 1),)) for name, c in offset.coefficients)
+    if offset.constant:
+        terms.append(Term(Fraction(offset.constant)))
+    return Form(terms)
+
+
 Factor = tuple[Atom, Exponent]
 
 
@@ -260,7 +461,7 @@ class Term:
         if not change:
             return self
         term = self
-        if self.bound and any(value in self.bound for value in change.values()):
+        if self.bound and any(index in self.bound for value in change.values() for index in indices_in(value)):
             term = opened(self)
         kept = {i: s for i, s in change.items() if i not in term.bound}
         factors = tuple(
@@ -353,6 +554,8 @@ def parts_of(atom: Atom) -> tuple[Form, ...]:
         return (atom.form,)
     if isinstance(atom, Truth):
         return (atom.left, atom.right)
+    if isinstance(atom, Extreme | OfMatrix):
+        return (atom.form,)
     return ()
 
 
@@ -364,6 +567,10 @@ def with_parts(atom: Atom, parts: tuple[Form, ...]) -> Atom:
         return Group(parts[0])
     if isinstance(atom, Truth):
         return Truth(parts[0], atom.op, parts[1])
+    if isinstance(atom, Extreme):
+        return Extreme(atom.kind, parts[0], atom.bound)
+    if isinstance(atom, OfMatrix):
+        return OfMatrix(atom.op, atom.expr, parts[0], (atom.row, atom.column), atom.slots)
     return atom
 
 

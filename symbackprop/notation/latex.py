@@ -34,6 +34,8 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Run,
+    Slice,
     Transpose,
 )
 from symbackprop.core.tensors import Tensor
@@ -57,6 +59,7 @@ from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.text import axes_of, is_whole
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
@@ -167,6 +170,24 @@ class Printer:
             (" " if tight and any(labels) else "" if tight else ", ").join(slot.tex for slot in slots),
             width + (0.0 if tight else 0.8),
         )
+
+    def ranges(self, expr: Slice) -> Symbol:
+        """The slots of a slice, such as ``:, j`` or ``n+1:2n``."""
+        shown: list[Symbol] = []
+        for slot, dim in zip(expr.slots, axes_of(expr.base), strict=True):
+            if not isinstance(slot, Run):
+                assert isinstance(slot, IndexValue)
+                shown.append(self.position(slot))
+            elif is_whole(slot, dim):
+                shown.append(Symbol(":", 0.3))
+            else:
+                low, high = self.position(slot.low), self.position(slot.high)
+                shown.append(Symbol(f"{low.tex}:{high.tex}", low.width + high.width + 0.3))
+        tex = ", ".join(symbol.tex for symbol in shown)
+        width = sum(symbol.width for symbol in shown) + 0.4 * (len(shown) - 1)
+        if self.names.style.get("index") == "bracket":
+            return Symbol(f"[{tex}]", width + 1.0)
+        return Symbol(tex, width)
 
     def script_of(self, expr: Transpose | Power) -> Symbol:
         """The superscript of a transpose or a power."""
@@ -293,6 +314,17 @@ def _element(printer: Printer, expr: Element) -> Box:
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 
 
+def _slice(printer: Printer, expr: Slice) -> Box:
+    base, (script, width) = expr.base, printer.ranges(expr)[:2]
+    if isinstance(base, Leaf):
+        symbol = printer.symbol(base.tensor)
+        return _subscripted(_atom(symbol), symbol, script, width)
+    if isinstance(base, Partial):
+        return printer.partial(base, script, width)
+    inner = printer.box(base).bracketed()
+    return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
+
+
 def _add(printer: Printer, expr: Add) -> Box:
     tex, width, tall = "", 0.0, 0
     negative = False
@@ -388,6 +420,7 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         IndexValue: _index,
         LabelValue: _index,
         Element: _element,
+        Slice: _slice,
         Comprehension: _comprehension,
         Jacobian: _jacobian,
         Grid: grid_box,

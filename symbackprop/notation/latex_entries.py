@@ -18,6 +18,7 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Slice,
     Transpose,
 )
 from symbackprop.core.tensors import Index
@@ -52,6 +53,8 @@ def entry(expr: Expr, at: Position) -> Expr:
         return _entry_of_array(expr, at)
     if isinstance(expr, Transpose):
         return entry(expr.arg, (at[1], at[0]))
+    if isinstance(expr, Slice):
+        return expr.entry(at[0], at[1])
     if is_elementwise(expr):
         if isinstance(expr, Call):
             return Call(expr.op, tuple(entry(argument, at) for argument in expr.args), SCALAR, expr.primes)
@@ -65,7 +68,7 @@ def entry(expr: Expr, at: Position) -> Expr:
 
 def is_elementwise(expr: Expr) -> bool:
     """Whether an entry of ``expr`` is a formula in the same entries of its parts."""
-    if isinstance(expr, Leaf | Partial) or expr.is_scalar:
+    if isinstance(expr, Leaf | Partial | Slice) or expr.is_scalar:
         return True
     if isinstance(expr, Transpose):
         return is_elementwise(expr.arg)

@@ -133,6 +133,11 @@ class Network:
         expr = expr if row is edge.row else transposed(expr)
         (edge.bundle.dens if below else edge.bundle.nums).append(expr)
 
+    @property
+    def indices(self) -> set[Index]:
+        """The indices at which something stands."""
+        return {*self.weights, *(index for pair in self.edges for index in pair)}
+
     def neighbours(self, index: Index) -> list[Index]:
         """The indices that share a matrix with ``index``."""
         return [

@@ -12,25 +12,29 @@ broken by trying every member of the first tied class and keeping the smallest s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index
 from symbackprop.notation.forms import (
+    Affine,
     Atom,
     Delta,
     DimFactor,
     Exponent,
     Factor,
+    Flat,
     Form,
     Group,
     Naming,
-    Position,
     Slot,
     Term,
     Truth,
     change_parts,
+    gap_of,
     opened,
+    position,
     within,
 )
 
@@ -136,7 +140,7 @@ def merge(term: Term) -> Term | None:
         else:
             merged[key] = (atom, exponent)
     factors = tuple(
-        (atom, _plain(1 if isinstance(atom, (Delta, Truth)) and e > 0 else e))
+        (atom, _plain(1 if isinstance(atom, (Delta, Truth, Flat)) and e > 0 else e))
         for atom, e in merged.values()
         if e != 0
     )
@@ -158,24 +162,90 @@ def _plain(exponent: Exponent) -> Exponent:
 
 
 def contract(term: Term) -> Term | None:
-    """Use up the deltas: a bound end is replaced, equal ends are 1, two free ends share one name."""
-    for position, (atom, _) in enumerate(term.factors):
+    """Use up the deltas: a bound end is replaced, equal ends are 1, two free ends share one name.
+
+    A delta stays where it restricts: where the position that it asks for may lie outside.
+    """
+    for place, (atom, _) in enumerate(term.factors):
+        rest = term.factors[:place] + term.factors[place + 1 :]
+        if isinstance(atom, Flat):
+            again = _unfolded(term, rest, atom)
+            if again is not None:
+                return contract(again)
+            continue
         if not isinstance(atom, Delta):
             continue
-        left, right = atom.left, atom.right
-        rest = term.factors[:position] + term.factors[position + 1 :]
-        if left is right or (isinstance(left, int) and left == right):
+        parts, offset = gap_of(atom.left, atom.right)
+        if not parts and offset == Dim(0):
             return contract(Term(term.coefficient, rest, term.bound))
-        if isinstance(left, int) and isinstance(right, int):
+        if _never_zero(parts, offset):
             return None
-        if isinstance(right, Index) and right in term.bound:
-            return contract(_replace(term, rest, right, left))
-        if isinstance(left, Index) and left in term.bound:
-            return contract(_replace(term, rest, left, right))
+        solved = _solved(parts, offset, term.bound)
+        if solved is not None:
+            return contract(_replace(term, rest, *solved))
         changed = _share(term, rest, atom)
         if changed is not term:
             return contract(changed)
     return term
+
+
+def span_of(parts: Iterable[tuple[Index, int]], offset: Dim) -> tuple[Dim, Dim]:
+    """The least and the largest value of an affine position, its indices over their whole range."""
+    low = high = offset
+    for index, coefficient in parts:
+        first, last = Dim(coefficient), index.dim * coefficient
+        low, high = (low + first, high + last) if coefficient > 0 else (low + last, high + first)
+    return low, high
+
+
+def _never_zero(parts: tuple[tuple[Index, int], ...], offset: Dim) -> bool:
+    low, high = span_of(parts, offset)
+    return low.surely_positive or high.surely_negative
+
+
+def _solved(
+    parts: tuple[tuple[Index, int], ...], offset: Dim, bound: tuple[Index, ...]
+) -> tuple[Index, Slot] | None:
+    """A bound index and the position it must have, if that always lies in its range; the last first."""
+    for index, coefficient in reversed(parts):
+        if abs(coefficient) != 1 or index not in bound:
+            continue
+        rest = tuple((other, -c * coefficient) for other, c in parts if other is not index)
+        if len(rest) == 1 and rest[0][1] == 1 and offset == Dim(0) and rest[0][0].dim == index.dim:
+            return index, rest[0][0]
+        low, high = span_of(rest, offset * -coefficient)
+        if not rest and low.is_number and low.constant >= 1 and not index.dim.is_number:
+            return index, low.constant  # the author's own x[2] says that there is such an entry
+        if (low - 1).never_negative and (index.dim - high).never_negative:
+            return index, position(rest, offset * -coefficient)
+    return None
+
+
+def _unfolded(term: Term, rest: tuple[Factor, ...], flat: Flat) -> Term | None:
+    """A reshape to the same columns is none; two in a row are one. None if neither is the case."""
+    sides = (flat.left, flat.right)
+    same_kind = all((a is None) == (b is None) for a, b in zip(*sides, strict=True))
+    if flat.wide[0] == flat.wide[1] and same_kind:
+        pairs = [(a, b) for a, b in zip(*sides, strict=True) if a is not None and b is not None]
+        return Term(term.coefficient, (*rest, *((Delta(a, b), 1) for a, b in pairs)), term.bound)
+    for side in (0, 1):
+        own = [slot for slot in sides[side] if slot is not None]
+        if not all(isinstance(slot, Index) and slot in term.bound for slot in own):
+            continue
+        others = [(a, e) for a, e in rest if any(slot in a.free for slot in own)]
+        if len(others) != 1 or not isinstance(others[0][0], Flat):
+            continue
+        other = others[0][0]
+        for mine in (0, 1):
+            if (other.left, other.right)[mine] == sides[side] and other.wide[mine] == flat.wide[side]:
+                joined = Flat(
+                    sides[1 - side], (other.left, other.right)[1 - mine],
+                    (flat.wide[1 - side], other.wide[1 - mine]),
+                )  # fmt: skip
+                kept = tuple(factor for factor in rest if factor[0] is not other)
+                bound = tuple(index for index in term.bound if index not in own)
+                return Term(term.coefficient, (*kept, (joined, 1)), bound)
+    return None
 
 
 def _replace(term: Term, rest: tuple[Factor, ...], index: Index, by: Slot) -> Term:
@@ -188,12 +258,14 @@ def _replace(term: Term, rest: tuple[Factor, ...], index: Index, by: Slot) -> Te
 def _share(term: Term, rest: tuple[Factor, ...], delta: Delta) -> Term:
     """With both ends free, every other factor is written with one of them (A_jj d_ij = A_ij d_ij)."""
     keep, drop = delta.left, delta.right
+    if isinstance(keep, Affine) or isinstance(drop, Affine):
+        return term
     swap = isinstance(keep, Index) and (not isinstance(drop, Index) or keep.serial > drop.serial)
     if swap:
         keep, drop = drop, keep
     if not isinstance(drop, Index) or not any(drop in atom.free for atom, _ in rest):
         return term
-    if isinstance(keep, int) and any(isinstance(atom, Position) for atom, _ in rest):
+    if isinstance(keep, Index) and keep.dim != drop.dim:
         return term
     change: Mapping[Index, Slot] = {drop: keep}
     renamed = tuple((atom.rename(change) if drop in atom.free else atom, e) for atom, e in rest)

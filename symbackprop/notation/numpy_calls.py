@@ -31,6 +31,8 @@ def call_code(writer: Writer, call: Call) -> ast.expr:
         return py.literal(1.0) if one else py.call("np.eye", dim_code(call.call_shape[0]))
     if rule == "onehot":
         return onehot_code(writer, call)
+    if rule in ("stack", "reshape", "pad"):
+        return _arranged(writer, call, str(rule))
     chosen = labelled_entry(call) if call.op.name == "cross_entropy" else None
     if chosen is not None:  # log P only where a label points: elsewhere P may be 0
         node = entries(writer, chosen[0], [entry.index for entry in chosen[1]])
@@ -41,6 +43,24 @@ def call_code(writer: Writer, call: Call) -> ast.expr:
         return _expanded(writer, call)
     _use_helpers(writer, call)
     return _structural(writer, call, str(template), str(rule))
+
+
+def _arranged(writer: Writer, call: Call, rule: str) -> ast.expr:
+    """stack, reshape and pad, on arrays that are held without their extents of 1."""
+    how = held(call.call_shape)
+    if rule == "stack":
+        parts = [real(code(writer, arg)) for arg in call.args]
+        if how == "mat":
+            parts = [_lifted(part, held(arg.shape)) for part, arg in zip(parts, call.args, strict=True)]
+        name = "np.vstack" if how == "mat" and call.axis == "columns" else "np.hstack"
+        return py.call(name, py.sequence(*parts))
+    array = real(code(writer, call.args[0]))
+    if rule == "pad":
+        return py.call("np.pad", array, code(writer, call.args[1]))
+    if how == "mat":
+        return py.call("np.reshape", array, py.sequence(*map(dim_code, call.call_shape)))
+    flat = py.call("np.reshape", array, py.literal(-1))
+    return py.subscript(flat, py.literal(0)) if how == "scalar" else flat
 
 
 def onehot_code(writer: Writer, call: Call) -> ast.expr:

@@ -31,6 +31,8 @@ from symbackprop.core.expr import (
     Partial,
     Power,
     Reduce,
+    Run,
+    Slice,
     Transpose,
     label_of,
 )
@@ -41,6 +43,7 @@ from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.numpy_axes import Axes, arranged, count, free_indices, has_indices, span, union
 from symbackprop.notation.numpy_base import RELATIONS, Writer, code, dim_code, plus, real
 from symbackprop.notation.numpy_reduce import reduced
+from symbackprop.notation.text import axes_of, is_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def index_code(writer: Writer, expr: Expr) -> ast.expr:
     """A scalar without free indices, or a comprehension: code held as the shape says."""
     if isinstance(expr, _Ready):
         return expr.node
+    if isinstance(expr, Slice):
+        return _slice(writer, expr)
     if isinstance(expr, Comprehension):
         wanted = tuple(index for index in (expr.row, expr.column) if index is not None)
         return entries(writer, expr.body, wanted)
@@ -100,7 +105,7 @@ def named(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
             return _pointwise(writer, Hadamard(factors), wanted)
         case Call(op=op) if op.kind in ELEMENTWISE_KINDS:
             return _pointwise(writer, expr, wanted)
-        case MatMul() | Call():
+        case MatMul() | Call() | Slice():
             return _looped(writer, expr, wanted)
         case _:
             raise UnsupportedError(f"no NumPy code for {type(expr).__name__}")
@@ -265,6 +270,37 @@ def _element(writer: Writer, expr: Element) -> Axes:
     if len(slots) == 2 and plain == [py.COLON, py.COLON]:
         return Axes(py.call("np.diagonal", base), (axes[0],))
     return _gathered(writer, base, slots)
+
+
+def _slice(writer: Writer, expr: Slice) -> ast.expr:
+    """A NumPy slice; an axis whose extent is literally 1 is no axis of the array held."""
+    base = real(code(writer, expr.base))
+    slots: list[ast.expr] = []
+    for slot, extent in zip(expr.slots, axes_of(expr.base), strict=True):
+        if extent.is_one:
+            continue
+        if isinstance(slot, Run) and not slot.count.is_one:
+            slots.append(_run(writer, slot, extent))
+            continue
+        at = slot.low if isinstance(slot, Run) else slot
+        assert isinstance(at, IndexValue)
+        place = _fixed_position(writer, replace(at, offset=at.offset - 1))
+        if place is None:
+            raise UnsupportedError("no NumPy code for a slice at a position that is not fixed")
+        slots.append(place)
+    return base if all(slot is py.COLON for slot in slots) else py.subscript(base, *slots)
+
+
+def _run(writer: Writer, slot: Run, extent: Dim) -> ast.expr:
+    if is_whole(slot, extent):
+        return py.COLON
+    start = _fixed_position(writer, replace(slot.low, offset=slot.low.offset - 1))
+    stop = _fixed_position(writer, slot.high)
+    if start is None or stop is None:
+        raise UnsupportedError("no NumPy code for a slice at a position that is not fixed")
+    first = not slot.low.indices and slot.low.offset == Dim(1)
+    last = not slot.high.indices and slot.high.offset == extent
+    return ast.Slice(None if first else start, None if last else stop, None)
 
 
 def _gathered(writer: Writer, base: ast.expr, slots: Sequence[tuple[IndexValue, Dim]]) -> Axes:

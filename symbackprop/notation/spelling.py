@@ -22,12 +22,18 @@ from symbackprop.core.expr import (
     Expr,
     IndexValue,
     Indicator,
+    Leaf,
     MatMul,
     Neg,
+    Partial,
     Power,
+    Run,
+    Shape,
+    Slice,
     broadcast_shape,
 )
 from symbackprop.core.tensors import Convention, Index, Tensor
+from symbackprop.notation.arranging import reshaped, stack_of
 from symbackprop.notation.building import addition, cost, hadamard, powered, product, scaled, transposed
 from symbackprop.notation.common import content, shared_factors, without
 from symbackprop.notation.forms import (
@@ -36,13 +42,19 @@ from symbackprop.notation.forms import (
     DimFactor,
     Entry,
     Exponent,
+    Extreme,
+    Flat,
     Fn,
     Form,
     Group,
+    OfMatrix,
     Position,
     Term,
     Truth,
+    indices_in,
+    negated,
     parts_of,
+    parts_of_slot,
 )
 from symbackprop.notation.network import Network, NoSpelling, Operations, rank
 
@@ -66,6 +78,28 @@ class Speller:
             return self._full(self._form(form, row, column), row, column)
         except NoSpelling:
             return None
+
+    def full(self, form: Form, row: Place, column: Place) -> Expr:
+        """The matrix spelling with the full shape; NoSpelling if there is none."""
+        return self._full(self._form(form, row, column), row, column)
+
+    def part(self, form: Form, row: Place, column: Place) -> Expr:
+        """The matrix spelling; a side on which the form does not depend may have extent 1."""
+        return self._form(form, row, column)
+
+    def zeros(self, row: Dim | None, column: Dim | None) -> Expr:
+        """Zeros of that extent; None: that side is 1."""
+        places = [None if dim is None else Index(dim, "i") for dim in (row, column)]
+        return self._constant(ZERO, places[0], places[1])
+
+    def call(self, name: str, args: tuple[Expr, ...], shape: Shape) -> Call:
+        """A call of an operation of the table."""
+        return Call(self._operation(name), args, shape)
+
+    @property
+    def rows(self) -> bool:
+        """Whether vectors are rows."""
+        return self._rows
 
     def _full(self, expr: Expr, row: Place, column: Place) -> Expr:
         """Fill the sides on which the expression does not depend."""
@@ -109,6 +143,10 @@ class Speller:
     def _form(self, form: Form, row: Place, column: Place) -> Expr:
         if not form.terms:
             return ZERO
+        if any(isinstance(atom, Delta) for term in form.terms for atom, _ in term.factors):
+            stacked = stack_of(self, form, row, column)
+            if stacked is not None:
+                return stacked
         if len(form.terms) == 1:
             return self._term(form.terms[0], row, column)
         plain = self._sum(form.terms, row, column)
@@ -155,14 +193,14 @@ class Speller:
         if delta is not None:
             return self._diagonal(term, delta, row, column)
         network = self._network(term)
-        network.eliminate_all(term.bound)
+        network.eliminate_all(tuple(index for index in term.bound if index in network.indices))
         body = self._assemble(network, row, column)
         return scaled(term.coefficient, network.scalars.nums, body, network.scalars.dens)
 
     def _diagonal(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """A delta between the row and the column: diag(...) or the identity."""
-        if {delta.left, delta.right} != {row, column} or row is None or column is None:
-            raise NoSpelling
+        if {delta.left, delta.right} != {row, column} or row is None or column is None or row.dim != column.dim:
+            return self._unit(term, delta, row, column)
         rest = Term(
             Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound
         ).rename({column: row})
@@ -175,6 +213,21 @@ class Speller:
         else:
             square = Call(self._operation("diag"), (self._native(vector),), shape)
         return scaled(term.coefficient, network.scalars.nums, square, network.scalars.dens)
+
+    def _unit(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
+        """[p = 3] as column 3 of the identity."""
+        place, at = (delta.left, delta.right) if isinstance(delta.left, Index) else (delta.right, delta.left)
+        if not isinstance(place, Index) or place not in (row, column) or indices_in(at):
+            raise NoSpelling
+        whole = IndexValue((), ONE)
+        square = self.call("eye", (DimValue(place.dim),), (place.dim, place.dim))
+        parts, offset = parts_of_slot(at)
+        unit = Slice(square, (Run(whole, place.dim), IndexValue(parts, offset)), self._rows)
+        network = self._network(Term(term.coefficient, tuple(f for f in term.factors if f[0] is not delta)))
+        network.add_vector(place, unit)
+        network.eliminate_all(tuple(index for index in term.bound if index in network.indices))
+        body = self._assemble(network, row, column)
+        return scaled(term.coefficient, network.scalars.nums, body, network.scalars.dens)
 
     def _native(self, vector: Expr) -> Expr:
         """A vector the way its shorter spelling lies."""
@@ -214,7 +267,15 @@ class Speller:
 
     def _network(self, term: Term) -> Network:
         network = Network(self._operation, self._rows)
-        for atom, exponent in term.factors:
+        factors, arrays = term.factors, ()
+        if any(isinstance(atom, Flat) for atom, _ in factors):
+            factors, arrays = reshaped(self, term)
+        for places, expr in arrays:
+            if len(places) == 2:
+                network.add_matrix(places[0], places[1], expr)
+            else:
+                network.add_vector(places[0], expr)
+        for atom, exponent in factors:
             self._add(network, atom, exponent)
         return network
 
@@ -223,8 +284,13 @@ class Speller:
         free = atom.free
         if len(free) > 2:
             raise NoSpelling
-        if isinstance(atom, Entry) and len(free) < len(atom.slots) and free:
-            self._repeated(network, atom, exponent)
+        if isinstance(atom, Entry) and free and not self._is_whole(atom):
+            self._slice(network, atom, exponent)
+            return
+        if isinstance(atom, OfMatrix) and len(free) == 1:
+            if atom.slots[0] is not atom.slots[1]:
+                raise NoSpelling
+            self._diagonal_of(network, self._call_of(atom), free[0], exponent)
             return
         if not free:
             base = self._atom(atom, None, None)
@@ -238,14 +304,86 @@ class Speller:
             base = self._atom(atom, first, second)
             network.add_matrix(first, second, self._power(base, exponent), below)
 
-    def _repeated(self, network: Network, atom: Entry, exponent: Exponent) -> None:
-        """A[i, i] is an entry of the diagonal; A[i, 1] has no matrix name yet."""
-        if len(atom.slots) != 2 or atom.slots[0] is not atom.slots[1]:
-            raise NoSpelling
-        (index,) = atom.free
+    def _is_whole(self, atom: Entry) -> bool:
+        """Whether every slot is an index of its own that runs over the whole axis."""
+        dims = [atom.tensor.shape[axis] for axis in atom.tensor.index_axes]
+        return len(atom.free) == len(atom.slots) and all(
+            isinstance(slot, Index) and slot.dim == dim for slot, dim in zip(atom.slots, dims, strict=True)
+        )
+
+    def _slice(self, network: Network, atom: Entry, exponent: Exponent) -> None:
+        """A[i, i] is an entry of the diagonal; A[i, 1] and z[i + n] are entries of slices."""
+        if len(atom.slots) == 2 and atom.slots[0] is atom.slots[1]:
+            self._diagonal_of(network, self._leaf(atom.tensor), atom.free[0], exponent)
+            return
+        base = self._leaf(atom.tensor)
+        given = iter(atom.slots)
+        declared = isinstance(base, Leaf | Partial)
+        slots: list[Expr] = []
+        order: list[Index] = []
+        for dim in atom.tensor.shape:
+            if dim.is_one:
+                slots.extend([IndexValue((), ONE)] if declared else [])
+                continue
+            parts, offset = parts_of_slot(next(given))
+            if not parts:
+                slots.append(IndexValue((), offset))
+            elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
+                order.append(parts[0][0])
+                slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
+            else:
+                raise NoSpelling
+        expr = self._power(Slice(base, tuple(slots), self._rows), exponent)
+        if len(order) == 2:
+            network.add_matrix(order[0], order[1], expr, exponent < 0)
+        else:
+            network.add_vector(order[0], expr, exponent < 0)
+
+    def _diagonal_of(self, network: Network, base: Expr, index: Index, exponent: Exponent) -> None:
         shape = (ONE, index.dim) if self._rows else (index.dim, ONE)
-        vector = Call(self._operation("diagonal"), (self._leaf(atom.tensor),), shape)
+        vector = self.call("diagonal", (base,), shape)
         network.add_vector(index, self._power(vector, exponent), exponent < 0)
+
+    def _call_of(self, atom: OfMatrix) -> Expr:
+        if any(index not in (atom.row, atom.column) for index in atom.form.free):
+            raise NoSpelling
+        square = (atom.row.dim, atom.column.dim)
+        return Call(atom.op, (atom.expr,), square if atom.slots else (ONE, ONE))
+
+    def _of_matrix(self, atom: OfMatrix, row: Place, column: Place) -> Expr:
+        found = self._call_of(atom)
+        if not atom.slots:
+            return found
+        if not atom.free:
+            slots = [parts_of_slot(slot) for slot in atom.slots]
+            return Element(found, tuple(IndexValue(parts, offset) for parts, offset in slots))
+        if {*atom.slots} != {row, column}:
+            raise NoSpelling
+        return found if atom.slots[0] is row else transposed(found)
+
+    def _extreme(self, atom: Extreme, row: Place, column: Place) -> Expr:
+        """max(A), rowmax(A), colmax(A); a smallest of a row is minus a largest of -A."""
+        if len(atom.bound) + len(atom.free) > 2 or (row is not None and column is not None):
+            raise NoSpelling
+        free = row if row is not None else column
+        if free is None:
+            whole = self._whole_of(atom)
+            return Call(self._operation(f"{atom.kind}/1"), (whole,), (ONE, ONE))
+        if len(atom.bound) != 1:
+            raise NoSpelling
+        form = atom.form if atom.kind == "max" else negated(atom.form)
+        places = (free, atom.bound[0]) if row is not None else (atom.bound[0], free)
+        matrix = self.full(form, *places)
+        name, shape = ("rowmax", (free.dim, ONE)) if row is not None else ("colmax", (ONE, free.dim))
+        found = self.call(name, (matrix,), shape)
+        return found if atom.kind == "max" else Neg(found)
+
+    def _whole_of(self, atom: Extreme) -> Expr:
+        if len(atom.bound) == 1:
+            down = self._lies_down(Group(atom.form))
+            return self.full(atom.form, *((atom.bound[0], None) if down else (None, atom.bound[0])))
+        first, second = self._order(Group(atom.form), atom.bound)
+        return self.full(atom.form, first, second)
 
     def _power(self, base: Expr, exponent: Exponent) -> Expr:
         """``base ^ |exponent|``, square roots by name."""
@@ -261,6 +399,11 @@ class Speller:
 
     def _lies_down(self, atom: Atom) -> bool:
         """Whether a vector-like factor is written as a column."""
+        if isinstance(atom, Extreme):
+            both = {*atom.free, *atom.bound}
+            wide = next((e for e in _entries(atom) if len(e.free) == 2 and set(e.free) == both), None)
+            if wide is not None:
+                return wide.free[0] is atom.free[0]
         for entry in _entries(atom):
             if len(entry.free) == 1 and entry.free[0] in atom.free and len(entry.tensor.index_axes) == 1:
                 expr = self._leaf(entry.tensor)
@@ -269,10 +412,12 @@ class Speller:
 
     def _order(self, atom: Atom, free: tuple[Index, ...]) -> tuple[Index, Index]:
         """Which of two indices runs down: as in the first matrix that has both."""
+        if isinstance(atom, OfMatrix):
+            return free[0], free[1]
         wanted = set(free)
         for entry in _entries(atom):
             if len(entry.slots) == 2 and set(entry.free) == wanted:
-                return entry.slots[0], entry.slots[1]  # type: ignore[return-value]
+                return entry.free[0], entry.free[1]
         for entry in _entries(atom):
             if len(entry.free) == 1 and entry.free[0] in wanted and len(entry.tensor.index_axes) == 1:
                 other = next(index for index in free if index is not entry.free[0])
@@ -295,7 +440,11 @@ class Speller:
         if isinstance(atom, Truth):
             left = self._form(atom.left, row, column)
             return Indicator(left, atom.op, self._form(atom.right, row, column))
-        assert isinstance(atom, (Delta, Position))
+        if isinstance(atom, OfMatrix):
+            return self._of_matrix(atom, row, column)
+        if isinstance(atom, Extreme):
+            return self._extreme(atom, row, column)
+        assert isinstance(atom, (Delta, Position, Flat))
         raise NoSpelling
 
     def _entry(self, atom: Entry, row: Place, column: Place) -> Expr:
@@ -305,8 +454,7 @@ class Speller:
             given = iter(atom.slots)
             for dim in atom.tensor.shape:
                 slot = 1 if dim.is_one else next(given)
-                assert isinstance(slot, int)
-                slots.append(IndexValue((), Dim(slot)))
+                slots.append(IndexValue(*parts_of_slot(slot)))
             return Element(leaf, tuple(slots))
         if len(atom.slots) > 2:
             raise NoSpelling

@@ -42,6 +42,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Slice,
     Transpose,
     label_of,
 )
@@ -291,6 +292,8 @@ class _Writer:
             case TensorEntries(indices=indices, body=body):
                 spots = [self.position(index) for index in indices]
                 return TensorByEntries.of(spots, self.value(body), [dim_value(dim) for dim in expr.dims])
+            case Slice():
+                return self.indexed(expr.comprehension())
             case Comprehension(row=None, column=None, body=body):
                 return self.value(body)
             case Comprehension(row=row, column=column, body=body):

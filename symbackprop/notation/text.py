@@ -36,6 +36,8 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Run,
+    Slice,
     Transpose,
 )
 from symbackprop.core.tensors import Index
@@ -293,6 +295,37 @@ def _element(expr: Element, context: _Context) -> _Printed:
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
+def axes_of(base: Expr) -> tuple[Dim, ...]:
+    """The extents that the slots of ``base[...]`` run over."""
+    if isinstance(base, Leaf):
+        return base.tensor.shape
+    if isinstance(base, Partial):
+        return base.by.shape
+    return tuple(dim for dim in base.shape if not dim.is_one)
+
+
+def is_whole(slot: Run, dim: Dim) -> bool:
+    """Whether a run is all positions of an axis: ``:``."""
+    return slot.count == dim and not slot.low.indices and slot.low.offset == Dim(1)
+
+
+def _slice(expr: Slice, context: _Context) -> _Printed:
+    text, own = _print(expr.base, context)
+    shown: list[str] = []
+    for slot, dim in zip(expr.slots, axes_of(expr.base), strict=True):
+        if not isinstance(slot, Run):
+            assert isinstance(slot, IndexValue)
+            shown.append(_slot(slot, context))
+        elif is_whole(slot, dim):
+            shown.append(":")
+        else:
+            shown.append(f"{_slot(slot.low, context)}..{_slot(slot.high, context)}")
+    slots = ",".join(shown)
+    if own == _DERIV:
+        return f"({text})[{slots}]", _ATOM
+    return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
+
+
 def _stands_in_a_slot(index: Index, body: Expr) -> bool:
     return any(
         index is own
@@ -344,6 +377,7 @@ _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType
         IndexValue: _index,
         LabelValue: _label,
         Element: _element,
+        Slice: _slice,
         Comprehension: _comprehension,
         Jacobian: _jacobian,
         Grid: _grid,

@@ -37,6 +37,13 @@ def _huber(args: Any, axis: str | None) -> Any:
     return _cell(np.where(np.real(size) <= np.real(d), gap * gap / 2, d * (size - d / 2)).sum())
 
 
+def _multi_hinge(args: Any, axis: str | None) -> Any:
+    y, s, m = args
+    own = (y * s).sum(axis=1 if axis == "rows" else 0, keepdims=True)
+    gap = s - own + m
+    return _cell(((1 - y) * np.where(np.real(gap) > 0, gap, 0.0)).sum())
+
+
 def _kl(args: Any, axis: str | None) -> Any:
     """With 0 log 0 = 0: a class that has no mass costs nothing."""
     p, q = args
@@ -99,6 +106,13 @@ OPERATIONS = (
         ),
         shape_rule="dot",
         numpy="np.sum(np.maximum(1.0 - {y} * {s}, 0.0))",
+    ),
+    Structural(
+        "multi_hinge", (Param("y"), Param("s"), Param("m", Fraction(1))), "loss",
+        r"\operatorname{hinge}_{\text{multi}}", True,
+        definition="sum((1 - y) * max(0, s - {line}sum(y * s) + m))",
+        forward=_multi_hinge, shape_rule="dot",
+        numpy="np.sum((1.0 - {y}) * np.maximum({s} - np.sum({y} * {s}, axis={axis}, keepdims=True) + {m}, 0.0))",
     ),
     Structural(
         "kl", _pair("p", "q"), "loss", r"\operatorname{KL}", definition="sum(p * log(p / q))",

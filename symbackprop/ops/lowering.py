@@ -35,6 +35,7 @@ from symbackprop.core.expr import (
     Range,
     Reduce,
     Shape,
+    Slice,
     Transpose,
     label_of,
     product_shape,
@@ -45,17 +46,23 @@ from symbackprop.notation.forms import (
     Delta,
     DimFactor,
     Entry,
+    Extreme,
+    Flat,
     Fn,
     Form,
     Group,
-    Position,
+    OfMatrix,
     Slot,
     Truth,
     as_atom,
     bind,
     negated,
     number,
+    number_of,
+    parts_of_slot,
+    position,
     product,
+    replaced_in,
     single,
     total,
 )
@@ -239,7 +246,13 @@ class _Lowerer:
             return self._names.get(index, index)
         if not value.indices and value.offset.is_number:
             return value.offset.constant
-        raise UnsupportedError("an index computed from others (such as 2*i or t-1) is not supported yet")
+        changed: list[tuple[Index, int]] = []
+        offset = value.offset
+        for own, factor in value.indices:
+            inner, constant = parts_of_slot(self._names.get(own, own))
+            offset = offset + constant * factor
+            changed.extend((other, size * factor) for other, size in inner)
+        return position(changed, offset)
 
     def reduce(self, expr: Reduce, row: Place, column: Place) -> Form:
         if expr.binder not in ("sum", "mean"):
@@ -292,9 +305,7 @@ class _Lowerer:
     def index_value(self, expr: IndexValue, row: Place, column: Place) -> Form:
         parts = [dim_form(expr.offset)]
         for index, factor in expr.indices:
-            slot = self._names.get(index, index)
-            value = number(slot) if isinstance(slot, int) else single(Position(slot))
-            parts.append(product(number(factor), value))
+            parts.append(product(number(factor), number_of(self._names.get(index, index))))
         return normal(total(parts))
 
     def comprehension(self, expr: Comprehension, row: Place, column: Place) -> Form:
@@ -404,6 +415,93 @@ class _Lowerer:
     def eye(self, expr: Call, row: Place, column: Place) -> Form:
         return number(1) if row is None or column is None else single(Delta(row, column))
 
+    def extreme(self, expr: Call, row: Place, column: Place) -> Form:
+        """The largest or smallest of all entries, of a row, or of a column."""
+        arg, name = expr.args[0], expr.op.name
+        sides = {"rowmax": (1,), "colmax": (0,)}.get(name, (0, 1))
+        places: list[Place] = [row, column]
+        bound: list[Index] = []
+        for side in sides:
+            dim = arg.shape[side]
+            places[side] = None if dim.is_one else Index(dim, "ij"[side])
+            if (index := places[side]) is not None:
+                bound.append(index)
+        form = normal(self.lower(arg, places[0], places[1]))
+        if not bound:
+            return form
+        return single(Extreme("min" if name == "min" else "max", form, tuple(bound)))
+
+    def inv(self, expr: Call, row: Place, column: Place) -> Form:
+        if row is None or column is None:
+            return power(self.lower(expr.args[0], None, None), Fraction(-1))
+        return single(self._of_matrix(expr, (row, column)))
+
+    def det(self, expr: Call, row: Place, column: Place) -> Form:
+        arg = expr.args[0]
+        return self.lower(arg, None, None) if arg.is_scalar else single(self._of_matrix(expr, ()))
+
+    def logdet(self, expr: Call, row: Place, column: Place) -> Form:
+        arg = expr.args[0]
+        if not arg.is_scalar:
+            return single(self._of_matrix(expr, ()))
+        size = lookup("abs")
+        assert size is not None
+        return _log(single(Fn(size, (normal(self.lower(arg, None, None)),))))
+
+    def _of_matrix(self, expr: Call, slots: tuple[Index, ...]) -> OfMatrix:
+        arg = expr.args[0]
+        sides = (Index(arg.shape[0], "i"), Index(arg.shape[0], "j"))
+        form = normal(self.lower(arg, *sides))
+        return OfMatrix(expr.op, replaced_in(arg, self._names), form, sides, slots)
+
+    def stack(self, expr: Call, row: Place, column: Place) -> Form:
+        """Each part at its own offset: sum_r a_r [r + offset = place]."""
+        side = 1 if expr.axis == "rows" else 0
+        place = (row, column)[side]
+        assert place is not None
+        offset, parts = Dim(0), list[Form]()
+        for arg in expr.args:
+            extent = arg.shape[side]
+            own = None if extent.is_one else Index(extent, place.letter)
+            at = position(((own, 1),) if own is not None else (), offset + (0 if own is not None else 1))
+            places = (row, own) if side == 1 else (own, column)
+            sides = [None if d.is_one else p for d, p in zip(arg.shape, places, strict=True)]
+            piece = product(as_atom(self.lower(arg, sides[0], sides[1])), single(Delta(at, place)))
+            parts.append(piece if own is None else bind(piece, (own,)))
+            offset = offset + extent
+        return normal(total(parts))
+
+    def pad(self, expr: Call, row: Place, column: Place) -> Form:
+        """sum_rs A_rs [r + k = row] [s + k = column]: elsewhere 0."""
+        arg, width = expr.args[0], size_of(expr.args[1])
+        places: list[Place] = []
+        bound: list[Index] = []
+        deltas = number(1)
+        for extent, whole, place in zip(arg.shape, expr.call_shape, (row, column), strict=True):
+            if place is None or extent == whole:
+                places.append(place)
+                continue
+            own = None if extent.is_one else Index(extent, place.letter)
+            at = position(((own, 1),) if own is not None else (), width + (0 if own is not None else 1))
+            deltas = product(deltas, single(Delta(at, place)))
+            places.append(own)
+            bound.extend([own] if own is not None else [])
+        form = as_atom(self.lower(arg, *(None if d.is_one else p for d, p in zip(arg.shape, places, strict=True))))
+        return normal(bind(product(form, deltas), tuple(bound)))
+
+    def reshape(self, expr: Call, row: Place, column: Place) -> Form:
+        """The entry of the same number, counted row by row."""
+        arg = expr.args[0]
+        own = tuple(None if d.is_one else Index(d, letter) for d, letter in zip(arg.shape, "rs", strict=True))
+        same = Flat((own[0], own[1]), (row, column), (arg.shape[1], expr.call_shape[1]))
+        form = product(as_atom(self.lower(arg, own[0], own[1])), single(same))
+        return normal(bind(form, tuple(index for index in own if index is not None)))
+
+    def slice(self, expr: Slice, row: Place, column: Place) -> Form:
+        own = [None if dim.is_one else place for dim, place in zip(expr.shape, (row, column), strict=True)]
+        places = [None if place is None else IndexValue(((place, 1),)) for place in own]
+        return self.element(expr.entry(places[0], places[1]), None, None)
+
     def ones(self, expr: Call, row: Place, column: Place) -> Form:
         return number(1)
 
@@ -430,6 +528,14 @@ def entry_at(tensor: Tensor, row: Place, column: Place) -> Entry:
         if axis is not None and place is not None:
             by_axis[axis] = place
     return Entry(tensor, tuple(by_axis[axis] for axis in tensor.index_axes))
+
+
+def size_of(expr: Expr) -> Dim:
+    """The dim that a size argument is."""
+    if isinstance(expr, DimValue):
+        return expr.dim
+    assert isinstance(expr, Number)
+    return Dim(int(expr.value))
 
 
 def dim_form(dim: Dim) -> Form:
@@ -503,6 +609,7 @@ _METHODS: Mapping[type[Expr], _Method] = {
     Power: _Lowerer.power,  # type: ignore[dict-item]
     Transpose: _Lowerer.transpose,  # type: ignore[dict-item]
     Element: _Lowerer.element,  # type: ignore[dict-item]
+    Slice: _Lowerer.slice,  # type: ignore[dict-item]
     Reduce: _Lowerer.reduce,  # type: ignore[dict-item]
     Indicator: _Lowerer.indicator,  # type: ignore[dict-item]
     IndexValue: _Lowerer.index_value,  # type: ignore[dict-item]
@@ -513,6 +620,6 @@ _PRIMITIVES: Mapping[str, Callable[[_Lowerer, Call, Place, Place], Form]] = {
     name: getattr(_Lowerer, name)
     for name in (
         "softmax log_softmax logsumexp sum mean rowsum colsum rowmean colmean trace outer diag diagonal"
-        " eye ones zeros onehot"
+        " eye ones zeros onehot inv det logdet stack pad reshape"
     ).split()
-}
+} | dict.fromkeys(("max", "min", "rowmax", "colmax"), _Lowerer.extreme)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.expr import Operation, Param
 
 Array = NDArray[np.float64]
 
@@ -73,9 +73,11 @@ class Structural(Operation):
     shape_rule   "same" (softmax), "drop" (logsumexp: the axis of the lines is summed away),
                  "scalar", "rows" (rowsum: m x 1), "columns" (colsum: 1 x n), "square" (inv),
                  "square-scalar" (trace), "outer", "diag", "diagonal", "eye", "ones", "zeros",
-                 "onehot" (labels to lines of 0 and one 1), "dot" (two arrays of one shape to a scalar).
+                 "onehot" (labels to lines of 0 and one 1), "dot" (two arrays of one shape to a scalar),
+                 "stack" (arrays end to end), "reshape", "pad".
     definition   an equivalent formula in simpler operations, in the parameter names, or None for
-                 a primitive that lowering knows by name.
+                 a primitive that lowering knows by name. ``{line}sum`` in it is rowsum or colsum, whichever
+                 adds along the axis that the operation works inside (``written``).
     forward      NumPy on 2-D arrays (a scalar is 1 x 1): ``forward(args, axis) -> 2-D array``;
                  axis is "rows" (inside each row), "columns" or None.
     numpy        code template for 1-D vectors and 2-D matrices, with ``{axis}`` for the NumPy
@@ -90,10 +92,30 @@ class Structural(Operation):
     numpy_helper: str | None = None
     latex_template: str | None = None
     domain: str = "real"
+    note: str | None = None  # what is printed about a choice at a tie
+    key: str = ""  # under which the table keeps it, where another operation has the same name
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Operations of the table are pickled by name, so that they stay the same object."""
-        return (lookup, (self.name,)) if lookup(self.name) is self else super().__reduce__()
+        if self.shape_rule == "stack":
+            return (stacking, (len(self.params),))
+        key = self.key or self.name
+        return (lookup, (key,)) if lookup(key) is self else super().__reduce__()
+
+    def written(self, axis: str | None) -> str | None:
+        """The definition for this axis."""
+        line = "row" if axis == "rows" else "col"
+        return None if self.definition is None else self.definition.replace("{line}", line)
+
+
+@cache
+def stacking(count: int) -> Operation:
+    """``stack`` of that many arrays; the table holds the one of two."""
+    two = lookup("stack")
+    assert isinstance(two, Structural)
+    if count == len(two.params):
+        return two
+    return replace(two, params=tuple(Param(f"a{place}") for place in range(1, count + 1)))
 
 
 @cache
@@ -104,14 +126,18 @@ def _table() -> Mapping[str, Operation]:
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         for operation in getattr(module, "OPERATIONS", ()):
-            if operation.name in found:
-                raise ValueError(f"operation {operation.name} is defined twice")
-            found[operation.name] = operation
+            key = getattr(operation, "key", "") or operation.name
+            if key in found:
+                raise ValueError(f"operation {key} is defined twice")
+            found[key] = operation
     return MappingProxyType(found)
 
 
 def lookup(name: str) -> Operation | None:
-    """The operation of that name, or None."""
+    """The operation of that name, or None; "stack/3" is the stack of three arrays."""
+    head, _, count = name.partition("/")
+    if head == "stack" and count.isdigit():
+        return stacking(int(count))
     return _table().get(name)
 
 
@@ -121,10 +147,11 @@ def all_operations() -> Iterator[Operation]:
     return (table[name] for name in sorted(table))
 
 
-# Names of the grammar whose operations come with a later issue: refused by name.
-LATER = frozenset(
-    "min_reduce inv det logdet rowmax colmax stack reshape pad multi_hinge".split()
-) - {"min_reduce"}
+def one_argument(name: str) -> Operation | None:
+    """The operation of that name that takes one array: max(A), min(A)."""
+    return _table().get(f"{name}/1")
+
+
 BINDERS = frozenset({"sum", "mean", "prod", "max"})
 NO_SUCH = MappingProxyType(
     {"norm2": "use norm(A) = sqrt(sum(A^2)) or sumsq(A) = sum(A^2)"}

@@ -40,6 +40,15 @@ def _logsumexp(args: Any, axis: str) -> Any:
     return m + np.log(np.exp(args[0] - m).sum(axis=_line(axis), keepdims=True))
 
 
+def _largest(values: Any, axis: int | None) -> Any:
+    """The largest by its real part; under a complex step the first of several."""
+    flat = np.asarray(values)
+    if axis is None:
+        return flat.reshape(-1)[np.argmax(np.real(flat))]
+    place = np.expand_dims(np.argmax(np.real(flat), axis=axis), axis)
+    return np.take_along_axis(flat, place, axis)
+
+
 _SOFTMAX_HELPER = '''def softmax(z, axis):
     e = np.exp(z - z.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
@@ -135,5 +144,37 @@ OPERATIONS = (
     Structural(
         "colmean", _A, "matrix", r"\operatorname{colmean}", shape_rule="columns",
         forward=lambda args, axis: args[0].mean(axis=0, keepdims=True), numpy="{A}.mean(axis=0)",
+    ),
+    Structural(
+        "max", _A, "scalar", r"\max", shape_rule="scalar", key="max/1",
+        forward=lambda args, axis: _cell(_largest(args[0], None)), numpy="np.max({A})",
+        note="max(A) has slope 1 at every entry that equals it",
+    ),
+    Structural(
+        "min", _A, "scalar", r"\min", shape_rule="scalar", key="min/1",
+        forward=lambda args, axis: _cell(-_largest(-args[0], None)), numpy="np.min({A})",
+        note="min(A) has slope 1 at every entry that equals it",
+    ),
+    Structural(
+        "rowmax", _A, "matrix", r"\operatorname{rowmax}", shape_rule="rows",
+        forward=lambda args, axis: _largest(args[0], 1), numpy="{A}.max(axis=1)",
+        note="rowmax(A) has slope 1 at every entry that is the largest of its row",
+    ),
+    Structural(
+        "colmax", _A, "matrix", r"\operatorname{colmax}", shape_rule="columns",
+        forward=lambda args, axis: _largest(args[0], 0), numpy="{A}.max(axis=0)",
+        note="colmax(A) has slope 1 at every entry that is the largest of its column",
+    ),
+    Structural(
+        "stack", _AB, "matrix", r"\operatorname{stack}", True, shape_rule="stack",
+        forward=lambda args, axis: np.concatenate(list(args), _line(axis)),
+        numpy=None,
+    ),
+    Structural(
+        "reshape", (Param("A"), Param("m"), Param("n")), "matrix", r"\operatorname{reshape}",
+        shape_rule="reshape", numpy=None,
+    ),
+    Structural(
+        "pad", (Param("A"), Param("k")), "matrix", r"\operatorname{pad}", shape_rule="pad", numpy=None
     ),
 )

@@ -9,8 +9,8 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import SCALAR, Call, Expr, Indicator, Leaf, Number, Operation, Param, Shape
 from symbackprop.core.tensors import Convention, Role
 from symbackprop.errors import did_you_mean
-from symbackprop.ops.registry import Elementwise, Structural
-from symbackprop.reading.entries import affine
+from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking
+from symbackprop.reading.arrangements import SIZED, size_argument, sized, stacked
 from symbackprop.reading.labels import label_comparison, labels_first, onehot
 from symbackprop.reading.refusals import LATER_CALLS, not_yet
 from symbackprop.reading.scope import FORMS, Scope
@@ -21,6 +21,7 @@ from symbackprop.reading.tokens import fail
 Read = Callable[[Node, Scope], Expr]
 AXES = ("rows", "columns")
 _OPTIONAL_SECOND = frozenset({"ones", "zeros"})
+_OPTIONAL = {"reshape": ["n"]}
 
 
 def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
@@ -33,11 +34,14 @@ def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
     if op is None:
         shown = f"{node.name} ({', '.join(map(show, node.args))})"
         raise scope.unknown_call(node.name, node.at, shown)
-    if node.name in ("max", "min") and len(node.args) == 1:
-        raise not_yet(f"reduce:{node.name}", node.at)
+    if node.name in ("max", "min") and len(node.args) == 1 and isinstance(op, Elementwise):
+        op = one_argument(node.name) or op
     labels = labels_first(node, scope)
     axis = _axis_given(node, op, labelled=labels is not None)
-    nodes = _bind(node, op, node.args[:-1] if axis else node.args)
+    places = node.args[:-1] if axis else node.args
+    if op.name == "stack":
+        op = stacking(len(places)) if len(places) > 1 else op
+    nodes = _bind(node, op, places)
     if op.name == "onehot":
         if labels is None:
             raise fail("onehot takes labels", node.args[0].at, "declare the symbol with classes: K")
@@ -54,6 +58,10 @@ def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
     if node.primes:
         raise fail(f"{node.name} is not elementwise and has no {node.name}'", node.at)
     assert isinstance(op, Structural)
+    if op.name in SIZED:
+        return sized(node, op, args, given, scope)
+    if op.name == "stack":
+        return stacked(node, op, args, given, scope, axis)
     if not op.takes_axis:
         return Call(op, args, _shape(node, op, args, given, scope))
     resolved = axis or default_axis(args[-1 if op.kind == "loss" else 0], scope)
@@ -126,7 +134,8 @@ def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, Node 
         if param.name not in bound and param.default is not None:
             bound[param.name] = param.default
     missing = [name for name in names if name not in bound]
-    if missing and not (op.name in _OPTIONAL_SECOND and len(bound) == 1):
+    optional = (op.name in _OPTIONAL_SECOND and len(bound) == 1) or missing == _OPTIONAL.get(op.name)
+    if missing and not optional:
         raise fail(f"{node.name} takes {_count(op.params)}, {len(args)} given", node.at, _usage(op))
     return {name: bound[name] for name in names if name in bound}
 
@@ -199,11 +208,13 @@ def _shape(
             return (ONE, first[1])
         case "dot":
             return _same_shapes(node, args, given, scope)
-        case "square-scalar" | "diagonal":
+        case "square-scalar" | "diagonal" | "square":
             if not scope.unifier.same(*first):
                 raise ShapeError(
                     f"{node.name} needs a square matrix, {show(given[0])} is {shape_text(first)}", node
                 )
+            if op.shape_rule == "square":
+                return (scope.unifier.resolve(first[0]), scope.unifier.resolve(first[1]))
             return (
                 SCALAR
                 if op.shape_rule == "square-scalar"
@@ -218,7 +229,7 @@ def _shape(
             ]
             return (lengths[0], lengths[1])
         case "eye" | "ones" | "zeros":
-            sizes = [_size(node, arg, scope) for arg in given]
+            sizes = [size_argument(node, arg, scope) for arg in given]
             if len(sizes) == 2:
                 return (sizes[0], sizes[1])
             return (sizes[0], sizes[0]) if op.shape_rule == "eye" else _vector(sizes[0], scope)
@@ -244,12 +255,3 @@ def _vector_length(node: Apply, shape: Shape, given: Node) -> Dim:
     if shape[0].is_one or shape[1].is_one:
         return length(shape)
     raise ShapeError(f"{node.name} takes vectors, {show(given)} is {shape_text(shape)}", node)
-
-
-def _size(node: Apply, given: Node, scope: Scope) -> Dim:
-    parts = affine(given, scope)
-    if parts is None or parts[0] or (parts[1].is_number and parts[1].constant < 1):
-        raise fail(
-            f"the size {show(given)} of {node.name} must be a dim or a positive whole number", given.at
-        )
-    return parts[1]

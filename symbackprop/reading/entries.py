@@ -17,6 +17,8 @@ from symbackprop.core.expr import (
     Partial,
     Range,
     Reduce,
+    Run,
+    Slice,
     label_of,
     label_slot,
 )
@@ -53,12 +55,15 @@ def axes_of(base: Expr) -> tuple[Dim, ...]:
         return base.tensor.shape
     if isinstance(base, Partial):
         return base.by.shape
+    if isinstance(base, Slice):
+        return tuple(run.count for run in base.runs)
     return tuple(dim for dim in base.shape if not dim.is_one)
 
 
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
-    if isinstance(node.base, Sub):
+    whole = isinstance(node.base, Sub) and any(isinstance(slot, Whole | Span) for slot in node.base.slots)
+    if isinstance(node.base, Sub) and not whole:
         raise fail(
             f"{show(node.base)} is one entry and has no index of its own",
             node.at,
@@ -69,7 +74,73 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     if label is not None:
         raise no_number(node, node.at)
     base = read(node.base, scope)
+    if any(isinstance(slot, Whole | Span) for slot in node.slots):
+        return _slice(node, base, scope)
     return Element(base, read_slots(node, axes_of(base), scope))
+
+
+def _slice(node: Sub, base: Expr, scope: Scope) -> Expr:
+    """``W[:,j]``, ``z[n+1..2*n]``, ``W[1..k,:]``: a vector like any other, or a matrix."""
+    axes = axes_of(base)
+    _check_count(node, axes)
+    slots: list[Expr] = []
+    for slot, dim in zip(node.slots, axes, strict=True):
+        if isinstance(slot, Whole):
+            slots.append(Run(IndexValue((), Dim(1)), scope.unifier.resolve(dim)))
+        elif isinstance(slot, Span):
+            slots.append(_run(slot, dim, node, scope))
+        else:
+            slots.append(_slot(slot, dim, node, scope))
+    return Slice(base, tuple(slots), scope.convention.vectors_are_rows)
+
+
+def _run(slot: Span, dim: Dim, node: Sub, scope: Scope) -> Run:
+    """The positions ``low..high``, whose number must not depend on an index."""
+    ends = [affine(end, scope) for end in (slot.low, slot.high)]
+    for given, end in zip((slot.low, slot.high), ends, strict=True):
+        if end is None:
+            raise _no_position(given, scope)
+    (low, start), (high, last) = (end for end in ends if end is not None)
+    if low != high:
+        raise fail(f"the length of {show(slot)} depends on an index", slot.at, "write the entries one by one")
+    count = last - start + 1
+    if not count.surely_positive and (count * -1 + 1).surely_positive:
+        raise fail(f"the range {show(slot)} is empty", slot.at, None, "shape")
+    first = IndexValue(_index_parts(low, scope), start)
+    found = Run(first, count)
+    _check_reach(first, found.high, dim, slot, node, scope)
+    return found
+
+
+def _index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int], ...]:
+    found = [(scope.index(letter), coefficient) for letter, coefficient in letters.items()]
+    return tuple((index, coefficient) for index, coefficient in found if index is not None)
+
+
+def _check_reach(
+    low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Sub, scope: Scope
+) -> None:
+    """Positions must lie in 1..dim for all values of their indices."""
+    resolve = scope.unifier.resolve
+    ends: list[Dim] = []
+    for value, last in ((low, False), (high, True)):
+        end = value.offset
+        for index, coefficient in value.indices:
+            end = end + (resolve(index.dim) * coefficient if (coefficient > 0) == last else Dim(coefficient))
+        ends.append(resolve(end))
+    below, above = ends[0] - 1, resolve(dim) - ends[1]
+    unsolved = any(name[0] == "?" for gap in (below, above) for name in gap.names)
+    if unsolved or (below.never_negative and above.never_negative):
+        return
+    if isinstance(slot, Span) and not low.indices and not below.surely_negative and not above.surely_negative:
+        return  # 1..k of n entries: the author says that k <= n
+    where = f"{ends[0]}..{ends[1]}"
+    raise fail(
+        f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in 1..{resolve(dim)}",
+        slot.at,
+        "give the index a range of its own, or declare the shape so that all positions exist",
+        "shape",
+    )
 
 
 def read_label(node: Node, scope: Scope) -> Expr | None:
@@ -115,8 +186,6 @@ def _check_count(node: Sub, axes: tuple[Dim, ...]) -> None:
 
 
 def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
-    if isinstance(slot, Whole | Span):
-        raise not_yet("slice", slot.at)
     label = read_label(slot, scope)
     if label is not None:
         return _label_slot(label, dim, slot, node, scope)
@@ -135,7 +204,9 @@ def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
         _check_position(offset, dim, slot, node)
         return IndexValue((), offset)
     if len(indices) > 1 or offset != Dim(0) or 1 not in indices.values():
-        raise not_yet("affine", slot.at)
+        found = IndexValue(_index_parts(indices, scope), offset)
+        _check_reach(found, found, dim, slot, node, scope)
+        return found
     (letter,) = indices
     index = scope.index(letter)
     assert index is not None
@@ -343,18 +414,7 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
                 "use two letters, or give the range",
                 "shape",
             )
-    if found is None:
-        _refuse_affine(letter, body)
-        return None
-    return scope.unifier.resolve(found)
-
-
-def _refuse_affine(letter: str, body: Node) -> None:
-    """Refuse an index that stands only inside an index formula."""
-    for node in _entries(letter, body):
-        for slot in node.slots:
-            if any(isinstance(part, Name) and part.name == letter for part in slot.walk()):
-                raise not_yet("affine", slot.at)
+    return None if found is None else scope.unifier.resolve(found)
 
 
 def _positions(letter: str, root: Node) -> Iterator[tuple[Sub, int]]:

@@ -107,6 +107,10 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     if host.watch is not None and op.definition is not None and host.expand is not None:
         host.value(host.expanded(node), scope)
     args = [host.value(arg, scope) for arg in node.args]
+    if op.shape_rule in ("reshape", "pad"):
+        return _rearranged(op, args[0], shape, args[-1])
+    if host.watch is not None and op.note is not None:
+        host.watch.append(_runner_up(args[0], op.name))
     if op.shape_rule == "onehot":
         return _one_hot(args[0], shape, node.axis)
     if op.shape_rule == "diagonal":
@@ -120,6 +124,33 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     if result.shape[-2:] != shape:
         raise ShapeClash(f"{op.name} of {' and '.join(spelled(arg.shape) for arg in node.args)}")
     return result
+
+
+def _rearranged(op: Structural, array: Array, shape: tuple[int, int], width: Array) -> Array:
+    """The same numbers row by row in another shape; or zeros round them."""
+    lead = array.shape[:-2]
+    if op.shape_rule == "reshape":
+        if array.shape[-1] * array.shape[-2] != shape[0] * shape[1]:
+            raise ShapeClash(f"{op.name} to {shape[0]} x {shape[1]} of another number of entries")
+        return array.reshape(lead + shape)
+    margins = [(whole - own) // 2 for own, whole in zip(array.shape[-2:], shape, strict=True)]
+    if any(margin not in (0, int(np.real(width).ravel()[0])) for margin in margins):
+        raise ShapeClash("pad to a shape that does not fit")
+    return np.pad(array, [(0, 0)] * len(lead) + [(margin, margin) for margin in margins])
+
+
+def _runner_up(array: Array, name: str) -> Watched:
+    """How far the second largest is from the largest: 0 at a tie."""
+    values = np.real(array if "max" in name else -array)
+    if name.startswith("row"):
+        lines = values
+    elif name.startswith("col"):
+        lines = np.swapaxes(values, -1, -2)
+    else:
+        lines = values.reshape((*values.shape[:-2], 1, -1))
+    ordered = np.sort(lines, axis=-1)
+    best = ordered[..., -1]
+    return (best - ordered[..., -2] if ordered.shape[-1] > 1 else np.ones_like(best), best)
 
 
 def _one_hot(labels: Array, shape: tuple[int, int], axis: str | None) -> Array:

@@ -36,6 +36,7 @@ from symbackprop.core.expr import (
     Partial,
     Power,
     Reduce,
+    Slice,
     Transpose,
     product_shape,
 )  # fmt: skip
@@ -287,7 +288,7 @@ RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Number: _number, Leaf: _leaf, DimValue: _dim, Partial: _partial, Add: _add, Neg: _neg,
     MatMul: _matmul, Hadamard: _hadamard, Divide: _divide, Power: _power, Transpose: _transpose,
     Call: calls.value, IndexValue: entries.index_value, LabelValue: entries.index_value,
-    Element: entries.element,
+    Element: entries.element, Slice: entries.a_slice,
     Reduce: entries.reduction, Indicator: entries.indicator, Comprehension: entries.comprehension,
     Jacobian: arrays.jacobian, Grid: arrays.grid, TensorEntries: arrays.tensor_entries,
 }  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, IndexValue, Reduce
+from symbackprop.core.expr import DimValue, IndexValue, Leaf, Reduce, Run, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.verification.point import Refusal
 
@@ -50,6 +50,7 @@ def draw_sizes(
     dims, fixed = dims_of(graph), fixed or {}
     extents = {dim for tensor in graph.tensors.values() for dim in tensor.shape}
     extents |= {t.facts.classes for t in graph.tensors.values() if t.facts.classes is not None}
+    extents |= _needed(graph)
     names = tuple(dict.fromkeys((*graph.dims, *(name for dim in dims for name in dim.names))))
     free = [name for name in names if name not in fixed]
     taken = {dim.constant for dim in extents if dim.is_number} | set(fixed.values())
@@ -66,6 +67,20 @@ def draw_sizes(
     if weak is None:
         raise Refusal("no sizes were found for which every extent is at least 1")
     return weak
+
+
+def _needed(graph: Graph) -> set[Dim]:
+    """What must be at least 1 so that every slice lies inside what it is taken of."""
+    found: set[Dim] = set()
+    for equation in graph.equations:
+        for node in equation.expr.walk() if equation.expr else ():
+            if not isinstance(node, Slice):
+                continue
+            axes = node.base.tensor.shape if isinstance(node.base, Leaf) else [d for d in node.base.shape if not d.is_one]
+            for slot, dim in zip(node.slots, axes, strict=True):
+                if isinstance(slot, Run) and not slot.low.indices:
+                    found.update((dim - slot.high.offset + 1, slot.low.offset, slot.count))
+    return found
 
 
 def _square(names: list[str], widened: int) -> dict[str, int]:

@@ -109,9 +109,14 @@ def test_renaming_reaches_into_groups() -> None:
     assert form.rename({i: k}).free == (k,)
 
 
-def test_a_position_cannot_be_a_number() -> None:
-    with pytest.raises(ValueError, match="position"):
-        Position(ROW).rename({ROW: 1})
+def test_a_position_at_a_fixed_place_is_that_number() -> None:
+    assert normal(single(Position(ROW)).rename({ROW: 3})).constant == 3
+
+
+def test_a_position_moves_with_its_index() -> None:
+    i = Index(N, "i")
+    moved = normal(single(Position(ROW)).rename({ROW: position(((i, 2),), Dim(-1))}))
+    assert moved.key == normal(total((product(number(2), single(Position(i))), number(-1)))).key
 
 
 def test_fresh_indices_are_new_and_of_the_same_dim() -> None:

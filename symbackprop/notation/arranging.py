@@ -1,0 +1,220 @@
+"""Entries that stand at other places in the result: pieces end to end (stack, pad), and reshape.
+
+``stack_of`` reads terms with a factor [r + offset = place] as a piece that fills the places offset + 1 ..
+offset + extent of a side, and puts the pieces of one side together; what no piece fills is zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import ZERO, Call, DimValue, Expr, Number, Shape
+from symbackprop.core.tensors import Index
+from symbackprop.notation.building import addition
+from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
+from symbackprop.notation.network import NoSpelling
+
+if TYPE_CHECKING:
+    from symbackprop.notation.spelling import Place, Speller
+
+Piece = tuple[Dim, Dim, Expr]  # offset, extent, value
+
+
+def stack_of(speller: Speller, form: Form, row: Place, column: Place) -> Expr | None:
+    """The form as pieces along one side, plus what is not in pieces; None if no term is a piece."""
+    for side, place in enumerate((row, column)):
+        if place is None:
+            continue
+        found = [(term, _embedding(term, place)) for term in form.terms]
+        groups: dict[tuple[Dim, Dim], list[tuple[Term, Delta, Index]]] = {}
+        for term, embedding in found:
+            if embedding is not None:
+                delta, own, offset = embedding
+                groups.setdefault((offset, own.dim), []).append((term, delta, own))
+        if not groups:
+            continue
+        pieces = [
+            (offset, extent, _piece(speller, terms, side, row, column))
+            for (offset, extent), terms in groups.items()
+        ]
+        other = (row, column)[1 - side]
+        whole = _tiled(speller, pieces, place.dim, side, other)
+        rest = Form(term for term, embedding in found if embedding is None)
+        return addition([*whole, *([speller.full(rest, row, column)] if rest.terms else [])])
+    return None
+
+
+def _embedding(term: Term, place: Index) -> tuple[Delta, Index, Dim] | None:
+    """The factor [own + offset = place], its own index and the offset."""
+    for atom, _ in term.factors:
+        if not isinstance(atom, Delta):
+            continue
+        parts, offset = gap_of(atom.left, atom.right)
+        by_index = dict(parts)
+        if len(parts) != 2 or place not in by_index:
+            continue
+        own = next(index for index, _ in parts if index is not place)
+        if own in term.bound and by_index[own] == -by_index[place] and abs(by_index[own]) == 1:
+            return atom, own, offset * by_index[own]
+    return None
+
+
+def _piece(
+    speller: Speller, terms: list[tuple[Term, Delta, Index]], side: int, row: Place, column: Place
+) -> Expr:
+    """What stands at the places of one piece."""
+    common = terms[0][2]
+    parts: list[Term] = []
+    for term, delta, own in terms:
+        factors = tuple(factor for factor in term.factors if factor[0] is not delta)
+        bound = tuple(index for index in term.bound if index is not own)
+        inner = Term(term.coefficient, factors, bound)
+        parts.append(inner if own is common else inner.rename({own: common}))
+    places = (common, column) if side == 0 else (row, common)
+    if (row, column)[side] in Form(parts).free:
+        raise NoSpelling
+    return speller.full(Form(parts), *places)
+
+
+def _tiled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other: Place) -> list[Expr]:
+    """The pieces in order with zeros between; pieces that overlap are filled up one by one."""
+    ordered = _in_order(pieces, extent)
+    if ordered is None:
+        return [_filled(speller, [piece], extent, side, other) for piece in pieces]
+    return [_filled(speller, ordered, extent, side, other)]
+
+
+def _in_order(pieces: list[Piece], extent: Dim) -> list[Piece] | None:
+    left, cursor, found = list(pieces), Dim(0), list[Piece]()
+    while left:
+        fitting = [
+            piece for piece in left
+            if (piece[0] - cursor).never_negative
+            and all((p[0] - piece[0] - piece[1]).never_negative for p in left if p is not piece)
+        ]  # fmt: skip
+        if not fitting:
+            return None
+        found.append(fitting[0])
+        left.remove(fitting[0])
+        cursor = fitting[0][0] + fitting[0][1]
+    return found
+
+
+def _filled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other: Place) -> Expr:
+    """The pieces of one side end to end, zeros in the gaps."""
+    cursor, parts = Dim(0), list[Expr]()
+    for offset, length, value in pieces:
+        parts.extend(_gap(speller, offset - cursor, side, other))
+        parts.append(value)
+        cursor = offset + length
+    parts.extend(_gap(speller, extent - cursor, side, other))
+    if len(parts) == 1:
+        return parts[0]
+    across = other.dim if other is not None else ONE
+    shape = (extent, across) if side == 0 else (across, extent)
+    if len(pieces) == 1:
+        padded = _padded(speller, pieces[0], extent, shape, side, other)
+        if padded is not None:
+            return padded
+    axis = "rows" if side == 1 else "columns"
+    given = other is not None and axis != ("rows" if speller.rows else "columns")
+    stack = speller.call(f"stack/{len(parts)}", tuple(parts), shape)
+    return replace(stack, axis=axis, axis_given=given)
+
+
+def _gap(speller: Speller, size: Dim, side: int, other: Place) -> list[Expr]:
+    if size == Dim(0):
+        return []
+    if other is None:
+        return [ZERO if size.is_one else speller.zeros(*((size, None) if side == 0 else (None, size)))]
+    return [speller.zeros(*((size, other.dim) if side == 0 else (other.dim, size)))]
+
+
+def _padded(
+    speller: Speller, piece: Piece, extent: Dim, shape: Shape, side: int, other: Place
+) -> Expr | None:
+    """The same margin on every side: pad."""
+    offset, length, value = piece
+    if extent - offset - length != offset:
+        return None
+    if other is None:
+        return speller.call("pad", (value, _number(offset)), shape)
+    if not isinstance(value, Call) or value.op.name != "stack" or len(value.args) != 3:
+        return None
+    margins = (value.args[0], value.args[2])
+    core = value.args[1]
+    if all(_is_zero(part) and part.shape[1 - side] == offset for part in margins):
+        return speller.call("pad", (core, _number(offset)), shape)
+    return None
+
+
+def _is_zero(expr: Expr) -> bool:
+    return expr == ZERO or (isinstance(expr, Call) and expr.op.name == "zeros")
+
+
+def _number(dim: Dim) -> Expr:
+    return Number(Fraction(dim.constant)) if dim.is_number else DimValue(dim)
+
+
+Reshaped = tuple[tuple[Index, ...], Expr]
+
+
+def reshaped(speller: Speller, term: Term) -> tuple[tuple[Factor, ...], list[Reshaped]]:
+    """The factors without the reshapes and what they act on; each as an array over its own places."""
+    factors, found = term.factors, list[Reshaped]()
+    while True:
+        flat = next((atom for atom, _ in factors if isinstance(atom, Flat)), None)
+        if flat is None:
+            return factors, found
+        for inside, outside, wide in ((flat.left, flat.right, 0), (flat.right, flat.left, 1)):
+            made = _one_reshape(speller, term.bound, factors, flat, inside, outside, wide)
+            if made is not None:
+                factors, array = made
+                found.append(array)
+                break
+        else:
+            raise NoSpelling
+
+
+_Side = tuple[Slot | None, Slot | None]
+
+
+def _one_reshape(
+    speller: Speller, bound: tuple[Index, ...], factors: tuple[Factor, ...], flat: Flat,
+    inside: _Side, outside: _Side, wide: int,
+) -> tuple[tuple[Factor, ...], Reshaped] | None:  # fmt: skip
+    """reshape(what stands on ``inside``) over ``outside``, if the rest of the term allows it."""
+    own = [slot for slot in inside if slot is not None]
+    target = [slot for slot in outside if slot is not None]
+    if not all(isinstance(slot, Index) and slot in bound for slot in own):
+        return None
+    if not all(isinstance(slot, Index) for slot in target):
+        return None
+    reached = {slot for slot in own if isinstance(slot, Index)}
+    inner: list[Factor] = []
+    while True:
+        more = [f for f in factors if f[0] is not flat and f not in inner and reached & set(f[0].free)]
+        if not more:
+            break
+        inner.extend(more)
+        reached |= {index for atom, _ in more for index in atom.free if index in bound}
+    if any(isinstance(atom, Flat) for atom, _ in inner) or reached & set(target):
+        return None
+    places = tuple(slot if isinstance(slot, Index) else None for slot in inside)
+    free = {index for atom, _ in inner for index in atom.free} - set(bound)
+    if free:
+        return None
+    summed = tuple(index for index in bound if index in reached and index not in own)
+    value = speller.full(Form((Term(Fraction(1), tuple(inner), summed),)), places[0], places[1])
+    sizes = [slot.dim for slot in target if isinstance(slot, Index)]
+    rows = outside[0].dim if isinstance(outside[0], Index) else ONE
+    columns = outside[1].dim if isinstance(outside[1], Index) else ONE
+    args = [value, *map(_number, sizes if len(sizes) == 1 else (rows, columns))]
+    if len(sizes) == 1 and (rows.is_one != speller.rows):
+        args = [value, _number(rows), _number(columns)]
+    call = speller.call("reshape", tuple(args), (rows, columns))
+    kept = tuple(f for f in factors if f[0] is not flat and f not in inner)
+    return kept, (tuple(slot for slot in target if isinstance(slot, Index)), call)
