@@ -12,9 +12,24 @@ out in lines of its own first.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cached_property
 
-from symbackprop.core.expr import Call, Element, Expr, Leaf, MatMul, Partial, Range, Reduce
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Divide,
+    Element,
+    Expr,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+)
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
@@ -23,7 +38,7 @@ from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of
-from symbackprop.notation.forms import Delta, Entry, Fn, Form, Group, bind, product, single, total
+from symbackprop.notation.forms import Atom, Delta, Entry, Fn, Form, Group, Term, bind, product, single, total
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Step
 
@@ -37,23 +52,29 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         return Work(quantity, [value], value, [], [])
     steps = _log_steps(lines, quantity, partial)
     users = sweep.users_of(quantity.tensor)
-    board = _Board(lines, of, quantity, sweep, partial)
+    board = Board(lines, of, quantity, sweep, partial)
     steps.extend(board.locals(users))
+    before = entry_of(partial, quantity)
     chain: list[tuple[Expr, str, str, tuple[str, ...]]] = []
     if users:
         chain.extend(board.chain(users))
     direct = [user for user in users if user.equation.target is of]
     raw = quantity.stages[0].raw
-    if raw is not None and len(direct) == len(users) and is_short(raw):
+    ruled = board.rules(users[0]) if quantity.head and direct == users and len(users) == 1 else []
+    if ruled:
+        steps.append(ruled[0])
+        before = ruled[0].after.expr
+        chain.append((ruled[-1].after.expr, "fold", ruled[-1].because, ()))
+    elif raw is not None and direct and len(direct) == len(users) and is_short(raw):
         merged = lines.shop.folding.named(Form(term for t in raw.terms if (term := merge(t)) is not None))
-        chain.append((lines.entries(merged), "derivative", f"`{of.name}` differentiated term by term", ()))
+        reason = board.formulas(users) if quantity.head else f"`{of.name}` differentiated term by term"
+        chain.append((lines.entries(merged), "derivative", reason, ()))
     for stage in quantity.stages:
         words = stage.assumed
         reason = _reason(lines, stage.rule, of, board, users)
         if stage.rule not in ("chain", "none"):
             reason = stage_reason(stage, lines.show, of)
         chain.append((lines.entries(stage.form), stage.rule, reason, words))
-    before = entry_of(partial, quantity)
     used: list[Expr] = []
     uses: list[str] = []
     for after, rule, reason, words in chain:
@@ -71,7 +92,7 @@ def _whole(lines: Lines, quantity: Quantity) -> Expr:
     return comprehension_of(quantity.form, quantity.row, quantity.column, lines.shop.leaf)
 
 
-def _reason(lines: Lines, rule: str, of: Tensor, board: _Board, users: list[Local]) -> str:
+def _reason(lines: Lines, rule: str, of: Tensor, board: Board, users: list[Local]) -> str:
     if rule == "none" or not users:
         return chain_reason(lines.shop, board.quantity, users, of, lines.show)
     kept = board.kept(users)
@@ -81,7 +102,7 @@ def _reason(lines: Lines, rule: str, of: Tensor, board: _Board, users: list[Loca
     return "each indicator keeps one term of its sum"
 
 
-class _Board:
+class Board:
     """The chain rule of one quantity, written out."""
 
     def __init__(self, lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep, partial: Partial) -> None:
@@ -93,22 +114,44 @@ class _Board:
 
     def locals(self, users: list[Local]) -> list[Step]:
         """Lines of their own for local derivatives that take more than one rule."""
-        steps: list[Step] = []
-        for user in users:
-            if self._is_written_out(user):
-                continue
-            plain, folded = self._local(user)
-            first, last = self.lines.entries(plain), self.lines.entries(folded)
-            if first == last or not is_short(plain):
-                continue
-            start = self._local_entry(user)
-            rule, reason = _rule_of(user.form)
-            steps.append(self.lines.step(rule, reason, start, first, self.partial))
-            reason = f"put `{user.equation.target.name}` back in"
-            steps.append(self.lines.step("fold", reason, first, last, self.partial))
-        return steps
+        return [step for user in users if not self.is_written_out(user) for step in self.rules(user)]
 
-    def _is_written_out(self, user: Local) -> bool:
+    def rules(self, user: Local, partial: Partial | None = None) -> list[Step]:
+        """The lines from dC/dV to its value, if they take more than one rule."""
+        plain, folded = self.local(user)
+        first, last = self.lines.entries(plain), self.lines.entries(folded)
+        if first == last or not is_short(plain):
+            return []
+        about = partial or self.partial
+        start = self.local_entry(user)
+        rule, reason = _rule_of(user.form)
+        quotient = self._quotient(user)
+        if quotient is not None:
+            first = quotient
+        steps = [self.lines.step(rule, reason, start, first, about)]
+        reason = f"put `{user.equation.target.name}` back in"
+        return [*steps, self.lines.step("fold", reason, first, last, about)]
+
+    def _quotient(self, user: Local) -> Expr | None:
+        """(t' s - t s') / s^2 of an equation C = t/s, as it is written on a board."""
+        if len(user.form.terms) != 1:
+            return None
+        (term,) = user.form.terms
+        below = [(atom, -exponent) for atom, exponent in term.factors if exponent < 0]
+        above = tuple((atom, exponent) for atom, exponent in term.factors if exponent > 0)
+        if term.bound or len(below) != 1 or below[0][1] != 1 or not above:
+            return None
+        top, bottom = Form((Term(term.coefficient, above),)), unbracketed(below[0][0])
+        slopes = [normal(self._slope(part, user)) for part in (top, bottom)]
+        if not all(slope.terms for slope in slopes):
+            return None
+        show = self.lines.entries
+        top, bottom = self._headed(top, user), self._headed(bottom, user)
+        first = _times(show(slopes[0]), show(bottom))
+        second = _times(show(top), show(slopes[1]))
+        return Divide(Add((first, Neg(second))), Power(show(bottom), Number(Fraction(2))))
+
+    def is_written_out(self, user: Local) -> bool:
         """Whether dC/dV cannot stand in the chain rule: C is the loss, or V reaches C on other ways too.
 
         There (shared weights, a residual sum) dC/dV would mean the sum over all ways.
@@ -128,17 +171,26 @@ class _Board:
                 reached.add(equation.target)
         return frozenset(reached)
 
-    def _local(self, user: Local) -> tuple[Form, Form]:
+    def local(self, user: Local) -> tuple[Form, Form]:
         """dC[out]/dV[p] with its indicators: as it comes out, and with definitions put back."""
-        inner = self._shop.slopes.differentiate(user.form, self.quantity.tensor, self.quantity.indices)
-        if user.equation.target is self.of and self.quantity.head:
-            inner = inner.rename(dict(zip(user.indices, self.quantity.head, strict=True)))
-        plain = normal(inner)
+        plain = normal(self._slope(user.form, user))
         return plain, self._shop.tidy(plain)
 
-    def _local_entry(self, user: Local) -> Expr:
+    def _slope(self, form: Form, user: Local) -> Form:
+        """d form/dV[p], where ``form`` is part of the equation of ``user``."""
+        inner = self._shop.slopes.differentiate(form, self.quantity.tensor, self.quantity.indices)
+        return self._headed(inner, user)
+
+    def _headed(self, form: Form, user: Local) -> Form:
+        """The form at the entry that is differentiated, where ``user`` is what is differentiated."""
+        if user.equation.target is not self.of or not self.quantity.head:
+            return form
+        return form.rename(dict(zip(user.indices, self.quantity.head, strict=True)))
+
+    def local_entry(self, user: Local) -> Expr:
         target, tensor = user.equation.target, self.quantity.tensor
-        slots = slots_of(target, user.indices) + slots_of(tensor, self.quantity.indices)
+        head = self.quantity.head if target is self.of and self.quantity.head else user.indices
+        slots = slots_of(target, head) + slots_of(tensor, self.quantity.indices)
         partial = Partial(target, tensor)
         return Element(partial, slots) if slots else partial
 
@@ -149,13 +201,13 @@ class _Board:
         head = self.quantity.head
         for user in users:
             target = user.equation.target
-            _, folded = self._local(user)
+            _, folded = self.local(user)
             if target is self.of:
                 first.append(self.lines.entries(folded))
                 second.append(folded)
                 continue
             cotangent = self._shop.cotangent(self.of, target)
-            if self._is_written_out(user):
+            if self.is_written_out(user):
                 part = bind(product(single(Entry(cotangent, head + user.indices)), folded), user.indices)
                 first.append(self.lines.entries(part))
                 second.append(part)
@@ -165,32 +217,34 @@ class _Board:
             if head:
                 slots = (*slots_of(self.of, head), *slots)
             factor: Expr = Element(outer, slots) if slots else outer
-            body: Expr = MatMul((factor, self._local_entry(user)))
+            body: Expr = MatMul((factor, self.local_entry(user)))
             ranges = tuple(Range(index) for index in user.indices)
             first.append(Reduce("sum", ranges, body) if ranges else body)
             second.append(bind(product(single(Entry(cotangent, head + user.indices)), folded), user.indices))
         names = [f"`{user.equation.target.name}`" for user in users]
         tensor = f"`{self.quantity.tensor.name}`"
         lines: list[tuple[Expr, str, str, tuple[str, ...]]] = []
-        if not all(self._is_written_out(user) for user in users):
+        if not all(self.is_written_out(user) for user in users):
             reason = f"chain rule: {tensor} enters `{self.of.name}` through {join(names)}"
             lines.append((addition(first), "chain-rule", reason, ()))
         form = total(second)
         if lines and is_short(form):
-            lines.append((self.lines.entries(form), "derivative", self._formulas(users), ()))
+            lines.append((self.lines.entries(form), "derivative", self.formulas(users), ()))
         return lines
 
-    def _formulas(self, users: list[Local]) -> str:
+    def formulas(self, users: list[Local]) -> str:
         """The entry formulas that were differentiated."""
         shown: list[str] = []
         for user in users:
-            if user.equation.target is self.of or not is_short(user.form):
+            own = user.equation.target is self.of
+            if (own and not self.quantity.head) or not is_short(user.form):
                 shown.append(f"`{user.equation.target.name}` itself")
                 continue
-            slots = slots_of(user.equation.target, user.indices)
+            slots = slots_of(user.equation.target, self.quantity.head if own else user.indices)
             leaf = Leaf(user.equation.target)
             left = self.lines.show(Element(leaf, slots) if slots else leaf)
-            shown.append(f"`{left} = {self.lines.show(self.lines.entries(user.form))}`")
+            right = self.lines.entries(self._headed(user.form, user))
+            shown.append(f"`{left} = {self.lines.show(right)}`")
         return "from " + join(shown)
 
     def kept(self, users: list[Local]) -> list[tuple[str, str]]:
@@ -199,10 +253,21 @@ class _Board:
         for user in users:
             if user.equation.target is self.of:
                 continue
-            _, folded = self._local(user)
+            _, folded = self.local(user)
             for pair in _pairs(folded, user.indices, self.quantity.indices):
                 found.setdefault(pair)
         return list(found)
+
+
+def _times(left: Expr, right: Expr) -> Expr:
+    """The product of two numbers; a product inside needs no brackets."""
+    sides = [side.factors if isinstance(side, MatMul) else (side,) for side in (left, right)]
+    return MatMul((*sides[0], *sides[1]))
+
+
+def unbracketed(atom: Atom) -> Form:
+    """The sum that a group keeps together; any other atom by itself."""
+    return atom.form if isinstance(atom, Group) else single(atom)
 
 
 def _pairs(form: Form, out: tuple[object, ...], free: tuple[object, ...]) -> list[tuple[str, str]]:

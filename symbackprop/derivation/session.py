@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.lines import Lines, Work, operation
+from symbackprop.derivation.jacobians import jacobian_work
+from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
-from symbackprop.derivation.workshop import Workshop
+from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form
 from symbackprop.notation.names import PLAIN, Names
@@ -31,7 +33,7 @@ LEVELS = {"vector": vector_work, "index": index_work}
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The derivative of ``of`` by ``by``.
+    """The derivative of ``of`` by ``by``; a Jacobian if ``of`` is no scalar.
 
     form, row, column   the result in index form, and its indices.
     expr                the result in the named intermediates; a Comprehension at level index and where
@@ -40,6 +42,8 @@ class Derived:
     needs               the tensors whose derivatives ``expr`` and its steps rest on, in order, ``by`` last.
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
+    head                of a Jacobian the indices of ``of``; ``flipped``: denominator layout, by ``by`` first.
+    whole               of a Jacobian the result without names of derivatives.
     """
 
     of: Tensor
@@ -52,6 +56,30 @@ class Derived:
     needs: tuple[Tensor, ...]
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
+    head: tuple[Index, ...] = ()
+    flipped: bool = False
+    whole: Expr | None = None
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The free indices in the order of the axes of the result."""
+        own = indices_of(self.by, self.row, self.column)
+        return (*own, *self.head) if self.flipped else (*self.head, *own)
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The dims of the result: those of a gradient are those of ``by``."""
+        if not self.head:
+            return self.by.shape
+        return (*self.by.shape, *self.of.shape) if self.flipped else (*self.of.shape, *self.by.shape)
+
+    @property
+    def entry(self) -> Expr:
+        """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
+        slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
+        if self.head:
+            slots = (*slots_of(self.of, self.head), *slots)
+        return Element(self.partial, slots) if slots else self.partial
 
     @property
     def partial(self) -> Partial:
@@ -103,12 +131,7 @@ class Session:
                 hint=f"differentiate the loss, or a sum over {of.name}",
             )
         for tensor in wrt:
-            if tensor.is_label:
-                raise InputError(
-                    f"{tensor.name} holds labels; there is no derivative by a label",
-                    code="shape",
-                    hint="ask for the derivative by the scores or probabilities",
-                )
+            _check_differentiable(tensor)
         sweep = Sweep(self.shop, of, wrt, log_road=self.log_road, letters=letters)
         quantities = sweep.run()
         work_of = LEVELS[level]
@@ -116,6 +139,38 @@ class Session:
         values = {tensor: work.value for tensor, work in works.items()}
         trails = _trails(works, of)
         return {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+
+    def jacobian(
+        self,
+        of: Tensor,
+        by: Tensor,
+        level: str = "vector",
+        *,
+        flipped: bool = False,
+        letters: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+    ) -> Derived:
+        """The derivative of the array ``of`` by ``by``; ``letters`` name the indices of both."""
+        for tensor in (of, by):
+            _check_differentiable(tensor)
+        own = letters[0] or self._head_letters(of, letters[1])
+        row, column = side_indices(of, (own[0], own[-1]) if own else ("i", "j"))
+        head = indices_of(of, row, column)
+        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, letters=letters[1], head=head)
+        sweep.run()
+        work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
+        quantity = work.quantity
+        return Derived(
+            of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
+            {by: work.expr}, head, flipped, work.whole,
+        )  # fmt: skip
+
+    def _head_letters(self, of: Tensor, taken: tuple[str, ...]) -> tuple[str, ...]:
+        """Letters for the indices of what is differentiated: i, j, or those of its dims."""
+        letters: list[str] = []
+        for axis in of.index_axes:
+            spare = [c for c in "ijklmn" if c not in letters and c not in taken]
+            letters.append(self.shop.letter(of.shape[axis], "".join(spare)) if of.rank > 1 else spare[0])
+        return tuple(letters)
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
@@ -141,7 +196,7 @@ class Session:
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
-        return change(derived.values[derived.by])
+        return change(derived.values[derived.by] if derived.whole is None else derived.whole)
 
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
@@ -152,6 +207,15 @@ class Session:
         if equation.expr is not None and not equation.indices:
             return equation.expr
         return self.lines.spelled(local.form, local.row, local.column)
+
+
+def _check_differentiable(tensor: Tensor) -> None:
+    if tensor.is_label:
+        raise InputError(
+            f"{tensor.name} holds labels; there is no derivative by a label",
+            code="shape",
+            hint="ask for the derivative by the scores or probabilities",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,14 +85,15 @@ class Sweep:
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
-        self._loss = loss
+        self.loss = loss
         self.head = head
         self._wrt = set(wrt)
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
         taken = {*shop.reserved, *letters, *(index.letter for index in head)}
-        spare = [*letters, *(letter for letter in "pqrsuvabij" if letter not in taken), "p", "q"]
+        pool = "jklrspquvab" if head else "pqrsuvabij"
+        spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._active = self._active_equations()
         roads = Roads(
@@ -121,7 +122,7 @@ class Sweep:
 
     def _active_equations(self) -> list[Equation]:
         """The equations on a path from ``wrt`` to the loss, last first."""
-        needed = {self._loss}
+        needed = {self.loss}
         active: list[Equation] = []
         for equation in reversed(self._graph.equations):
             if equation.target in needed and equation.target in self._depends:
@@ -147,7 +148,7 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
-        if tensor is self._loss:
+        if tensor is self.loss:
             own = indices_of(tensor, row, column) if self.head else ()
             deltas = tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))
             unit = Stage("unit", Form((Term(Fraction(1), deltas),)))
@@ -175,7 +176,7 @@ class Sweep:
         slots = indices_of(tensor, row, column)
         through = tuple(user.equation for user in users)
         given = total(self._given(equation, tensor, slots) for equation in abstract)
-        if not users and any(equation.target is self._loss for equation in abstract):
+        if not users and any(equation.target is self.loss for equation in abstract):
             return (Stage("given", given),)
         raw = total((*(self._contribution(u, tensor, slots, inline=False) for u in users), given))
         first = self._shop.tidy(raw)
@@ -208,7 +209,7 @@ class Sweep:
     def _may_inline(self, user: Local, tensor: Tensor) -> bool:
         """Whether the cotangent of this equation has ``tensor`` as its only consumer."""
         target = user.equation.target
-        if self.head or target is self._loss or target not in self.quantities:
+        if self.head or target is self.loss or target not in self.quantities:
             return False
         if self.quantities[target].form.constant is not None:
             return True
@@ -232,24 +233,24 @@ class Sweep:
                 f" d{target.name}/d{tensor.name} would mean two things",
                 hint=f"write {target.name} = {target.name}(...) of one stage only",
             )
-        if target is not self._loss:
+        if target is not self.loss:
             known = self.quantities[target].form
             if known.constant is not None:
                 return product(known, partial)
-            return product(single(Entry(self._shop.cotangent(self._loss, target), self.head)), partial)
+            return product(single(Entry(self._shop.cotangent(self.loss, target), self.head)), partial)
         return partial
 
     def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Index, ...], *, inline: bool) -> Form:
         target = user.equation.target
         inner = self._shop.slopes.differentiate(user.form, tensor, slots)
-        if target is self._loss:
+        if target is self.loss:
             return inner.rename(dict(zip(user.indices, self.head, strict=True))) if self.head else inner
         out = user.indices
         if inline:
             quantity = self.quantities[target]
             cotangent = quantity.form.rename(dict(zip(quantity.indices, out, strict=True)))
         else:
-            cotangent = single(Entry(self._shop.cotangent(self._loss, target), self.head + out))
+            cotangent = single(Entry(self._shop.cotangent(self.loss, target), self.head + out))
         return bind(product(cotangent, inner), out)
 
 
