@@ -79,10 +79,13 @@ class Problem:
             raise InputError(f"unknown symbol {name}", code="unknown-symbol", file=self.spec.file, hint=hint)
         return tensor
 
-    def jacobian(self, of: str, by: str) -> Derivation:
-        """The Jacobian of an array by an array: not supported yet."""
-        message = f"the Jacobian d{of}/d{by} is not supported yet"
-        raise UnsupportedError(message, hint="gradients of scalars are")
+    def jacobian(self, of: str, by: str, *, level: str = "vector", via: str = "log") -> Derivation:
+        """The derivative of the array ``of`` by ``by``, in the layout of the file.
+
+        Of two vectors a matrix; with more than two indices in all, one entry over its letters.
+        """
+        check_level(level)
+        return self.desk.jacobian(self._tensor(of), self._tensor(by), via, level)
 
     def hessian(self, of: str, by: str) -> Derivation:
         """The second derivative of a scalar: not supported yet."""

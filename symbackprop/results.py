@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Partial
+from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.expr import Call, Comprehension, Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -142,8 +142,8 @@ class Derivation:
 
     @property
     def shape(self) -> tuple[str, ...]:
-        """The dims of the derivative, as text."""
-        return tuple(str(dim) for dim in self.by.shape)
+        """The dims of the derivative, as text; of a Jacobian in the order of its layout."""
+        return tuple(str(dim) for dim in self._derived.shape)
 
     @property
     def formula(self) -> Formula:
@@ -158,14 +158,14 @@ class Derivation:
     @property
     def is_entrywise(self) -> bool:
         """Whether the result has no matrix spelling, so that ``text`` is one entry over ``indices``."""
-        return isinstance(self._derived.expr, Comprehension)
+        jacobian = self._derived.jacobian
+        part = jacobian is not None and not jacobian.is_whole
+        return part or isinstance(self._derived.expr, Comprehension | TensorEntries)
 
     @property
     def index_objects(self) -> tuple[Index, ...]:
         """The free indices of the index form, by axis."""
-        derived = self._derived
-        by_axis = {self.by.axis_of_side(0): derived.row, self.by.axis_of_side(1): derived.column}
-        return tuple(i for axis in self.by.index_axes if (i := by_axis[axis]) is not None)
+        return self._derived.indices
 
     @property
     def derived(self) -> Derived:
@@ -193,7 +193,7 @@ class Derivation:
     def expanded_text(self) -> str | None:
         """``expanded()`` in the plain-text grammar; None where it would fill pages."""
         expr = self.expanded_expr
-        inner = expr.body if isinstance(expr, Comprehension) else expr
+        inner = expr.body if isinstance(expr, Comprehension | TensorEntries) else expr
         if _nodes(expr) > LONGEST or any(isinstance(node, Comprehension) for node in inner.walk()):
             return None
         return to_text(self.expanded_expr, self._context.names)
@@ -229,18 +229,38 @@ class Derivation:
         self._steps = self._context.verified(self._derived.steps)
         verdicts = [verdict for step in self._steps for verdict in _verdicts(step)]
         verdicts.append(self._check_index_form())
-        whole = self._context.verifier.check_partial(self.of, self.by, self._ways())
+        whole = self._check_whole()
         return _overall([*verdicts, whole], whole)
 
     def _check_index_form(self) -> Verdict:
         leaf = self._context.session(self._via).shop.leaf
-        given = iter(self.index_objects)
-        slots = tuple(
-            IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),)) for dim in self.by.shape
-        )
-        left = Element(self._derived.partial, slots) if slots else self._derived.partial
         right = entries_of(self._derived.form, leaf)
-        return self._context.verifier.check_equal(left, right, self.index_objects)
+        return self._context.verifier.check_equal(self._derived.entry, right, self.index_objects)
+
+    def _check_whole(self) -> Verdict:
+        """All entries, computed in several ways, against differences."""
+        verifier, jacobian = self._context.verifier, self._derived.jacobian
+        if jacobian is None:
+            return verifier.check_partial(self.of, self.by, self._ways())
+        if not jacobian.is_whole:
+            return verifier.check_entries(jacobian.entry, jacobian.indices, self._ways())
+        ways = {name: self._by_of(way) for name, way in self._ways().items()}
+        return verifier.check_partial(self.of, self.by, ways)
+
+    def _by_of(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
+        """A way of computing a Jacobian, its array turned to the axes of ``of``, then those of ``by``."""
+        jacobian = self._derived.jacobian
+        assert jacobian is not None
+
+        def turned(point: Point) -> Any:
+            value = np.asarray(way(point))
+            own, other = (tuple(point.extent(d) for d in t.shape) for t in (self.of, self.by))
+            if not jacobian.flipped:
+                return value.reshape(own + other)
+            order = [*range(len(other), len(own) + len(other)), *range(len(other))]
+            return value.reshape(other + own).transpose(order)
+
+        return turned
 
     def _ways(self) -> dict[str, Callable[[Point], Any]]:
         """The emitted code, and the SymPy result through lambdify."""
@@ -327,9 +347,26 @@ class Derivation:
 
     def program(self, name: str | None = None) -> Program:
         """The emitted code as a record: inputs, lines, results."""
+        if self._derived.jacobian is not None:
+            return self._jacobian_program(name)
         member = self.by.family  # (x, 2) for x[2]
         function = name or f"gradient_{self.by.name if member is None else '{}_{}'.format(*member)}"
         return program_of(self._context, function, {self.by.name: self._derived}, single=True)
+
+    def _jacobian_program(self, name: str | None) -> Program:
+        """The forward pass, then the array from its own formula, without names of derivatives."""
+        context, jacobian = self._context, self._derived.jacobian
+        assert jacobian is not None
+        expr, indices = jacobian.whole, jacobian.indices
+        if isinstance(expr, Comprehension | TensorEntries):
+            output = Output(f"d{self.of.name}", expr.body, jacobian.shape, indices)
+        else:
+            output = Output(f"d{self.of.name}", expr, jacobian.shape)
+        safe = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_{self.by.name}")
+        return plan(
+            name or f"jacobian_{safe}", context.graph, (), [output],
+            names=context.names, expand=context.expand, single=True,
+        )  # fmt: skip
 
     def numpy(self) -> NumPyFunction:
         """A function from a dict of arrays (inputs, parameters) to the derivative."""
@@ -355,7 +392,8 @@ class Derivation:
         return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:
-        partial = Formula(self._derived.partial, self._context.names)
+        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        partial = Formula(left, self._context.names)
         return rf"$\displaystyle {partial.latex} = {self.latex}$"
 
     def _repr_html_(self) -> str:

@@ -25,6 +25,21 @@ class Desk:
         """The levels at which a question is answered."""
         return question.levels or self.level
 
+    @property
+    def flipped(self) -> bool:
+        """Whether a Jacobian has a row for each entry of what it is taken by."""
+        return self.spec.layout == "denominator"
+
+    def jacobian(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
+        """The derivative of an array by an array; of a scalar its gradient."""
+        if of.is_scalar:
+            return self.derivation(of, by, via, level)
+        key = (of, by, via, level)
+        if key not in self._derivations:
+            derived = self.context.session(via).jacobian(of, by, level, flipped=self.flipped)
+            self._derivations[key] = Derivation(self.context, derived, via)
+        return self._derivations[key]
+
     def derivation(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
         """The derivative of a scalar by an array."""
         key = (of, by, via, level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.derivation.session import Derived, Session
 from symbackprop.errors import InputError
@@ -37,13 +36,7 @@ def derivation_of(context: Context, question: Question, level: str) -> Derivatio
 
 def entry_of(derivation: Derivation) -> Expr:
     """One entry of the derivative, at the free indices of its result."""
-    given = iter(derivation.index_objects)
-    slots = tuple(
-        IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),))
-        for dim in derivation.by.shape
-    )
-    partial = derivation.derived.partial
-    return Element(partial, slots) if slots else partial
+    return derivation.derived.entry
 
 
 def _restricted(

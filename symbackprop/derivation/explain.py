@@ -128,7 +128,7 @@ def _is_softmax(user: Local, tensor: Tensor) -> bool:
 
 def _meeting(shop: Workshop, quantity: Quantity, user: Local, loss: Tensor, show: Print) -> str | None:
     """For a linear use: what stands beside the entry in the forward pass."""
-    slots = quantity.indices
+    slots = quantity.slots
     inner = normal(shop.slopes.differentiate(user.form, quantity.tensor, slots))
     if len(inner.terms) != 1 or inner.mentions(quantity.tensor) or inner.terms[0].bound:
         return None

@@ -34,7 +34,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.rules import log_of_quotient
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Quantity, Sweep, settled
 from symbackprop.derivation.workshop import Local
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of
@@ -66,7 +66,8 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         before = ruled[0].after.expr
         chain.append((ruled[-1].after.expr, "fold", ruled[-1].because, ()))
     elif raw is not None and direct and len(direct) == len(users) and is_short(raw):
-        merged = lines.shop.folding.named(Form(term for t in raw.terms if (term := merge(t)) is not None))
+        terms = [term for t in settled(raw, quantity.apart).terms if (term := merge(t)) is not None]
+        merged = lines.shop.folding.named(Form(terms))
         reason = board.formulas(users) if quantity.head else f"`{of.name}` differentiated term by term"
         chain.append((lines.entries(merged), "derivative", reason, ()))
     for stage in quantity.stages:
@@ -143,13 +144,13 @@ class Board:
             return None
         top, bottom = Form((Term(term.coefficient, above),)), unbracketed(below[0][0])
         slopes = [normal(self._slope(part, user)) for part in (top, bottom)]
-        if not all(slope.terms for slope in slopes):
+        if not slopes[1].terms:
             return None
         show = self.lines.entries
         top, bottom = self._headed(top, user), self._headed(bottom, user)
-        first = _times(show(slopes[0]), show(bottom))
-        second = _times(show(top), show(slopes[1]))
-        return Divide(Add((first, Neg(second))), Power(show(bottom), Number(Fraction(2))))
+        second = Neg(_times(show(top), show(slopes[1])))
+        whole = Add((_times(show(slopes[0]), show(bottom)), second)) if slopes[0].terms else second
+        return Divide(whole, Power(show(bottom), Number(Fraction(2))))
 
     def is_written_out(self, user: Local) -> bool:
         """Whether dC/dV cannot stand in the chain rule: C is the loss, or V reaches C on other ways too.
@@ -178,19 +179,20 @@ class Board:
 
     def _slope(self, form: Form, user: Local) -> Form:
         """d form/dV[p], where ``form`` is part of the equation of ``user``."""
-        inner = self._shop.slopes.differentiate(form, self.quantity.tensor, self.quantity.indices)
+        inner = self._shop.slopes.differentiate(form, self.quantity.tensor, self.quantity.slots)
         return self._headed(inner, user)
 
     def _headed(self, form: Form, user: Local) -> Form:
         """The form at the entry that is differentiated, where ``user`` is what is differentiated."""
         if user.equation.target is not self.of or not self.quantity.head:
             return form
-        return form.rename(dict(zip(user.indices, self.quantity.head, strict=True)))
+        named = form.rename(dict(zip(user.indices, self.quantity.head, strict=True)))
+        return settled(named, self.quantity.apart)
 
     def local_entry(self, user: Local) -> Expr:
         target, tensor = user.equation.target, self.quantity.tensor
         head = self.quantity.head if target is self.of and self.quantity.head else user.indices
-        slots = slots_of(target, head) + slots_of(tensor, self.quantity.indices)
+        slots = slots_of(target, head) + slots_of(tensor, self.quantity.slots)
         partial = Partial(target, tensor)
         return Element(partial, slots) if slots else partial
 
@@ -254,7 +256,7 @@ class Board:
             if user.equation.target is self.of:
                 continue
             _, folded = self.local(user)
-            for pair in _pairs(folded, user.indices, self.quantity.indices):
+            for pair in _pairs(folded, user.indices, self.quantity.slots):
                 found.setdefault(pair)
         return list(found)
 

@@ -19,17 +19,19 @@ from fractions import Fraction
 from math import prod
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Divide, Expr, MatMul, Neg, Number, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board, index_work
-from symbackprop.derivation.lines import Lines
+from symbackprop.derivation.lines import Lines, entry_of
 from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.notation.building import addition, cost, product, scaled
 from symbackprop.notation.entries import comprehension_of, entries_of
-from symbackprop.notation.forms import Atom, Delta, Entry, Form, Term, within
+from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, indices_in, within
 from symbackprop.notation.steps import Step
+from symbackprop.ops.registry import Elementwise
 
 LONGEST_PRODUCT = 60  # of a Jacobian that is still put into the next one
 
@@ -42,19 +44,46 @@ class JacobianWork:
     expr      the result: a matrix, or one entry of an array of more than two indices.
     whole     the same without names of derivatives.
     steps     all lines; the last of them is the result.
-    rows      the result row by row, where a batch keeps its examples apart, with its two sides.
     """
 
     quantity: Quantity
     expr: Expr
     whole: Expr
     steps: tuple[Step, ...]
-    uses: tuple[str, ...] = ()
+    uses: tuple[str, ...]
+    flipped: bool
+    of: Tensor
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The free indices in the order of the layout, each once."""
+        return sides_of(self.quantity, flipped=self.flipped)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every entry of one by every entry of the other is meant."""
+        return self.quantity.places is None and all(isinstance(slot, Index) for slot in self.quantity.head)
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The dims: of both arrays, in the order of the layout; of an entry those of its free indices."""
+        if not self.is_whole:
+            return tuple(index.dim for index in self.indices)
+        own, other = self.of.shape, self.quantity.tensor.shape
+        return (*other, *own) if self.flipped else (*own, *other)
+
+    @property
+    def entry(self) -> Expr:
+        """One entry, at its slots."""
+        return entry_of(Partial(self.of, self.quantity.tensor), self.quantity)
 
 
-def jacobian_work(lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, level: str, *, flipped: bool) -> JacobianWork:
+def jacobian_work(
+    lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, level: str, *, flipped: bool
+) -> JacobianWork:
     """The derivation of d ``of`` / d ``by`` at a level, from a sweep that has run."""
-    if level != "index" and all(_has_one_index(tensor) for tensor in sweep.quantities):
+    whole = sweep.places is None and all(isinstance(slot, Index) for slot in sweep.head)
+    if level != "index" and whole and all(_has_one_index(tensor) for tensor in sweep.quantities):
         return _Chain(lines, sweep, of, flipped).work(by)
     return _entry_work(lines, sweep, of, by, flipped=flipped)
 
@@ -64,9 +93,9 @@ def _has_one_index(tensor: Tensor) -> bool:
 
 
 def sides_of(quantity: Quantity, *, flipped: bool) -> tuple[Index, ...]:
-    """The indices of a Jacobian in the order of its layout."""
-    own = quantity.indices
-    return (*own, *quantity.head) if flipped else (*quantity.head, *own)
+    """The free indices of a Jacobian in the order of its layout, each once."""
+    slots = (*quantity.slots, *quantity.head) if flipped else (*quantity.head, *quantity.slots)
+    return tuple(dict.fromkeys(index for slot in slots for index in indices_in(slot)))
 
 
 def array_of(form: Form, quantity: Quantity, lines: Lines, *, flipped: bool) -> Expr:
@@ -80,9 +109,18 @@ def array_of(form: Form, quantity: Quantity, lines: Lines, *, flipped: bool) -> 
 
 def matrix_sides(quantity: Quantity, *, flipped: bool) -> tuple[Index | None, Index | None]:
     """The index that runs down and the one that runs across."""
-    row = quantity.head[0] if quantity.head else None
-    column = quantity.indices[0] if quantity.indices else None
-    return (column, row) if flipped else (row, column)
+    sides = sides_of(quantity, flipped=flipped)
+    if len(sides) == 2:
+        return (sides[0], sides[1])
+    if not sides:
+        return (None, None)
+    down = bool(indices_of_slots(quantity.head)) != flipped
+    return (sides[0], None) if down else (None, sides[0])
+
+
+def indices_of_slots(slots: tuple[Slot, ...]) -> tuple[Index, ...]:
+    """The indices that stand in slots."""
+    return tuple(index for slot in slots for index in indices_in(slot))
 
 
 def unfolded(form: Form, sweep: Sweep, lines: Lines) -> Form:
@@ -94,8 +132,8 @@ def unfolded(form: Form, sweep: Sweep, lines: Lines) -> Form:
             terms.append(term)
             continue
         quantity = sweep.quantities[lines.shop.partial_of[atom.tensor].by]
-        places = (*quantity.head, *quantity.indices)
-        inner = quantity.form.rename(dict(zip(places, atom.slots, strict=True)))
+        own = dict(zip(quantity.indices, atom.slots[len(quantity.head) :], strict=True))
+        inner = quantity.form.rename(own)
         rest = tuple(factor for factor in term.factors if factor[0] is not atom)
         outer = Term(term.coefficient, rest, term.bound)
         terms.extend(unfolded(Form(within(outer, part) for part in inner.terms), sweep, lines).terms)
@@ -123,6 +161,8 @@ def _entry_work(lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, *, flipped: 
         array_of(unfolded(quantity.form, sweep, lines), quantity, lines, flipped=flipped),
         tuple(steps),
         tuple(dict.fromkeys(uses)),
+        flipped,
+        of,
     )
 
 
@@ -150,6 +190,8 @@ class _Chain:
             self.whole(by),
             tuple(self.steps),
             tuple(dict.fromkeys(self.uses)),
+            self.flipped,
+            self.of,
         )
 
     def whole(self, by: Tensor) -> Expr:
@@ -170,7 +212,7 @@ class _Chain:
         users = self.sweep.users_of(tensor)
         left = Jacobian(self.of, tensor, self.flipped)
         if not users:
-            value = self._matrix(quantity.form, quantity.head, quantity.indices)
+            value = self._matrix(quantity.form, indices_of_slots(quantity.head), quantity.indices)
             same = tensor is self.of
             reason = "each entry by itself" if same else f"`{tensor.name}` does not influence `{self.of.name}`"
             self.steps.append(self.lines.step("none", reason, left, value, partial))
@@ -211,13 +253,14 @@ class _Chain:
         is_head = target is self.of
         indices = board.quantity.head if is_head else user.indices
         _, form = board.local(user)
-        value = self._matrix(form, indices, board.quantity.indices)
+        value = self._matrix(form, indices_of_slots(indices), board.quantity.indices)
         if (is_head and not direct) or (not is_head and board.is_written_out(user)):
             return value
         partial = Partial(target, tensor)
         lines = local_lines(self.lines, board, user, partial)
         self.steps.extend(lines)
-        reason = matrix_reason(form, indices, board.quantity.indices, partial, flipped=self.flipped)
+        sides = (indices_of_slots(indices), board.quantity.indices)
+        reason = matrix_reason(form, *sides, partial, flipped=self.flipped)
         left = Jacobian(target, tensor, self.flipped)
         self.steps.append(self.lines.step("spell", reason, left, value, partial))
         return value
@@ -232,7 +275,10 @@ class _Chain:
 
 def joined(left: Expr, right: Expr) -> Expr:
     """The product of two matrices, what only scales them in front."""
-    coefficient, front, arrays, below = Fraction(1), [], [], []
+    coefficient = Fraction(1)
+    front: list[Expr] = []
+    arrays: list[Expr] = []
+    below: list[Expr] = []
     for side in (left, right):
         own, scalars, factors, divisors = _taken_apart(side)
         coefficient *= own
@@ -256,9 +302,12 @@ def _taken_apart(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr], list[Exp
         return Fraction(1), [expr] if expr.is_scalar else [], [] if expr.is_scalar else [expr], []
     if all(factor.is_scalar for factor in expr.factors) or not expr.is_scalar:
         parts = [_taken_apart(factor) for factor in expr.factors]
-        numbers = prod((part[0] for part in parts), start=Fraction(1))
-        lists = [[one for part in parts for one in part[at]] for at in (1, 2, 3)]
-        return numbers, lists[0], lists[1], lists[2]
+        return (
+            prod((part[0] for part in parts), start=Fraction(1)),
+            [one for part in parts for one in part[1]],
+            [one for part in parts for one in part[2]],
+            [one for part in parts for one in part[3]],
+        )
     return Fraction(1), [expr], [], []  # an inner product stays together
 
 
@@ -278,16 +327,16 @@ def local_lines(lines: Lines, board: Board, user: Local, partial: Partial) -> li
 
 def slope_line(lines: Lines, form: Form) -> tuple[Expr, str] | None:
     """The line in which relu'(u) is written as an indicator, with the choice at its kink."""
-    found: list[Call] = []
+    found: list[str | None] = []
 
     def change(expr: Expr) -> Expr:
-        if isinstance(expr, Call) and expr.primes == 1 and getattr(expr.op, "kinks", ()):
-            found.append(expr)
+        if isinstance(expr, Call) and isinstance(expr.op, Elementwise) and expr.primes == 1 and expr.op.kinks:
+            found.append(expr.op.note)
             return lines.shop.slopes.expression(expr)
         return expr.map_children(change)
 
     after = change(lines.entries(form))
-    notes = dict.fromkeys(f"`{call.op.note}`" for call in found if call.op.note)
+    notes = dict.fromkeys(f"`{note}`" for note in found if note)
     return (after, f"the slope piece by piece; by choice {join(list(notes))}") if found else None
 
 

@@ -11,7 +11,7 @@ from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
-from symbackprop.notation.forms import Form
+from symbackprop.notation.forms import Form, Slot, parts_of_slot
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.spelling import Speller
@@ -86,17 +86,17 @@ class Lines:
         )  # fmt: skip
 
 
-def slots_of(tensor: Tensor, indices: tuple[Index, ...]) -> tuple[IndexValue, ...]:
+def slots_of(tensor: Tensor, slots: tuple[Slot, ...]) -> tuple[IndexValue, ...]:
     """One slot per declared axis; axes of literal extent 1 carry no index."""
-    given = iter(indices)
+    given = iter(slots)
     return tuple(
-        IndexValue((), ONE) if dim.is_one else IndexValue(((next(given), 1),)) for dim in tensor.shape
+        IndexValue((), ONE) if dim.is_one else IndexValue(*parts_of_slot(next(given))) for dim in tensor.shape
     )
 
 
 def entry_of(partial: Partial, quantity: Quantity) -> Expr:
     """One entry of a derivative, at the free indices of its form; the derivative by a scalar itself."""
-    slots = slots_of(quantity.tensor, quantity.indices)
+    slots = slots_of(quantity.tensor, quantity.slots)
     if quantity.head:
         slots = (*slots_of(partial.of, quantity.head), *slots)
     return Element(partial, slots) if slots else partial

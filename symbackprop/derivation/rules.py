@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import permutations
+from itertools import product as combinations_of
 
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import (
@@ -153,12 +154,24 @@ def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]
             if pattern.rename(dict(quick)).key == atom.key:
                 yield slots
             return
-    for choice in permutations(atom.free, len(inside)):
-        if any(a.dim != b.dim for a, b in zip(inside, choice, strict=True)):
+    for choice in _choices(atom, len(inside)):
+        if any(isinstance(b, Index) and a.dim != b.dim for a, b in zip(inside, choice, strict=True)):
             continue
         change: dict[Index, Slot] = dict(zip(inside, choice, strict=True))
         if pattern.rename(change).key == atom.key:
             yield tuple(change[index] for index in definition.indices)
+
+
+def _choices(atom: Atom, count: int) -> Iterator[tuple[Slot, ...]]:
+    """Slots of an atom that the indices of a definition may stand for: its indices, else its numbers too."""
+    if len(atom.free) >= count:
+        yield from permutations(atom.free, count)
+        return
+    entries = [atom] if isinstance(atom, Entry) else [
+        inner for part in parts_of(atom) for inner in part.atoms() if isinstance(inner, Entry)
+    ]
+    numbers = dict.fromkeys(slot for entry in entries for slot in entry.slots if isinstance(slot, int))
+    yield from combinations_of((*atom.free, *numbers), repeat=count)
 
 
 def _aligned(pattern: Fn, atom: Fn) -> dict[Index, Slot] | None:

@@ -15,13 +15,13 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import jacobian_work
+from symbackprop.derivation.jacobians import JacobianWork, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
-from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
+from symbackprop.derivation.workshop import Workshop, indices_of
 from symbackprop.errors import InputError
-from symbackprop.notation.forms import Form
+from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
@@ -29,6 +29,7 @@ from symbackprop.notation.substitution import entry_in
 from symbackprop.ops.lowering import Expand, Lowering
 
 LEVELS = {"vector": vector_work, "index": index_work}
+Places = tuple[str | int, ...]  # an entry: a letter or a whole number for each axis that carries an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,7 @@ class Derived:
     needs               the tensors whose derivatives ``expr`` and its steps rest on, in order, ``by`` last.
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
-    head                of a Jacobian the indices of ``of``; ``flipped``: denominator layout, by ``by`` first.
-    whole               of a Jacobian the result without names of derivatives.
+    jacobian            what a Jacobian has besides; None for the gradient of a scalar.
     """
 
     of: Tensor
@@ -56,29 +56,24 @@ class Derived:
     needs: tuple[Tensor, ...]
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
-    head: tuple[Index, ...] = ()
-    flipped: bool = False
-    whole: Expr | None = None
+    jacobian: JacobianWork | None = None
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """The free indices in the order of the axes of the result."""
-        own = indices_of(self.by, self.row, self.column)
-        return (*own, *self.head) if self.flipped else (*self.head, *own)
+        return indices_of(self.by, self.row, self.column) if self.jacobian is None else self.jacobian.indices
 
     @property
     def shape(self) -> tuple[Dim, ...]:
         """The dims of the result: those of a gradient are those of ``by``."""
-        if not self.head:
-            return self.by.shape
-        return (*self.by.shape, *self.of.shape) if self.flipped else (*self.of.shape, *self.by.shape)
+        return self.by.shape if self.jacobian is None else self.jacobian.shape
 
     @property
     def entry(self) -> Expr:
         """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
+        if self.jacobian is not None:
+            return self.jacobian.entry
         slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
-        if self.head:
-            slots = (*slots_of(self.of, self.head), *slots)
         return Element(self.partial, slots) if slots else self.partial
 
     @property
@@ -147,30 +142,48 @@ class Session:
         level: str = "vector",
         *,
         flipped: bool = False,
-        letters: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+        entry: tuple[Places | None, Places | None] = (None, None),
+        apart: tuple[tuple[str, str], ...] = (),
     ) -> Derived:
-        """The derivative of the array ``of`` by ``by``; ``letters`` name the indices of both."""
+        """The derivative of the array ``of`` by ``by``.
+
+        ``entry`` says which entry of each is meant: letters, which may stand in both, or whole numbers;
+        ``apart`` are pairs of letters that stand for different positions.
+        """
         for tensor in (of, by):
             _check_differentiable(tensor)
-        own = letters[0] or self._head_letters(of, letters[1])
-        row, column = side_indices(of, (own[0], own[-1]) if own else ("i", "j"))
-        head = indices_of(of, row, column)
-        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, letters=letters[1], head=head)
+        head = self._head(of, entry)
+        letters, places = _own_places(by, entry[1], head, together=bool(apart))
+        named = {slot.letter: slot for slot in (*head, *(places or ())) if isinstance(slot, Index)}
+        different = tuple((named[a], named[b]) for a, b in apart)
+        sweep = Sweep(
+            self.shop, of, (by,),
+            log_road=self.log_road, letters=letters, head=head, places=places, apart=different,
+        )  # fmt: skip
         sweep.run()
         work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, head, flipped, work.whole,
+            {by: work.expr}, work,
         )  # fmt: skip
 
-    def _head_letters(self, of: Tensor, taken: tuple[str, ...]) -> tuple[str, ...]:
-        """Letters for the indices of what is differentiated: i, j, or those of its dims."""
-        letters: list[str] = []
-        for axis in of.index_axes:
-            spare = [c for c in "ijklmn" if c not in letters and c not in taken]
-            letters.append(self.shop.letter(of.shape[axis], "".join(spare)) if of.rank > 1 else spare[0])
-        return tuple(letters)
+    def _head(self, of: Tensor, entry: tuple[Places | None, Places | None]) -> tuple[Slot, ...]:
+        """The entry that is differentiated; letters are i, j, or those of the dims of a matrix."""
+        given, other = entry
+        dims = [of.shape[axis] for axis in of.index_axes]
+        if given is not None:
+            return tuple(
+                place if isinstance(place, int) else Index(dim, place)
+                for dim, place in zip(dims, given, strict=True)
+            )
+        head: list[Index] = []
+        for dim in dims:
+            taken = {*(index.letter for index in head), *(other or ())}
+            spare = "".join(letter for letter in "ijklmn" if letter not in taken)
+            letter = self.shop.letter(dim, spare) if len(dims) > 1 else spare[0]
+            head.append(Index(dim, spare[0] if letter in taken or letter in self.shop.reserved else letter))
+        return tuple(head)
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
@@ -196,7 +209,8 @@ class Session:
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
-        return change(derived.values[derived.by] if derived.whole is None else derived.whole)
+        jacobian = derived.jacobian
+        return change(derived.values[derived.by] if jacobian is None else jacobian.whole)
 
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
@@ -207,6 +221,25 @@ class Session:
         if equation.expr is not None and not equation.indices:
             return equation.expr
         return self.lines.spelled(local.form, local.row, local.column)
+
+
+def _own_places(
+    by: Tensor, given: Places | None, head: tuple[Slot, ...], *, together: bool
+) -> tuple[tuple[str, ...], tuple[Slot, ...] | None]:
+    """The letters for the indices of ``by``; or its slots, if some are numbers, or stand in ``head`` too."""
+    if given is None:
+        return (), None
+    known = {slot.letter: slot for slot in head if isinstance(slot, Index)}
+    letters = [place for place in given if isinstance(place, str)]
+    if not together and len(letters) == len(given) == len(set(letters)) and not known.keys() & set(letters):
+        return tuple(letters), None
+    slots: list[Slot] = []
+    for axis, place in zip(by.index_axes, given, strict=True):
+        if isinstance(place, str):
+            slots.append(known.setdefault(place, Index(by.shape[axis], place)))
+        else:
+            slots.append(place)
+    return (), tuple(slots)
 
 
 def _check_differentiable(tensor: Tensor) -> None:

@@ -24,8 +24,8 @@ from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import Delta, Entry, Form, Slot, Term, bind, product, single, total
-from symbackprop.notation.normal import expanded
+from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, bind, change_parts, product, single, total
+from symbackprop.notation.normal import expanded, normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class Stage:
 class Quantity:
     """The derivative of the loss by ``tensor``: its lines, the last of which is the result.
 
-    ``head`` are the indices of the entry that is differentiated, where that is no scalar.
+    ``head`` says which entry is differentiated, where that is no scalar; ``places`` by which entry,
+    where that is not every one: positions, or indices that stand in ``head`` as well. ``apart`` are
+    pairs of these indices that are taken to be different.
     """
 
     tensor: Tensor
@@ -57,7 +59,14 @@ class Quantity:
     column: Index | None
     stages: tuple[Stage, ...]
     bypassed: tuple[Tensor, ...] = ()
-    head: tuple[Index, ...] = ()
+    head: tuple[Slot, ...] = ()
+    places: tuple[Slot, ...] | None = None
+    apart: tuple[tuple[Index, Index], ...] = ()
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Where the variable is entered: ``places``, or its free indices."""
+        return self.indices if self.places is None else self.places
 
     @property
     def form(self) -> Form:
@@ -81,17 +90,21 @@ class Sweep:
         *,
         log_road: bool = True,
         letters: tuple[str, ...] = (),
-        head: tuple[Index, ...] = (),
+        head: tuple[Slot, ...] = (),
+        places: tuple[Slot, ...] | None = None,
+        apart: tuple[tuple[Index, Index], ...] = (),
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
         self.loss = loss
         self.head = head
+        self.places = places
+        self.apart = apart
         self._wrt = set(wrt)
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
-        taken = {*shop.reserved, *letters, *(index.letter for index in head)}
+        taken = {*shop.reserved, *letters, *_letters_of(head)}
         pool = "jklrspquvab" if head else "pqrsuvabij"
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
@@ -111,7 +124,7 @@ class Sweep:
         """The letters that indices of equations leave alone: those of the answer."""
         if not self.head:
             return letters
-        return (*(index.letter for index in self.head), *(letters or self._letters))
+        return (*_letters_of(self.head), *_letters_of(self.places or ()), *(letters or self._letters))
 
     def _downstream(self, start: Callable[[Tensor], bool]) -> set[Tensor]:
         reached = {t for t in self._graph.tensors.values() if start(t)}
@@ -149,10 +162,10 @@ class Sweep:
             return
         row, column = side_indices(tensor, self._letters)
         if tensor is self.loss:
-            own = indices_of(tensor, row, column) if self.head else ()
+            own = self._slots(tensor, row, column) if self.head else ()
             deltas = tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))
-            unit = Stage("unit", Form((Term(Fraction(1), deltas),)))
-            self.quantities[tensor] = Quantity(tensor, row, column, (unit,), (), self.head)
+            unit = Stage("unit", settled(normal(Form((Term(Fraction(1), deltas),))), self.apart))
+            self.quantities[tensor] = self._quantity(tensor, row, column, (unit,))
             return
         users = self.users_of(tensor)
         abstract = [e for e in self._roads.consumers(tensor) if e.abstract]
@@ -163,7 +176,24 @@ class Sweep:
             for p in self._roads.bypassed.get(user.equation.target, ())
             if self._shop.locals[p].form.mentions(tensor)
         )
-        self.quantities[tensor] = Quantity(tensor, row, column, stages, bypassed, self.head)
+        self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed)
+
+    def _quantity(
+        self,
+        tensor: Tensor,
+        row: Index | None,
+        column: Index | None,
+        stages: tuple[Stage, ...],
+        bypassed: tuple[Tensor, ...] = (),
+    ) -> Quantity:
+        places = self.places if tensor in self._wrt else None
+        return Quantity(tensor, row, column, stages, bypassed, self.head, places, self.apart)
+
+    def _slots(self, tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Slot, ...]:
+        """By which entry of ``tensor`` is differentiated."""
+        if self.places is not None and tensor in self._wrt:
+            return self.places
+        return indices_of(tensor, row, column)
 
     def _stages(
         self,
@@ -173,13 +203,15 @@ class Sweep:
         users: list[Local],
         abstract: list[Equation],
     ) -> tuple[Stage, ...]:
-        slots = indices_of(tensor, row, column)
+        slots = self._slots(tensor, row, column)
         through = tuple(user.equation for user in users)
         given = total(self._given(equation, tensor, slots) for equation in abstract)
         if not users and any(equation.target is self.loss for equation in abstract):
             return (Stage("given", given),)
         raw = total((*(self._contribution(u, tensor, slots, inline=False) for u in users), given))
         first = self._shop.tidy(raw)
+        if self.head:
+            first = settled(first, self.apart)
         stages = [Stage("chain", first, raw=raw, through=through)]
         if not users and not abstract:
             return (Stage("none", Form()),)
@@ -223,7 +255,7 @@ class Sweep:
                 reached.add(equation.target)
         return any(goal in reached for goal in goals if goal is not tensor)
 
-    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Index, ...]) -> Form:
+    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         """The part through an arbitrary J = J(y): dJ/dy stays a symbol."""
         target = equation.target
         partial = single(Entry(self._shop.cotangent(target, tensor), slots))
@@ -240,11 +272,13 @@ class Sweep:
             return product(single(Entry(self._shop.cotangent(self.loss, target), self.head)), partial)
         return partial
 
-    def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Index, ...], *, inline: bool) -> Form:
+    def _contribution(self, user: Local, tensor: Tensor, slots: tuple[Slot, ...], *, inline: bool) -> Form:
         target = user.equation.target
         inner = self._shop.slopes.differentiate(user.form, tensor, slots)
         if target is self.loss:
-            return inner.rename(dict(zip(user.indices, self.head, strict=True))) if self.head else inner
+            if not self.head:
+                return inner
+            return settled(inner.rename(dict(zip(user.indices, self.head, strict=True))), self.apart)
         out = user.indices
         if inline:
             quantity = self.quantities[target]
@@ -254,9 +288,31 @@ class Sweep:
         return bind(product(cotangent, inner), out)
 
 
+def settled(form: Form, apart: tuple[tuple[Index, Index], ...] = ()) -> Form:
+    """The form without the terms in which two positions that differ are asked to be equal."""
+    terms: list[Term] = []
+    for term in form.terms:
+        if not any(_never(atom, apart) for atom, _ in term.factors):
+            factors = tuple((change_parts(a, lambda part: settled(part, apart)), e) for a, e in term.factors)
+            terms.append(Term(term.coefficient, factors, term.bound))
+    return form if len(terms) == len(form.terms) and not apart else normal(Form(terms))
+
+
+def _never(atom: Atom, apart: tuple[tuple[Index, Index], ...]) -> bool:
+    if not isinstance(atom, Delta):
+        return False
+    if isinstance(atom.left, int) and isinstance(atom.right, int):
+        return atom.left != atom.right
+    return any({atom.left, atom.right} == {a, b} for a, b in apart)
+
+
+def _letters_of(slots: tuple[Slot, ...]) -> tuple[str, ...]:
+    return tuple(slot.letter for slot in slots if isinstance(slot, Index))
+
+
 def _relettered(local: Local, letters: tuple[str, ...], shop: Workshop) -> Local:
     """The same equation with indices that leave the letters of the answer alone."""
-    change: dict[Index, Slot] = {}
+    change: dict[Index, Index] = {}
     used = {*letters, *(index.letter for index in local.indices)}
     for index in local.indices:
         if index.letter in letters:
@@ -267,6 +323,4 @@ def _relettered(local: Local, letters: tuple[str, ...], shop: Workshop) -> Local
         return local
     sides = (local.row, local.column)
     row, column = (None if place is None else change.get(place, place) for place in sides)
-    assert not isinstance(row, int)
-    assert not isinstance(column, int)
-    return replace(local, row=row, column=column, form=local.form.rename(change))
+    return replace(local, row=row, column=column, form=local.form.rename(dict(change)))

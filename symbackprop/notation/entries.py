@@ -166,7 +166,8 @@ def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[A
     def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int]:
         atom = factor[0]
         derivative = isinstance(atom, Entry) and isinstance(leaf(atom.tensor), Partial)
-        return (bool(atom.free), not derivative, ranks.index(type(atom)))
+        own = bool(atom.free) or (isinstance(atom, Entry) and bool(atom.slots))
+        return (own, not derivative, ranks.index(type(atom)))
 
     return sorted(factors, key=rank)
 

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import ZERO, Call, Expr, Partial
+from symbackprop.core.expr import ZERO, Call, Expr, Hadamard, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
@@ -181,6 +181,19 @@ class Verifier:
         unknown = [verdict for verdict in verdicts if verdict.status != "holds"]
         return unknown[0] if unknown else max(verdicts, key=_error_of)
 
+    def check_entries(self, entry: Expr, indices: Sequence[Index], ways: Mapping[str, Way]) -> Verdict:
+        """Every way of computing the array of ``entry`` over ``indices`` against its value."""
+        verdicts = [
+            self._judge(partial(_entry_sides, entry=entry, indices=tuple(indices), name=name, way=way), "differences")
+            for name, way in ways.items()
+        ]
+        bad = [verdict for verdict in verdicts if verdict.status != "holds"]
+        return bad[0] if bad else max(verdicts, key=_error_of)
+
+    def check_where(self, condition: Expr, before: Expr, after: Expr) -> Verdict:
+        """``before = after`` wherever ``condition``, which is 0 or 1, is 1; both sides are numbers."""
+        return self.check_equal(Hadamard((condition, before)), Hadamard((condition, after)))
+
     def verify_steps(self, steps: Sequence[Step]) -> tuple[Step, ...]:
         """The same steps, and their substeps, each with its verdict."""
         return tuple(
@@ -313,10 +326,17 @@ def _sides_over(run: Oracle, before: Expr, after: Expr, free: tuple[Index, ...],
     )
 
 
-def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sides:
-    """The value of one way beside the differences, both with the declared axes."""
-    expected = run.jacobian(of, by)
-    declared = tuple(run.point.extent(dim) for dim in (*of.shape, *by.shape))
+def _entry_sides(run: Oracle, entry: Expr, indices: tuple[Index, ...], name: str, way: Way) -> _Sides:
+    """The value of one way beside that of an entry over its indices."""
+    expected = run.value(entry, indices)[..., 0, 0]
+    got = _way_value(run, name, way)
+    if got.shape != expected.shape:
+        raise _FailureError(f"{name} gave shape {got.shape}, the array has shape {expected.shape}")
+    return _Sides(expected, got)
+
+
+def _way_value(run: Oracle, name: str, way: Way) -> Array:
+    """What a way gives: numbers, or a failure."""
     try:
         got = np.asarray(way(run.point))
     except (Refusal, SymbackpropError) as error:
@@ -325,11 +345,19 @@ def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sid
         raise _FailureError(f"{name} raised {type(error).__name__}: {error}") from error
     if got.dtype.kind not in "bif":
         raise _FailureError(f"{name} gave an array of type {got.dtype}, not numbers")
+    if not np.isfinite(got).all():
+        raise _FailureError(f"{name} gave a value that is not finite")
+    return got
+
+
+def _way_sides(run: Oracle, of: Tensor, by: Tensor, name: str, way: Way) -> _Sides:
+    """The value of one way beside the differences, both with the declared axes."""
+    expected = run.jacobian(of, by)
+    declared = tuple(run.point.extent(dim) for dim in (*of.shape, *by.shape))
+    got = _way_value(run, name, way)
     sides = expected.shape[:2] * (expected.shape[:2] != (1, 1)) + expected.shape[2:]
     if got.shape not in (declared, sides, expected.shape):
         raise _FailureError(f"{name} gave shape {got.shape}, the derivative has shape {declared}")
-    if not np.isfinite(got).all():
-        raise _FailureError(f"{name} gave a value that is not finite")
     return _Sides(expected.reshape(declared), got.reshape(declared))
 
 
