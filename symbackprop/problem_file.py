@@ -27,6 +27,7 @@ from symbackprop.reading.notation_entries import NotationEntry, checked_latex, r
 from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
+from symbackprop.reading.values import read_values
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -40,6 +41,7 @@ class ProblemSpec:
     convention_given  whether the file states the convention (else it was found, and is echoed).
     level             the levels of questions that have none of their own.
     values            exact numbers by name: a Fraction, or nested tuples of them.
+    sizes             the sizes of dims that follow from the values.
     at_least          the least size of a dim, where the file states one.
     assumptions       the texts under ``assume:``.
     course            the words of ``course:`` (title, author, date).
@@ -54,6 +56,7 @@ class ProblemSpec:
     level: tuple[str, ...] = ("vector",)
     questions: tuple[Question, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     notation: tuple[NotationEntry, ...] = ()
     assumptions: tuple[str, ...] = ()
     at_least: Mapping[str, int] = field(default_factory=dict)
@@ -150,13 +153,15 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
     declared = symbols.declarations.symbols
+    given = read_values(root.get("values"), graph)
     spec = ProblemSpec(
         graph=graph,
         title=_title(root),
         convention_given=convention is not None,
         layout=_layout(root),
         level=("vector",) if level_value is None else read_levels(level_value, "level"),
-        values=_values(root, graph),
+        values=given.arrays,
+        sizes=given.sizes,
         notation=notation,
         assumptions=assumptions,
         at_least=symbols.at_least,
@@ -170,7 +175,9 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
             if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
-    questions = () if question_value is None else read_questions(question_value, graph, spec.partials)
+    questions = () if question_value is None else read_questions(
+        question_value, graph, spec.partials, given
+    )
     return replace(spec, questions=questions)
 
 
@@ -250,65 +257,6 @@ def _layout(root: Table) -> str:
 def _convention(root: Table) -> Convention | None:
     value = root.get("convention")
     return None if value is None else Convention(fields.choice(value, "convention", keys.CONVENTIONS))
-
-
-def _values(root: Table, graph: Graph) -> dict[str, object]:
-    """The numbers under ``values:``, for symbols of the graph, with the rank of each."""
-    found: dict[str, object] = {}
-    value = root.get("values")
-    for key, entry in fields.table(value, "values").entries if value is not None else ():
-        tensor = graph.tensors.get(key.text)
-        members = graph.members_of(key.text)
-        if tensor is None and key.text not in graph.families:
-            raise _unknown(key, graph)
-        if tensor not in graph.symbols and not members:
-            raise fields.schema_error(
-                f"{key.text} is defined by an equation and has no value of its own", key
-            )
-        array = fields.array(entry, f"the value of {key.text}")
-        if tensor is not None:
-            found[key.text] = _checked(array, tensor, entry)
-            continue
-        if not isinstance(array, tuple) or len(array) != len(members):
-            raise fields.schema_error(
-                f"{key.text} is a family of {len(members)}: its value has one array for each", entry
-            )
-        for member, part in zip(members, array, strict=True):
-            found[member.name] = _checked(part, member, entry)
-    return found
-
-
-def _checked(array: object, tensor: Tensor, entry: Value) -> object:
-    """The numbers of one symbol, with the rank of its shape; labels count from 1."""
-    array = _fitted(array, tensor)
-    rank = _rank(array)
-    if rank != tensor.rank:
-        raise fields.schema_error(
-            f"the value of {tensor.name} has {rank} indices, its shape has {tensor.rank}", entry
-        )
-    classes = tensor.facts.classes
-    for label in (array if isinstance(array, tuple) else (array,)) if classes is not None else ():
-        most = classes.constant if classes is not None and classes.is_number else None
-        if label < 1 or label.denominator != 1 or (most is not None and label > most):
-            raise fields.schema_error(
-                f"{tensor.name} holds the label {label}; labels are whole numbers from 1 to {classes}", entry
-            )
-    return array
-
-
-def _rank(array: object) -> int:
-    return 1 + _rank(array[0]) if isinstance(array, tuple) else 0
-
-
-def _fitted(array: object, tensor: Tensor) -> object:
-    """One row such as '1 2 3' is also a matrix with one row."""
-    return (array,) if tensor.rank == 2 and _rank(array) == 1 and tensor.shape[0].is_one else array
-
-
-def _unknown(key: Scalar, graph: Graph) -> InputError:
-    return problem(
-        f"unknown symbol {key.text}", key.at, did_you_mean(key.text, graph.tensors), "unknown-symbol"
-    )
 
 
 def _names(root: Table, graph: Graph, notation: tuple[NotationEntry, ...]) -> Names:

@@ -55,12 +55,12 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
         verdict=verdict,
         of=derivation.of,
         level=level,
-        assumptions=(*derivation.assumptions, *_choices(derivation)),
+        assumptions=(*derivation.assumptions, *choices_of(derivation)),
         numpy="\n".join(derivation.numpy_lines()) or None,
     )
 
 
-def _choices(derivation: Derivation) -> tuple[str, ...]:
+def choices_of(derivation: Derivation) -> tuple[str, ...]:
     """The choices at kinks that the derivation rests on."""
     texts = [step.after.text for step in derivation.steps]
     notes = kink_notes(derivation.graph)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
+from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import AskBody
@@ -19,7 +20,9 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
     yield Told(question.id, question.target, question.body.answer)
 
 
-ANSWERERS: Mapping[str, Answerer] = MappingProxyType({"derive": derive, "ask": _ask})
+ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
+    {"derive": derive, "ask": _ask, "evaluate": evaluate, "gradient": gradient, "update": update}
+)
 
 
 def answers_to(desk: Desk, question: Question) -> tuple[Answer | Told, ...]:

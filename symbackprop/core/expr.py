@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Any, cast
@@ -465,6 +466,26 @@ class Comprehension(Expr):
         rows = self.row.dim if self.row is not None else ONE
         columns = self.column.dim if self.column is not None else ONE
         return (rows, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric(Expr):
+    """The numbers of ``source`` where the symbols have given values: what is printed in its place.
+
+    A ``Fraction`` is the exact number, a ``Decimal`` its rounding to the decimals that it shows.
+    """
+
+    source: Expr
+    cells: tuple[tuple[Fraction | Decimal, ...], ...]
+
+    @property
+    def shape(self) -> Shape:
+        return self.source.shape
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no number is rounded."""
+        return all(isinstance(number, Fraction) for row in self.cells for number in row)
 
 
 ZERO = Number(Fraction(0))

@@ -85,6 +85,7 @@ class Tensor:
     value: Fraction | None = None  # a known number, such as pi (then `numpy_value`)
     numpy_value: str | None = None
     family: tuple[str, int] | None = None  # (h, 2) for the member h[2]; `latex` is that of the family
+    moved: Tensor | None = None  # of W after a step: W itself; `name` is W_new
     serial: int = field(default_factory=lambda: next(_serial))
 
     @property

@@ -7,7 +7,7 @@ an earlier question is quoted in one line, never derived twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
@@ -29,25 +29,42 @@ BESIDE, ALONE = 25.0, 41.0
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv")
 
 # Two derivations are the same if they print the same: their indices are different objects.
-_Key = tuple[Partial | None, tuple[str, ...]]
+_Key = tuple[Partial | str | None, tuple[str, ...]]
+NUMBERS = "numbers"  # the rule of lines in numbers, which follow the formula they are put into
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Consecutive steps that work on one quantity."""
+    """Consecutive steps that work on one quantity, or stand under one heading."""
 
     quantity: Partial | None
+    heading: str
     steps: tuple[Step, ...]
 
     @property
     def key(self) -> _Key:
-        return self.quantity, tuple(
-            text for step in self.steps for text in (step.before.text, step.after.text)
-        )
+        return self.quantity or self.heading, _texts(self.steps)
+
+    @property
+    def formula(self) -> _Group:
+        """The lines without numbers at the end: what a derivation alone would say."""
+        count = len(self.steps)
+        while self.quantity is not None and count and self.steps[count - 1].rule == NUMBERS:
+            count -= 1
+        return replace(self, steps=self.steps[:count])
+
+    @property
+    def numbers(self) -> tuple[Step, ...]:
+        """The lines in numbers at the end."""
+        return self.steps[len(self.formula.steps) :]
 
 
-def _quantity(step: Step) -> Partial | None:
-    return step.quantity
+def _texts(steps: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(text for step in steps for text in (step.before.text, step.after.text))
+
+
+def _quantity(step: Step) -> tuple[Partial | None, str]:
+    return step.quantity, step.heading
 
 
 def _needed(known: list[_Group], fresh: list[_Group], last: _Group) -> list[_Group]:
@@ -92,9 +109,9 @@ class Setter:
 
         ``roman`` letters paragraphs i, ii; with ``goes_on`` lines and letters go on from the call before.
         """
-        groups = [_Group(quantity, tuple(steps)) for quantity, steps in groupby(steps, key=_quantity)]
-        known = [group for group in groups if group.key in self.derived]
-        fresh = [group for group in groups if group.key not in self.derived]
+        groups = [_Group(*about, tuple(steps)) for about, steps in groupby(steps, key=_quantity)]
+        known = [group for group in groups if group.key in self.derived and group.quantity is not None]
+        fresh = [group for group in groups if group not in known]
         quoted = _needed(known, fresh, groups[-1]) if groups else []
         self.number = self.number if goes_on else 0
         self.lettered = self.lettered if goes_on else 0
@@ -106,10 +123,26 @@ class Setter:
         for group in fresh:
             letter = marks[self.lettered] if self.lettered < len(marks) else str(self.lettered + 1)
             self.lettered += 1
-            self.derived[group.key] = Text(f"question {label} ({letter})")
-            heading = self._heading(group.quantity) if group.quantity else Text("")
-            made.append(Paragraph(Text(letter), heading, self._lines(group.quantity, group.steps)))
+            made.append(self._paragraph(group, label, letter))
         return tuple(made)
+
+    def _paragraph(self, group: _Group, label: str, letter: str) -> Paragraph:
+        """The lines of one group; a formula that was derived before is quoted, then come its numbers."""
+        heading = self.words(group.heading) if group.heading else Text("")
+        if group.quantity is not None:
+            heading = self._heading(group.quantity)
+        if group.key in self.derived:
+            said = Text(f"{heading} As in {self.derived[group.key]}.")
+            return Paragraph(Text(letter), said, ())
+        place = Text(f"question {label} ({letter})")
+        formula = group.formula
+        if group.quantity is not None and formula.steps and formula.key in self.derived:
+            lines = (self._quote(formula), *self._lines(group.quantity, group.numbers, goes_on=True))
+        else:
+            lines = self._lines(group.quantity, group.steps)
+        self.derived.setdefault(formula.key, place)
+        self.derived[group.key] = place
+        return Paragraph(Text(letter), heading, lines)
 
     def _quote(self, group: _Group) -> Line:
         assert group.quantity is not None
@@ -120,18 +153,22 @@ class Setter:
         mark, failed = _mark(last)
         return Line(self.number, equation, Text(f"from {self.derived[group.key]}"), mark, failed)
 
-    def _lines(self, quantity: Partial | None, group: tuple[Step, ...]) -> tuple[Line, ...]:
+    def _lines(
+        self, quantity: Partial | None, group: tuple[Step, ...], *, goes_on: bool = False
+    ) -> tuple[Line, ...]:
         lines: list[Line] = []
-        known: list[Expr] = []
+        known: list[Expr] = [group[0].before.expr] if goes_on else []
+        head: Expr = quantity or group[0].before.expr
         shapes_shown = False
         for step in group:
             self.number += 1
             before, after = step.before.expr, step.after.expr
-            goes_on = any(before == one for one in known)
-            lhs = Latex("") if goes_on else to_latex(before, self.names)
-            known = [before, after] if not goes_on else [*known, after]
-            width = estimated_width(quantity if goes_on and quantity else before, self.names)
-            shapes = not shapes_shown and has_array_product(after)
+            continues = any(before == one for one in known)
+            lhs = Latex("") if continues else to_latex(before, self.names)
+            head = head if continues else before
+            known = [before, after] if not continues else [*known, after]
+            width = estimated_width(quantity if continues and quantity else head, self.names)
+            shapes = not shapes_shown and step.rule != NUMBERS and has_array_product(after)
             shapes_shown = shapes_shown or shapes
             mark, failed = _mark(step)
             equation = self.equation(lhs, width, after, shapes=shapes)

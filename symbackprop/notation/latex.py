@@ -8,7 +8,6 @@ follow the nesting, so that a long formula can be broken inside them (``latex_li
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +29,7 @@ from symbackprop.core.expr import (
     MatMul,
     Neg,
     Number,
+    Numeric,
     Partial,
     Power,
     Range,
@@ -54,6 +54,7 @@ from symbackprop.notation.latex_box import (
     superscript,
 )
 from symbackprop.notation.latex_calls import call_box
+from symbackprop.notation.latex_numbers import number_box, numeric_box
 from symbackprop.notation.latex_products import hadamard_box, product_box, quotient_box
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
@@ -204,27 +205,12 @@ def _atom(symbol: Symbol) -> Box:
     return Box(symbol.tex, CLOSED if symbol.sup else ATOM, symbol.width)
 
 
-def number_box(value: Fraction, inline: bool = False) -> Box:
-    """A number: whole, or a small fraction."""
-    size = abs(value)
-    if size.denominator == 1:
-        text = str(size.numerator)
-        return Box(text, ATOM, 0.5 * len(text), 0, value < 0)
-    num, den = str(size.numerator), str(size.denominator)
-    rest = size.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    if rest == 1 and 10 <= size.denominator <= 10**6:
-        text = f"{float(size):.12f}".rstrip("0")
-        return Box(text, ATOM, 0.5 * len(text), 0, value < 0)
-    if inline:
-        return Box(f"{num}/{den}", TERM, 0.5 * (len(num) + len(den) + 1), 0, value < 0)
-    return Box(rf"\tfrac{{{num}}}{{{den}}}", CLOSED, 0.4 * max(len(num), len(den)) + 0.2, 1, value < 0)
-
-
 def _number(printer: Printer, expr: Number) -> Box:
     return number_box(expr.value, printer.inline)
+
+
+def _numeric(printer: Printer, expr: Numeric) -> Box:
+    return numeric_box(expr)
 
 
 def _leaf(printer: Printer, expr: Leaf) -> Box:
@@ -406,6 +392,7 @@ def _indicator(printer: Printer, expr: Indicator) -> Box:
 _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
     {
         Number: _number,
+        Numeric: _numeric,
         Leaf: _leaf,
         DimValue: _dim,
         Partial: _partial,

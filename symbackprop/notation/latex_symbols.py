@@ -113,9 +113,21 @@ def _without_commands(source: str) -> str:
 
 def tensor_symbol(tensor: Tensor, style: Mapping[str, str]) -> Symbol:
     """The LaTeX of a tensor: as declared, else from its name and the style in force."""
+    if tensor.moved is not None:
+        return _moved_symbol(tensor_symbol(tensor.moved, style))
     if tensor.family is not None:
         return _member_symbol(tensor, tensor.family[1], style)
     return _plain_symbol(tensor, tensor.name, style)
+
+
+def _moved_symbol(base: Symbol) -> Symbol:
+    r"""After a step: ``W_{\text{new}}``, at a corner that is free."""
+    width = base.width + 1.6
+    if not base.sub:
+        return Symbol(rf"{base.tex}_{{\text{{new}}}}", width, True, base.sup)
+    if not base.sup:
+        return Symbol(rf"{base.tex}^{{\text{{new}}}}", width, base.sub, True)
+    return Symbol(rf"({base.tex})_{{\text{{new}}}}", width + 0.8, True, True)
 
 
 def _member_symbol(tensor: Tensor, number: int, style: Mapping[str, str]) -> Symbol:

@@ -19,6 +19,7 @@ class Step:
     shapes    of the named quantities in ``after``: name as printed in text -> dims as text.
     quantity  the derivative this step works on; a new quantity begins a new paragraph.
     uses      assumptions used here, in words ("each row of Y sums to 1").
+    heading   words over its paragraph, where that is not about one derivative ("The forward pass.").
     """
 
     rule: str
@@ -30,3 +31,4 @@ class Step:
     verdict: Verdict = field(default_factory=lambda: not_checked("not verified yet"))
     quantity: Partial | None = None
     uses: tuple[str, ...] = ()
+    heading: str = ""

@@ -17,6 +17,7 @@ from symbackprop.core.expr import (
     MatMul,
     broadcast_shape,
 )
+from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
 
 
@@ -30,6 +31,19 @@ def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
         if index is not None and axis is not None:
             change[index] = slots[axis]
     return at(base.body, change)
+
+
+def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
+    """The equation over other tensors."""
+    expr = None if equation.expr is None else with_tensors(equation.expr, names)
+    return replace(equation, target=names.get(equation.target, equation.target), expr=expr)
+
+
+def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:
+    """The expression over other tensors."""
+    if isinstance(expr, Leaf):
+        return Leaf(names.get(expr.tensor, expr.tensor))
+    return expr.map_children(lambda child: with_tensors(child, names))
 
 
 def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:

@@ -38,6 +38,7 @@ from symbackprop.core.expr import (
     MatMul,
     Neg,
     Number,
+    Numeric,
     Partial,
     Power,
     Range,
@@ -156,6 +157,9 @@ class _Writer:
         match expr:
             case Number(value=value):
                 return sympy.Rational(value.numerator, value.denominator)
+            case Numeric(cells=cells):
+                rows = [[sympy.Rational(str(number)) for number in row] for row in cells]
+                return rows[0][0] if expr.is_scalar else sympy.ImmutableMatrix(rows)
             case DimValue(dim=dim):
                 return dim_value(dim)
             case Leaf(tensor=tensor):

@@ -10,6 +10,7 @@ both signs for multiplication is not misled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ from symbackprop.core.expr import (
     MatMul,
     Neg,
     Number,
+    Numeric,
     Partial,
     Power,
     Range,
@@ -100,6 +102,22 @@ def _number(expr: Number, context: _Context) -> _Printed:
     return text, _TERM if "/" in text else _NUMBER
 
 
+def _numeric(expr: Numeric, context: _Context) -> _Printed:
+    """``[3 6; 4 5]``: rows are parted by semicolons, as under ``values:``."""
+    if expr.is_scalar:
+        text = cell_text(expr.cells[0][0])
+        return text, _SUM if text.startswith("-") else _TERM if "/" in text else _NUMBER
+    rows = "; ".join(" ".join(cell_text(number) for number in row) for row in expr.cells)
+    return f"[{rows}]", _ATOM
+
+
+def cell_text(number: Fraction | Decimal) -> str:
+    """A number: exact, or with the decimals of its rounding."""
+    if isinstance(number, Decimal):
+        return f"{number:f}"
+    return f"{'-' if number < 0 else ''}{number_text(abs(number))}"
+
+
 def _leaf(expr: Leaf, context: _Context) -> _Printed:
     return expr.tensor.name, _ATOM
 
@@ -128,7 +146,7 @@ def _add(expr: Add, context: _Context) -> _Printed:
     parts: list[str] = []
     for term in expr.terms:
         text, level = _print(term, context)
-        if level == _SUM and isinstance(term, Neg | Number):
+        if level == _SUM and text.startswith("-") and isinstance(term, Neg | Number | Numeric):
             parts.append(f" - {text[1:]}" if parts else text)
             continue
         if level == _SUM:
@@ -363,6 +381,7 @@ def _indicator(expr: Indicator, context: _Context) -> _Printed:
 _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
     {
         Number: _number,
+        Numeric: _numeric,
         Leaf: _leaf,
         DimValue: _dim,
         Partial: _partial,

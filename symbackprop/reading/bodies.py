@@ -12,38 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symbackprop.core.expr import Partial
-from symbackprop.core.graph import Graph
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields
 from symbackprop.reading.asked import read_asked
+from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
+from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.words import words_of
-from symbackprop.reading.yaml_tree import Scalar, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """The entry of a question in the file, and the names that may stand in it.
-
-    names  the names of derivatives that ``notation:`` gives.
-    path   how messages call the question.
-    """
-
-    kind: str
-    body: Table
-    path: str
-    graph: Graph
-    names: Mapping[str, Partial]
-
-    def target(self, what: str) -> Scalar:
-        """The one text that stands behind the kind."""
-        return fields.scalar(self.body.get(self.kind) or self.body, f"{self.kind} of {self.path}", what)
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What is asked, as written: ``dL/dW``; of an ``ask`` the author's words."""
-
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +51,9 @@ def _ask(asking: Asking) -> AskBody:
     return AskBody(words, words_of(asking.body, "answer", asking.path))
 
 
-def tidy(text: str) -> str:
-    """The text on one line, white space tidied."""
-    return " ".join(text.split())
-
-
-READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType({"derive": _derive, "ask": _ask})
+READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType(
+    {
+        "derive": _derive, "ask": _ask,
+        "evaluate": read_evaluate, "gradient": read_gradient, "update": read_update,
+    }
+)  # fmt: skip

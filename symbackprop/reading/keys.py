@@ -36,20 +36,26 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset(KINDS) - {"derive", "ask"}
+LATER_KINDS = frozenset({"jacobian", "explicit", "hessian", "hvp", "show", "compare", "shapes"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
-    "answer", "digits", "then", "with", "conventions",
+    "answer", "digits", "exact", "then", "with", "conventions",
 )  # fmt: skip
 OF_KIND = MappingProxyType(
     {
         "cases": ("jacobian",), "dims": ("explicit",), "answer": ("ask",),
-        "digits": ("evaluate", "gradient", "update"), "then": ("update",), "with": ("hvp",),
+        "digits": ("evaluate", "gradient", "update"), "exact": ("evaluate", "gradient", "update"), "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",),
     }
 )  # fmt: skip
-# Keys that concern the derivation: not those of an ``ask``.
-OF_DERIVATIVES = ("in_terms_of", "via", "level")
+# Keys that concern a derivation, and the kinds of questions that have none, or none at a level.
+OF_DERIVATIVES = MappingProxyType(
+    {
+        "in_terms_of": ("ask", "evaluate", "gradient", "update", "shapes"),
+        "via": ("ask", "evaluate", "shapes"),
+        "level": ("ask", "evaluate", "gradient", "update", "shapes"),
+    }
+)  # fmt: skip
 ROADS = ("log", "jacobian")
 
 NOTATION = ("name", "spelling", "is", "latex", "aliases")

@@ -12,8 +12,10 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_partial
-from symbackprop.reading.bodies import READERS, AskBody, Asking, Body, DeriveBody
+from symbackprop.reading.bodies import READERS, AskBody, DeriveBody
+from symbackprop.reading.question import Asking, Body
 from symbackprop.reading.tokens import file_of
+from symbackprop.reading.values import Values
 from symbackprop.reading.words import words_of
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, problem
 
@@ -120,6 +122,7 @@ class _Reader:
 
     graph: Graph
     names: dict[str, Partial]
+    values: Values
     taken: dict[str, str]
 
     def questions(self, value: Value, path: str, above: str | None, depth: int) -> tuple[Question, ...]:
@@ -143,7 +146,7 @@ class _Reader:
         self.taken[question_id] = path
         parts = self._parts(body, question_id, depth)
         level, via = body.get("level"), body.get("via")
-        asked = READERS[kind](Asking(kind, body, path, self.graph, self.names)) if kind else None
+        asked = READERS[kind](Asking(kind, body, path, self.graph, self.names, self.values)) if kind else None
         levels = None if level is None else read_levels(level, f"the level of {path}")
         found = Question(
             kind, question_id, asked,
@@ -198,13 +201,13 @@ class _Reader:
 
 
 def read_questions(
-    value: Value, graph: Graph, names: dict[str, Partial] | None = None
+    value: Value, graph: Graph, names: dict[str, Partial] | None = None, values: Values | None = None
 ) -> tuple[Question, ...]:
     """All questions, in order; ids are q1, q2, ..., of parts q1.a, q1.b, ... where none is given.
 
-    ``names`` are the names of derivatives that ``notation:`` gives.
+    ``names`` are the names of derivatives that ``notation:`` gives, ``values`` the numbers of the file.
     """
-    return _Reader(graph, names or {}, {}).questions(value, "questions", None, 0)
+    return _Reader(graph, names or {}, values or Values(), {}).questions(value, "questions", None, 0)
 
 
 def _number(number: int, depth: int) -> str:
@@ -234,8 +237,8 @@ def _kind(body: Table, path: str) -> str:
     for key, _ in body.entries:
         if key.text in keys.OF_KIND and kind not in keys.OF_KIND[key.text]:
             raise fields.schema_error(f"{key.text} does not belong to a question of the kind {kind}", key)
-        if kind == "ask" and key.text in keys.OF_DERIVATIVES:
-            raise fields.schema_error(f"{key.text} does not belong to a question of the kind ask", key)
+        if kind in keys.OF_DERIVATIVES.get(key.text, ()):
+            raise fields.schema_error(f"{key.text} does not belong to a question of the kind {kind}", key)
     if kind in keys.LATER_KINDS:
         raise fields.later(f"a question of the kind {kind}", kinds[0])
     return kind

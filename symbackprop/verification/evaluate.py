@@ -33,6 +33,7 @@ from symbackprop.core.expr import (
     MatMul,
     Neg,
     Number,
+    Numeric,
     Partial,
     Power,
     Reduce,
@@ -283,12 +284,17 @@ def _transpose(evaluator: Evaluator, node: Transpose, scope: Scope) -> Array:
     return np.swapaxes(evaluator.value(node.arg, scope), -1, -2)
 
 
+def _numeric(evaluator: Evaluator, node: Numeric, scope: Scope) -> Array:
+    """What the numbers stand for; that they are its rounding is checked where they are given."""
+    return evaluator.value(node.source, scope)
+
+
 # Any: each rule takes the one class of node that it is entered for.
 RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Number: _number, Leaf: _leaf, DimValue: _dim, Partial: _partial, Add: _add, Neg: _neg,
     MatMul: _matmul, Hadamard: _hadamard, Divide: _divide, Power: _power, Transpose: _transpose,
     Call: calls.value, IndexValue: entries.index_value, LabelValue: entries.index_value,
-    Element: entries.element, Slice: entries.a_slice,
+    Numeric: _numeric, Element: entries.element, Slice: entries.a_slice,
     Reduce: entries.reduction, Indicator: entries.indicator, Comprehension: entries.comprehension,
     Jacobian: arrays.jacobian, Grid: arrays.grid, TensorEntries: arrays.tensor_entries,
 }  # fmt: skip

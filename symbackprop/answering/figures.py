@@ -1,0 +1,194 @@
+"""``Figures``: a problem at the values of its file: exact numbers, printed numbers, and verified lines.
+
+Numbers are computed by ``arithmetic`` (exact where they can be) and every line is checked by
+``verification.given``, which evaluates the forward pass and its differences by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symbackprop.answering.desk import Desk
+from symbackprop.answering.record import Numbers
+from symbackprop.arithmetic.evaluate import Arithmetic, Cells
+from symbackprop.arithmetic.rounding import rounded
+from symbackprop.arithmetic.scalars import NoValue, Value
+from symbackprop.core.expr import Expr, Leaf, Numeric, Partial
+from symbackprop.core.graph import Equation
+from symbackprop.core.tensors import Tensor
+from symbackprop.core.verdicts import Evidence, Verdict
+from symbackprop.errors import InputError
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.steps import Step
+from symbackprop.problem_file import Question
+from symbackprop.reading.number_bodies import Precision
+from symbackprop.verification.given import Given
+
+DEFAULT_DIGITS = 4
+LONGEST_FRACTION = 10_000  # denominators that are printed where exact numbers are
+
+
+@dataclass(slots=True, eq=False)
+class Figures:
+    """One question about numbers at work."""
+
+    desk: Desk
+    question: Question
+    precision: Precision
+    arithmetic: Arithmetic
+    given: Given
+
+    @staticmethod
+    def at(desk: Desk, question: Question, precision: Precision) -> Figures:
+        """The problem at the values of its file."""
+        spec, context = desk.spec, desk.context
+        arrays = {
+            spec.graph.tensors[name]: oriented(array, spec.graph.tensors[name], spec.sizes)
+            for name, array in spec.values.items()
+        }
+        floats = {tensor: np.array(cells, dtype=float) for tensor, cells in arrays.items()}
+        given = Given(spec.graph, spec.sizes, floats, context.expand)
+        return Figures(desk, question, precision, Arithmetic(spec.sizes, arrays, context.expand), given)
+
+    def value(self, expr: Expr) -> Cells:
+        """Its numbers, in the shape of the expression; an InputError where one does not exist."""
+        try:
+            cells = self.arithmetic.value(expr)
+        except NoValue as reason:
+            raise self._no_value(expr, str(reason)) from None
+        shape = tuple(self.arithmetic.extent(dim) for dim in expr.shape)
+        cells = np.broadcast_to(cells, shape)
+        for number in cells.ravel():
+            if isinstance(number, float) and not np.isfinite(number):
+                raise self._no_value(expr, "a log of 0")
+        return cells
+
+    def _no_value(self, expr: Expr, reason: str) -> InputError:
+        text = Formula(expr, self.desk.context.names).text
+        return InputError(
+            f"{text} has no finite value at the values of the file: {reason}", code="schema",
+            file=self.question.file, line=self.question.line, column=self.question.column,
+            hint="change values:",
+        )  # fmt: skip
+
+    def solve(self, equation: Equation, target: Tensor | None = None) -> Cells:
+        """The numbers of the target of an equation, remembered under it (or under another name)."""
+        assert equation.expr is not None
+        tensor = equation.target
+        if equation.indices:
+            cells = self._entries(equation)
+        else:
+            cells = self.value(equation.expr)
+        shape = tuple(self.arithmetic.extent(dim) for dim in tensor.oriented)
+        cells = np.broadcast_to(cells, shape)
+        self.arithmetic.tensors[target or tensor] = cells
+        return cells
+
+    def _entries(self, equation: Equation) -> Cells:
+        """An equation for each entry."""
+        assert equation.expr is not None
+        target = equation.target
+        cells = np.empty(tuple(self.arithmetic.extent(dim) for dim in target.oriented), dtype=object)
+        try:
+            for place in np.ndindex(cells.shape):
+                axes = {target.axis_of_side(side): place[side] + 1 for side in (0, 1)}
+                bound = {index: axes[axis] for axis, index in enumerate(equation.indices)}
+                cells[place] = self.arithmetic.scalar(equation.expr, bound)
+        except NoValue as reason:
+            raise self._no_value(Leaf(target), str(reason)) from None
+        return cells
+
+    def set_partial(self, partial: Partial, value: Expr) -> None:
+        """The numbers of a derivative are those of its formula."""
+        cells = self.value(value)
+        shape = tuple(self.arithmetic.extent(dim) for dim in partial.shape)
+        self.arithmetic.partials[partial.of, partial.by] = np.broadcast_to(cells, shape)
+
+    def numeric(self, source: Expr) -> Numeric:
+        """Its numbers as they are printed."""
+        cells = self.value(source)
+        return Numeric(source, tuple(tuple(self._printed(number) for number in row) for row in cells))
+
+    def _printed(self, number: Value) -> Fraction | Decimal:
+        """Exact: whole numbers, and all that are known exactly where that is wanted; else rounded."""
+        digits = self.precision.digits
+        if isinstance(number, Fraction):
+            if number.denominator == 1:
+                return number
+            as_fraction = self.precision.exact or digits is None
+            if as_fraction and number.denominator <= LONGEST_FRACTION:
+                return number
+        return rounded(number, DEFAULT_DIGITS if digits is None else digits)
+
+    def as_given(self, source: Expr) -> Numeric:
+        """The numbers of a symbol as the file gives them: never rounded."""
+        cells = self.value(source)
+        return Numeric(source, tuple(tuple(Fraction(number) for number in row) for row in cells))
+
+    def numbers(self, cells: Cells, shape: tuple[int, ...]) -> Numbers:
+        """The record of the JSON format: nested lists in the declared shape."""
+        digits = DEFAULT_DIGITS if self.precision.digits is None else self.precision.digits
+        flat = list(cells.ravel())
+        exact = [str(n) if isinstance(n, Fraction) else float(n) for n in flat]
+        return Numbers(_nested(exact, shape), _nested([f"{rounded(n, digits):f}" for n in flat], shape), digits)
+
+    def line(
+        self, before: Expr, after: Expr, because: str, *, rule: str = "numbers",
+        quantity: Partial | None = None, heading: str = "",
+    ) -> Step:  # fmt: skip
+        """A verified line."""
+        names = self.desk.context.names
+        verdict = self.given.check(before, after)
+        return Step(
+            rule, because, Formula(before, names), Formula(after, names), {}, (), verdict, quantity,
+            heading=heading,
+        )  # fmt: skip
+
+
+def oriented(array: object, tensor: Tensor, sizes: Mapping[str, int]) -> Cells:
+    """Nested tuples as rows and columns."""
+    flat = [number for number in _flat(array)]
+    cells = np.empty(len(flat), dtype=object)
+    cells[:] = flat
+    return cells.reshape(tuple(dim.evaluate(sizes) for dim in tensor.oriented))
+
+
+def _flat(array: object) -> Iterable[Any]:
+    if isinstance(array, tuple):
+        for part in array:
+            yield from _flat(part)
+    else:
+        yield array
+
+
+def _nested(flat: list[Any], shape: tuple[int, ...]) -> object:
+    if not shape:
+        return flat[0]
+    size = len(flat) // shape[0]
+    return [_nested(flat[place * size : (place + 1) * size], shape[1:]) for place in range(shape[0])]
+
+
+def overall(steps: Iterable[Step]) -> Verdict:
+    """Fails if a line fails; not checked if one is not; else how they were checked."""
+    verdicts = [verdict for step in steps for verdict in _verdicts(step)]
+    for status in ("fails", "not-checked"):
+        for verdict in verdicts:
+            if verdict.status == status:
+                return verdict
+    worst = max((v.evidence.max_rel_error or 0.0 for v in verdicts), default=0.0)
+    differences = any(v.evidence.method == "differences" for v in verdicts)
+    given = [v.evidence for v in verdicts if v.evidence.points == 1]
+    sizes = given[0].sizes if given else ()
+    return Verdict("holds", Evidence("differences" if differences else "evaluation", 1, sizes, worst))
+
+
+def _verdicts(step: Step) -> Iterable[Verdict]:
+    yield step.verdict
+    for sub in step.substeps:
+        yield from _verdicts(sub)

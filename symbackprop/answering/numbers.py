@@ -1,0 +1,271 @@
+"""``evaluate``, ``gradient`` and ``update``: the forward pass, gradients and a step, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from symbackprop.answering.derive import choices_of
+from symbackprop.answering.desk import Desk
+from symbackprop.answering.figures import Figures, overall
+from symbackprop.answering.put_in import worked_lines
+from symbackprop.answering.record import Answer, Numbers, Result
+from symbackprop.arithmetic.evaluate import Cells
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
+from symbackprop.core.graph import Equation
+from symbackprop.core.tensors import Tensor
+from symbackprop.core.verdicts import Verdict
+from symbackprop.documents.model import Box, Shown
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.steps import Step
+from symbackprop.notation.substitution import renamed
+from symbackprop.problem_file import Question
+from symbackprop.reading.number_bodies import EvaluateBody, GradientBody, UpdateBody, Wanted
+from symbackprop.results import Derivation
+
+FORWARD = "The forward pass, in numbers."
+STEP = "The step."
+AGAIN = "The forward pass after the step."
+
+
+def evaluate(desk: Desk, question: Question) -> Iterator[Answer]:
+    """The numbers of arrays and derivatives, every line of the forward pass with its numbers."""
+    body = question.body
+    assert isinstance(body, EvaluateBody)
+    figures = Figures.at(desk, question, body.precision)
+    work = _Work(figures)
+    asked = [one for found in body.wanted.values() for one in found]
+    work.forward({one.tensor for one in asked if isinstance(one, Leaf)}, told=True)
+    work.gradients([one for one in asked if isinstance(one, Partial)])
+    yield work.answer(body.wanted, "Evaluate")
+
+
+def gradient(desk: Desk, question: Question) -> Iterator[Answer]:
+    """Derivatives: each formula as it is derived, then with its numbers."""
+    body = question.body
+    assert isinstance(body, GradientBody)
+    work = _Work(Figures.at(desk, question, body.precision))
+    work.gradients([one for found in body.wanted.values() for one in found if isinstance(one, Partial)])
+    yield work.answer(body.wanted, "Compute")
+
+
+def update(desk: Desk, question: Question) -> Iterator[Answer]:
+    """A step against the gradient, then the forward pass at the new parameters."""
+    body = question.body
+    assert isinstance(body, UpdateBody)
+    work = _Work(Figures.at(desk, question, body.precision))
+    partials = [one for found in body.wanted.values() for one in found if isinstance(one, Partial)]
+    work.gradients(partials)
+    yield work.moved(body, partials)
+
+
+class _Work:
+    """The lines of one question, collected in order."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
+        self.graph = figures.desk.spec.graph
+        self.steps: list[Step] = []
+        self.verdicts: list[Verdict] = []
+        self.assumptions: list[str] = []
+        self.derivations: dict[Tensor, Derivation] = {}
+
+    def forward(self, wanted: Iterable[Tensor], *, told: bool) -> None:
+        """Compute what these need; with ``told`` its lines are printed."""
+        for equation in self._needed(wanted):
+            if equation.target in self.figures.arithmetic.tensors:
+                continue
+            self.figures.solve(equation)
+            if told:
+                self.steps.extend(self._forward_lines(equation, FORWARD))
+
+    def _needed(self, wanted: Iterable[Tensor]) -> list[Equation]:
+        needed, kept = set(wanted), []
+        for equation in reversed(self.graph.equations):
+            if equation.target in needed:
+                needed |= set(equation.inputs)
+                kept.append(equation)
+        return kept[::-1]
+
+    def _forward_lines(self, equation: Equation, heading: str) -> Iterator[Step]:
+        assert equation.expr is not None
+        target = Leaf(equation.target)
+        result = self.figures.numeric(target)
+        because = f"the equation of `{equation.target.name}`"
+        if equation.indices:
+            whole = Element(target, tuple(IndexValue(((index, 1),)) for index in equation.indices))
+            yield self.figures.line(whole, equation.expr, because, rule="definition", heading=heading)
+            yield self.figures.line(target, result, "each entry", heading=heading)
+            return
+        yield self.figures.line(target, equation.expr, because, rule="definition", heading=heading)
+        yield from self._worked(equation.expr, result, None, heading)
+
+    def _worked(
+        self, expr: Expr, result: Expr, quantity: Partial | None, heading: str
+    ) -> Iterator[Step]:
+        before = expr
+        for after, because in worked_lines(self.figures, expr, result):
+            if after != before:
+                yield self.figures.line(before, after, because, quantity=quantity, heading=heading)
+            before = after
+
+    def gradients(self, partials: Iterable[Partial]) -> None:
+        """Derivatives in the order of the backward pass, each with its formula and its numbers."""
+        figures, desk = self.figures, self.figures.desk
+        done: set[Partial] = set()
+        for of in dict.fromkeys(one.of for one in partials):
+            by = tuple(dict.fromkeys(one.by for one in partials if one.of is of))
+            self.forward([of, *by], told=False)
+            found = desk.context.session(figures.question.via).gradients(of, by)
+            for tensor in by:
+                derived = found[tensor]
+                derivation = Derivation(desk.context, derived, figures.question.via)
+                self.verdicts.append(derivation.verify())
+                self.derivations[tensor] = derivation
+                self.assumptions.extend((*derivation.assumptions, *choices_of(derivation)))
+                for need in dict.fromkeys((*derived.needs, tensor)):
+                    partial = Partial(of, need)
+                    if partial in done:
+                        continue
+                    done.add(partial)
+                    lines = tuple(step for step in derivation.steps if step.quantity == partial)
+                    self._gradient(partial, derived.values[need], lines)
+
+    def _gradient(self, partial: Partial, value: Expr, lines: tuple[Step, ...]) -> None:
+        figures = self.figures
+        inputs = [node.tensor for node in value.walk() if isinstance(node, Leaf)]
+        self.forward(inputs, told=False)
+        figures.set_partial(partial, value)
+        result = figures.numeric(partial)
+        self.steps.extend(lines)
+        if value == partial or isinstance(value, Comprehension):
+            self.steps.append(figures.line(partial, result, "each entry", quantity=partial))
+        elif lines:
+            self.steps.extend(self._worked(value, result, partial, ""))
+        else:
+            because = f"`{partial.by.name}` has no influence on `{partial.of.name}`"
+            self.steps.append(figures.line(partial, result, because, quantity=partial))
+
+    def moved(self, body: UpdateBody, partials: list[Partial]) -> Answer:
+        """The step, and the forward pass after it."""
+        figures = self.figures
+        new = {one.by: _after_step(one.by, self.graph.tensors) for one in partials}
+        rules: dict[Tensor, Expr] = {
+            one.by: Add((Leaf(one.by), Neg(MatMul((body.step, one))))) for one in partials
+        }
+        again = [e for e in self._needed(body.then) if _touched(e, set(new), self.graph.equations)]
+        for equation in again:
+            new[equation.target] = _after_step(equation.target, self.graph.tensors)
+        figures.given.moved(rules, new)
+        for tensor, expr in rules.items():
+            figures.arithmetic.tensors[new[tensor]] = figures.value(expr)
+            result = figures.numeric(Leaf(new[tensor]))
+            because = "against the gradient, by the step"
+            self.steps.append(
+                figures.line(Leaf(new[tensor]), expr, because, rule="step", heading=STEP)
+            )
+            self.steps.extend(self._worked(expr, result, None, STEP))
+        self.forward({t for e in again for t in e.inputs}, told=False)
+        for equation in again:
+            there = renamed(equation, new)
+            figures.solve(there)
+            self.steps.extend(self._forward_lines(there, AGAIN))
+        wanted: dict[str, tuple[Expr, ...]] = {
+            tensor.name: (Leaf(new[tensor]),) for tensor in rules
+        }
+        for tensor in body.then:
+            if tensor.name not in wanted:
+                self.forward([tensor], told=False)
+                wanted[tensor.name] = (Leaf(new.get(tensor, tensor)),)
+        asks = tuple(expr for found in wanted.values() for expr in found)
+        return self._answer(wanted, asks, "Take one step and compute")
+
+    def answer(self, wanted: Wanted, verb: str) -> Answer:
+        """What was asked for, boxed."""
+        found: dict[str, tuple[Expr, ...]] = {name: tuple(exprs) for name, exprs in wanted.items()}
+        asks = tuple(expr for exprs in found.values() for expr in exprs)
+        return self._answer(found, asks, verb)
+
+    def _answer(self, wanted: dict[str, tuple[Expr, ...]], asks: tuple[Expr, ...], verb: str) -> Answer:
+        figures, question = self.figures, self.figures.question
+        names = figures.desk.context.names
+        boxes = tuple(
+            Box(expr, Formula(figures.numeric(expr), names), _declared(expr)) for expr in asks
+        )
+        verdict = _joined(self.verdicts, overall(self.steps))
+        kept = tuple(dict.fromkeys(self.assumptions))
+        single = self._single(asks)
+        return Answer(
+            question.id, question.kind, question.target, None, verdict,
+            shown=Shown(
+                asks, boxes, tuple(self.steps), verdict, heading="", assumptions=kept, verb=verb,
+                check=_check(verdict),
+            ),
+            result=Result() if single is None else Result(single.text, str(single.latex), single.expanded_text),
+            shape=tuple(str(dim) for dim in _declared(asks[0])) if len(asks) == 1 else None,
+            numbers={name: self._numbers(exprs) for name, exprs in wanted.items()},
+            steps=tuple(self.steps),
+            assumptions=kept,
+        )  # fmt: skip
+
+    def _single(self, asks: tuple[Expr, ...]) -> Derivation | None:
+        """The derivation behind the only derivative that was asked for."""
+        if len(asks) == 1 and isinstance(asks[0], Partial):
+            return self.derivations.get(asks[0].by)
+        return None
+
+    def _numbers(self, exprs: tuple[Expr, ...]) -> Numbers:
+        """The numbers of one name; of a family one array, its members first."""
+        arrays: list[Cells] = [self.figures.value(expr) for expr in exprs]
+        shape = tuple(self.figures.arithmetic.extent(dim) for dim in _declared(exprs[0]))
+        if len(arrays) == 1:
+            return self.figures.numbers(arrays[0], shape)
+        flat = np.concatenate([array.ravel() for array in arrays])
+        return self.figures.numbers(flat, (len(arrays), *shape))
+
+
+def _declared(expr: Expr) -> tuple[Dim, ...]:
+    tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
+    return tensor.shape if tensor is not None else ()
+
+
+def _after_step(tensor: Tensor, taken: Collection[str]) -> Tensor:
+    """The tensor after the step, under a name of its own: ``W_new``."""
+    name = f"{tensor.name}_new"
+    while name in taken:
+        name += "_"
+    return replace(tensor, name=name, moved=tensor)
+
+
+def _touched(equation: Equation, moved: set[Tensor], equations: tuple[Equation, ...]) -> bool:
+    """Whether the step reaches the target of an equation."""
+    reached = set(moved)
+    for one in equations:
+        if not reached.isdisjoint(one.inputs):
+            reached.add(one.target)
+    return equation.target in reached
+
+
+def _joined(verdicts: list[Verdict], whole: Verdict) -> Verdict:
+    """The lines at the values of the file, and the formulas at random points."""
+    for status in ("fails", "not-checked"):
+        for verdict in (whole, *verdicts):
+            if verdict.status == status:
+                return verdict
+    return whole
+
+
+def _check(verdict: Verdict) -> str:
+    """How the numbers were checked, in words."""
+    if verdict.status == "fails":
+        return "**A line of this answer fails its check.**"
+    if verdict.status == "not-checked":
+        return f"Not checked: {verdict.reason}."
+    against = "and against differences " if verdict.evidence.method == "differences" else ""
+    return (
+        f"Every number was checked against a second evaluation of the forward pass {against}at these values; "
+        "numbers are rounded from exact values, not from the rounded numbers of the lines before."
+    )

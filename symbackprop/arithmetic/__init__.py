@@ -1,0 +1,1 @@
+"""Numbers of formulas: exact where they can be, and their roundings."""
