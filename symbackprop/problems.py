@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from symbackprop import __version__
 from symbackprop.answering import Answer, Told, answers_to
 from symbackprop.answering.desk import Desk
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, Leaf
-from symbackprop.core.tensors import Tensor
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.documents.escape import typewriter
 from symbackprop.documents.key import Head, build_id, build_key
 from symbackprop.documents.model import Asked, Document
@@ -28,6 +30,9 @@ SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
 
 
 _NAMES = re.compile(r"[^\W\d]\w*")
+_LETTERS = re.compile(r"\b[a-zA-Z]\b")
+_RELATION = re.compile(r" (=|!=|<=|>=|<|>) ")
+_SIGNS: Mapping[str, str] = MappingProxyType({"!=": r"\neq", "<=": r"\leq", ">=": r"\geq"})
 
 
 class Problem:
@@ -171,14 +176,21 @@ class Problem:
         known = spec.graph.functions.get(text) or lookup(text)
         if known is not None and known.latex is not None:
             return known.latex
+        left, sign, right = _parted(text)
         try:
-            if " = " in text:
+            if sign == "=":
                 sides: tuple[Expr, ...] = read_equation(text, spec.graph, notation=spec.partials)
+            elif sign:
+                free = {letter: Index(Dim.named(letter), letter) for letter in _LETTERS.findall(text)}
+                sides = tuple(
+                    read_formula(side, spec.graph, notation=spec.partials, free_indices=True, indices=_bare(side, free))
+                    for side in (left, right)
+                )
             else:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
             return self._of_letters(text) or typewriter(text)
-        return " = ".join(to_latex(side, spec.names, inline=True) for side in sides)
+        return f" {_SIGNS.get(sign, sign)} ".join(to_latex(side, spec.names, inline=True) for side in sides)
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
@@ -188,10 +200,22 @@ class Problem:
         convention = self.spec.convention
         params = {name: Leaf(Tensor(name, (), convention)) for name in names}
         try:
-            sides = [formula_of(side, params, convention) for side in text.split(" = ")]
+            sides = [formula_of(side, params, convention) for side in _RELATION.split(text)[::2]]
         except InputError:
             return None
-        return " = ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
+        sign = _parted(text)[1] or "="
+        return f" {_SIGNS.get(sign, sign)} ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    """The sides of a relation and its sign; the text alone if it is none, or more than one."""
+    parts = _RELATION.split(text)
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else (text, "", "")
+
+
+def _bare(side: str, free: Mapping[str, Index]) -> dict[str, Index]:
+    """A letter that is a side by itself stands for an index."""
+    return {side.strip(): free[side.strip()]} if side.strip() in free else {}
 
 
 def check_level(level: str) -> None:

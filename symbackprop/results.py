@@ -230,7 +230,7 @@ class Derivation:
         verdicts = [verdict for step in self._steps for verdict in _verdicts(step)]
         verdicts.append(self._check_index_form())
         whole = self._check_whole()
-        return _overall([*verdicts, whole], whole)
+        return overall([*verdicts, whole], whole)
 
     def _check_index_form(self) -> Verdict:
         leaf = self._context.session(self._via).shop.leaf
@@ -358,13 +358,13 @@ class Derivation:
         context, jacobian = self._context, self._derived.jacobian
         assert jacobian is not None
         expr, indices = jacobian.whole, jacobian.indices
+        key = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_d{self.by.name}")
         if isinstance(expr, Comprehension | TensorEntries):
-            output = Output(f"d{self.of.name}", expr.body, jacobian.shape, indices)
+            output = Output(key, expr.body, jacobian.shape, indices)
         else:
-            output = Output(f"d{self.of.name}", expr, jacobian.shape)
-        safe = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_{self.by.name}")
+            output = Output(key, expr, jacobian.shape)
         return plan(
-            name or f"jacobian_{safe}", context.graph, (), [output],
+            name or f"jacobian_{key}", context.graph, (), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -488,7 +488,7 @@ def _verdicts(step: Step) -> Iterator[Verdict]:
         yield from _verdicts(sub)
 
 
-def _overall(verdicts: list[Verdict], whole: Verdict) -> Verdict:
+def overall(verdicts: list[Verdict], whole: Verdict) -> Verdict:
     """Fails if anything fails; not checked if anything is not; else the evidence of the result."""
     for status in ("fails", "not-checked"):
         for verdict in verdicts:

@@ -46,11 +46,11 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     note = ""
     if not derivation.steps:
         note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
-    partial = derivation.derived.partial
+    partial = derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial
     return Shown(
         asks=(partial,),
-        boxes=(Box(target, derivation.formula, derivation.by.shape, note),),
+        boxes=(Box(target, derivation.formula, derivation.derived.shape, note),),
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.tensors import Tensor
 from symbackprop.problem_file import ProblemSpec, Question
+from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
 
 
@@ -39,6 +40,14 @@ class Desk:
             derived = self.context.session(via).jacobian(of, by, level, flipped=self.flipped)
             self._derivations[key] = Derivation(self.context, derived, via)
         return self._derivations[key]
+
+    def jacobian_of(self, body: JacobianBody, via: str, level: str) -> Derivation:
+        """The derivation of what a question of the kind ``jacobian`` asks for."""
+        if body.entry == (None, None):
+            return self.jacobian(body.of, body.by, via, level)
+        session = self.context.session(via)
+        derived = session.jacobian(body.of, body.by, level, flipped=self.flipped, entry=body.entry)
+        return Derivation(self.context, derived, via)
 
     def derivation(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
         """The derivative of a scalar by an array."""

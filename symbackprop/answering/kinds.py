@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
+from symbackprop.answering.jacobians import jacobian
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
 from symbackprop.problem_file import Question
@@ -21,8 +22,11 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 
 
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
-    {"derive": derive, "ask": _ask, "evaluate": evaluate, "gradient": gradient, "update": update}
-)
+    {
+        "derive": derive, "jacobian": jacobian, "ask": _ask,
+        "evaluate": evaluate, "gradient": gradient, "update": update,
+    }
+)  # fmt: skip
 
 
 def answers_to(desk: Desk, question: Question) -> tuple[Answer | Told, ...]:

@@ -75,6 +75,26 @@ class Slopes:
         places, template = self._template(op, param, atom.primes)
         return as_atom(plug(template, dict(zip(places, atom.args, strict=True))))
 
+    def unnamed(self, form: Form) -> Form:
+        """The form with slopes that have a kink, such as relu'(u), written out piece by piece."""
+
+        def change(inner: Form) -> Form:
+            terms: list[Term] = []
+            for term in inner.terms:
+                parts = Form((Term(term.coefficient, (), term.bound),))
+                for atom, exponent in term.factors:
+                    piece = single(change_parts(atom, change), exponent)
+                    if isinstance(atom, Fn) and isinstance(atom.op, Elementwise) and atom.primes and atom.op.kinks:
+                        places, template = self._template(atom.op, 0, atom.primes - 1)
+                        args = tuple(change(arg) for arg in atom.args)
+                        piece = plug(template, dict(zip(places, args, strict=True)))
+                        piece = piece if exponent == 1 else single(Group(piece), exponent)
+                    parts = Form(within(a, b) for a in parts.terms for b in piece.terms)
+                terms.extend(parts.terms)
+            return normal(Form(terms))
+
+        return change(form)
+
     def expression(self, call: Call) -> Expr:
         """The derivative that ``call`` names by its primes, written out in its arguments."""
         op = call.op

@@ -14,7 +14,18 @@ from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul,
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.workshop import Local, Workshop
-from symbackprop.notation.forms import Atom, Delta, Entry, Exponent, Fn, Form, Slot, parts_of, parts_of_slot, single
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    Entry,
+    Exponent,
+    Fn,
+    Form,
+    Slot,
+    parts_of,
+    parts_of_slot,
+    single,
+)
 from symbackprop.notation.normal import normal
 
 Print = Callable[[Expr], str]

@@ -14,9 +14,11 @@ than two indices have no matrix: one entry is printed over its letters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
+from types import MappingProxyType
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.dims import Dim
@@ -29,10 +31,26 @@ from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.notation.building import addition, cost, product, scaled
 from symbackprop.notation.entries import comprehension_of, entries_of
-from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, indices_in, within
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    Entry,
+    Form,
+    Slot,
+    Term,
+    Truth,
+    change_parts,
+    indices_in,
+    number,
+    single,
+    within,
+)
+from symbackprop.notation.normal import normal
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import Elementwise
 
+OPPOSITE = MappingProxyType({"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"})
+IMPLIED = MappingProxyType({"<": ("<=", "!="), ">": (">=", "!="), "=": ("<=", ">=")})
 LONGEST_PRODUCT = 60  # of a Jacobian that is still put into the next one
 
 
@@ -53,6 +71,7 @@ class JacobianWork:
     uses: tuple[str, ...]
     flipped: bool
     of: Tensor
+    sweep: Sweep
 
     @property
     def indices(self) -> tuple[Index, ...]:
@@ -140,6 +159,30 @@ def unfolded(form: Form, sweep: Sweep, lines: Lines) -> Form:
     return lines.shop.tidy(Form(terms))
 
 
+def where_true(form: Form, truths: Sequence[Form]) -> Form:
+    """The form where every relation of ``truths`` (each one ``Truth``) holds."""
+    atoms = [truth.terms[0].factors[0][0] for truth in truths if truth.terms and truth.terms[0].factors]
+    known = {atom.key: number(1) for atom in atoms}
+    for atom in atoms:
+        if isinstance(atom, Truth):
+            known[Truth(atom.left, OPPOSITE[atom.op], atom.right).key] = Form()
+            for op in IMPLIED.get(atom.op, ()):
+                known[Truth(atom.left, op, atom.right).key] = number(1)
+
+    def change(inner: Form) -> Form:
+        terms: list[Term] = []
+        for term in inner.terms:
+            parts = Form((Term(term.coefficient, (), term.bound),))
+            for atom, exponent in term.factors:
+                found = known.get(atom.key) if isinstance(atom, Truth) else None
+                piece = single(change_parts(atom, change), exponent) if found is None else found
+                parts = Form(within(a, b) for a in parts.terms for b in piece.terms)
+            terms.extend(parts.terms)
+        return normal(Form(terms))
+
+    return change(form)
+
+
 def _is_own(atom: Atom, sweep: Sweep, lines: Lines) -> bool:
     partial = lines.shop.partial_of.get(atom.tensor) if isinstance(atom, Entry) else None
     return partial is not None and partial.of is sweep.loss and partial.by in sweep.quantities
@@ -163,6 +206,7 @@ def _entry_work(lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, *, flipped: 
         tuple(dict.fromkeys(uses)),
         flipped,
         of,
+        sweep,
     )
 
 
@@ -192,6 +236,7 @@ class _Chain:
             tuple(dict.fromkeys(self.uses)),
             self.flipped,
             self.of,
+            self.sweep,
         )
 
     def whole(self, by: Tensor) -> Expr:

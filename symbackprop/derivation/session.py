@@ -6,16 +6,17 @@ steps from which it is folded (the last ``after`` is the result).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import JacobianWork, jacobian_work
+from symbackprop.derivation.jacobians import JacobianWork, array_of, jacobian_work, unfolded, where_true
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
@@ -75,6 +76,16 @@ class Derived:
             return self.jacobian.entry
         slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
         return Element(self.partial, slots) if slots else self.partial
+
+    @property
+    def asked(self) -> Expr:
+        """What is derived, as it is printed: dL/dW; the Jacobian dH/dU; one entry where just that is meant."""
+        if self.jacobian is None:
+            return self.partial
+        if not self.jacobian.is_whole:
+            return self.entry
+        whole = len(self.jacobian.indices) <= 2 and all(len(t.index_axes) <= 1 for t in (self.of, self.by))
+        return Jacobian(self.of, self.by, self.jacobian.flipped) if whole else self.partial
 
     @property
     def partial(self) -> Partial:
@@ -143,19 +154,23 @@ class Session:
         *,
         flipped: bool = False,
         entry: tuple[Places | None, Places | None] = (None, None),
-        apart: tuple[tuple[str, str], ...] = (),
+        apart: tuple[tuple[str | int, str | int], ...] = (),
     ) -> Derived:
         """The derivative of the array ``of`` by ``by``.
 
         ``entry`` says which entry of each is meant: letters, which may stand in both, or whole numbers;
-        ``apart`` are pairs of letters that stand for different positions.
+        ``apart`` are pairs of letters (or a letter and a number) that stand for different positions.
+        The derivative of a vector by a scalar lies as the vector does, in every layout.
         """
+        if not by.index_axes and len(of.index_axes) == 1:
+            flipped = of.oriented[0].is_one
         for tensor in (of, by):
             _check_differentiable(tensor)
         head = self._head(of, entry)
         letters, places = _own_places(by, entry[1], head, together=bool(apart))
         named = {slot.letter: slot for slot in (*head, *(places or ())) if isinstance(slot, Index)}
-        different = tuple((named[a], named[b]) for a, b in apart)
+        pairs = [[place if isinstance(place, int) else named[place] for place in pair] for pair in apart]
+        different: tuple[tuple[Slot, Slot], ...] = tuple((a, b) for a, b in pairs)
         sweep = Sweep(
             self.shop, of, (by,),
             log_road=self.log_road, letters=letters, head=head, places=places, apart=different,
@@ -167,6 +182,27 @@ class Session:
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
             {by: work.expr}, work,
         )  # fmt: skip
+
+    def where(self, derived: Derived, conditions: Sequence[Expr]) -> tuple[Derived, tuple[Step, ...]]:
+        """A Jacobian where relations of numbers hold (u[i] > 0), and the lines that lead there."""
+        work = derived.jacobian
+        assert work is not None
+        quantity = work.quantity
+        known = {index: index for index in work.indices}
+        truths = [self.shop.lowering.lower(one, None, None, known) for one in conditions]
+        form = unfolded(quantity.form, work.sweep, self.lines)
+        plain = self.shop.slopes.unnamed(form)
+        final = where_true(plain, truths)
+        exprs = [self.lines.entries(one) for one in (quantity.form, form, plain, final)]
+        reasons = ["put in the derivatives", "the slope piece by piece", "by the condition"]
+        steps = tuple(
+            self.lines.step("where", reason, before, after, derived.partial)
+            for reason, before, after in zip(reasons, exprs, exprs[1:], strict=False)
+            if before != after
+        )
+        whole = array_of(final, quantity, self.lines, flipped=work.flipped)
+        changed = replace(work, expr=whole, whole=whole)
+        return replace(derived, form=final, expr=whole, jacobian=changed, values={derived.by: whole}), steps
 
     def _head(self, of: Tensor, entry: tuple[Places | None, Places | None]) -> tuple[Slot, ...]:
         """The entry that is differentiated; letters are i, j, or those of the dims of a matrix."""

@@ -24,7 +24,19 @@ from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, bind, change_parts, product, single, total
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    Entry,
+    Form,
+    Slot,
+    Term,
+    bind,
+    change_parts,
+    product,
+    single,
+    total,
+)
 from symbackprop.notation.normal import expanded, normal
 
 
@@ -61,7 +73,7 @@ class Quantity:
     bypassed: tuple[Tensor, ...] = ()
     head: tuple[Slot, ...] = ()
     places: tuple[Slot, ...] | None = None
-    apart: tuple[tuple[Index, Index], ...] = ()
+    apart: tuple[tuple[Slot, Slot], ...] = ()
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -92,7 +104,7 @@ class Sweep:
         letters: tuple[str, ...] = (),
         head: tuple[Slot, ...] = (),
         places: tuple[Slot, ...] | None = None,
-        apart: tuple[tuple[Index, Index], ...] = (),
+        apart: tuple[tuple[Slot, Slot], ...] = (),
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
@@ -288,17 +300,22 @@ class Sweep:
         return bind(product(cotangent, inner), out)
 
 
-def settled(form: Form, apart: tuple[tuple[Index, Index], ...] = ()) -> Form:
-    """The form without the terms in which two positions that differ are asked to be equal."""
+def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
+    """The form without indicators that are known: of equal positions, and of those that differ."""
     terms: list[Term] = []
     for term in form.terms:
         if not any(_never(atom, apart) for atom, _ in term.factors):
-            factors = tuple((change_parts(a, lambda part: settled(part, apart)), e) for a, e in term.factors)
+            kept = [(atom, e) for atom, e in term.factors if not _always(atom)]
+            factors = tuple((change_parts(atom, lambda part: settled(part, apart)), e) for atom, e in kept)
             terms.append(Term(term.coefficient, factors, term.bound))
-    return form if len(terms) == len(form.terms) and not apart else normal(Form(terms))
+    return normal(Form(terms)) if apart else Form(terms)
 
 
-def _never(atom: Atom, apart: tuple[tuple[Index, Index], ...]) -> bool:
+def _always(atom: Atom) -> bool:
+    return isinstance(atom, Delta) and atom.left == atom.right
+
+
+def _never(atom: Atom, apart: tuple[tuple[Slot, Slot], ...]) -> bool:
     if not isinstance(atom, Delta):
         return False
     if isinstance(atom.left, int) and isinstance(atom.right, int):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     SCALAR,
     ZERO,

@@ -24,6 +24,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, IndexValue, Operation
 from symbackprop.core.tensors import Index, Tensor
 
+
 @dataclass(frozen=True, slots=True)
 class Affine:
     """A position computed from others: ``offset + sum of coefficient * index``.

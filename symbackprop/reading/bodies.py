@@ -15,6 +15,7 @@ from symbackprop.core.expr import Partial
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields
 from symbackprop.reading.asked import read_asked
+from symbackprop.reading.jacobian_bodies import read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.words import words_of
@@ -53,7 +54,7 @@ def _ask(asking: Asking) -> AskBody:
 
 READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType(
     {
-        "derive": _derive, "ask": _ask,
+        "derive": _derive, "jacobian": read_jacobian, "ask": _ask,
         "evaluate": read_evaluate, "gradient": read_gradient, "update": read_update,
     }
 )  # fmt: skip

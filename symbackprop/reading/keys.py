@@ -21,7 +21,7 @@ LATER_TOP = MappingProxyType(
 )
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
-LATER_LAYOUTS = frozenset({"numerator", "denominator"})
+LATER_LAYOUTS = frozenset({"numerator"})
 LEVELS = ("index", "entries", "jacobian", "vector")
 LATER_LEVELS = frozenset({"entries", "jacobian"})
 
@@ -36,7 +36,7 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset({"jacobian", "explicit", "hessian", "hvp", "show", "compare", "shapes"})
+LATER_KINDS = frozenset({"explicit", "hessian", "hvp", "show", "compare", "shapes"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "exact", "then", "with", "conventions",

@@ -13,6 +13,7 @@ from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_partial
 from symbackprop.reading.bodies import READERS, AskBody, DeriveBody
+from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.reading.question import Asking, Body
 from symbackprop.reading.tokens import file_of
 from symbackprop.reading.values import Values
@@ -150,7 +151,7 @@ class _Reader:
         levels = None if level is None else read_levels(level, f"the level of {path}")
         found = Question(
             kind, question_id, asked,
-            ("index",) if levels is None and isinstance(asked, DeriveBody) and asked.entry else levels,
+            ("index",) if levels is None and _asks_for_an_entry(asked) else levels,
             _amount(body, "points", path), words_of(body, "text", path), words_of(body, "hint", path),
             "log" if via is None else fields.choice(via, f"via of {path}", keys.ROADS),
             _amount(body, "space", path),
@@ -198,6 +199,13 @@ class _Reader:
             return read_partial(name, graph, "a letter of in_terms_of")
         known = (*graph.tensors, *self.names, *graph.dims)
         raise problem(f"unknown symbol {text}", name.at, did_you_mean(text, known), "unknown-symbol")
+
+
+def _asks_for_an_entry(body: Body | None) -> bool:
+    """Whether the answer is one entry, in letters of the question."""
+    if isinstance(body, JacobianBody):
+        return body.entry != (None, None) and not body.lines and not body.by_default
+    return isinstance(body, DeriveBody) and bool(body.entry)
 
 
 def read_questions(

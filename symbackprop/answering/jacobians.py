@@ -1,0 +1,166 @@
+"""``jacobian``: the derivative of an array by an array, at each level, and case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from symbackprop.answering.derive import derived_answer
+from symbackprop.answering.desk import Desk
+from symbackprop.answering.record import Answer, Case
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Partial
+from symbackprop.core.tensors import Index
+from symbackprop.core.verdicts import Verdict
+from symbackprop.documents.model import Cases, Shown, ShownCase
+from symbackprop.notation.latex import to_latex
+from symbackprop.notation.steps import Step
+from symbackprop.notation.substitution import at
+from symbackprop.notation.text import to_text
+from symbackprop.problem_file import Question
+from symbackprop.reading.jacobian_bodies import CaseAsked, JacobianBody, Places
+from symbackprop.results import Derivation, overall
+
+
+def jacobian(desk: Desk, question: Question) -> Iterator[Answer]:
+    """One answer for each level."""
+    body = question.body
+    assert isinstance(body, JacobianBody)
+    for level in desk.levels(question):
+        derivation = desk.jacobian_of(body, question.via, level)
+        answer = derived_answer(question.id, question.kind, body.target, level, derivation)
+        yield _with_cases(desk, question, body, answer) if body.cases else answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    """One case, worked out."""
+
+    asked: CaseAsked
+    entry: Expr
+    condition: Expr | None
+    derivation: Derivation
+    steps: tuple[Step, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+def _with_cases(desk: Desk, question: Question, body: JacobianBody, answer: Answer) -> Answer:
+    worked = [_work(desk, question, body, case) for case in body.cases]
+    names = desk.context.names
+    values = [one.derivation.formula.expr for one in worked]
+    cases = tuple(
+        Case(one.asked.text, to_text(value, names), str(to_latex(value, names)))
+        for one, value in zip(worked, values, strict=True)
+    )
+    steps = (*answer.steps, *(step for one in worked for step in one.steps))
+    verdict = overall([answer.verdict, *(v for one in worked for v in one.verdicts)], answer.verdict)
+    shown = Shown(
+        asks=answer.shown.asks,
+        boxes=answer.shown.boxes,
+        steps=steps,
+        verdict=verdict,
+        of=answer.shown.of,
+        level=answer.level or "",
+        assumptions=answer.shown.assumptions,
+        numpy=answer.shown.numpy,
+        cases=(
+            Cases(
+                answer.shown.boxes[0].target,
+                tuple(ShownCase(one.derivation.formula, words=f"if {_spelled(one.asked)}") for one in worked),
+            ),
+        ),
+    )
+    return replace(answer, cases=cases, steps=steps, verdict=verdict, shown=shown)
+
+
+def _work(desk: Desk, question: Question, body: JacobianBody, case: CaseAsked) -> _Worked:
+    """The lines of one case: positions that are equal are one letter, those that differ are apart."""
+    entry, apart = _merged(body.entry, case)
+    session = desk.context.session(question.via)
+    derived = session.jacobian(
+        body.of, body.by, "index", flipped=desk.flipped, entry=entry, apart=tuple(apart)
+    )
+    assert derived.jacobian is not None
+    letters = {index.letter: index for index in derived.indices}
+    relations = [one.relation for one in case.conditions if one.relation is not None]
+    here = [_with_letters(relation, letters) for relation in relations]
+    steps = tuple(step for step in derived.steps if step.quantity == Partial(body.of, body.by))
+    if here:
+        derived, last = session.where(derived, here)
+        steps = (*steps, *last)
+    unequal = [Indicator(_place(a, letters), "!=", _place(b, letters)) for a, b in apart]
+    conditions: list[Expr] = [*unequal, *here]
+    condition = None if not conditions else conditions[0] if len(conditions) == 1 else Hadamard(tuple(conditions))
+    derivation = Derivation(desk.context, derived, question.via)
+    first = replace(steps[0], because=f"where {_spelled(case)}: {steps[0].because}") if steps else None
+    steps = (first, *steps[1:]) if first is not None else ()
+    checked = desk.context.verified(steps) if condition is None else _checked(desk, condition, steps)
+    verdicts = [step.verdict for step in checked]
+    final = derived.expr.body if hasattr(derived.expr, "body") else derived.expr
+    verifier = desk.context.verifier
+    whole = (
+        verifier.check_equal(derived.entry, final)
+        if condition is None
+        else verifier.check_where(condition, derived.entry, final)
+    )
+    return _Worked(case, derived.entry, condition, derivation, checked, (*verdicts, whole))
+
+
+def _spelled(case: CaseAsked) -> str:
+    """The relations of a case in words."""
+    return " and ".join(f"`{one.text}`" for one in case.conditions)
+
+
+def _merged(
+    entry: tuple[Places | None, Places | None], case: CaseAsked
+) -> tuple[tuple[Places, Places], list[tuple[str | int, str | int]]]:
+    """The entry with equal positions under one letter, and the pairs that differ."""
+    change: dict[str | int, str | int] = {}
+
+    def now(place: str | int) -> str | int:
+        while place in change:
+            place = change[place]
+        return place
+
+    for condition in case.conditions:
+        left, right = condition.left, condition.right
+        if left is None or right is None or condition.op != "=":
+            continue
+        left, right = now(left), now(right)
+        if left != right:
+            old, new = (left, right) if isinstance(left, str) and isinstance(right, int) else (right, left)
+            change[old] = new
+    first, second = (tuple(now(place) for place in side or ()) for side in entry)
+    apart = [
+        (now(c.left), now(c.right))
+        for c in case.conditions
+        if c.left is not None and c.right is not None and c.op == "!="
+    ]
+    return (first, second), apart
+
+
+def _with_letters(relation: Indicator, letters: dict[str, Index]) -> Indicator:
+    """The relation in the indices of a derivation."""
+    own = {
+        index: IndexValue(((letters[index.letter], 1),))
+        for node in relation.walk()
+        if isinstance(node, IndexValue)
+        for index, _ in node.indices
+        if index.letter in letters
+    }
+    found = at(relation, own)
+    assert isinstance(found, Indicator)
+    return found
+
+
+def _place(place: str | int, letters: dict[str, Index]) -> Expr:
+    return IndexValue((), Dim(place)) if isinstance(place, int) else IndexValue(((letters[place], 1),))
+
+
+def _checked(desk: Desk, condition: Expr, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, each checked where the condition holds."""
+    verifier = desk.context.verifier
+    return tuple(
+        replace(step, verdict=verifier.check_where(condition, step.before.expr, step.after.expr))
+        for step in steps
+    )
