@@ -10,6 +10,7 @@ from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
+from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
 from symbackprop.results import Derivation
 
@@ -50,7 +51,7 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     target = entry_of(derivation) if derivation.is_entrywise else partial
     return Shown(
         asks=(partial,),
-        boxes=(Box(target, derivation.formula, derivation.derived.shape, note),),
+        boxes=(*_slices(derivation), Box(target, derivation.formula, derivation.derived.shape, note)),
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,
@@ -65,3 +66,13 @@ def choices_of(derivation: Derivation) -> tuple[str, ...]:
     texts = [step.after.text for step in derivation.steps]
     notes = kink_notes(derivation.graph)
     return tuple(f"`{note}`" for note in notes if any(note.split("(")[0] in text for text in texts))
+
+
+def _slices(derivation: Derivation) -> Iterator[Box]:
+    """The matrices that an array of more than two indices is made of."""
+    jacobian = derivation.derived.jacobian
+    names = derivation.formula.names
+    for target, value in jacobian.slices if jacobian is not None else ():
+        held = [slot.single for slot in (*target.of_slots, *target.by_slots) if slot is not None]
+        letters = [f"`{letter}`" for letter in dict.fromkeys(i.letter for i in held if i is not None)]
+        yield Box(target, Formula(value, names), target.shape, f"For every {' and '.join(letters)}.")

@@ -46,7 +46,9 @@ class Desk:
         if body.entry == (None, None):
             return self.jacobian(body.of, body.by, via, level)
         session = self.context.session(via)
-        derived = session.jacobian(body.of, body.by, level, flipped=self.flipped, entry=body.entry)
+        derived = session.jacobian(
+            body.of, body.by, level, flipped=self.flipped, entry=body.entry, lines=body.lines
+        )
         return Derivation(self.context, derived, via)
 
     def derivation(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:

@@ -9,47 +9,105 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import SCALAR, Expr, Shape
+from symbackprop.core.expr import SCALAR, Comprehension, Element, Expr, IndexValue, Partial, Shape
 from symbackprop.core.tensors import Index, Tensor
 
 Vec = Literal["row", "column"]
 
 
+Slots = tuple[IndexValue | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Jacobian(Expr):
-    """d ``of`` / d ``by`` as a matrix: a row for each entry of ``of``, a column for each of ``by``.
+    """d ``of`` / d ``by``, as far as it is a matrix or a vector.
 
-    Both carry at most one index, unless ``vec`` says in which order the entries of a matrix of whole-number
-    extents are listed ("row": row by row). ``flipped`` is denominator layout: a row for each entry of ``by``.
+    of_slots, by_slots  one for each declared axis, None where the axis runs; () where all of them run.
+    flipped             denominator layout: a row for each entry of ``by`` instead of one for each of ``of``.
+    vec                 the entries of a matrix of whole-number extents are listed in this order.
+
+    With one running axis on each side the value is a matrix; with both on one side it has the shape of
+    that array; with one in all it lies as vectors do, unless it is the Jacobian of or by a scalar, which is
+    one row or one column.
     """
 
     of: Tensor
     by: Tensor
     flipped: bool = False
     vec: Vec | None = None
+    of_slots: tuple[IndexValue | None, ...] = ()  # spelled out: ``children`` looks at the annotation
+    by_slots: tuple[IndexValue | None, ...] = ()
+
+    @property
+    def running(self) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+        """The extents of the axes that run, of each side."""
+        return _running(self.of, self.of_slots), _running(self.by, self.by_slots)
 
     @property
     def shape(self) -> Shape:
-        sides = (_extent(self.of), _extent(self.by))
-        return (sides[1], sides[0]) if self.flipped else sides
+        own, other = self.running
+        if self.vec is not None:
+            return self._turned(Dim(_count(self.of, own)), Dim(_count(self.by, other)))
+        if len(own) > 1 or len(other) > 1:
+            if own and other:
+                raise ValueError(f"d{self.of.name}/d{self.by.name} has more than two indices")
+            rows, columns = own or other
+            return (rows, columns)
+        if self.is_sliced and len(own) + len(other) == 1:
+            dim = (own or other)[0]
+            return (ONE, dim) if self.of.convention.vectors_are_rows else (dim, ONE)
+        return self._turned(own[0] if own else ONE, other[0] if other else ONE)
+
+    def _turned(self, rows: Dim, columns: Dim) -> Shape:
+        return (columns, rows) if self.flipped else (rows, columns)
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether some axis is held at a position."""
+        return bool(self.of_slots or self.by_slots)
+
+    def comprehension(self) -> Comprehension:
+        """The same array by its entries."""
+        names = iter("ijkl")
+        free: list[list[Index]] = [[], []]
+        slots: list[IndexValue] = []
+        for side, (tensor, given) in enumerate(((self.of, self.of_slots), (self.by, self.by_slots))):
+            for dim, slot in zip(tensor.shape, given or (None,) * tensor.rank, strict=True):
+                if slot is None and not dim.is_one:
+                    index = Index(dim, next(names))
+                    free[side].append(index)
+                    slot = IndexValue(((index, 1),))
+                slots.append(slot if slot is not None else IndexValue((), ONE))
+        own, other = free
+        body = Element(Partial(self.of, self.by), tuple(slots))
+        if len(own) == len(other) == 1:
+            pair = (other[0], own[0]) if self.flipped else (own[0], other[0])
+            return Comprehension(pair[0], pair[1], body)
+        together = [*own, *other]
+        if len(together) == 2:
+            return Comprehension(together[0], together[1], body)
+        if not together:
+            return Comprehension(None, None, body)
+        across = self.shape[0].is_one
+        return Comprehension(None if across else together[0], together[0] if across else None, body)
 
 
-def _extent(tensor: Tensor) -> Dim:
-    """The number of entries: a dim where one axis runs, a whole number where both are numbers."""
-    running = [dim for dim in tensor.shape if not dim.is_one]
-    if not running:
-        return ONE
-    if len(running) == 1:
-        return running[0]
-    count = 1
-    for dim in running:
-        if not dim.is_number:
-            raise ValueError(f"the entries of {tensor.name} cannot be counted: its extents are no numbers")
-        count *= dim.constant
-    return Dim(count)
+def _running(tensor: Tensor, slots: Slots) -> tuple[Dim, ...]:
+    given = slots or (None,) * tensor.rank
+    return tuple(
+        dim for dim, slot in zip(tensor.shape, given, strict=True) if slot is None and not dim.is_one
+    )
+
+
+def _count(tensor: Tensor, running: tuple[Dim, ...]) -> int:
+    """How many entries there are, where the extents are numbers."""
+    if not all(dim.is_number for dim in running):
+        raise ValueError(f"the entries of {tensor.name} cannot be counted: its extents are no numbers")
+    return prod(dim.constant for dim in running)
 
 
 @dataclass(frozen=True, slots=True)

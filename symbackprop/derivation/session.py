@@ -16,7 +16,14 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import JacobianWork, array_of, jacobian_work, unfolded, where_true
+from symbackprop.derivation.jacobians import (
+    JacobianWork,
+    array_of,
+    by_lines,
+    jacobian_work,
+    unfolded,
+    where_true,
+)
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
@@ -82,6 +89,8 @@ class Derived:
         """What is derived, as it is printed: dL/dW; the Jacobian dH/dU; one entry where just that is meant."""
         if self.jacobian is None:
             return self.partial
+        if self.jacobian.named is not None:
+            return self.jacobian.named
         if not self.jacobian.is_whole:
             return self.entry
         whole = len(self.jacobian.indices) <= 2 and all(len(t.index_axes) <= 1 for t in (self.of, self.by))
@@ -155,12 +164,14 @@ class Session:
         flipped: bool = False,
         entry: tuple[Places | None, Places | None] = (None, None),
         apart: tuple[tuple[str | int, str | int], ...] = (),
+        lines: tuple[str, ...] = (),
     ) -> Derived:
         """The derivative of the array ``of`` by ``by``.
 
         ``entry`` says which entry of each is meant: letters, which may stand in both, or whole numbers;
         ``apart`` are pairs of letters (or a letter and a number) that stand for different positions.
-        The derivative of a vector by a scalar lies as the vector does, in every layout.
+        The derivative of a vector by a scalar lies as the vector does, in every layout. Of the letters in
+        ``lines`` whole rows or columns are meant, dP[n,:]/dZ[n,:]: a matrix, where there is one.
         """
         if not by.index_axes and len(of.index_axes) == 1:
             flipped = of.oriented[0].is_one
@@ -177,11 +188,19 @@ class Session:
         )  # fmt: skip
         sweep.run()
         work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
+        if lines:
+            work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
             {by: work.expr}, work,
         )  # fmt: skip
+
+    def _whole_work(self, of: Tensor, by: Tensor, level: str, flipped: bool) -> JacobianWork:
+        """The Jacobian of all entries by all entries."""
+        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
+        sweep.run()
+        return jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
 
     def where(self, derived: Derived, conditions: Sequence[Expr]) -> tuple[Derived, tuple[Step, ...]]:
         """A Jacobian where relations of numbers hold (u[i] > 0), and the lines that lead there."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Slots, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -240,10 +240,9 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
 
 
 def _jacobian(printer: Printer, expr: Jacobian) -> Box:
-    named = printer.names.partial_name(Partial(expr.of, expr.by))
-    if named is not None and not expr.flipped and expr.vec is None:
-        return printer.partial(Partial(expr.of, expr.by), "", 0.0)
-    top, below = printer.symbol(expr.of), printer.symbol(expr.by)
+    top, below = (
+        _with_slots(printer, *side) for side in ((expr.of, expr.of_slots), (expr.by, expr.by_slots))
+    )
     if expr.vec is not None and sum(not dim.is_one for dim in expr.by.shape) > 1:
         below = Symbol(rf"\operatorname{{vec}} {below.tex}", below.width + 1.8)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.of.shape) > 1:
@@ -252,6 +251,19 @@ def _jacobian(printer: Printer, expr: Jacobian) -> Box:
         return Box(rf"\partial {top.tex}/\partial {below.tex}", TERM, top.width + below.width + 1.7)
     width = max(top.width, below.width) + 0.8
     return Box(rf"\frac{{\partial {top.tex}}}{{\partial {below.tex}}}", CLOSED, width, FRACTION_TALL)
+
+
+def _with_slots(printer: Printer, tensor: Tensor, slots: Slots) -> Symbol:
+    """A name with the positions of the axes that are held, ``:`` for those that run."""
+    symbol = printer.symbol(tensor)
+    if not slots:
+        return symbol
+    shown = [Symbol(":", 0.3) if slot is None else printer.position(slot) for slot in slots]
+    bracket = printer.names.style.get("index") == "bracket"
+    script = ", ".join(one.tex for one in shown)
+    width = sum(one.width for one in shown) + 0.3 * len(shown)
+    box = _subscripted(_atom(symbol), symbol, f"[{script}]" if bracket else script, width)
+    return Symbol(box.tex, box.width)
 
 
 def grid_box(printer: Printer, expr: Grid, first: int = 0, last: int | None = None) -> Box:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Slots, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -287,7 +287,15 @@ def _comprehension(expr: Comprehension, context: _Context) -> _Printed:
 
 
 def _jacobian(expr: Jacobian, context: _Context) -> _Printed:
-    return f"d{expr.of.name}/d{expr.by.name}", _DERIV
+    sides = ((expr.of, expr.of_slots), (expr.by, expr.by_slots))
+    top, below = (f"d{tensor.name}{_open_slots(slots, context)}" for tensor, slots in sides)
+    return f"{top}/{below}", _DERIV
+
+
+def _open_slots(slots: Slots, context: _Context) -> str:
+    """``[n,:]``; nothing where every axis runs."""
+    shown = [":" if slot is None else _slot(slot, context) for slot in slots]
+    return f"[{','.join(shown)}]" if shown else ""
 
 
 def _grid(expr: Grid, context: _Context) -> _Printed:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
-from symbackprop.verification.entries import Host
+from symbackprop.verification.entries import Host, comprehension
 from symbackprop.verification.point import Array, ShapeClash
 from symbackprop.verification.scope import Scope
 
 
 def jacobian(host: Host, node: Jacobian, scope: Scope) -> Array:
     """The differences of one array by another as a matrix, entries listed in the order of ``vec``."""
+    if node.vec is None:
+        return comprehension(host, node.comprehension(), scope)
     value = host.partial(node.of, node.by)
     if node.vec == "column":
         value = value.transpose(1, 0, 3, 2)

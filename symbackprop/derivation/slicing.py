@@ -1,0 +1,113 @@
+"""Forms at a fixed position of some indices, spelled as matrices over the others.
+
+``P[n,k]`` at a fixed n is the vector ``P[n,:]``, an indicator [i = k] at a fixed i is row i of the identity,
+and a derivative dY[a]/du[j] at a fixed a is the gradient of one entry. That is how a batch is
+written row by row, and an array of three indices slice by slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from symbackprop.core.arrays import Jacobian
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Call, DimValue, Element, Expr, IndexValue, Leaf, Partial, Run, Slice
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.lines import Lines, operation
+from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, change_parts, indices_in, parts_of_slot
+
+
+class CannotSliceError(Exception):
+    """A factor of this kind has no name at a fixed position."""
+
+
+@dataclass(slots=True)
+class Slicer:
+    """Slices forms at the positions ``held``; the names it makes are kept, so that equal slices are equal."""
+
+    lines: Lines
+    held: Collection[Index]
+    flipped: bool = False
+    made: dict[tuple[Tensor | Dim, tuple[Slot | None, ...]], Tensor] = field(default_factory=dict)
+
+    def spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr | None:
+        """The matrix over (row, column), or None where it has no name."""
+        try:
+            return self.lines.speller.spell(self.form(form), row, column)
+        except CannotSliceError:
+            return None
+
+    def form(self, form: Form) -> Form:
+        """The form with entries of arrays replaced by entries of their slices."""
+        return Form(
+            Term(t.coefficient, tuple((self._atom(atom), e) for atom, e in t.factors), t.bound)
+            for t in form.terms
+        )
+
+    def _is_held(self, slot: Slot) -> bool:
+        return any(index in self.held for index in indices_in(slot))
+
+    def _atom(self, atom: Atom) -> Atom:
+        if isinstance(atom, Entry) and any(self._is_held(slot) for slot in atom.slots):
+            return self._entry(atom)
+        if isinstance(atom, Delta) and (self._is_held(atom.left) or self._is_held(atom.right)):
+            return self._unit(atom)
+        return change_parts(atom, self.form)
+
+    def _unit(self, atom: Delta) -> Atom:
+        """[i = k] at a fixed i: entry k of a unit vector."""
+        held, free = (atom.left, atom.right) if self._is_held(atom.left) else (atom.right, atom.left)
+        if not isinstance(free, Index) or self._is_held(free) or not isinstance(held, Index):
+            raise CannotSliceError
+        key = (free.dim, (held,))
+        if key not in self.made:
+            convention = self.lines.shop.graph.convention
+            eye = Call(operation("eye"), (DimValue(free.dim),), (free.dim, free.dim))
+            slots = (_value(held), _whole(free.dim))
+            self._make(key, (free.dim,), Slice(eye, slots, convention.vectors_are_rows))
+        return Entry(self.made[key], (free,))
+
+    def _entry(self, atom: Entry) -> Atom:
+        """An entry at held positions: an entry of a slice."""
+        tensor = atom.tensor
+        given = iter(atom.slots)
+        slots = [1 if dim.is_one else next(given) for dim in tensor.shape]
+        kept = [slot for slot in slots if not isinstance(slot, int) and not self._is_held(slot)]
+        holds = tuple(slot if isinstance(slot, int) or self._is_held(slot) else None for slot in slots)
+        key = (tensor, holds)
+        if key not in self.made:
+            dims = tuple(dim for dim, slot in zip(tensor.shape, holds, strict=True) if slot is None)
+            self._make(key, dims, self._slice(tensor, holds))
+        return Entry(self.made[key], tuple(kept))
+
+    def _make(self, key: tuple[Tensor | Dim, tuple[Slot | None, ...]], dims: tuple[Dim, ...], expr: Expr) -> None:
+        made = Tensor("slice", dims, self.lines.shop.graph.convention)
+        self.made[key] = made
+        self.lines.shop.helpers[made] = expr
+
+    def _slice(self, tensor: Tensor, holds: tuple[Slot | None, ...]) -> Expr:
+        base = self.lines.shop.leaf(tensor)
+        if isinstance(base, Partial) and len(holds) > base.by.rank:
+            slots = tuple(None if slot is None else _value(slot) for slot in holds)
+            own, other = slots[: base.of.rank], slots[base.of.rank :]
+            held = [side if any(slot is not None for slot in side) else () for side in (own, other)]
+            return Jacobian(base.of, base.by, self.flipped, None, held[0], held[1])
+        if not isinstance(base, Leaf | Partial):
+            raise CannotSliceError
+        if all(slot is not None for slot in holds):
+            return Element(base, tuple(_value(slot) for slot in holds if slot is not None))
+        places = tuple(
+            _whole(dim) if slot is None else _value(slot)
+            for dim, slot in zip(tensor.shape, holds, strict=True)
+        )
+        return Slice(base, places, self.lines.shop.graph.convention.vectors_are_rows)
+
+
+def _value(slot: Slot) -> IndexValue:
+    return IndexValue(*parts_of_slot(slot))
+
+
+def _whole(dim: Dim) -> Run:
+    """``:``."""
+    return Run(IndexValue((), ONE), dim)
