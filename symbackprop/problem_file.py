@@ -14,7 +14,7 @@ from pathlib import Path
 from symbackprop.core.expr import Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Tensor
-from symbackprop.errors import InputError, did_you_mean
+from symbackprop.errors import InputError
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys

@@ -179,7 +179,7 @@ class Problem:
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
-        names = set(_NAMES.findall(text))
+        names = {name for name in _NAMES.findall(text) if lookup(name) is None}
         if any(len(name) > 1 for name in names):
             return None
         convention = self.spec.convention

@@ -9,6 +9,7 @@ from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
+from symbackprop.answering.show import show
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import AskBody
 
@@ -21,7 +22,8 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 
 
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
-    {"derive": derive, "ask": _ask, "evaluate": evaluate, "gradient": gradient, "update": update}
+    {"derive": derive, "ask": _ask, "evaluate": evaluate, "gradient": gradient, "update": update,
+     "show": show}
 )
 
 

@@ -11,7 +11,7 @@ from symbackprop.answering.derive import choices_of
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.figures import Figures, overall
 from symbackprop.answering.put_in import worked_lines
-from symbackprop.answering.record import Answer, Numbers, Result
+from symbackprop.answering.record import Answer, DerivedResult, Numbers, Result
 from symbackprop.arithmetic.evaluate import Cells
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
@@ -202,9 +202,10 @@ class _Work:
             question.id, question.kind, question.target, None, verdict,
             shown=Shown(
                 asks, boxes, tuple(self.steps), verdict, heading="", assumptions=kept, verb=verb,
+                in_a_row=True,
                 check=_check(verdict),
             ),
-            result=Result() if single is None else Result(single.text, str(single.latex), single.expanded_text),
+            result=Result() if single is None else DerivedResult(single),
             shape=tuple(str(dim) for dim in _declared(asks[0])) if len(asks) == 1 else None,
             numbers={name: self._numbers(exprs) for name, exprs in wanted.items()},
             steps=tuple(self.steps),

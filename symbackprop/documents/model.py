@@ -69,6 +69,8 @@ class Shown:
     heading      over the derivation where there are several, else that of its level.
     assumptions  in words, formulas in `backticks`; collected at the end of the question.
     numpy        source lines, or None.
+    in_a_row     whether the boxes are short and stand side by side: numbers.
+    claim        both sides of what is to be shown.
     check        how it was checked, where it is no matter of differences; "" for the usual sentence.
     """
 
@@ -84,6 +86,8 @@ class Shown:
     verb: str = "Find"
     cases: tuple[Cases, ...] = ()
     grid: Grid | None = None
+    in_a_row: bool = False
+    claim: tuple[Expr, Expr] | None = None
     check: str = ""
 
 
@@ -237,6 +241,7 @@ class QuestionBlock:
     told_is_long: bool
     sections: tuple[Section, ...]
     cases: tuple[BoxedCases, ...] = ()
+    numbers: tuple[Boxed, ...] = ()
     tables: tuple[Table, ...] = ()
 
 

@@ -76,6 +76,12 @@ class Lowering:
         self._partials = partials
         self._onehots: dict[Tensor, Tensor] = {}
 
+    def with_partials(self, partials: Callable[[Partial], Tensor]) -> Lowering:
+        """The same, with a tensor for each derivative that stands in an expression."""
+        other = Lowering(self._expand, partials)
+        other._onehots = self._onehots
+        return other
+
     def onehot(self, labels: Tensor) -> Tensor:
         """The tensor of 0 and 1 that stands for ``labels`` in index forms, always the same one."""
         if labels not in self._onehots:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from symbackprop.core.expr import Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields
 from symbackprop.reading.asked import read_asked
+from symbackprop.reading.formulas import read_equation
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.words import words_of
@@ -38,6 +39,22 @@ class AskBody(Body):
     answer: Words | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ShowBody(Body):
+    """An equation to be shown."""
+
+    left: Expr
+    right: Expr
+
+
+def _show(asking: Asking) -> ShowBody:
+    target = asking.target("an equation such as 'dL/dZ = (P - Y)/N'")
+    left, right = read_equation(
+        target.text, asking.graph, notation=asking.names, origin=target.origin
+    )
+    return ShowBody(tidy(target.text), left, right)
+
+
 def _derive(asking: Asking) -> DeriveBody:
     target = asking.target("a derivative such as dL/dW")
     partial, entry = read_asked(target, asking.graph, asking.kind)
@@ -53,7 +70,7 @@ def _ask(asking: Asking) -> AskBody:
 
 READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType(
     {
-        "derive": _derive, "ask": _ask,
+        "derive": _derive, "ask": _ask, "show": _show,
         "evaluate": read_evaluate, "gradient": read_gradient, "update": read_update,
     }
 )  # fmt: skip

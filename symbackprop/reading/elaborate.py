@@ -12,6 +12,7 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
+    Leaf,
     MatMul,
     Neg,
     Number,
@@ -172,12 +173,24 @@ def _derivative(node: Derivative, scope: Scope) -> Expr:
             "labels choose a class: ask for the derivative by the scores or probabilities",
             "shape",
         )
+    partial = Partial(of, by)
+    if not of.is_scalar and isinstance(node.of, Sub):
+        return _local_entry(node.of, by_node, partial, scope)
     if isinstance(node.of, Sub) or not of.is_scalar:
         raise not_yet("jacobian", node.at)
-    partial = Partial(of, by)
     if not isinstance(by_node, Sub):
         return partial
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
+
+
+def _local_entry(of: Sub, by: Node, partial: Partial, scope: Scope) -> Expr:
+    """``dP[n,i]/dZ[n,j]``: an entry of a Jacobian."""
+    slots = read_slots(of, axes_of(Leaf(partial.of)), scope)
+    if isinstance(by, Sub):
+        return Element(partial, (*slots, *read_slots(by, axes_of(Leaf(partial.by)), scope)))
+    if not partial.by.is_scalar:
+        raise not_yet("jacobian", by.at)
+    return Element(partial, slots)
 
 
 def _tensor(node: Node, scope: Scope) -> Tensor:
