@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from symbackprop.answering.compare import compare
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
+from symbackprop.answering.shapes import shapes
 from symbackprop.answering.show import show
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import AskBody
@@ -23,7 +25,7 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
     {"derive": derive, "ask": _ask, "evaluate": evaluate, "gradient": gradient, "update": update,
-     "show": show}
+     "show": show, "compare": compare, "shapes": shapes}
 )
 
 

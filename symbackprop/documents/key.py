@@ -212,6 +212,8 @@ def _find(setter: Setter, answers: Sequence[Shown]) -> Text:
     if answers and answers[0].claim is not None:
         left, right = (to_latex(side, setter.names) for side in answers[0].claim)
         return Text(rf"Show that $\displaystyle {left} = {right}$.")
+    if answers and answers[0].grid is not None and not answers[0].asks:
+        return Text("State the shapes.")
     if not answers or not answers[0].asks:
         return Text("")
     asked = [rf"$\displaystyle {to_latex(expr, setter.names)}$" for expr in answers[0].asks]
@@ -273,9 +275,12 @@ def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int)
     several = len(asked.answers) > 1
     first, last = shown is asked.answers[0], shown is asked.answers[-1]
     heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
+    paragraphs = setter.paragraphs(
+        shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph
+    )
     return Section(
         heading=heading if several else Text(""),
-        paragraphs=setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first),
+        paragraphs=paragraphs,
         uses=tuple(setter.words(use) for use in shown.assumptions),
         code=tuple(code_line(line) for line in source.split("\n")) if source and last else (),
         footnote=_footnote(setter, shown),

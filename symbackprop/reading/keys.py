@@ -36,7 +36,7 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset({"jacobian", "explicit", "hessian", "hvp", "compare", "shapes"})
+LATER_KINDS = frozenset({"jacobian", "explicit", "hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "exact", "then", "with", "conventions",
