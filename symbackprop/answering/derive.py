@@ -8,6 +8,7 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of, entry_of
 from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.problem_file import Question
@@ -50,7 +51,7 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     target = entry_of(derivation) if derivation.is_entrywise else partial
     return Shown(
         asks=(partial,),
-        boxes=(Box(target, derivation.formula, derivation.by.shape, note),),
+        boxes=(Box(target, derivation.formula, _shape(derivation), note),),
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,
@@ -58,6 +59,13 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
         assumptions=(*derivation.assumptions, *choices_of(derivation)),
         numpy="\n".join(derivation.numpy_lines()) or None,
     )
+
+
+def _shape(derivation: Derivation) -> tuple[Dim, ...]:
+    shape = derivation.by.shape
+    if derivation.layout != "numerator" or not shape:
+        return shape
+    return (ONE, *shape) if len(shape) == 1 else shape[::-1]
 
 
 def choices_of(derivation: Derivation) -> tuple[str, ...]:

@@ -118,9 +118,12 @@ class Figures:
         if isinstance(number, Fraction):
             if number.denominator == 1:
                 return number
-            as_fraction = self.precision.exact or digits is None
-            if as_fraction and number.denominator <= LONGEST_FRACTION:
+            if self.precision.exact and number.denominator <= LONGEST_FRACTION:
                 return number
+            if digits is None:
+                short = _short_decimal(number)
+                if short is not None or number.denominator <= LONGEST_FRACTION:
+                    return number if short is None else short
         return rounded(number, DEFAULT_DIGITS if digits is None else digits)
 
     def as_given(self, source: Expr) -> Numeric:
@@ -147,6 +150,14 @@ class Figures:
             rule, because, Formula(before, names), Formula(after, names), {}, (), verdict, quantity,
             heading=heading,
         )  # fmt: skip
+
+
+def _short_decimal(number: Fraction) -> Decimal | None:
+    """The number as a decimal that ends after a few digits: 7/5 is 1.4."""
+    for digits in range(1, DEFAULT_DIGITS + 1):
+        if (number * 10**digits).denominator == 1:
+            return rounded(number, digits)
+    return None
 
 
 def oriented(array: object, tensor: Tensor, sizes: Mapping[str, int]) -> Cells:

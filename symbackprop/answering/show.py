@@ -20,6 +20,7 @@ from symbackprop.derivation.proof import Proof, Prover
 from symbackprop.documents.model import Box, Shown
 from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula
+from symbackprop.notation.layouts import shape_in_layout
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
@@ -118,8 +119,8 @@ class _Claim:
         for node in self.body.right.walk():
             if isinstance(node, Leaf) and node.tensor.value is None and not node.tensor.numpy_value:
                 found.setdefault(node)
-            if isinstance(node, Partial) and node != partial:
-                found.setdefault(node)
+            if isinstance(node, Partial) and (node.of, node.by) != (partial.of, partial.by):
+                found.setdefault(replace(node, turned=False))
         return tuple(found)
 
     def _closing(self, derivations: list[Derivation], prover: Prover) -> Iterator[Step]:
@@ -127,14 +128,18 @@ class _Claim:
         left, right = self.body.left, self.body.right
         lone = _lone(left)
         if lone is not None and derivations:
-            derived = derivations[0].derived.expr
+            derived = derivations[0].formula.expr
             ends = derivations[0].steps[-1].after.expr if derivations[0].steps else derived
             if isinstance(left, Element) or isinstance(derived, Comprehension):
                 yield from self._line(left, right, prover)
             elif ends != right:
                 yield from self._line(ends, right, prover)
             return
-        values = {one.derived.partial: one.derived.values[one.by] for one in derivations}
+        values = {
+            one.partial: one.in_layout(one.derived.values[one.by])
+            for one in derivations
+            if not isinstance(one.derived.values[one.by], Comprehension)
+        }
         middle = _put(left, values)
         if middle not in (left, right):
             names = ", ".join(f"`{one.name}`" for one in derivations)
@@ -258,6 +263,6 @@ def _distinct(steps: list[Step]) -> list[Step]:
 def _shape(expr: Expr) -> tuple[str, ...] | None:
     lone = _lone(expr)
     if lone is not None and not isinstance(expr, Element):
-        return tuple(str(dim) for dim in lone.by.shape)
+        return shape_in_layout(lone, "numerator" if lone.turned else "gradient")
     return ()
 

@@ -16,6 +16,7 @@ from symbackprop.derivation.session import Session
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.forms import Form
+from symbackprop.notation.layouts import as_gradient
 from symbackprop.notation.normal import expanded, normal, same
 from symbackprop.notation.substitution import at, entry_in
 
@@ -40,6 +41,7 @@ class Prover:
 
     def equal(self, left: Expr, right: Expr) -> Proof | None:
         """A proof of ``left = right`` for all values of their free indices, or None."""
+        left, right = as_gradient(left), as_gradient(right)
         if left == right:
             return Proof()
         for unfold in (self._as_letters, self._by_values, self._by_definitions):

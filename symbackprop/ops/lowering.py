@@ -11,6 +11,7 @@ multiplied out here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
@@ -132,7 +133,9 @@ class _Lowerer:
     def partial(self, expr: Partial, row: Place, column: Place) -> Form:
         if self._partials is None:
             raise UnsupportedError("a derivative cannot stand here")
-        return single(entry_at(self._partials(expr), row, column))
+        if expr.turned:
+            row, column = column, row
+        return single(entry_at(self._partials(replace(expr, turned=False)), row, column))
 
     def add(self, expr: Add, row: Place, column: Place) -> Form:
         return normal(total(self.part(term, row, column) for term in expr.terms))

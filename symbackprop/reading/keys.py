@@ -21,7 +21,6 @@ LATER_TOP = MappingProxyType(
 )
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
-LATER_LAYOUTS = frozenset({"numerator", "denominator"})
 LEVELS = ("index", "entries", "jacobian", "vector")
 LATER_LEVELS = frozenset({"entries", "jacobian"})
 
