@@ -139,6 +139,10 @@ class Problem:
         symbols = [(t.name, t.shape, t.role, t.latex, t.facts) for t in spec.graph.symbols]
         named = [(entry.name, entry.meaning, entry.latex) for entry in spec.notation]
         look = (sorted(spec.names.style.items()), sorted(spec.course.items()), self.level)
+        said = [q.body.said for q in spec.all_questions if q.body is not None and q.body.said]
+        if said or spec.layout != "gradient":
+            numbers = sorted((name, repr(array)) for name, array in spec.values.items()) if said else []
+            look = (*look, spec.layout, said, numbers)  # type: ignore[assignment]
         return (spec.title, spec.convention, symbols, spec.forward, questions, named, look)
 
     def render(self, form: str = "key") -> str:

@@ -18,6 +18,7 @@ from symbackprop.core.expr import (
     Comprehension,
     Element,
     Expr,
+    IndexValue,
     Leaf,
     MatMul,
     Partial,
@@ -170,8 +171,11 @@ class Respelling:
         else:
             slots = expr.slots[::-1] if self.turns and len(expr.slots) == 2 else expr.slots
             changed = Element(self.line(base), slots)
-        return replace(changed, slots=tuple(self._slot(slot) for slot in changed.slots))  # type: ignore[arg-type]
+        return replace(changed, slots=tuple(self._slot(slot) for slot in changed.slots))
 
-    def _slot(self, slot: Expr) -> Expr:
-        return slot.map_children(self.line)
+    def _slot(self, slot: IndexValue) -> IndexValue:
+        """A position: a label in it is an array of its own."""
+        changed = slot.map_children(self.line)
+        assert isinstance(changed, IndexValue)
+        return changed
 

@@ -55,6 +55,10 @@ class CompareBody(Body):
     partial: Partial
     conventions: tuple[Convention, ...]
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        return tuple(convention.value for convention in self.conventions)
+
 
 @dataclass(frozen=True, slots=True)
 class ShapeItem:

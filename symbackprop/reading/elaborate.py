@@ -104,8 +104,7 @@ def read(node: Node, scope: Scope) -> Expr:
         case Sub():
             found = read_element(node, scope, read)
             if isinstance(found, Element) and isinstance(found.base, Partial) and found.base.turned:
-                base = replace(found.base, turned=False)
-                return Element(base, found.slots[::-1])
+                return Element(replace(found.base, turned=False), found.slots[::-1])
             return found
         case Apply():
             return read_call(node, scope, read)

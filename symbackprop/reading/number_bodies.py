@@ -39,6 +39,10 @@ class EvaluateBody(Body):
     wanted: Wanted
     precision: Precision = Precision()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision),)
+
 
 @dataclass(frozen=True, slots=True)
 class GradientBody(Body):
@@ -46,6 +50,10 @@ class GradientBody(Body):
 
     wanted: Wanted
     precision: Precision = Precision()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,10 @@ class UpdateBody(Body):
     step: Expr
     then: tuple[Tensor, ...] = ()
     precision: Precision = Precision()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision), *(tensor.name for tensor in self.then))
 
 
 def read_evaluate(asking: Asking) -> EvaluateBody:

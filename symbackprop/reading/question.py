@@ -44,6 +44,11 @@ class Body:
 
     target: str
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What else the question says, beside its target and what every question may say."""
+        return ()
+
 
 def tidy(text: str) -> str:
     """The text on one line, white space tidied."""
