@@ -147,6 +147,7 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     _check_spellings(root)
     program, in_latex = _forward(root)
     graph = _graph(program, symbols.declarations, file, in_latex=in_latex)
+    graph = replace(graph, layout=_layout(root))
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value = root.get("questions")
     assumptions = () if assume is None else read_assumptions(assume, graph)
@@ -158,7 +159,7 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
         graph=graph,
         title=_title(root),
         convention_given=convention is not None,
-        layout=_layout(root),
+        layout=graph.layout,
         level=("vector",) if level_value is None else read_levels(level_value, "level"),
         values=given.arrays,
         sizes=given.sizes,
@@ -248,10 +249,7 @@ def _check_policy(value: Value) -> None:
 
 def _layout(root: Table) -> str:
     value = root.get("layout")
-    layout = "gradient" if value is None else fields.choice(value, "layout", keys.LAYOUTS)
-    if layout in keys.LATER_LAYOUTS:
-        raise fields.later(f"the layout {layout}", value)
-    return layout
+    return "gradient" if value is None else fields.choice(value, "layout", keys.LAYOUTS)
 
 
 def _convention(root: Table) -> Convention | None:

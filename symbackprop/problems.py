@@ -147,6 +147,10 @@ class Problem:
         symbols = [(t.name, t.shape, t.role, t.latex, t.facts) for t in spec.graph.symbols]
         named = [(entry.name, entry.meaning, entry.latex) for entry in spec.notation]
         look = (sorted(spec.names.style.items()), sorted(spec.course.items()), self.level)
+        said = [q.body.said for q in spec.all_questions if q.body is not None and q.body.said]
+        if said or spec.layout != "gradient":
+            numbers = sorted((name, repr(array)) for name, array in spec.values.items()) if said else []
+            look = (*look, spec.layout, said, numbers)  # type: ignore[assignment]
         return (spec.title, spec.convention, symbols, spec.forward, questions, named, look)
 
     def render(self, form: str = "key") -> str:
@@ -194,7 +198,7 @@ class Problem:
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
-        names = set(_NAMES.findall(text))
+        names = {name for name in _NAMES.findall(text) if lookup(name) is None}
         if any(len(name) > 1 for name in names):
             return None
         convention = self.spec.convention

@@ -15,19 +15,21 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Call, Comprehension, Expr, Partial
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Transpose
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
+from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
-from symbackprop.ops.registry import Elementwise, Structural
+from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
@@ -118,6 +120,7 @@ class Derivation:
         self._via = via
         self._expanded: Expr | None = None
         self._steps: tuple[Step, ...] | None = None
+        self._raw_steps: tuple[Step, ...] | None = None
         self._function: NumPyFunction | None = None
 
     @property
@@ -143,12 +146,28 @@ class Derivation:
     @property
     def shape(self) -> tuple[str, ...]:
         """The dims of the derivative, as text; of a Jacobian in the order of its layout."""
-        return tuple(str(dim) for dim in self._derived.shape)
+        if self._derived.jacobian is not None:
+            return tuple(str(dim) for dim in self._derived.shape)
+        return shape_in_layout(self._derived.partial, self.layout)
+
+    @property
+    def layout(self) -> str:
+        """How gradients are written as arrays; a Jacobian is in the layout of the problem from the start."""
+        return "gradient" if self._derived.jacobian is not None else self._context.graph.layout
+
+    @property
+    def partial(self) -> Partial:
+        """The derivative as it is printed."""
+        return layout_partial(self._derived.partial, self.layout)
+
+    def in_layout(self, expr: Expr) -> Expr:
+        """An array of the shape of ``by``, in the layout of the problem."""
+        return turned(expr, lookup) if self.layout == "numerator" else expr
 
     @property
     def formula(self) -> Formula:
         """The result as a printable formula."""
-        return Formula(self._derived.expr, self._context.names)
+        return Formula(self.in_layout(self._derived.expr), self._context.names)
 
     @property
     def indices(self) -> tuple[str, ...]:
@@ -186,7 +205,7 @@ class Derivation:
     def expanded_expr(self) -> Expr:
         """The result in inputs and parameters only, as a typed expression."""
         if self._expanded is None:
-            self._expanded = self._context.session(self._via).expanded(self._derived)
+            self._expanded = self.in_layout(self._context.session(self._via).expanded(self._derived))
         return self._expanded
 
     @property
@@ -222,11 +241,16 @@ class Derivation:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
-        return self._steps if self._steps is not None else self._derived.steps
+        if self._steps is None:
+            steps = self._derived.steps
+            self._steps = tuple(step_in_layout(step, self.layout, lookup) for step in steps)
+        return self._steps
 
     def verify(self) -> Verdict:
         """Replay every step, and the result three ways, by numbers from the forward pass alone."""
-        self._steps = self._context.verified(self._derived.steps)
+        if self._raw_steps is None:
+            self._raw_steps = self.steps
+        self._steps = self._context.verified(self._raw_steps)
         verdicts = [verdict for step in self._steps for verdict in _verdicts(step)]
         verdicts.append(self._check_index_form())
         whole = self._check_whole()
@@ -252,7 +276,7 @@ class Derivation:
         jacobian = self._derived.jacobian
         assert jacobian is not None
 
-        def turned(point: Point) -> Any:
+        def as_of_by(point: Point) -> Any:
             value = np.asarray(way(point))
             own, other = (tuple(point.extent(d) for d in t.shape) for t in (self.of, self.by))
             if not jacobian.flipped:
@@ -260,7 +284,7 @@ class Derivation:
             order = [*range(len(other), len(own) + len(other)), *range(len(other))]
             return value.reshape(other + own).transpose(order)
 
-        return turned
+        return as_of_by
 
     def _ways(self) -> dict[str, Callable[[Point], Any]]:
         """The emitted code, and the SymPy result through lambdify."""
@@ -268,15 +292,26 @@ class Derivation:
         code = self.numpy()
 
         def emitted(point: Point) -> Any:
-            return code(self._given(point))
+            return self._as_gradient(code(self._given(point)))
 
         ways: dict[str, Callable[[Point], Any]] = {"emitted code": emitted}
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
         if not arbitrary and _nodes(self.expanded_expr) <= LONGEST:
-            ways["sympy.lambdify"] = self._lambdified()
+            lambdified = self._lambdified()
+
+            def through_sympy(point: Point) -> Any:
+                return self._as_gradient(lambdified(point))
+
+            ways["sympy.lambdify"] = through_sympy
         return ways
+
+    def _as_gradient(self, found: Any) -> Any:
+        """What the code gives in this layout, back in the shape of ``by``."""
+        if self.layout != "numerator" or self.by.is_scalar:
+            return found
+        return np.asarray(found).T if self.by.rank > 1 else np.reshape(found, -1)
 
     def _given(self, point: Point) -> dict[str, Any]:
         """Arrays as a caller of the emitted code would give them."""
@@ -449,11 +484,21 @@ def program_of(
             need = Partial(derived.of, tensor)
             if derived.values[tensor] != need:  # dJ/dy of an arbitrary J is given
                 lines.setdefault(tensor, Line(need, derived.values[tensor]))
-    outputs = [Output(key, d.partial, d.by.shape) for key, d in wanted.items()]
+    outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
     ordered = tuple(lines.values())
     return plan(
         name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
     )
+
+
+def _output(key: str, derived: Derived, layout: str) -> Output:
+    """The result in its layout: in the numerator layout transposed, by a vector 1 x n."""
+    partial, shape = derived.partial, derived.by.shape
+    if layout != "numerator" or derived.by.is_scalar:
+        return Output(key, partial, shape)
+    if len(shape) == 1:
+        return Output(key, partial if derived.by.oriented[0].is_one else Transpose(partial), (ONE, *shape))
+    return Output(key, Transpose(partial), shape[::-1])
 
 
 def _in_shape(function: Callable[..., Any], x: Any) -> Any:

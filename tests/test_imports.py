@@ -26,6 +26,7 @@ SEES: dict[str, set[str]] = {
     "notation": {"errors", "core"},
     "ops": {"errors", "core", "notation"},
     "derivation": LOWER,
+    "arithmetic": LOWER,
     "reading": LOWER,
     "verification": LOWER,
     "documents": {"errors", "core", "notation"},

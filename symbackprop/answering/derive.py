@@ -8,6 +8,7 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of, entry_of
 from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
@@ -47,11 +48,12 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     note = ""
     if not derivation.steps:
         note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
-    partial = derivation.derived.asked
+    gradient = derivation.derived.jacobian is None
+    partial = derivation.partial if gradient else derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial
     return Shown(
         asks=(partial,),
-        boxes=(*_slices(derivation), Box(target, derivation.formula, derivation.derived.shape, note)),
+        boxes=(*_slices(derivation), Box(target, derivation.formula, _shape(derivation), note)),
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,
@@ -59,6 +61,13 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
         assumptions=(*derivation.assumptions, *choices_of(derivation)),
         numpy="\n".join(derivation.numpy_lines()) or None,
     )
+
+
+def _shape(derivation: Derivation) -> tuple[Dim, ...]:
+    shape = derivation.derived.shape
+    if derivation.layout != "numerator" or not shape:
+        return shape
+    return (ONE, *shape) if len(shape) == 1 else shape[::-1]
 
 
 def choices_of(derivation: Derivation) -> tuple[str, ...]:

@@ -81,10 +81,7 @@ class Figures:
         """The numbers of the target of an equation, remembered under it (or under another name)."""
         assert equation.expr is not None
         tensor = equation.target
-        if equation.indices:
-            cells = self._entries(equation)
-        else:
-            cells = self.value(equation.expr)
+        cells = self._entries(equation) if equation.indices else self.value(equation.expr)
         shape = tuple(self.arithmetic.extent(dim) for dim in tensor.oriented)
         cells = np.broadcast_to(cells, shape)
         self.arithmetic.tensors[target or tensor] = cells
@@ -121,9 +118,12 @@ class Figures:
         if isinstance(number, Fraction):
             if number.denominator == 1:
                 return number
-            as_fraction = self.precision.exact or digits is None
-            if as_fraction and number.denominator <= LONGEST_FRACTION:
+            if self.precision.exact and number.denominator <= LONGEST_FRACTION:
                 return number
+            if digits is None:
+                short = _short_decimal(number)
+                if short is not None or number.denominator <= LONGEST_FRACTION:
+                    return number if short is None else short
         return rounded(number, DEFAULT_DIGITS if digits is None else digits)
 
     def as_given(self, source: Expr) -> Numeric:
@@ -136,7 +136,8 @@ class Figures:
         digits = DEFAULT_DIGITS if self.precision.digits is None else self.precision.digits
         flat = list(cells.ravel())
         exact = [str(n) if isinstance(n, Fraction) else float(n) for n in flat]
-        return Numbers(_nested(exact, shape), _nested([f"{rounded(n, digits):f}" for n in flat], shape), digits)
+        texts = [f"{rounded(n, digits):f}" for n in flat]
+        return Numbers(_nested(exact, shape), _nested(texts, shape), digits)
 
     def line(
         self, before: Expr, after: Expr, because: str, *, rule: str = "numbers",
@@ -151,9 +152,17 @@ class Figures:
         )  # fmt: skip
 
 
+def _short_decimal(number: Fraction) -> Decimal | None:
+    """The number as a decimal that ends after a few digits: 7/5 is 1.4."""
+    for digits in range(1, DEFAULT_DIGITS + 1):
+        if (number * 10**digits).denominator == 1:
+            return rounded(number, digits)
+    return None
+
+
 def oriented(array: object, tensor: Tensor, sizes: Mapping[str, int]) -> Cells:
     """Nested tuples as rows and columns."""
-    flat = [number for number in _flat(array)]
+    flat = list(_flat(array))
     cells = np.empty(len(flat), dtype=object)
     cells[:] = flat
     return cells.reshape(tuple(dim.evaluate(sizes) for dim in tensor.oriented))

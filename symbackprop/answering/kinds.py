@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from symbackprop.answering.compare import compare
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.jacobians import jacobian
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
+from symbackprop.answering.shapes import shapes
+from symbackprop.answering.show import show
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import AskBody
 
@@ -25,6 +28,7 @@ ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
     {
         "derive": derive, "jacobian": jacobian, "ask": _ask,
         "evaluate": evaluate, "gradient": gradient, "update": update,
+        "show": show, "compare": compare, "shapes": shapes,
     }
 )  # fmt: skip
 

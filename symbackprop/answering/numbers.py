@@ -11,15 +11,16 @@ from symbackprop.answering.derive import choices_of
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.figures import Figures, overall
 from symbackprop.answering.put_in import worked_lines
-from symbackprop.answering.record import Answer, Numbers, Result
+from symbackprop.answering.record import Answer, DerivedResult, Numbers, Result
 from symbackprop.arithmetic.evaluate import Cells
-from symbackprop.core.dims import Dim
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
+from symbackprop.notation.layouts import in_numerator, layout_partial
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import renamed
 from symbackprop.problem_file import Question
@@ -131,14 +132,19 @@ class _Work:
                     if partial in done:
                         continue
                     done.add(partial)
-                    lines = tuple(step for step in derivation.steps if step.quantity == partial)
-                    self._gradient(partial, derived.values[need], lines)
+                    shown = layout_partial(partial, derivation.layout)
+                    lines = tuple(step for step in derivation.steps if step.quantity == shown)
+                    self._gradient(partial, derivation, derived.values[need], lines)
 
-    def _gradient(self, partial: Partial, value: Expr, lines: tuple[Step, ...]) -> None:
+    def _gradient(
+        self, gradient: Partial, derivation: Derivation, value: Expr, lines: tuple[Step, ...]
+    ) -> None:
         figures = self.figures
         inputs = [node.tensor for node in value.walk() if isinstance(node, Leaf)]
         self.forward(inputs, told=False)
-        figures.set_partial(partial, value)
+        figures.set_partial(gradient, value)
+        partial = layout_partial(gradient, derivation.layout)
+        value = derivation.in_layout(value)
         result = figures.numeric(partial)
         self.steps.extend(lines)
         if value == partial or isinstance(value, Comprehension):
@@ -154,7 +160,7 @@ class _Work:
         figures = self.figures
         new = {one.by: _after_step(one.by, self.graph.tensors) for one in partials}
         rules: dict[Tensor, Expr] = {
-            one.by: Add((Leaf(one.by), Neg(MatMul((body.step, one))))) for one in partials
+            one.by: Add((Leaf(one.by), Neg(MatMul((body.step, self._beside(one)))))) for one in partials
         }
         again = [e for e in self._needed(body.then) if _touched(e, set(new), self.graph.equations)]
         for equation in again:
@@ -183,9 +189,17 @@ class _Work:
         asks = tuple(expr for found in wanted.values() for expr in found)
         return self._answer(wanted, asks, "Take one step and compute")
 
+    def _beside(self, partial: Partial) -> Expr:
+        """A derivative in the shape of what it is taken by, whatever the layout."""
+        return in_numerator(partial) if self.graph.layout == "numerator" else partial
+
     def answer(self, wanted: Wanted, verb: str) -> Answer:
         """What was asked for, boxed."""
-        found: dict[str, tuple[Expr, ...]] = {name: tuple(exprs) for name, exprs in wanted.items()}
+        layout = self.graph.layout
+        found: dict[str, tuple[Expr, ...]] = {
+            name: tuple(layout_partial(one, layout) if isinstance(one, Partial) else one for one in exprs)
+            for name, exprs in wanted.items()
+        }
         asks = tuple(expr for exprs in found.values() for expr in exprs)
         return self._answer(found, asks, verb)
 
@@ -202,9 +216,10 @@ class _Work:
             question.id, question.kind, question.target, None, verdict,
             shown=Shown(
                 asks, boxes, tuple(self.steps), verdict, heading="", assumptions=kept, verb=verb,
+                in_a_row=True,
                 check=_check(verdict),
             ),
-            result=Result() if single is None else Result(single.text, str(single.latex), single.expanded_text),
+            result=Result() if single is None else DerivedResult(single),
             shape=tuple(str(dim) for dim in _declared(asks[0])) if len(asks) == 1 else None,
             numbers={name: self._numbers(exprs) for name, exprs in wanted.items()},
             steps=tuple(self.steps),
@@ -228,6 +243,9 @@ class _Work:
 
 
 def _declared(expr: Expr) -> tuple[Dim, ...]:
+    """The dims of a name; of a derivative in its layout."""
+    if isinstance(expr, Partial) and expr.turned:
+        return (ONE, *expr.by.shape) if expr.by.rank == 1 else expr.by.shape[::-1]
     tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
     return tensor.shape if tensor is not None else ()
 

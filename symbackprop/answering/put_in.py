@@ -61,6 +61,8 @@ def _is_number(expr: Expr) -> bool:
 def _reason(expr: Expr) -> str:
     """How the last line comes about."""
     inner = expr
+    if isinstance(expr, Leaf | Partial):
+        return "as found above"
     while isinstance(inner, Neg):
         inner = inner.arg
     if isinstance(inner, Call) and isinstance(inner.op, Elementwise) and not inner.primes:
@@ -72,6 +74,8 @@ def _reason(expr: Expr) -> str:
         return "row times column"
     if isinstance(inner, Hadamard):
         return "entry by entry" if not inner.is_scalar else "multiply"
+    if isinstance(inner, Call) and inner.op.name == "softmax":
+        return "divide"
     return "add" if isinstance(inner, Add) else "work it out"
 
 

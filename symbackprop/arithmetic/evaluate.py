@@ -141,7 +141,7 @@ def _partial(at: Arithmetic, node: Partial, _: Bound) -> Cells:
     found = at.partials.get((node.of, node.by))
     if found is None:
         raise NoValue(f"d{node.of.name}/d{node.by.name} has no numbers")
-    return found
+    return found.T if node.turned else found
 
 
 def _numeric(at: Arithmetic, node: Numeric, bound: Bound) -> Cells:

@@ -141,14 +141,19 @@ class DimValue(Expr):
 
 @dataclass(frozen=True, slots=True)
 class Partial(Expr):
-    """``d of / d by`` of a scalar ``of``: an array with the shape of ``by`` (gradient layout)."""
+    """``d of / d by`` of a scalar ``of``: an array with the shape of ``by`` (gradient layout).
+
+    ``turned``: with the transposed shape, as the numerator layout writes it.
+    """
 
     of: Tensor
     by: Tensor
+    turned: bool = False
 
     @property
     def shape(self) -> Shape:
-        return self.by.oriented
+        rows, columns = self.by.oriented
+        return (columns, rows) if self.turned else (rows, columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,11 +190,12 @@ def _block(setter: Setter, asked: Asked, label: str, depth: int, words: Text) ->
         words_are_long=len(words) > LONG_WORDS,
         points=points_text(asked.points),
         hint=setter.words(asked.hint) if asked.hint else None,
-        answers=_each_once(_boxed(setter, box) for shown in answers for box in shown.boxes),
+        answers=_boxes(setter, answers, in_a_row=False),
         told=told,
         told_is_long=told is not None and len(told) > LONG_WORDS,
         sections=tuple(_section(setter, shown, asked, label, depth) for shown in answers),
         cases=_each_once(_boxed_cases(setter, cases) for shown in answers for cases in shown.cases),
+        numbers=_boxes(setter, answers, in_a_row=True),
         tables=tuple(_tables(setter, answers)),
     )
 
@@ -208,6 +209,11 @@ def part_letter(number: int, depth: int) -> str:
 
 def _find(setter: Setter, answers: Sequence[Shown]) -> Text:
     """What is asked, where the author does not say it: "Find dL/dZ."."""
+    if answers and answers[0].claim is not None:
+        left, right = (to_latex(side, setter.names) for side in answers[0].claim)
+        return Text(rf"Show that $\displaystyle {left} = {right}$.")
+    if answers and answers[0].grid is not None and not answers[0].asks:
+        return Text("State the shapes.")
     if not answers or not answers[0].asks:
         return Text("")
     asked = [rf"$\displaystyle {to_latex(expr, setter.names)}$" for expr in answers[0].asks]
@@ -227,6 +233,12 @@ _T = TypeVar("_T")
 def _each_once(found: Iterable[_T]) -> tuple[_T, ...]:
     """Those that differ: several levels may end in one result."""
     return tuple(dict.fromkeys(found))
+
+
+def _boxes(setter: Setter, answers: Sequence[Shown], *, in_a_row: bool) -> tuple[Boxed, ...]:
+    return _each_once(
+        _boxed(setter, box) for shown in answers if shown.in_a_row is in_a_row for box in shown.boxes
+    )
 
 
 def _boxed(setter: Setter, box: Box) -> Boxed:
@@ -263,9 +275,12 @@ def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int)
     several = len(asked.answers) > 1
     first, last = shown is asked.answers[0], shown is asked.answers[-1]
     heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
+    paragraphs = setter.paragraphs(
+        shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph
+    )
     return Section(
         heading=heading if several else Text(""),
-        paragraphs=setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first),
+        paragraphs=paragraphs,
         uses=tuple(setter.words(use) for use in shown.assumptions),
         code=tuple(code_line(line) for line in source.split("\n")) if source and last else (),
         footnote=_footnote(setter, shown),

@@ -89,6 +89,7 @@ class Setter:
     derived: dict[_Key, Text] = field(default_factory=dict)
     number: int = 0
     lettered: int = 0
+    about: Graph | None = None  # whose quantities the headings speak of
 
     def words(self, text: str) -> Text:
         """Words with formulas in backticks."""
@@ -103,12 +104,19 @@ class Setter:
         return Equation(lhs, lines)
 
     def paragraphs(
-        self, steps: Sequence[Step], label: str, *, roman: bool = False, goes_on: bool = False
+        self,
+        steps: Sequence[Step],
+        label: str,
+        *,
+        roman: bool = False,
+        goes_on: bool = False,
+        graph: Graph | None = None,
     ) -> tuple[Paragraph, ...]:
         """The derivation of one question: what earlier questions derived is quoted, the rest derived.
 
         ``roman`` letters paragraphs i, ii; with ``goes_on`` lines and letters go on from the call before.
         """
+        self.about = graph or self.graph
         groups = [_Group(*about, tuple(steps)) for about, steps in groupby(steps, key=_quantity)]
         known = [group for group in groups if group.key in self.derived and group.quantity is not None]
         fresh = [group for group in groups if group not in known]
@@ -184,8 +192,9 @@ class Setter:
 
     def _heading(self, quantity: Partial) -> Text:
         """Through what the variable reaches the loss."""
+        graph = self.about or self.graph
         by, of = tensor_latex(quantity.by, self.names), tensor_latex(quantity.of, self.names)
-        via = [e.target for e in self.graph.consumers_of(quantity.by) if self._reaches(e.target, quantity.of)]
+        via = [e.target for e in graph.consumers_of(quantity.by) if self._reaches(e.target, quantity.of)]
         steps = [f"${tensor_latex(target, self.names)}$" for target in via if target is not quantity.of]
         if not via:
             return Text(f"The derivative by ${by}$.")
@@ -197,8 +206,8 @@ class Setter:
         return Text(f"${by}$ reaches ${of}$ through {joined}.")
 
     def _reaches(self, start: Tensor, end: Tensor) -> bool:
-        reached = {start}
-        for equation in self.graph.equations:
+        graph, reached = self.about or self.graph, {start}
+        for equation in graph.equations:
             if any(tensor in reached for tensor in equation.inputs):
                 reached.add(equation.target)
         return end in reached

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr
+from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text
@@ -69,6 +70,9 @@ class Shown:
     heading      over the derivation where there are several, else that of its level.
     assumptions  in words, formulas in `backticks`; collected at the end of the question.
     numpy        source lines, or None.
+    in_a_row     whether the boxes are short and stand side by side: numbers.
+    claim        both sides of what is to be shown.
+    graph        the forward pass that it is about, where that is not the one of the file.
     check        how it was checked, where it is no matter of differences; "" for the usual sentence.
     """
 
@@ -84,6 +88,9 @@ class Shown:
     verb: str = "Find"
     cases: tuple[Cases, ...] = ()
     grid: Grid | None = None
+    in_a_row: bool = False
+    claim: tuple[Expr, Expr] | None = None
+    graph: Graph | None = None
     check: str = ""
 
 
@@ -237,6 +244,7 @@ class QuestionBlock:
     told_is_long: bool
     sections: tuple[Section, ...]
     cases: tuple[BoxedCases, ...] = ()
+    numbers: tuple[Boxed, ...] = ()
     tables: tuple[Table, ...] = ()
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from symbackprop.core.expr import Numeric
 from symbackprop.notation.latex_box import ATOM, CLOSED, TERM, Box
 
-MOST_ROWS, WIDEST = 10, 24.0  # rows; width of a matrix in em
+MOST_ROWS, MOST_COLUMNS, WIDEST = 10, 10, 24.0  # the last is the width of a matrix in em
 _GAP = 1.0
 
 
@@ -67,8 +67,8 @@ def _columns_shown(rows: Sequence[list[Box]]) -> int:
     used, count = 0.0, len(rows[0])
     for place in range(count):
         used += max(row[place].full_width for row in rows) + _GAP
-        if used > WIDEST and place < count - 1:
-            return max(2, place)
+        if (used > WIDEST and place < count - 1) or place == MOST_COLUMNS:
+            return max(2, min(place, MOST_COLUMNS - 1))
     return count
 
 

@@ -106,7 +106,11 @@ def symbol_of(tensor: Tensor) -> Any:
 def partial_symbol(partial: Partial, names: Names = PLAIN) -> Any:
     """The symbol of a derivative that stands for itself."""
     declared = names.partial_name(partial)
-    return _symbol(declared[0] if declared else f"d{partial.of.name}_d{partial.by.name}", partial.by)
+    name = declared[0] if declared else f"d{partial.of.name}_d{partial.by.name}"
+    if partial.turned:
+        rows, columns = partial.shape
+        return sympy.MatrixSymbol(_safe(name), dim_value(rows), dim_value(columns))
+    return _symbol(name, partial.by)
 
 
 def function_symbol(name: str, primes: int) -> Any:

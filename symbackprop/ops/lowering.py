@@ -11,6 +11,7 @@ multiplied out here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
@@ -83,6 +84,12 @@ class Lowering:
         self._partials = partials
         self._onehots: dict[Tensor, Tensor] = {}
 
+    def with_partials(self, partials: Callable[[Partial], Tensor]) -> Lowering:
+        """The same, with a tensor for each derivative that stands in an expression."""
+        other = Lowering(self._expand, partials)
+        other._onehots = self._onehots
+        return other
+
     def onehot(self, labels: Tensor) -> Tensor:
         """The tensor of 0 and 1 that stands for ``labels`` in index forms, always the same one."""
         if labels not in self._onehots:
@@ -133,7 +140,9 @@ class _Lowerer:
     def partial(self, expr: Partial, row: Place, column: Place) -> Form:
         if self._partials is None:
             raise UnsupportedError("a derivative cannot stand here")
-        return single(entry_at(self._partials(expr), row, column))
+        if expr.turned:
+            row, column = column, row
+        return single(entry_at(self._partials(replace(expr, turned=False)), row, column))
 
     def add(self, expr: Add, row: Place, column: Place) -> Form:
         return normal(total(self.part(term, row, column) for term in expr.terms))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from symbackprop.core.expr import Element, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Tensor
+from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.families import written_out
@@ -49,6 +51,35 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
             f"write one letter for each axis, or d{partial.of.name}/d{partial.by.name}", "shape",
         )  # fmt: skip
     return partial, letters
+
+
+def read_pair(value: Scalar, graph: Graph, names: Mapping[str, Partial]) -> tuple[Tensor, Tensor | None]:
+    """``dH/dU`` as the pair of its arrays, whatever their shapes; an array by itself."""
+    text = value.text.strip()
+    if text in names:
+        return names[text].of, names[text].by
+    if text.replace(" ", "") in graph.tensors:
+        return graph.tensors[text.replace(" ", "")], None
+    known = {*graph.tensors, *graph.families, *graph.dims}
+    tokens = tokenize(value.text, value.origin)
+    node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
+    if isinstance(node, Name):
+        hint = did_you_mean(node.name, graph.tensors)
+        raise fail(f"unknown symbol {node.name}", node.at, hint, "unknown-symbol")
+    if not isinstance(node, Derivative) or len(node.by) != 1:
+        raise fail(f"shapes are of arrays and derivatives, not of {show(node)}", node.at, None, "schema")
+    node = written_out(node, graph.families)
+    assert isinstance(node, Derivative)
+    found = []
+    for side in (node.of, node.by[0]):
+        if not isinstance(side, Name):
+            raise fields.later("the shape of the derivative of an entry", value, "leave out the indices")
+        tensor = graph.tensors.get(side.name)
+        if tensor is None:
+            hint = did_you_mean(side.name, graph.tensors)
+            raise fail(f"unknown symbol {side.name}", side.at, hint, "unknown-symbol")
+        found.append(tensor)
+    return found[0], found[1]
 
 
 def _entry_letters(node: Derivative, known: Collection[str], value: Scalar) -> tuple[str, ...]:

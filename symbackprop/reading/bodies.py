@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from symbackprop.core.expr import Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.notation.words import Words
-from symbackprop.reading import fields
-from symbackprop.reading.asked import read_asked
+from symbackprop.reading import fields, keys
+from symbackprop.reading.asked import read_asked, read_pair, read_partial
+from symbackprop.reading.formulas import read_equation
 from symbackprop.reading.jacobian_bodies import read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
@@ -39,6 +41,75 @@ class AskBody(Body):
     answer: Words | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ShowBody(Body):
+    """An equation to be shown."""
+
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class CompareBody(Body):
+    """A derivative of a scalar in several conventions."""
+
+    partial: Partial
+    conventions: tuple[Convention, ...]
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        return tuple(convention.value for convention in self.conventions)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeItem:
+    """An array, or the derivative of one by another, as written."""
+
+    text: str
+    of: Tensor
+    by: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShapesBody(Body):
+    """What the shapes are wanted of."""
+
+    items: tuple[ShapeItem, ...]
+
+
+def _compare(asking: Asking) -> CompareBody:
+    target = asking.target("a derivative such as dL/dW")
+    partial = read_partial(target, asking.graph, asking.kind)
+    value, path = asking.body.get("conventions"), f"conventions of {asking.path}"
+    found = tuple(Convention)
+    if value is not None:
+        found = tuple(
+            Convention(fields.choice(item, path, keys.CONVENTIONS))
+            for item in fields.items(value, path, single=True)
+        )
+        if not found or len(set(found)) != len(found):
+            raise fields.schema_error(f"{path} must name each convention once", value)
+    return CompareBody(tidy(target.text), partial, found)
+
+
+def _shapes(asking: Asking) -> ShapesBody:
+    items = []
+    for item in fields.items(asking.value, "shapes", single=True):
+        text = fields.scalar(item, f"shapes of {asking.path}", "a list such as [dL/dW, dH/dU]")
+        items.append(ShapeItem(tidy(text.text), *read_pair(text, asking.graph, asking.names)))
+    if not items:
+        raise fields.schema_error(f"shapes of {asking.path} names nothing", asking.value, "write [dL/dW]")
+    return ShapesBody(", ".join(item.text for item in items), tuple(items))
+
+
+def _show(asking: Asking) -> ShowBody:
+    target = asking.target("an equation such as 'dL/dZ = (P - Y)/N'")
+    left, right = read_equation(
+        target.text, asking.graph, notation=asking.names, origin=target.origin
+    )
+    return ShowBody(tidy(target.text), left, right)
+
+
 def _derive(asking: Asking) -> DeriveBody:
     target = asking.target("a derivative such as dL/dW")
     partial, entry = read_asked(target, asking.graph, asking.kind)
@@ -55,6 +126,7 @@ def _ask(asking: Asking) -> AskBody:
 READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType(
     {
         "derive": _derive, "jacobian": read_jacobian, "ask": _ask,
+        "show": _show, "compare": _compare, "shapes": _shapes,
         "evaluate": read_evaluate, "gradient": read_gradient, "update": read_update,
     }
 )  # fmt: skip

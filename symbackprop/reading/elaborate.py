@@ -6,12 +6,15 @@ text says, except that a NUMBER over a NUMBER is one exact ``Number``.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symbackprop.core.expr import (
     Add,
     Divide,
     Element,
     Expr,
     Hadamard,
+    Leaf,
     MatMul,
     Neg,
     Number,
@@ -21,6 +24,7 @@ from symbackprop.core.expr import (
     label_of,
 )
 from symbackprop.core.tensors import Tensor
+from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.calls import read_call
 from symbackprop.reading.entries import axes_of, no_number, read_binder, read_element, read_slots
 from symbackprop.reading.refusals import not_yet
@@ -68,7 +72,7 @@ def read(node: Node, scope: Scope) -> Expr:
                 raise scope.unknown(name, at)
             if label_of(value_of) is not None:
                 raise no_number(node, at)
-            return value_of
+            return layout_partial(value_of, scope.layout) if isinstance(value_of, Partial) else value_of
         case Chain(_, factors):
             parts = tuple([read(factor, scope) for factor in factors])
             join_product(parts, factors, node, scope.unifier)
@@ -98,7 +102,10 @@ def read(node: Node, scope: Scope) -> Expr:
         case Turned(_, base):
             return Transpose(read(base, scope))
         case Sub():
-            return read_element(node, scope, read)
+            found = read_element(node, scope, read)
+            if isinstance(found, Element) and isinstance(found.base, Partial) and found.base.turned:
+                return Element(replace(found.base, turned=False), found.slots[::-1])
+            return found
         case Apply():
             return read_call(node, scope, read)
         case Bind():
@@ -172,12 +179,24 @@ def _derivative(node: Derivative, scope: Scope) -> Expr:
             "labels choose a class: ask for the derivative by the scores or probabilities",
             "shape",
         )
+    partial = Partial(of, by)
+    if not of.is_scalar and isinstance(node.of, Sub):
+        return _local_entry(node.of, by_node, partial, scope)
     if isinstance(node.of, Sub) or not of.is_scalar:
         raise not_yet("jacobian", node.at)
-    partial = Partial(of, by)
     if not isinstance(by_node, Sub):
-        return partial
+        return layout_partial(partial, scope.layout)
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
+
+
+def _local_entry(of: Sub, by: Node, partial: Partial, scope: Scope) -> Expr:
+    """``dP[n,i]/dZ[n,j]``: an entry of a Jacobian."""
+    slots = read_slots(of, axes_of(Leaf(partial.of)), scope)
+    if isinstance(by, Sub):
+        return Element(partial, (*slots, *read_slots(by, axes_of(Leaf(partial.by)), scope)))
+    if not partial.by.is_scalar:
+        raise not_yet("jacobian", by.at)
+    return Element(partial, slots)
 
 
 def _tensor(node: Node, scope: Scope) -> Tensor:

@@ -96,6 +96,7 @@ def _scope(
         taken=graph.families,
         derivatives=derivatives,
         free=free,
+        layout=graph.layout,
     )
 
 

@@ -21,7 +21,6 @@ LATER_TOP = MappingProxyType(
 )
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
-LATER_LAYOUTS = frozenset({"numerator"})
 LEVELS = ("index", "entries", "jacobian", "vector")
 LATER_LEVELS = frozenset({"entries", "jacobian"})
 
@@ -36,15 +35,16 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset({"explicit", "hessian", "hvp", "show", "compare", "shapes"})
+LATER_KINDS = frozenset({"explicit", "hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "exact", "then", "with", "conventions",
 )  # fmt: skip
+_OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
         "cases": ("jacobian",), "dims": ("explicit",), "answer": ("ask",),
-        "digits": ("evaluate", "gradient", "update"), "exact": ("evaluate", "gradient", "update"), "then": ("update",), "with": ("hvp",),
+        "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",),
     }
 )  # fmt: skip

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Number, Partial, Reduce
+from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Number, Numeric, Partial, Reduce
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
@@ -38,6 +39,10 @@ class EvaluateBody(Body):
     wanted: Wanted
     precision: Precision = Precision()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision),)
+
 
 @dataclass(frozen=True, slots=True)
 class GradientBody(Body):
@@ -46,20 +51,28 @@ class GradientBody(Body):
     wanted: Wanted
     precision: Precision = Precision()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision),)
+
 
 @dataclass(frozen=True, slots=True)
 class UpdateBody(Body):
-    """A step against the gradient of ``of``: each moves by ``step`` times its derivative; then these again."""
+    """A step against the gradient: each moves by ``step`` times its derivative; ``then`` is wanted again."""
 
     wanted: Wanted
     step: Expr
     then: tuple[Tensor, ...] = ()
     precision: Precision = Precision()
 
+    @property
+    def said(self) -> tuple[str, ...]:
+        return (repr(self.precision), *(tensor.name for tensor in self.then))
+
 
 def read_evaluate(asking: Asking) -> EvaluateBody:
     """``evaluate: [U, H, L]``."""
-    wanted = {name: found for name, found in _items(asking, asking.value, "evaluate")}
+    wanted = dict(_items(asking, asking.value, "evaluate"))
     _check_numbers(asking, (leaf for found in wanted.values() for leaf in found))
     return EvaluateBody(_written(asking.value), wanted, _precision(asking))
 
@@ -107,7 +120,7 @@ def _parameters(asking: Asking) -> Value:
     if not names:
         raise fields.schema_error(f"update of {asking.path} moves nothing", asking.value, "write of: [W, b]")
     at = asking.value
-    return Items(at.at, tuple(Scalar(name, at.at, plain=True) for name in names))
+    return Items(at.at, tuple(Scalar(at.at, name, plain=True) for name in names))
 
 
 def _step(asking: Asking, value: Value, path: str) -> Expr:
@@ -120,7 +133,10 @@ def _step(asking: Asking, value: Value, path: str) -> Expr:
     step = fields.number(value, f"the step of {path}")
     if step <= 0:
         raise fields.schema_error(f"the step of {path} must be above 0, not {step}", value)
-    return Number(step)
+    text = fields.scalar(value, "step", "a number").text.strip()
+    # Printed as it was written: 0.5, not 1/2.
+    is_decimal = step.denominator != 1 and "/" not in text and "e" not in text.lower()
+    return Numeric(Number(step), ((Decimal(text),),)) if is_decimal else Number(step)
 
 
 def _written(value: Value) -> str:
@@ -133,7 +149,7 @@ def _plain(value: Value) -> str:
         return value.text
     if isinstance(value, Table):
         return ", ".join(f"{key.text}: {_bracketed(entry)}" for key, entry in value.entries)
-    return ", ".join(_bracketed(item) for item in value.items)
+    return ", ".join(_bracketed(item) for item in fields.items(value, "a list"))
 
 
 def _bracketed(value: Value) -> str:

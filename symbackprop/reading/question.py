@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symbackprop.core.expr import Partial
 from symbackprop.core.graph import Graph
@@ -26,7 +26,7 @@ class Asking:
     path: str
     graph: Graph
     names: Mapping[str, Partial]
-    values: Values = Values()
+    values: Values = field(default_factory=Values)
 
     @property
     def value(self) -> Value:
@@ -43,6 +43,11 @@ class Body:
     """What is asked, as written: ``dL/dW``; of an ``ask`` the author's words."""
 
     target: str
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What else the question says, beside its target and what every question may say."""
+        return ()
 
 
 def tidy(text: str) -> str:

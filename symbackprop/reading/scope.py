@@ -40,6 +40,7 @@ class Scope:
     taken        names that are defined elsewhere in the program, which no index may have.
     derivatives  whether dL/dW may stand in the formula.
     free         where free index letters are collected; None: there may be none.
+    layout       how a derivative that is written as a whole stands as an array.
     axis         the axis of operations along an axis that do not state one; None: by convention.
     """
 
@@ -55,6 +56,7 @@ class Scope:
     derivatives: bool = False
     free: dict[str, Index] | None = None
     axis: str | None = None
+    layout: str = "gradient"
 
     def with_indices(self, indices: Mapping[str, Index]) -> Scope:
         """The same scope with further indices."""

@@ -164,7 +164,7 @@ class _Sizes:
     def _clash(
         self, dim: Dim, extent: int, tensor: Tensor, extents: tuple[int, ...], at: Value
     ) -> InputError:
-        others = [self.said_by[name] for name in dim.names if self.said_by.get(name) not in (None, tensor.name)]
+        others = [by for name in dim.names if (by := self.said_by.get(name)) not in (None, tensor.name)]
         size = dim.evaluate(self.known)
         because = f": {dim} is {size} in {others[0]}" if others and dim.coefficients else ""
         return fields.schema_error(

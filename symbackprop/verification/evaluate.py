@@ -213,7 +213,7 @@ def _partial(evaluator: Evaluator, node: Partial, scope: Scope) -> Array:
     value = evaluator.partial(node.of, node.by)
     if value.shape[:2] != (1, 1):
         raise Refusal(f"d{node.of.name}/d{node.by.name} is not the derivative of a scalar")
-    return np.asarray(value[0, 0])
+    return np.asarray(value[0, 0].T if node.turned else value[0, 0])
 
 
 def _add(evaluator: Evaluator, node: Add, scope: Scope) -> Array:

@@ -1,4 +1,4 @@
-"""Verdicts at one point that a file gives: are the numbers of a line right, to the last digit printed?
+"""Verdicts at one point that a file gives: whether numbers are right, to the last digit printed.
 
 The forward pass is evaluated here once more, in floating point and by the evaluator that judges; derivatives
 are differences. A line ``before = after`` holds if both sides agree and every number printed in it is the
@@ -41,7 +41,7 @@ class Given:
         self._oracle = Oracle(graph, self.point, expand=expand)
 
     def moved(self, new: Mapping[Tensor, Expr], names: Mapping[Tensor, Tensor]) -> None:
-        """Let the symbols of ``new`` have these values, and what follows; known under ``names`` from here on."""
+        """Let the symbols of ``new`` have these values, and what follows; both are known under ``names``."""
         values = {t: self._values[t] for t in self.graph.symbols if t in self._values}
         for tensor, expr in new.items():
             values[tensor] = np.array(self._oracle.value(expr))

@@ -1,0 +1,142 @@
+"""Formulas in the numerator layout: a line about dL/dA as the line about its transpose.
+
+``Partial.turned`` is dL/dA as an array of the transposed shape. ``turned`` gives the transpose of an
+expression, spelled with such derivatives: the line dL/dW = dL/dy x^T becomes dL/dW = x dL/dy. Entries are the
+same in every layout, so nothing inside an ``Element`` changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Comprehension,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    Indicator,
+    MatMul,
+    Neg,
+    Operation,
+    Partial,
+    Transpose,
+)
+from symbackprop.notation.formula import Formula
+from symbackprop.notation.steps import Step
+
+Lookup = Callable[[str], "Operation | None"]
+_TURNED = {"rowsum": "colsum", "colsum": "rowsum", "rowmean": "colmean", "colmean": "rowmean"}
+FORWARD_RULES = frozenset({"log-of-quotient", "definition", "step"})  # lines about the forward pass
+
+
+def layout_partial(partial: Partial, layout: str) -> Partial:
+    """The derivative as its layout prints it."""
+    return replace(partial, turned=layout == "numerator" and not partial.by.is_scalar)
+
+
+def as_gradient(expr: Expr) -> Expr:
+    """The same value with every derivative in the layout of gradients."""
+    if isinstance(expr, Element):
+        return replace(expr, base=as_entries(expr.base))
+    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial) and expr.arg.turned:
+        return replace(expr.arg, turned=False)
+    if isinstance(expr, Partial):
+        return Transpose(replace(expr, turned=False)) if expr.turned else expr
+    return expr.map_children(as_gradient)
+
+
+def as_entries(base: Expr) -> Expr:
+    """The base of an entry: a derivative counts its entries like the array it is taken by."""
+    return replace(base, turned=False) if isinstance(base, Partial) else as_gradient(base)
+
+
+def in_numerator(expr: Expr) -> Expr:
+    """The same value with every whole derivative in the numerator layout."""
+    if isinstance(expr, Element):
+        return expr
+    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial):
+        return layout_partial(expr.arg, "numerator")
+    if isinstance(expr, Partial):
+        found = layout_partial(expr, "numerator")
+        return Transpose(found) if found.turned else found
+    return expr.map_children(in_numerator)
+
+
+def turned(expr: Expr, lookup: Lookup) -> Expr:
+    """The transpose of an expression, with every whole derivative in the numerator layout."""
+    if expr.is_scalar:
+        return in_numerator(expr)
+    if isinstance(expr, Partial):
+        return layout_partial(expr, "numerator")
+    if isinstance(expr, Transpose):
+        return in_numerator(expr.arg)
+    if isinstance(expr, MatMul):
+        scales = tuple(in_numerator(factor) for factor in expr.factors if factor.is_scalar)
+        arrays = tuple(turned(factor, lookup) for factor in reversed(expr.factors) if not factor.is_scalar)
+        return MatMul((*scales, *arrays))
+    if isinstance(expr, Neg):
+        return Neg(turned(expr.arg, lookup))
+    if isinstance(expr, Comprehension):
+        return Comprehension(expr.column, expr.row, in_numerator(expr.body))
+    if isinstance(expr, Divide) and expr.den.is_scalar:
+        return Divide(turned(expr.num, lookup), in_numerator(expr.den))
+    if not _has_partial(expr) and not _has_product(expr):
+        return Transpose(expr)
+    if isinstance(expr, Add | Hadamard | Divide | Indicator):
+        return expr.map_children(lambda child: turned(child, lookup))
+    if isinstance(expr, Call) and expr.op.name in _TURNED and len(expr.args) == 1:
+        other = lookup(_TURNED[expr.op.name])
+        if other is not None:
+            args = (turned(expr.args[0], lookup),)
+            return replace(expr, op=other, args=args, call_shape=expr.call_shape[::-1])
+    return Transpose(in_numerator(expr))
+
+
+def _has_partial(expr: Expr) -> bool:
+    if isinstance(expr, Element):
+        return False
+    return isinstance(expr, Partial) or any(_has_partial(child) for child in expr.children)
+
+
+def _has_product(expr: Expr) -> bool:
+    """Whether a product of arrays stands in a sum: it is turned factor by factor."""
+    return isinstance(expr, Add) and any(
+        isinstance(term.arg if isinstance(term, Neg) else term, MatMul) for term in expr.terms
+    )
+
+
+def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
+    """A line of a derivation in a layout."""
+    if layout != "numerator":
+        return step
+    before, after = step.before.expr, step.after.expr
+    substeps = tuple(step_in_layout(sub, layout, lookup) for sub in step.substeps)
+    if step.quantity is None or step.rule in FORWARD_RULES:
+        sides = (in_numerator(before), in_numerator(after))
+    else:
+        sides = (turned(before, lookup), turned(after, lookup))
+    names = step.before.names
+    quantity = None if step.quantity is None else layout_partial(step.quantity, layout)
+    shapes = {name: dims[::-1] if "/" in name else dims for name, dims in step.shapes.items()}
+    return replace(
+        step, before=Formula(sides[0], names), after=Formula(sides[1], names), substeps=substeps,
+        quantity=quantity, shapes=shapes, because=_reason(step),
+    )  # fmt: skip
+
+
+def _reason(step: Step) -> str:
+    """Where a transpose came from is no reason in this layout: it is gone, or stands elsewhere."""
+    return step.because.partition(", hence ")[0] if step.rule == "spell" else step.because
+
+
+def shape_in_layout(partial: Partial, layout: str) -> tuple[str, ...]:
+    """The dims of dL/dA as text: of A, turned in the numerator layout, where a vector gives 1 x n."""
+    dims = tuple(str(dim) for dim in partial.by.shape)
+    if layout != "numerator" or not dims:
+        return dims
+    return ("1", *dims) if len(dims) == 1 else dims[::-1]
+
