@@ -6,7 +6,7 @@ line it helps to print is replayed by numbers all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import permutations
@@ -14,13 +14,16 @@ from itertools import permutations
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import (
     Atom,
+    Delta,
     DimFactor,
     Entry,
     Exponent,
+    Extreme,
     Factor,
     Fn,
     Form,
     Group,
+    OfMatrix,
     Slot,
     Term,
     change_parts,
@@ -78,7 +81,7 @@ def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Def
         return None
     if len(factors) == 1:
         atom, exponent = factors[0]
-        shortens = isinstance(atom, Fn) or (isinstance(atom, Group) and exponent != 1)
+        shortens = isinstance(atom, Fn | OfMatrix | Extreme) or (isinstance(atom, Group) and exponent != 1)
         return Definition(target, indices, factors) if shortens else None
     full = set(factors[0][0].free) == set(indices)
     quotient = any(e < 0 for _, e in factors) and factors[0][1] > 0
@@ -92,6 +95,14 @@ class Folding:
     """The definitions that may be folded back into names, by the head of their first factor."""
 
     by_head: dict[tuple[type[Atom], str], list[Definition]] = field(default_factory=dict)
+
+    @property
+    def inverses(self) -> Mapping[Tensor, Definition]:
+        """The tensors that are defined as an inverse."""
+        return {
+            d.target: d for d in self.by_head.get((OfMatrix, ""), ())
+            if isinstance(d.factors[0][0], OfMatrix) and d.factors[0][0].op.name == "inv"
+        }  # fmt: skip
 
     def add(self, definition: Definition) -> None:
         """Earlier definitions win."""
@@ -197,6 +208,66 @@ def _removed(
             return None
         left[key] = (atom, have - wanted)
     return tuple((a, int(e) if e.denominator == 1 else e) for a, e in left.values() if e != 0)
+
+
+def cancel_inverses(form: Form, folding: Folding) -> Form:
+    """sum_p inv(A)[i, p] A[p, j] = [i = j], and with the factors in the other order."""
+    known = folding.inverses
+    if not known and not any(isinstance(a, OfMatrix) and a.slots for t in form.terms for a, _ in t.factors):
+        return form
+    terms = [_cancel_inverse(term, known) for term in form.terms]
+    if all(a is b for a, b in zip(terms, form.terms, strict=True)):
+        return form
+    return normal(Form(terms))
+
+
+def _cancel_inverse(term: Term, known: Mapping[Tensor, Definition]) -> Term:
+    for index in term.bound:
+        here = [(atom, e) for atom, e in term.factors if index in atom.free]
+        if len(here) != 2 or any(e != 1 for _, e in here):
+            continue
+        for (inverse, _), (other, _) in (here, here[::-1]):
+            matrix = _inverse_of(inverse, known)
+            if matrix is None or other is inverse:
+                continue
+            slots, row, column, whole = matrix
+            for side in (0, 1):
+                mine = slots[1 - side]
+                if slots[side] is not index or mine is index:
+                    continue
+                rest = [i for i in other.free if i is not index]
+                if len(rest) != 1:
+                    continue
+                change: dict[Index, Slot] = {row: index, column: rest[0]} if side == 1 else {
+                    row: rest[0], column: index
+                }
+                if as_form(other).key != whole.rename(change).key:
+                    continue
+                factors = tuple(f for f in term.factors if f not in here)
+                bound = tuple(i for i in term.bound if i is not index)
+                joined = Term(term.coefficient, (*factors, (Delta(mine, rest[0]), 1)), bound)
+                return _cancel_inverse(joined, known)
+    return term
+
+
+def as_form(atom: Atom) -> Form:
+    """What an atom stands for, a group by its terms."""
+    return atom.form if isinstance(atom, Group) else single(atom)
+
+
+def _inverse_of(
+    atom: Atom, known: Mapping[Tensor, Definition]
+) -> tuple[tuple[Slot, ...], Index, Index, Form] | None:
+    """The slots of an entry of an inverse, and the matrix that it inverts."""
+    if isinstance(atom, OfMatrix) and atom.op.name == "inv":
+        return atom.slots, atom.row, atom.column, atom.form
+    if isinstance(atom, Entry) and atom.tensor in known:
+        inner = known[atom.tensor].factors[0][0]
+        assert isinstance(inner, OfMatrix)
+        ordered = inner.slots == known[atom.tensor].indices
+        slots = atom.slots if ordered else atom.slots[::-1]
+        return slots, inner.row, inner.column, inner.form
+    return None
 
 
 def cancel_sums(form: Form) -> Form:
@@ -314,7 +385,7 @@ def log_of_quotient(form: Form) -> Form:
 def _split_log(atom: Atom) -> Form | None:
     if not isinstance(atom, Fn) or atom.op.name != "log" or atom.primes or len(atom.args[0].terms) != 1:
         return None
-    term = atom.args[0].terms[0]
+    term = _sums_apart(atom.args[0].terms[0])
     if term.bound or term.coefficient != 1 or not any(_is_exp(a) for a, _ in term.factors):
         return None
     # The whole is positive where its log exists, so one factor of unknown sign is positive too.
@@ -326,6 +397,15 @@ def _split_log(atom: Atom) -> Form | None:
         scale = Form((Term(Fraction(exponent)),))
         parts.append(product(scale, logged))
     return normal(total(parts))
+
+
+def _sums_apart(term: Term) -> Term:
+    """sum_j f(j) g(i) as (sum_j f(j)) g(i): the factors under the sum as one group."""
+    if not term.bound:
+        return term
+    inside = tuple(f for f in term.factors if any(index in term.bound for index in f[0].free))
+    group = Group(Form((Term(Fraction(1), inside, term.bound),)))
+    return Term(term.coefficient, (*(f for f in term.factors if f not in inside), (group, 1)))
 
 
 def _bare(atom: Atom) -> Form:

@@ -17,11 +17,12 @@ from symbackprop.derivation.rules import (
     Definition,
     Folding,
     SumToOne,
+    cancel_inverses,
     cancel_sums,
     definition_of,
     sum_to_one,
 )
-from symbackprop.notation.forms import Form, bind, product, single
+from symbackprop.notation.forms import Form, bind, product, single, strict
 from symbackprop.notation.normal import normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
@@ -100,7 +101,11 @@ class Workshop:
         else:
             form = normal(self.lowering.lower(equation.expr, row, column))
         self.locals[target] = local = Local(equation, row, column, form)
-        definition = definition_of(target, local.indices, form)
+        plain = self._plain(form)
+        if row is not None and column is not None and rows == columns:
+            turned = plain.rename({row: column, column: row})
+            target.mirrored = plain.key == turned.key
+        definition = definition_of(target, local.indices, plain)
         if definition is not None:
             self.folding.add(definition)
             self._simplex(definition, target)
@@ -224,12 +229,16 @@ class Workshop:
 
     def tidy(self, form: Form) -> Form:
         """The normal form with definitions folded and sums cancelled."""
-        form = normal(form)
+        form = normal(self._plain(form))
         while True:
-            new = self._proved(cancel_sums(self.folding.fold(form)))
+            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)))
             if new is form:
                 return form
             form = new
+
+    def _plain(self, form: Form) -> Form:
+        """Symmetric matrices as such: needed only where there are some."""
+        return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
 
     def _proved(self, form: Form) -> Form:
         return sum_to_one(form, [fact for fact in self.facts if fact.proved])[0]

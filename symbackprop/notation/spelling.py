@@ -510,7 +510,8 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
             continue
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
         done.update(mates)
-        inner = addition([part for part in parts if part is not None])
+        present = [part for part in parts if part is not None]
+        inner = addition(_group(present, not last) if len(present) > 1 else present)
         sign = isinstance(inner, Neg)
         core = inner.arg if isinstance(inner, Neg) else inner
         joined = product(core, end) if last else product(end, core)
