@@ -304,7 +304,7 @@ def _cancel_sum(term: Term) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class SumToOne:
-    """The sum over ``axes`` of ``tensor`` is 1.
+    """The sum over ``axes`` of ``tensor`` is 1, or another number ``value``.
 
     proved         it follows from the forward pass, and is used without a word.
     by_definition  it is part of what the tensor is (a one-hot row): said, but nothing that is assumed.
@@ -315,11 +315,17 @@ class SumToOne:
     words: str
     proved: bool
     by_definition: bool = False
+    value: int = 1
+
+
+Known = dict[Tensor, list[SumToOne]]
 
 
 def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumToOne, ...]]:
     """Use ``sum_k Y[n, k] = 1`` wherever k stands in no other factor; also the facts that were used."""
-    known = {fact.tensor: fact for fact in facts}
+    known: Known = {}
+    for fact in facts:
+        known.setdefault(fact.tensor, []).append(fact)
     used: dict[Tensor, SumToOne] = {}
     if not known:
         return form, ()
@@ -329,24 +335,29 @@ def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumTo
     return normal(Form(terms)), tuple(used.values())
 
 
-def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Term:
+def _is_lone(index: Slot, atom: Entry, term: Term, others: tuple[Factor, ...]) -> bool:
+    """Whether an index runs over its whole axis here, and stands nowhere else."""
+    axis = next(axis for axis, slot in zip(atom.tensor.index_axes, atom.slots, strict=True) if slot is index)
+    return (
+        isinstance(index, Index)
+        and index in term.bound
+        and index.dim == atom.tensor.shape[axis]
+        and sum(slot is index for slot in atom.slots) == 1
+        and not any(index in a.free for a, _ in others)
+    )
+
+
+def _one_term(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term:
     for position, (atom, exponent) in enumerate(term.factors):
         if not isinstance(atom, Entry) or exponent != 1 or atom.tensor not in known:
             continue
-        fact = known[atom.tensor]
-        indices = [atom.slots[axis] for axis in fact.axes]
         others = term.factors[:position] + term.factors[position + 1 :]
-        lone = all(
-            isinstance(i, Index)
-            and i in term.bound
-            and sum(slot is i for slot in atom.slots) == 1
-            and not any(i in a.free for a, _ in others)
-            for i in indices
-        )
-        if lone:
-            used[fact.tensor] = fact
-            bound = tuple(i for i in term.bound if not any(i is j for j in indices))
-            return _one_term(Term(term.coefficient, others, bound), known, used)
+        for fact in known[atom.tensor]:
+            indices = [atom.slots[axis] for axis in fact.axes]
+            if all(_is_lone(index, atom, term, others) for index in indices):
+                used[fact.tensor] = fact
+                bound = tuple(i for i in term.bound if not any(i is j for j in indices))
+                return _one_term(Term(term.coefficient * fact.value, others, bound), known, used)
     factors = tuple(
         (change_parts(atom, lambda part: _inside(part, known, used)), e) for atom, e in term.factors
     )
@@ -355,7 +366,7 @@ def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumT
     return Term(term.coefficient, factors, term.bound)
 
 
-def _inside(form: Form, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Form:
+def _inside(form: Form, known: Known, used: dict[Tensor, SumToOne]) -> Form:
     terms = [_one_term(term, known, used) for term in form.terms]
     if all(a is b for a, b in zip(terms, form.terms, strict=True)):
         return form

@@ -15,12 +15,16 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
+from symbackprop.derivation.blocks import closed, regions, substituted
 from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.forms import Entry, Form, Slot, bind, number, product, single, total
 from symbackprop.notation.normal import expanded
+
+
+LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Stage:
     @property
     def assumed(self) -> tuple[str, ...]:
         """The declared facts that the line uses, in words."""
-        return tuple(fact.words for fact in self.uses if not fact.by_definition)
+        return tuple(fact.words for fact in self.uses if not fact.by_definition and not fact.proved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Sweep:
         )
         self._roads = roads
         self._locals = {t: _relettered(local, letters, shop) for t, local in roads.chosen.items()}
+        self._order = {equation.target: place for place, equation in enumerate(self._graph.equations)}
         self._users: dict[Tensor, list[Local]] = {}
         for local in reversed(self._locals.values()):
             for tensor in local.form.tensors:
@@ -182,7 +187,61 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
+        stages.extend(self._block(tensor, stages))
         return tuple(stages)
+
+    def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
+        """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
+        found: tuple[Stage, ...] = ()
+        current, before = stages[-1].form, ()
+        fixed = self._fixed
+        for inside in regions(tensor, self._successors, self._order, fixed):
+            if not closed(inside, tensor, self._inputs):
+                break
+            new = [inner for inner in inside if inner not in before]
+            whole = self._shop.tidy(expanded(self._put_in(stages[-1].form, inside)), zeros=False)
+            final = self._shop.tidy(whole)
+            budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
+            if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
+                break
+            current, before = final, inside
+            names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+            put_in = tuple(inner for name, inner in names.items() if name in stages[-1].form.tensors)
+            found = (Stage("insert", final, inserted=put_in),)
+            if whole.key != final.key:
+                facts = self._shop.vanishing(whole)
+                found = (Stage("insert", whole, inserted=put_in), Stage("vanish", final, uses=facts))
+        return found
+
+    def _fixed(self, tensor: Tensor) -> bool:
+        """Whether a node may not be inside a block."""
+        return tensor is self._loss or tensor not in self._locals
+
+    def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:
+        """The form with the cotangents of ``inside`` replaced by their values, to the end."""
+        names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+        memo: dict[Tensor, Form] = {}
+
+        def value_of(atom: Entry) -> Form | None:
+            inner = names.get(atom.tensor)
+            if inner is None:
+                return None
+            quantity = self.quantities[inner]
+            if inner not in memo:
+                memo[inner] = substituted(quantity.form, value_of)
+            return memo[inner].rename(dict(zip(quantity.indices, atom.slots, strict=True)))
+
+        return substituted(form, value_of)
+
+    def _successors(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        through = [user.equation.target for user in self.users_of(tensor)]
+        through.extend(e.target for e in self._roads.consumers(tensor) if e.abstract)
+        return tuple(dict.fromkeys(through))
+
+    def _inputs(self, tensor: Tensor) -> frozenset[Tensor]:
+        """What a node is made of and is differentiated; a number such as eps, that nobody asks for, is not."""
+        found = self._locals[tensor].form.tensors & self._differentiable
+        return frozenset(t for t in found if t.shape or t in self._wrt or t in self._locals)
 
     def _may_inline(self, user: Local, tensor: Tensor) -> bool:
         """Whether the cotangent of this equation has ``tensor`` as its only consumer."""

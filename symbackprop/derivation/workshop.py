@@ -20,12 +20,16 @@ from symbackprop.derivation.rules import (
     cancel_inverses,
     cancel_sums,
     definition_of,
+    leaves,
     sum_to_one,
 )
-from symbackprop.notation.forms import Form, bind, product, single, strict
-from symbackprop.notation.normal import normal
+from symbackprop.notation.forms import DimFactor, Entry, Form, Term, bind, product, single, strict, within
+from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
+
+
+MOST_LEAVES = 12  # of an equation in which sums that vanish are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,51 @@ class Workshop:
         if definition is not None:
             self.folding.add(definition)
             self._simplex(definition, target)
+        self._vanishing(local, plain)
+
+    def _vanishing(self, local: Local, form: Form) -> None:
+        """Sums over one index that are 0 whatever the inputs are: X - mean(X), and what is made of it.
+
+        Found by unfolding the definitions once; looked for only where a mean or another such sum stands.
+        """
+        zeros = {fact.tensor for fact in self.facts if fact.proved and fact.value == 0}
+        if not any(t in zeros for t in form.tensors) and not self._has_mean(form):
+            return
+        for place, index in enumerate(local.indices):
+            whole = expanded(bind(form, (index,)))
+            found, _ = sum_to_one(whole, [fact for fact in self.facts if fact.proved])
+            if not found.is_zero:
+                found = expanded(self._unfolded(found))
+            if not found.is_zero:
+                continue
+            target = local.equation.target
+            sides = ("column", "row") if len(local.indices) == 2 else ("entries", "entries")
+            words = f"each {sides[place]} of `{target.name}` sums to 0" if len(local.indices) == 2 else (
+                f"the entries of `{target.name}` sum to 0"
+            )
+            self.facts.append(SumToOne(target, (place,), words, proved=True, value=0))
+
+    def _has_mean(self, form: Form) -> bool:
+        """Whether a mean stands in a sum of several terms, or in what one of its terms is."""
+        if len(form.terms) < 2 or leaves(form) > MOST_LEAVES:
+            return False
+        inner = [self.locals[t].form for t in form.tensors if t in self.locals]
+        return any(_is_mean(term) for part in (form, *inner) for term in part.terms)
+
+    def _unfolded(self, form: Form) -> Form:
+        """Every intermediate that stands as a factor replaced by its definition."""
+        terms: list[Term] = []
+        for term in form.terms:
+            result = Form((Term(term.coefficient, (), term.bound),))
+            for atom, exponent in term.factors:
+                known = self.locals.get(atom.tensor) if isinstance(atom, Entry) else None
+                if known is not None and exponent == 1 and isinstance(atom, Entry):
+                    piece = known.form.rename(dict(zip(known.indices, atom.slots, strict=True)))
+                else:
+                    piece = single(atom, exponent)
+                result = Form(within(a, b) for a in result.terms for b in piece.terms)
+            terms.extend(result.terms)
+        return normal(Form(terms))
 
     def letter(self, dim: Dim, spare: str) -> str:
         """A letter for an index of that dim: its initial, or the first spare one that names nothing."""
@@ -227,11 +276,11 @@ class Workshop:
             return self.partial_of[tensor]
         return self.helpers.get(tensor) or Leaf(tensor)
 
-    def tidy(self, form: Form) -> Form:
-        """The normal form with definitions folded and sums cancelled."""
+    def tidy(self, form: Form, *, zeros: bool = True) -> Form:
+        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
         form = normal(self._plain(form))
         while True:
-            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)))
+            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
             if new is form:
                 return form
             form = new
@@ -240,13 +289,25 @@ class Workshop:
         """Symmetric matrices as such: needed only where there are some."""
         return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
 
-    def _proved(self, form: Form) -> Form:
-        return sum_to_one(form, [fact for fact in self.facts if fact.proved])[0]
+    def _proved(self, form: Form, zeros: bool) -> Form:
+        return sum_to_one(form, [fact for fact in self.facts if fact.proved and (zeros or fact.value)])[0]
+
+    def vanishing(self, form: Form) -> tuple[SumToOne, ...]:
+        """The sums that are 0 and stand in ``form``."""
+        return sum_to_one(form, [fact for fact in self.facts if fact.proved and not fact.value])[1]
 
     def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
         """The declared facts used."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
         return (self.tidy(new), used) if used else (form, ())
+
+
+def _is_mean(term: Term) -> bool:
+    """Whether a term is a sum over something divided by a size."""
+    divided = term.coefficient.denominator != 1 or any(
+        isinstance(atom, DimFactor) and exponent < 0 for atom, exponent in term.factors
+    )
+    return divided and bool(term.bound)
 
 
 def _by_axis(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index | None, ...]:
