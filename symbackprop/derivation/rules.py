@@ -26,14 +26,16 @@ from symbackprop.notation.forms import (
     OfMatrix,
     Slot,
     Term,
+    bind,
     change_parts,
     parts_of,
+    parts_of_slot,
     product,
     single,
     total,
     within,
 )
-from symbackprop.notation.normal import normal
+from symbackprop.notation.normal import expanded, normal, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Def
         return Definition(target, indices, factors) if shortens else None
     full = set(factors[0][0].free) == set(indices)
     quotient = any(e < 0 for _, e in factors) and factors[0][1] > 0
-    if quotient and full and isinstance(factors[0][0], Fn | Entry):
+    if quotient and full and isinstance(factors[0][0], Fn | Entry | Group):
         return Definition(target, indices, factors)
     return None
 
@@ -161,6 +163,8 @@ def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]
         quick = _aligned(pattern, atom)
         if quick is not None:
             slots = tuple(quick.get(index, index) for index in definition.indices)
+            if not all(_fits(slot, index) for slot, index in zip(slots, definition.indices, strict=True)):
+                return
             if pattern.rename(dict(quick)).key == atom.key:
                 yield slots
             return
@@ -170,6 +174,15 @@ def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]
         change: dict[Index, Slot] = dict(zip(inside, choice, strict=True))
         if pattern.rename(change).key == atom.key:
             yield tuple(change[index] for index in definition.indices)
+
+
+def _fits(slot: Slot, index: Index) -> bool:
+    """Whether a position is surely one of those that ``index`` runs over: sigma(a[k + n]) is none of i[k]."""
+    if isinstance(slot, Index):
+        return slot.dim == index.dim
+    parts, offset = parts_of_slot(slot)
+    low, high = span_of(parts, offset)
+    return (low - 1).never_negative and (index.dim - high).never_negative
 
 
 def _aligned(pattern: Fn, atom: Fn) -> dict[Index, Slot] | None:
@@ -358,12 +371,34 @@ def _one_term(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term:
                 used[fact.tensor] = fact
                 bound = tuple(i for i in term.bound if not any(i is j for j in indices))
                 return _one_term(Term(term.coefficient * fact.value, others, bound), known, used)
+    summed = _summed_group(term, known, used)
+    if summed is not None:
+        return _one_term(summed, known, used)
     factors = tuple(
         (change_parts(atom, lambda part: _inside(part, known, used)), e) for atom, e in term.factors
     )
     if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
         return term
     return Term(term.coefficient, factors, term.bound)
+
+
+def _summed_group(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term | None:
+    """sum_k ((1 - e) Y[n, k] + e/K) = 1: a sum over a group alone, if the facts leave no sum of it."""
+    for place, (atom, exponent) in enumerate(term.factors):
+        if not isinstance(atom, Group) or exponent != 1 or atom.form.tensors.isdisjoint(known):
+            continue
+        others = term.factors[:place] + term.factors[place + 1 :]
+        alone = [i for i in term.bound if i in atom.free and not any(i in a.free for a, _ in others)]
+        if not alone:
+            continue
+        found: dict[Tensor, SumToOne] = {}
+        whole = expanded(bind(atom.form, tuple(alone)))
+        left = normal(Form(_one_term(part, known, found) for part in whole.terms))
+        if found and not any(part.bound for part in left.terms) and leaves(left) < leaves(atom.form):
+            used.update(found)
+            bound = tuple(i for i in term.bound if i not in alone)
+            return Term(term.coefficient, (*others, (Group(left), 1)), bound)
+    return None
 
 
 def _inside(form: Form, known: Known, used: dict[Tensor, SumToOne]) -> Form:

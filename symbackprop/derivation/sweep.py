@@ -187,26 +187,33 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        stages.extend(self._block(tensor, stages))
-        return tuple(stages)
+        block = self._block(tensor, stages)
+        if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
+            return (stages[0], *block)
+        return (*stages, *block)
 
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
         found: tuple[Stage, ...] = ()
         current, before = stages[-1].form, ()
         fixed = self._fixed
+        plain = all(stage.rule in ("chain", "insert", "expand") for stage in stages)
+        base = stages[0].form if plain else stages[-1].form
         for inside in regions(tensor, self._successors, self._order, fixed):
             if not closed(inside, tensor, self._inputs):
                 break
             new = [inner for inner in inside if inner not in before]
-            whole = self._shop.tidy(expanded(self._put_in(stages[-1].form, inside)), zeros=False)
-            final = self._shop.tidy(whole)
+            put = self._put_in(base, inside)
+            ways = [self._shop.tidy(form, zeros=False) for form in (put, expanded(put))]
+            whole, final = min(
+                ((way, self._shop.tidy(way)) for way in ways), key=lambda pair: leaves(pair[1])
+            )
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break
             current, before = final, inside
             names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
-            put_in = tuple(inner for name, inner in names.items() if name in stages[-1].form.tensors)
+            put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
             found = (Stage("insert", final, inserted=put_in),)
             if whole.key != final.key:
                 facts = self._shop.vanishing(whole)
@@ -215,7 +222,8 @@ class Sweep:
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
-        return tensor is self._loss or tensor not in self._locals
+        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        return given or tensor is self._loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:
         """The form with the cotangents of ``inside`` replaced by their values, to the end."""

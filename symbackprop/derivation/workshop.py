@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, Leaf, Partial
+from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
@@ -23,7 +23,7 @@ from symbackprop.derivation.rules import (
     leaves,
     sum_to_one,
 )
-from symbackprop.notation.forms import DimFactor, Entry, Form, Term, bind, product, single, strict, within
+from symbackprop.notation.forms import DimFactor, Entry, Form, Group, Term, bind, product, single, strict, within
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
@@ -78,6 +78,7 @@ class Workshop:
     locals: dict[Tensor, Local] = field(default_factory=dict)
     cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
     partial_of: dict[Tensor, Partial] = field(default_factory=dict)
+    centred: bool = False  # whether means stand anywhere, so that sums may vanish
     _reserved: frozenset[str] = frozenset()
 
     def prepare(self) -> None:
@@ -120,6 +121,7 @@ class Workshop:
 
         Found by unfolding the definitions once; looked for only where a mean or another such sum stands.
         """
+        self.centred = self.centred or any(_is_mean(term) for term in form.terms)
         zeros = {fact.tensor for fact in self.facts if fact.proved and fact.value == 0}
         if not any(t in zeros for t in form.tensors) and not self._has_mean(form):
             return
@@ -195,7 +197,7 @@ class Workshop:
                 self._softmax_helpers(self.expand(node))
 
     def _helper(self, node: Call) -> None:
-        arg = node.args[0]
+        arg, node = _whole_argument(node)
         if arg.is_scalar:
             return
         op = lookup("softmax")
@@ -290,16 +292,47 @@ class Workshop:
         return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
 
     def _proved(self, form: Form, zeros: bool) -> Form:
-        return sum_to_one(form, [fact for fact in self.facts if fact.proved and (zeros or fact.value)])[0]
+        form = sum_to_one(form, [fact for fact in self.facts if fact.proved and (zeros or fact.value)])[0]
+        return self._without_centred(form) if zeros and self.centred else form
 
     def vanishing(self, form: Form) -> tuple[SumToOne, ...]:
         """The sums that are 0 and stand in ``form``."""
         return sum_to_one(form, [fact for fact in self.facts if fact.proved and not fact.value])[1]
 
+    def _without_centred(self, form: Form) -> Form:
+        """Terms in which a sum runs over nothing but (X - mu): they are 0."""
+        kept = [term for term in form.terms if not self._is_centred(term)]
+        return form if len(kept) == len(form.terms) else Form(kept)
+
+    def _is_centred(self, term: Term) -> bool:
+        for atom, exponent in term.factors:
+            if not isinstance(atom, Group) or exponent != 1 or not self._has_mean(atom.form):
+                continue
+            others = [other for other, _ in term.factors if other is not atom]
+            for index in term.bound:
+                alone = index in atom.free and not any(index in other.free for other in others)
+                if alone and expanded(self._unfolded(bind(atom.form, (index,)))).is_zero:
+                    return True
+        return False
+
     def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
         """The declared facts used."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
         return (self.tidy(new), used) if used else (form, ())
+
+
+def _whole_argument(node: Call) -> tuple[Expr, Call]:
+    """What softmax is taken of: of one row Z[n,:] the whole of Z, row by row."""
+    arg = node.args[0]
+    if not isinstance(arg, Slice) or len(arg.slots) != 2 or len(arg.runs) != 1:
+        return arg, node
+    side = 1 if isinstance(arg.slots[1], Run) else 0
+    lone = arg.slots[1 - side]
+    whole = arg.runs[0].count == arg.base.shape[side] and isinstance(lone, IndexValue) and lone.single is not None
+    if not whole or lone.single is None or lone.single.dim != arg.base.shape[1 - side]:
+        return arg, node
+    axis = "rows" if side == 1 else "columns"
+    return arg.base, Call(node.op, (arg.base,), node.call_shape, 0, axis, False)
 
 
 def _is_mean(term: Term) -> bool:
