@@ -50,7 +50,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of, stretched
+from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, shape_of, stretched
 from symbackprop.notation.sympy_entries import EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
@@ -242,6 +242,8 @@ class _Writer:
         if rule == "reshape":
             parts = [parts[0], *map(dim_value, call.call_shape)]
         head = OperationName(call.op)
+        if rule == "reshape" and call.is_scalar:
+            return entry_of(parts[0], 0, 0)
         if rule in ("pad", "reshape", "stack"):
             return Structure(head, axis, *parts)
         if not any(is_matrix(part) for part in parts):

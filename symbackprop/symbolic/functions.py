@@ -5,8 +5,6 @@
 number, and so does the value of a function that gives a number. Arguments are matched as in the grammar:
 options by place or by name, ``axis="rows"`` or ``axis="columns"`` where the operation works along lines.
 Without it the line follows the convention of the problem; until that is known a matrix is taken by columns.
-
-No name of the grammar is missing: what a later version brings raises ``UnsupportedError`` when called.
 """
 
 from __future__ import annotations
@@ -21,14 +19,13 @@ import sympy
 from sympy.core.symbol import Str
 
 from symbackprop.core.expr import Operation
-from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of
 from symbackprop.notation.sympy_objects import AbstractApplied, Applied
 from symbackprop.notation.sympy_out import function_symbol, of_matrix
 from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
 from symbackprop.ops.registry import Elementwise, all_operations, one_argument, stacking
 from symbackprop.reading.fields import is_name
-from symbackprop.reading.refusals import LATER_CALLS
 from symbackprop.reading.scope import function_names
 from symbackprop.symbolic.objects import AbstractLoss, ScalarApplied
 
@@ -41,8 +38,7 @@ _PLACES = inspect.Parameter.POSITIONAL_OR_KEYWORD
 @cache
 def public_functions() -> Mapping[str, Callable[..., Any]]:
     """Every function of the grammar by name."""
-    found = {name: _later(name) for name in LATER_CALLS}
-    found |= {op.name: _function(op) for op in all_operations() if not getattr(op, "key", "")}
+    found = {op.name: _function(op) for op in all_operations() if not getattr(op, "key", "")}
     return MappingProxyType(found)
 
 
@@ -104,15 +100,6 @@ def _check_new(name: str) -> None:
         raise InputError(f"{name!r} is no name", code="syntax", hint="letters, digits and _")
     if name in function_names():
         raise InputError(f"{name} is a function already", code="redefined", hint="use another name")
-
-
-def _later(name: str) -> Callable[..., Any]:
-    def refuse(*arguments: Any, **options: Any) -> Any:
-        raise UnsupportedError(f"{name} is not supported yet")
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = f"{name}: comes with a later version."
-    return refuse
 
 
 def _function(operation: Operation) -> Callable[..., Any]:
