@@ -84,6 +84,7 @@ class Tensor:
     bold: bool | None = None
     value: Fraction | None = None  # a known number, such as pi (then `numpy_value`)
     numpy_value: str | None = None
+    mirrored: bool = False  # symmetric by its own equation, such as X^T X
     family: tuple[str, int] | None = None  # (h, 2) for the member h[2]; `latex` is that of the family
     moved: Tensor | None = None  # of W after a step: W itself; `name` is W_new
     serial: int = field(default_factory=lambda: next(_serial))
@@ -97,6 +98,11 @@ class Tensor:
     def rank(self) -> int:
         """The number of declared axes."""
         return len(self.shape)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether the value equals its transpose: as declared, or by its equation."""
+        return self.facts.symmetric or self.facts.posdef or self.mirrored
 
     @property
     def is_label(self) -> bool:

@@ -197,7 +197,7 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
     if stage.rule == "insert":
         names = [f"`{show(Partial(loss, tensor))}`" for tensor in stage.inserted]
         return f"put in {join(names)}"
-    if stage.rule in ("assumption", "one-hot"):
+    if stage.rule in ("assumption", "one-hot", "vanish"):
         return join([fact.words for fact in stage.uses])
     if stage.rule == "expand":
         return "multiply out; terms cancel"

@@ -6,7 +6,7 @@ line it helps to print is replayed by numbers all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import permutations
@@ -15,23 +15,28 @@ from itertools import product as combinations_of
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import (
     Atom,
+    Delta,
     DimFactor,
     Entry,
     Exponent,
+    Extreme,
     Factor,
     Fn,
     Form,
     Group,
+    OfMatrix,
     Slot,
     Term,
+    bind,
     change_parts,
     parts_of,
+    parts_of_slot,
     product,
     single,
     total,
     within,
 )
-from symbackprop.notation.normal import normal
+from symbackprop.notation.normal import expanded, normal, span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,11 @@ def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Def
         return None
     if len(factors) == 1:
         atom, exponent = factors[0]
-        shortens = isinstance(atom, Fn) or (isinstance(atom, Group) and exponent != 1)
+        shortens = isinstance(atom, Fn | OfMatrix | Extreme) or (isinstance(atom, Group) and exponent != 1)
         return Definition(target, indices, factors) if shortens else None
     full = set(factors[0][0].free) == set(indices)
     quotient = any(e < 0 for _, e in factors) and factors[0][1] > 0
-    if quotient and full and isinstance(factors[0][0], Fn | Entry):
+    if quotient and full and isinstance(factors[0][0], Fn | Entry | Group):
         return Definition(target, indices, factors)
     return None
 
@@ -93,6 +98,14 @@ class Folding:
     """The definitions that may be folded back into names, by the head of their first factor."""
 
     by_head: dict[tuple[type[Atom], str], list[Definition]] = field(default_factory=dict)
+
+    @property
+    def inverses(self) -> Mapping[Tensor, Definition]:
+        """The tensors that are defined as an inverse."""
+        return {
+            d.target: d for d in self.by_head.get((OfMatrix, ""), ())
+            if isinstance(d.factors[0][0], OfMatrix) and d.factors[0][0].op.name == "inv"
+        }  # fmt: skip
 
     def add(self, definition: Definition) -> None:
         """Earlier definitions win."""
@@ -151,6 +164,8 @@ def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]
         quick = _aligned(pattern, atom)
         if quick is not None:
             slots = tuple(quick.get(index, index) for index in definition.indices)
+            if not all(_fits(slot, index) for slot, index in zip(slots, definition.indices, strict=True)):
+                return
             if pattern.rename(dict(quick)).key == atom.key:
                 yield slots
             return
@@ -172,6 +187,15 @@ def _choices(atom: Atom, count: int) -> Iterator[tuple[Slot, ...]]:
     ]
     numbers = dict.fromkeys(slot for entry in entries for slot in entry.slots if isinstance(slot, int))
     yield from combinations_of((*atom.free, *numbers), repeat=count)
+
+
+def _fits(slot: Slot, index: Index) -> bool:
+    """Whether a position is surely one of those that ``index`` runs over: sigma(a[k + n]) is none of i[k]."""
+    if isinstance(slot, Index):
+        return slot.dim == index.dim
+    parts, offset = parts_of_slot(slot)
+    low, high = span_of(parts, offset)
+    return (low - 1).never_negative and (index.dim - high).never_negative
 
 
 def _aligned(pattern: Fn, atom: Fn) -> dict[Index, Slot] | None:
@@ -212,6 +236,66 @@ def _removed(
     return tuple((a, int(e) if e.denominator == 1 else e) for a, e in left.values() if e != 0)
 
 
+def cancel_inverses(form: Form, folding: Folding) -> Form:
+    """sum_p inv(A)[i, p] A[p, j] = [i = j], and with the factors in the other order."""
+    known = folding.inverses
+    if not known and not any(isinstance(a, OfMatrix) and a.slots for t in form.terms for a, _ in t.factors):
+        return form
+    terms = [_cancel_inverse(term, known) for term in form.terms]
+    if all(a is b for a, b in zip(terms, form.terms, strict=True)):
+        return form
+    return normal(Form(terms))
+
+
+def _cancel_inverse(term: Term, known: Mapping[Tensor, Definition]) -> Term:
+    for index in term.bound:
+        here = [(atom, e) for atom, e in term.factors if index in atom.free]
+        if len(here) != 2 or any(e != 1 for _, e in here):
+            continue
+        for (inverse, _), (other, _) in (here, here[::-1]):
+            matrix = _inverse_of(inverse, known)
+            if matrix is None or other is inverse:
+                continue
+            slots, row, column, whole = matrix
+            for side in (0, 1):
+                mine = slots[1 - side]
+                if slots[side] is not index or mine is index:
+                    continue
+                rest = [i for i in other.free if i is not index]
+                if len(rest) != 1:
+                    continue
+                change: dict[Index, Slot] = {row: index, column: rest[0]} if side == 1 else {
+                    row: rest[0], column: index
+                }
+                if as_form(other).key != whole.rename(change).key:
+                    continue
+                factors = tuple(f for f in term.factors if f not in here)
+                bound = tuple(i for i in term.bound if i is not index)
+                joined = Term(term.coefficient, (*factors, (Delta(mine, rest[0]), 1)), bound)
+                return _cancel_inverse(joined, known)
+    return term
+
+
+def as_form(atom: Atom) -> Form:
+    """What an atom stands for, a group by its terms."""
+    return atom.form if isinstance(atom, Group) else single(atom)
+
+
+def _inverse_of(
+    atom: Atom, known: Mapping[Tensor, Definition]
+) -> tuple[tuple[Slot, ...], Index, Index, Form] | None:
+    """The slots of an entry of an inverse, and the matrix that it inverts."""
+    if isinstance(atom, OfMatrix) and atom.op.name == "inv":
+        return atom.slots, atom.row, atom.column, atom.form
+    if isinstance(atom, Entry) and atom.tensor in known:
+        inner = known[atom.tensor].factors[0][0]
+        assert isinstance(inner, OfMatrix)
+        ordered = inner.slots == known[atom.tensor].indices
+        slots = atom.slots if ordered else atom.slots[::-1]
+        return slots, inner.row, inner.column, inner.form
+    return None
+
+
 def cancel_sums(form: Form) -> Form:
     """sum_k f(k) / (sum_j f(j)) = 1, where k stands in no other factor."""
     terms = [_cancel_sum(term) for term in form.terms]
@@ -246,7 +330,7 @@ def _cancel_sum(term: Term) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class SumToOne:
-    """The sum over ``axes`` of ``tensor`` is 1.
+    """The sum over ``axes`` of ``tensor`` is 1, or another number ``value``.
 
     proved         it follows from the forward pass, and is used without a word.
     by_definition  it is part of what the tensor is (a one-hot row): said, but nothing that is assumed.
@@ -257,11 +341,17 @@ class SumToOne:
     words: str
     proved: bool
     by_definition: bool = False
+    value: int = 1
+
+
+Known = dict[Tensor, list[SumToOne]]
 
 
 def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumToOne, ...]]:
     """Use ``sum_k Y[n, k] = 1`` wherever k stands in no other factor; also the facts that were used."""
-    known = {fact.tensor: fact for fact in facts}
+    known: Known = {}
+    for fact in facts:
+        known.setdefault(fact.tensor, []).append(fact)
     used: dict[Tensor, SumToOne] = {}
     if not known:
         return form, ()
@@ -271,24 +361,32 @@ def sum_to_one(form: Form, facts: Iterable[SumToOne]) -> tuple[Form, tuple[SumTo
     return normal(Form(terms)), tuple(used.values())
 
 
-def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Term:
+def _is_lone(index: Slot, atom: Entry, term: Term, others: tuple[Factor, ...]) -> bool:
+    """Whether an index runs over its whole axis here, and stands nowhere else."""
+    axis = next(axis for axis, slot in zip(atom.tensor.index_axes, atom.slots, strict=True) if slot is index)
+    return (
+        isinstance(index, Index)
+        and index in term.bound
+        and index.dim == atom.tensor.shape[axis]
+        and sum(slot is index for slot in atom.slots) == 1
+        and not any(index in a.free for a, _ in others)
+    )
+
+
+def _one_term(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term:
     for position, (atom, exponent) in enumerate(term.factors):
         if not isinstance(atom, Entry) or exponent != 1 or atom.tensor not in known:
             continue
-        fact = known[atom.tensor]
-        indices = [atom.slots[axis] for axis in fact.axes]
         others = term.factors[:position] + term.factors[position + 1 :]
-        lone = all(
-            isinstance(i, Index)
-            and i in term.bound
-            and sum(slot is i for slot in atom.slots) == 1
-            and not any(i in a.free for a, _ in others)
-            for i in indices
-        )
-        if lone:
-            used[fact.tensor] = fact
-            bound = tuple(i for i in term.bound if not any(i is j for j in indices))
-            return _one_term(Term(term.coefficient, others, bound), known, used)
+        for fact in known[atom.tensor]:
+            indices = [atom.slots[axis] for axis in fact.axes]
+            if all(_is_lone(index, atom, term, others) for index in indices):
+                used[fact.tensor] = fact
+                bound = tuple(i for i in term.bound if not any(i is j for j in indices))
+                return _one_term(Term(term.coefficient * fact.value, others, bound), known, used)
+    summed = _summed_group(term, known, used)
+    if summed is not None:
+        return _one_term(summed, known, used)
     factors = tuple(
         (change_parts(atom, lambda part: _inside(part, known, used)), e) for atom, e in term.factors
     )
@@ -297,7 +395,26 @@ def _one_term(term: Term, known: dict[Tensor, SumToOne], used: dict[Tensor, SumT
     return Term(term.coefficient, factors, term.bound)
 
 
-def _inside(form: Form, known: dict[Tensor, SumToOne], used: dict[Tensor, SumToOne]) -> Form:
+def _summed_group(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term | None:
+    """sum_k ((1 - e) Y[n, k] + e/K) = 1: a sum over a group alone, if the facts leave no sum of it."""
+    for place, (atom, exponent) in enumerate(term.factors):
+        if not isinstance(atom, Group) or exponent != 1 or atom.form.tensors.isdisjoint(known):
+            continue
+        others = term.factors[:place] + term.factors[place + 1 :]
+        alone = [i for i in term.bound if i in atom.free and not any(i in a.free for a, _ in others)]
+        if not alone:
+            continue
+        found: dict[Tensor, SumToOne] = {}
+        whole = expanded(bind(atom.form, tuple(alone)))
+        left = normal(Form(_one_term(part, known, found) for part in whole.terms))
+        if found and not any(part.bound for part in left.terms) and leaves(left) < leaves(atom.form):
+            used.update(found)
+            bound = tuple(i for i in term.bound if i not in alone)
+            return Term(term.coefficient, (*others, (Group(left), 1)), bound)
+    return None
+
+
+def _inside(form: Form, known: Known, used: dict[Tensor, SumToOne]) -> Form:
     terms = [_one_term(term, known, used) for term in form.terms]
     if all(a is b for a, b in zip(terms, form.terms, strict=True)):
         return form
@@ -327,7 +444,7 @@ def log_of_quotient(form: Form) -> Form:
 def _split_log(atom: Atom) -> Form | None:
     if not isinstance(atom, Fn) or atom.op.name != "log" or atom.primes or len(atom.args[0].terms) != 1:
         return None
-    term = atom.args[0].terms[0]
+    term = _sums_apart(atom.args[0].terms[0])
     if term.bound or term.coefficient != 1 or not any(_is_exp(a) for a, _ in term.factors):
         return None
     # The whole is positive where its log exists, so one factor of unknown sign is positive too.
@@ -339,6 +456,15 @@ def _split_log(atom: Atom) -> Form | None:
         scale = Form((Term(Fraction(exponent)),))
         parts.append(product(scale, logged))
     return normal(total(parts))
+
+
+def _sums_apart(term: Term) -> Term:
+    """sum_j f(j) g(i) as (sum_j f(j)) g(i): the factors under the sum as one group."""
+    if not term.bound:
+        return term
+    inside = tuple(f for f in term.factors if any(index in term.bound for index in f[0].free))
+    group = Group(Form((Term(Fraction(1), inside, term.bound),)))
+    return Term(term.coefficient, (*(f for f in term.factors if f not in inside), (group, 1)))
 
 
 def _bare(atom: Atom) -> Form:

@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
+from symbackprop.derivation.blocks import closed, regions, substituted
 from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
@@ -40,6 +41,9 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import expanded, normal
 
 
+LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One line of the work on a cotangent: the form it has reached, and why."""
@@ -54,7 +58,7 @@ class Stage:
     @property
     def assumed(self) -> tuple[str, ...]:
         """The declared facts that the line uses, in words."""
-        return tuple(fact.words for fact in self.uses if not fact.by_definition)
+        return tuple(fact.words for fact in self.uses if not fact.by_definition and not fact.proved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class Sweep:
         self._roads = roads
         fixed = self._fixed_letters(letters)
         self._locals = {t: _relettered(local, fixed, shop) for t, local in roads.chosen.items()}
+        self._order = {equation.target: place for place, equation in enumerate(self._graph.equations)}
         self._users: dict[Tensor, list[Local]] = {}
         for local in reversed(self._locals.values()):
             for tensor in local.form.tensors:
@@ -248,7 +253,69 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        return tuple(stages)
+        block = () if self.head else self._block(tensor, stages)
+        if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
+            return (stages[0], *block)
+        return (*stages, *block)
+
+    def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
+        """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
+        found: tuple[Stage, ...] = ()
+        current, before = stages[-1].form, ()
+        fixed = self._fixed
+        plain = all(stage.rule in ("chain", "insert", "expand") for stage in stages)
+        base = stages[0].form if plain else stages[-1].form
+        for inside in regions(tensor, self._successors, self._order, fixed):
+            if not closed(inside, tensor, self._inputs):
+                break
+            new = [inner for inner in inside if inner not in before]
+            put = self._put_in(base, inside)
+            ways = [self._shop.tidy(form, zeros=False) for form in (put, expanded(put))]
+            whole, final = min(
+                ((way, self._shop.tidy(way)) for way in ways), key=lambda pair: leaves(pair[1])
+            )
+            budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
+            if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
+                break
+            current, before = final, inside
+            names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+            put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
+            found = (Stage("insert", final, inserted=put_in),)
+            if whole.key != final.key:
+                facts = self._shop.vanishing(whole)
+                found = (Stage("insert", whole, inserted=put_in), Stage("vanish", final, uses=facts))
+        return found
+
+    def _fixed(self, tensor: Tensor) -> bool:
+        """Whether a node may not be inside a block."""
+        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        return given or tensor is self._loss or tensor not in self._locals
+
+    def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:
+        """The form with the cotangents of ``inside`` replaced by their values, to the end."""
+        names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+        memo: dict[Tensor, Form] = {}
+
+        def value_of(atom: Entry) -> Form | None:
+            inner = names.get(atom.tensor)
+            if inner is None:
+                return None
+            quantity = self.quantities[inner]
+            if inner not in memo:
+                memo[inner] = substituted(quantity.form, value_of)
+            return memo[inner].rename(dict(zip(quantity.indices, atom.slots, strict=True)))
+
+        return substituted(form, value_of)
+
+    def _successors(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        through = [user.equation.target for user in self.users_of(tensor)]
+        through.extend(e.target for e in self._roads.consumers(tensor) if e.abstract)
+        return tuple(dict.fromkeys(through))
+
+    def _inputs(self, tensor: Tensor) -> frozenset[Tensor]:
+        """What a node is made of and is differentiated; a number such as eps, that nobody asks for, is not."""
+        found = self._locals[tensor].form.tensors & self._differentiable
+        return frozenset(t for t in found if t.shape or t in self._wrt or t in self._locals)
 
     def _may_inline(self, user: Local, tensor: Tensor) -> bool:
         """Whether the cotangent of this equation has ``tensor`` as its only consumer."""

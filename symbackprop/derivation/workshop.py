@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, Leaf, Partial
+from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
@@ -17,14 +17,19 @@ from symbackprop.derivation.rules import (
     Definition,
     Folding,
     SumToOne,
+    cancel_inverses,
     cancel_sums,
     definition_of,
+    leaves,
     sum_to_one,
 )
-from symbackprop.notation.forms import Form, bind, product, single
-from symbackprop.notation.normal import normal
+from symbackprop.notation.forms import DimFactor, Entry, Form, Group, Term, bind, product, single, strict, within
+from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
+
+
+MOST_LEAVES = 12  # of an equation in which sums that vanish are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Workshop:
     locals: dict[Tensor, Local] = field(default_factory=dict)
     cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
     partial_of: dict[Tensor, Partial] = field(default_factory=dict)
+    centred: bool = False  # whether means stand anywhere, so that sums may vanish
     _reserved: frozenset[str] = frozenset()
 
     def prepare(self) -> None:
@@ -100,10 +106,60 @@ class Workshop:
         else:
             form = normal(self.lowering.lower(equation.expr, row, column))
         self.locals[target] = local = Local(equation, row, column, form)
-        definition = definition_of(target, local.indices, form)
+        plain = self._plain(form)
+        if row is not None and column is not None and rows == columns:
+            turned = plain.rename({row: column, column: row})
+            target.mirrored = plain.key == turned.key
+        definition = definition_of(target, local.indices, plain)
         if definition is not None:
             self.folding.add(definition)
             self._simplex(definition, target)
+        self._vanishing(local, plain)
+
+    def _vanishing(self, local: Local, form: Form) -> None:
+        """Sums over one index that are 0 whatever the inputs are: X - mean(X), and what is made of it.
+
+        Found by unfolding the definitions once; looked for only where a mean or another such sum stands.
+        """
+        self.centred = self.centred or any(_is_mean(term) for term in form.terms)
+        zeros = {fact.tensor for fact in self.facts if fact.proved and fact.value == 0}
+        if not any(t in zeros for t in form.tensors) and not self._has_mean(form):
+            return
+        for place, index in enumerate(local.indices):
+            whole = expanded(bind(form, (index,)))
+            found, _ = sum_to_one(whole, [fact for fact in self.facts if fact.proved])
+            if not found.is_zero:
+                found = expanded(self._unfolded(found))
+            if not found.is_zero:
+                continue
+            target = local.equation.target
+            sides = ("column", "row") if len(local.indices) == 2 else ("entries", "entries")
+            words = f"each {sides[place]} of `{target.name}` sums to 0" if len(local.indices) == 2 else (
+                f"the entries of `{target.name}` sum to 0"
+            )
+            self.facts.append(SumToOne(target, (place,), words, proved=True, value=0))
+
+    def _has_mean(self, form: Form) -> bool:
+        """Whether a mean stands in a sum of several terms, or in what one of its terms is."""
+        if len(form.terms) < 2 or leaves(form) > MOST_LEAVES:
+            return False
+        inner = [self.locals[t].form for t in form.tensors if t in self.locals]
+        return any(_is_mean(term) for part in (form, *inner) for term in part.terms)
+
+    def _unfolded(self, form: Form) -> Form:
+        """Every intermediate that stands as a factor replaced by its definition."""
+        terms: list[Term] = []
+        for term in form.terms:
+            result = Form((Term(term.coefficient, (), term.bound),))
+            for atom, exponent in term.factors:
+                known = self.locals.get(atom.tensor) if isinstance(atom, Entry) else None
+                if known is not None and exponent == 1 and isinstance(atom, Entry):
+                    piece = known.form.rename(dict(zip(known.indices, atom.slots, strict=True)))
+                else:
+                    piece = single(atom, exponent)
+                result = Form(within(a, b) for a in result.terms for b in piece.terms)
+            terms.extend(result.terms)
+        return normal(Form(terms))
 
     def letter(self, dim: Dim, spare: str) -> str:
         """A letter for an index of that dim: its initial, or the first spare one that names nothing."""
@@ -141,7 +197,7 @@ class Workshop:
                 self._softmax_helpers(self.expand(node))
 
     def _helper(self, node: Call) -> None:
-        arg = node.args[0]
+        arg, node = _whole_argument(node)
         if arg.is_scalar:
             return
         op = lookup("softmax")
@@ -223,22 +279,69 @@ class Workshop:
             return self.partial_of[tensor]
         return self.helpers.get(tensor) or Leaf(tensor)
 
-    def tidy(self, form: Form) -> Form:
-        """The normal form with definitions folded and sums cancelled."""
-        form = normal(form)
+    def tidy(self, form: Form, *, zeros: bool = True) -> Form:
+        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
+        form = normal(self._plain(form))
         while True:
-            new = self._proved(cancel_sums(self.folding.fold(form)))
+            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
             if new is form:
                 return form
             form = new
 
-    def _proved(self, form: Form) -> Form:
-        return sum_to_one(form, [fact for fact in self.facts if fact.proved])[0]
+    def _plain(self, form: Form) -> Form:
+        """Symmetric matrices as such: needed only where there are some."""
+        return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
+
+    def _proved(self, form: Form, zeros: bool) -> Form:
+        form = sum_to_one(form, [fact for fact in self.facts if fact.proved and (zeros or fact.value)])[0]
+        return self._without_centred(form) if zeros and self.centred else form
+
+    def vanishing(self, form: Form) -> tuple[SumToOne, ...]:
+        """The sums that are 0 and stand in ``form``."""
+        return sum_to_one(form, [fact for fact in self.facts if fact.proved and not fact.value])[1]
+
+    def _without_centred(self, form: Form) -> Form:
+        """Terms in which a sum runs over nothing but (X - mu): they are 0."""
+        kept = [term for term in form.terms if not self._is_centred(term)]
+        return form if len(kept) == len(form.terms) else Form(kept)
+
+    def _is_centred(self, term: Term) -> bool:
+        for atom, exponent in term.factors:
+            if not isinstance(atom, Group) or exponent != 1 or not self._has_mean(atom.form):
+                continue
+            others = [other for other, _ in term.factors if other is not atom]
+            for index in term.bound:
+                alone = index in atom.free and not any(index in other.free for other in others)
+                if alone and expanded(self._unfolded(bind(atom.form, (index,)))).is_zero:
+                    return True
+        return False
 
     def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
         """The declared facts used."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
         return (self.tidy(new), used) if used else (form, ())
+
+
+def _whole_argument(node: Call) -> tuple[Expr, Call]:
+    """What softmax is taken of: of one row Z[n,:] the whole of Z, row by row."""
+    arg = node.args[0]
+    if not isinstance(arg, Slice) or len(arg.slots) != 2 or len(arg.runs) != 1:
+        return arg, node
+    side = 1 if isinstance(arg.slots[1], Run) else 0
+    lone = arg.slots[1 - side]
+    whole = arg.runs[0].count == arg.base.shape[side] and isinstance(lone, IndexValue) and lone.single is not None
+    if not whole or lone.single is None or lone.single.dim != arg.base.shape[1 - side]:
+        return arg, node
+    axis = "rows" if side == 1 else "columns"
+    return arg.base, Call(node.op, (arg.base,), node.call_shape, 0, axis, False)
+
+
+def _is_mean(term: Term) -> bool:
+    """Whether a term is a sum over something divided by a size."""
+    divided = term.coefficient.denominator != 1 or any(
+        isinstance(atom, DimFactor) and exponent < 0 for atom, exponent in term.factors
+    )
+    return divided and bool(term.bound)
 
 
 def _by_axis(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index | None, ...]:

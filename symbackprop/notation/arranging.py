@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import ZERO, Call, DimValue, Expr, Number, Shape
+from symbackprop.core.expr import ZERO, Call, DimValue, Expr, Neg, Number, Shape
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import addition
 from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
@@ -119,6 +119,9 @@ def _filled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other
         padded = _padded(speller, pieces[0], extent, shape, side, other)
         if padded is not None:
             return padded
+    if all(isinstance(part, Neg) or _is_zero(part) for part in parts):
+        turned = [(offset, length, _negated(value)) for offset, length, value in pieces]
+        return Neg(_filled(speller, turned, extent, side, other))
     axis = "rows" if side == 1 else "columns"
     given = other is not None and axis != ("rows" if speller.rows else "columns")
     stack = speller.call(f"stack/{len(parts)}", tuple(parts), shape)
@@ -149,6 +152,10 @@ def _padded(
     if all(_is_zero(part) and part.shape[1 - side] == offset for part in margins):
         return speller.call("pad", (core, _number(offset)), shape)
     return None
+
+
+def _negated(expr: Expr) -> Expr:
+    return expr.arg if isinstance(expr, Neg) else expr
 
 
 def _is_zero(expr: Expr) -> bool:

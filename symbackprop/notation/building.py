@@ -50,8 +50,7 @@ def transposed(expr: Expr) -> Expr:
     if isinstance(expr, Transpose):
         return expr.arg
     if isinstance(expr, Leaf):
-        facts = expr.tensor.facts
-        return expr if facts.symmetric or facts.posdef else Transpose(expr)
+        return expr if expr.tensor.is_symmetric else Transpose(expr)
     if isinstance(expr, MatMul):
         return product(*(transposed(factor) for factor in reversed(expr.factors)))
     if isinstance(expr, Call) and expr.op.name in ("diag", "eye"):
@@ -69,6 +68,8 @@ def _pushed(expr: Expr) -> Expr | None:
         return Power(transposed(expr.base), expr.exponent)
     if isinstance(expr, Call):
         rows, columns = expr.call_shape
+        if expr.op.name == "inv" and transposed(expr.args[0]) == expr.args[0]:
+            return expr
         if expr.op.kind in ELEMENTWISE_KINDS:
             args = tuple(transposed(arg) for arg in expr.args)
             return Call(expr.op, args, (columns, rows), expr.primes, expr.axis, expr.axis_given)
@@ -114,7 +115,9 @@ def addition(terms: list[Expr]) -> Expr:
         return flat[0]
     if all(isinstance(term, Neg) for term in flat):
         return Neg(Add(tuple(term.arg for term in flat if isinstance(term, Neg))))
-    flat.sort(key=lambda term: isinstance(term, Neg))
+    # a - b + c^T d: the arrays first where one of them is positive, else 1 - h.
+    arrays = any(not isinstance(term, Neg) and not term.is_scalar for term in flat)
+    flat.sort(key=lambda term: (arrays and term.is_scalar, isinstance(term, Neg)))
     return Add(tuple(flat))
 
 

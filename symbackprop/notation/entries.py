@@ -94,11 +94,12 @@ def comprehension_of(form: Form, row: Index | None, column: Index | None, leaf: 
     return Comprehension(row, column, entries_of(form, leaf))
 
 
-def _term(term: Term, leaf: LeafOf) -> Expr:
-    chosen = _choice(term, leaf)
+def _term(term: Term, leaf: LeafOf, with_labels: frozenset[Index] = frozenset()) -> Expr:
+    """One term; ``with_labels`` are classes that a label summed over says: what has them stays inside."""
+    chosen = _choice(term, leaf, with_labels)
     if chosen is not None:
         return chosen
-    bound = set(term.bound)
+    bound = set(term.bound) | (with_labels if term.bound else set())
     outside = [(a, e) for a, e in term.factors if not bound & set(a.free)]
     inside = [(a, e) for a, e in term.factors if bound & set(a.free)]
     front = [_factor(a, e, leaf) for a, e in _ordered(outside, leaf) if e > 0]
@@ -112,7 +113,7 @@ def _term(term: Term, leaf: LeafOf) -> Expr:
     return scaled(term.coefficient, [*front, summed], None, below)
 
 
-def _choice(term: Term, leaf: LeafOf) -> Expr | None:
+def _choice(term: Term, leaf: LeafOf, with_labels: frozenset[Index]) -> Expr | None:
     """sum_k [y_n = k] f(k) is f(y_n): printed that way where k stands only as a slot."""
     for position, (atom, exponent) in enumerate(term.factors):
         found = _label_entry(atom, leaf) if isinstance(atom, Entry) and exponent == 1 else None
@@ -129,7 +130,9 @@ def _choice(term: Term, leaf: LeafOf) -> Expr | None:
         if positions or not any(index in part.free for part in atoms):
             continue
         assert isinstance(index, Index)
-        return _placed(_term(rest, leaf), index, label_slot(label))
+        summed = any(own in rest.bound for own in atom.free)
+        inner = _term(rest, leaf, with_labels | {index} if summed else with_labels)
+        return _placed(inner, index, label_slot(label))
     return None
 
 

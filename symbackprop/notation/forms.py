@@ -144,27 +144,31 @@ class Atom:
 
 
 class Entry(Atom):
-    """T[i, j]: one slot per axis of T that carries an index."""
+    """T[i, j]: one slot per axis of T that carries an index.
 
-    __slots__ = ("slots", "tensor")
+    ``loose``: S[i, j] and S[j, i] of a symmetric S count as two, as they do where S is differentiated by.
+    """
 
-    def __init__(self, tensor: Tensor, slots: tuple[Slot, ...]) -> None:
+    __slots__ = ("loose", "slots", "tensor")
+
+    def __init__(self, tensor: Tensor, slots: tuple[Slot, ...], *, loose: bool = False) -> None:
         super().__init__()
         self.tensor = tensor
         self.slots = slots
+        self.loose = loose
 
     def _find_free(self) -> Iterator[Index]:
         return (index for slot in self.slots for index in indices_in(slot))
 
     def write(self, names: Naming) -> str:
         parts = [_slot_name(slot, names) for slot in self.slots]
-        if self.tensor.facts.symmetric and len(parts) == 2:
+        if len(parts) == 2 and not self.loose and self.tensor.is_symmetric:
             parts.sort()
         return f"E{self.tensor.serial}[{','.join(parts)}]"
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
         slots = tuple([moved(slot, change) for slot in self.slots])
-        return self if slots == self.slots else Entry(self.tensor, slots)
+        return self if slots == self.slots else Entry(self.tensor, slots, loose=self.loose)
 
 
 class Delta(Atom):
@@ -573,6 +577,20 @@ def with_parts(atom: Atom, parts: tuple[Form, ...]) -> Atom:
     if isinstance(atom, OfMatrix):
         return OfMatrix(atom.op, atom.expr, parts[0], (atom.row, atom.column), atom.slots)
     return atom
+
+
+def strict(form: Form) -> Form:
+    """The form with S[i, j] = S[j, i] for symmetric S."""
+    return Form(
+        Term(term.coefficient, tuple((_strict(atom), e) for atom, e in term.factors), term.bound)
+        for term in form.terms
+    )
+
+
+def _strict(atom: Atom) -> Atom:
+    if isinstance(atom, Entry):
+        return Entry(atom.tensor, atom.slots) if atom.loose else atom
+    return change_parts(atom, strict)
 
 
 def change_parts(atom: Atom, change: Callable[[Form], Form]) -> Atom:

@@ -353,6 +353,9 @@ def _neg(printer: Printer, expr: Neg) -> Box:
 
 def _script(printer: Printer, expr: Transpose | Power) -> Box:
     script = printer.script_of(expr)
+    turned = expr.arg if isinstance(expr, Transpose) else None
+    if isinstance(turned, Call) and turned.op.name == "inv":  # X^{-T}
+        return superscript(printer.box(turned.args[0]), f"-{script.tex}", script.width + 0.6)
     return superscript(printer.box(expr.arg if isinstance(expr, Transpose) else expr.base), *script[:2])
 
 

@@ -29,7 +29,7 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Index
-from symbackprop.notation.latex_box import ATOM, BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, fraction
+from symbackprop.notation.latex_box import ATOM, BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, fraction, superscript
 from symbackprop.notation.latex_entries import entry, fresh_position
 from symbackprop.notation.latex_losses import LOSSES
 from symbackprop.notation.latex_safe import refusal
@@ -250,6 +250,16 @@ def _outer(printer: Printer, expr: Call) -> Box | None:
     return printer.box(MatMul((column, row)))
 
 
+def _inverse(printer: Printer, expr: Call) -> Box:
+    return superscript(printer.box(expr.args[0]), "-1", 0.9)
+
+
+def _log_det(printer: Printer, expr: Call) -> Box:
+    r"""``\log\lvert\det X\rvert``: the sign of a determinant is not looked at."""
+    inner = printer.box(expr.args[0]).at_least(ATOM)
+    return Box(rf"\log\lvert\det {inner.tex}\rvert", CLOSED, inner.width + 3.6, inner.tall)
+
+
 _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxyType(
     {
         **LOSSES,
@@ -270,5 +280,7 @@ _WRITTEN_OUT: Mapping[str, Callable[[Printer, Call], Box | None]] = MappingProxy
         "zeros": _ones,
         "eye": _ones,
         "outer": _outer,
+        "inv": _inverse,
+        "logdet": _log_det,
     }
 )

@@ -82,11 +82,11 @@ class Weight:
 
     def column(self) -> Expr:
         """As an n x 1 column."""
-        return Bundle([_down(e) for e in self.nums], [_down(e) for e in self.dens]).whole()
+        return Bundle(laid(self.nums, down=True), laid(self.dens, down=True)).whole()
 
     def row(self) -> Expr:
         """As a 1 x n row."""
-        return Bundle([_across(e) for e in self.nums], [_across(e) for e in self.dens]).whole()
+        return Bundle(laid(self.nums, down=False), laid(self.dens, down=False)).whole()
 
     def cheapest(self) -> Expr:
         """Whichever way is shorter to write; as a row at a tie if most parts are rows."""
@@ -95,6 +95,16 @@ class Weight:
         if cost(down) == cost(across):
             return across if 2 * rows > len(self.nums) + len(self.dens) else down
         return min(down, across, key=cost)
+
+
+def laid(parts: list[Expr], *, down: bool) -> list[Expr]:
+    """Vectors as columns (or rows); several that all lie the other way are turned as one product."""
+    turned = [_down(e) if down else _across(e) for e in parts]
+    if len(parts) > 1 and all(a is not b for a, b in zip(parts, turned, strict=True)):
+        whole = transposed(hadamard(*sorted(parts, key=rank)))
+        if cost(whole) < cost(hadamard(*turned)):
+            return [whole]
+    return turned
 
 
 def _down(expr: Expr) -> Expr:

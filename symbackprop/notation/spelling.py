@@ -56,7 +56,7 @@ from symbackprop.notation.forms import (
     parts_of,
     parts_of_slot,
 )
-from symbackprop.notation.network import Network, NoSpelling, Operations, rank
+from symbackprop.notation.network import Network, NoSpelling, Operations, laid, rank
 
 Place = Index | None
 HALF = Fraction(1, 2)
@@ -258,9 +258,9 @@ class Speller:
             weight = network.weights.pop(place, None) if place is not None else None
             if weight is None:
                 continue
-            turned = _turned(weight.nums, down)
+            turned = laid(weight.nums, down=down)
             nums.extend([hadamard(*_ordered(turned))] if turned else [])
-            dens.extend(_turned(weight.dens, down))
+            dens.extend(laid(weight.dens, down=down))
         if network.edges or network.weights:
             raise NoSpelling
         return nums, dens
@@ -477,10 +477,6 @@ def _ordered(parts: list[Expr]) -> list[Expr]:
     return sorted(parts, key=rank)
 
 
-def _turned(parts: list[Expr], down: bool) -> list[Expr]:
-    return [e if e.shape[1 if down else 0].is_one else transposed(e) for e in parts]
-
-
 def _crosses(left: Expr, right: Expr) -> bool:
     """Whether the two are a column and a row: their product is the outer product."""
     return left.shape[1].is_one and right.shape[0].is_one and not left.is_scalar and not right.is_scalar
@@ -510,7 +506,8 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
             continue
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
         done.update(mates)
-        inner = addition([part for part in parts if part is not None])
+        present = [part for part in parts if part is not None]
+        inner = addition(_group(present, not last) if len(present) > 1 else present)
         sign = isinstance(inner, Neg)
         core = inner.arg if isinstance(inner, Neg) else inner
         joined = product(core, end) if last else product(end, core)

@@ -71,6 +71,7 @@ _SCALAR: Mapping[str, Callable[..., Any]] = {
 _WHOLE: Mapping[str, Callable[..., Any]] = {
     "np.sum": np.sum, "np.mean": lambda a: np.sum(a) / sympy.Integer(np.size(a)), "np.trace": np.trace,
     "np.outer": np.outer, "np.diag": _diag, "np.diagonal": np.diagonal,
+    "np.max": lambda a: sympy.Max(*np.ravel(a)), "np.min": lambda a: sympy.Min(*np.ravel(a)),
     "softmax": _softmax, "log_softmax": _log_softmax,
     "logsumexp": lambda z, axis: entrywise(sympy.log)(entrywise(sympy.exp)(z).sum(axis=axis)),
 }  # fmt: skip
@@ -143,8 +144,10 @@ def _call(node: ast.Call, values: Mapping[str, Grid]) -> Grid:
         return entrywise(_SCALAR[head])(*plain, *(numeric(arg) for arg in args[len(plain) :]))
     if head in _WHOLE:
         return _WHOLE[head](*(numeric(arg) for arg in args), **keywords)
-    if isinstance(node.func, ast.Attribute) and node.func.attr in ("sum", "mean"):
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("sum", "mean", "max"):
         owner = numeric(_walk(node.func.value, values))
+        if node.func.attr == "max":
+            return np.apply_along_axis(lambda line: sympy.Max(*line), keywords["axis"], owner)
         total = owner.sum(**keywords)
         return total if node.func.attr == "sum" else total / sympy.Integer(owner.shape[keywords["axis"]])
     raise UnsupportedError(f"no SymPy spelling of {head}")

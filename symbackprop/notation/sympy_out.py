@@ -52,7 +52,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of, stretched
+from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, shape_of, stretched
 from symbackprop.notation.sympy_entries import EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
@@ -247,7 +247,15 @@ class _Writer:
             return parts[0]
         if rule == "diag":
             return sympy.DiagMatrix(parts[0])
+        if call.op.name == "inv" or (call.op.name in ("det", "logdet") and not is_matrix(parts[0])):
+            return of_matrix(call.op.name, parts[0])
+        if rule == "reshape":
+            parts = [parts[0], *map(dim_value, call.call_shape)]
         head = OperationName(call.op)
+        if rule == "reshape" and call.is_scalar:
+            return entry_of(parts[0], 0, 0)
+        if rule in ("pad", "reshape", "stack"):
+            return Structure(head, axis, *parts)
         if not any(is_matrix(part) for part in parts):
             return ScalarStructure(head, axis, *parts).explicit_value()
         if call.is_scalar:
@@ -351,6 +359,13 @@ class _Writer:
             count = high - low + 1 if condition is sympy.true else EntrySum(_where(condition, 1, 0), limits)
             return total / count
         raise UnsupportedError(f"no SymPy spelling of {binder} over an index")
+
+
+def of_matrix(name: str, value: Any) -> Any:
+    """SymPy's own inverse and determinant; of a number what they are."""
+    if not is_matrix(value):
+        return {"inv": 1 / value, "det": value, "logdet": sympy.log(sympy.Abs(value))}[name]
+    return sympy.Inverse(value)
 
 
 def _where(condition: Any, body: Any, otherwise: int) -> Any:

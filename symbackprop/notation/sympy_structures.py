@@ -24,7 +24,8 @@ def _structure_code(self: Any, printer: Any) -> str:
         for operand in self.operands
     ]
     axis = f"'{self.args[1]}'" if str(self.args[1]) else "None"
-    return f"{printer._module_format(LOOKUP)}('{operation.name}').forward([{', '.join(values)}], {axis})"
+    key = f"stack/{len(values)}" if operation.name == "stack" else operation.key or operation.name
+    return f"{printer._module_format(LOOKUP)}('{key}').forward([{', '.join(values)}], {axis})"
 
 
 
@@ -53,12 +54,35 @@ def _structure_grid(self: Any, values: list[Grid]) -> Grid:
         name: value if isinstance(value, np.ndarray) else np.full((1, 1), value, dtype=object)
         for name, value in zip(names, values, strict=True)
     }
+    across = str(self.args[1]) == "rows"
+    if operation.name in _ARRANGED:
+        return _ARRANGED[operation.name](list(grids.values()), across)
     if operation.numpy is None:
         raise UnsupportedError(f"no SymPy spelling of {operation.name}")
     if "{axis}" in operation.numpy:
         grids["axis"] = sympy.Integer(1 if str(self.args[1]) == "rows" else 0)
     return evaluate(operation.numpy, grids)
 
+
+
+def _margins(values: list[Any], across: bool) -> Any:
+    array, width = values[0], int(np.ravel(values[1])[0])
+    one = 1 in array.shape
+    return np.pad(array, [(0, 0) if one and size == 1 else (width, width) for size in array.shape],
+                  constant_values=sympy.S.Zero)  # fmt: skip
+
+
+def _det(grid: Any) -> Any:
+    return sympy.Matrix(grid.tolist()).det()
+
+
+_ARRANGED: dict[str, Any] = {
+    "stack": lambda values, across: np.concatenate(values, axis=1 if across else 0),
+    "reshape": lambda values, across: values[0].reshape([int(np.ravel(size)[0]) for size in values[1:]]),
+    "pad": _margins,
+    "det": lambda values, across: _det(values[0]),
+    "logdet": lambda values, across: sympy.log(sympy.Abs(_det(values[0]))),
+}
 
 
 class Structure(OwnMatrix):
@@ -81,6 +105,17 @@ class Structure(OwnMatrix):
                 return (rows, S.One)
             case "columns":
                 return (S.One, columns)
+            case "reshape":
+                return (self.operands[1], self.operands[2])
+            case "pad":
+                wide = 2 * self.operands[1]
+                one = rows == 1 or columns == 1
+                sides = (size if one and size == 1 else size + wide for size in (rows, columns))
+                return (next(sides), next(sides))
+            case "stack":
+                shapes = [shape_of(operand) for operand in self.operands]
+                total = sympy.Add(*(shape[1 if across else 0] for shape in shapes))
+                return (rows, total) if across else (total, columns)
             case "outer":
                 other = shape_of(self.operands[1])
                 return (rows * columns, other[0] * other[1])

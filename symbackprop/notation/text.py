@@ -348,7 +348,7 @@ def _slice(expr: Slice, context: _Context) -> _Printed:
             shown.append(f"{_slot(slot.low, context)}..{_slot(slot.high, context)}")
     slots = ",".join(shown)
     if own == _DERIV:
-        return f"({text})[{slots}]", _ATOM
+        return f"{text}[{slots}]", _DERIV
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 

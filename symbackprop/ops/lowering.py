@@ -239,7 +239,8 @@ class _Lowerer:
                 if self._partials is None:
                     raise UnsupportedError("a derivative cannot stand here")
                 tensor = self._partials(expr.base)
-            return single(Entry(tensor, tuple(slots[axis] for axis in tensor.index_axes)))
+            places = tuple(slots[axis] for axis in tensor.index_axes)
+            return single(Entry(tensor, places, loose=tensor.is_symmetric))
         return self._element_of(expr.base, slots)
 
     def _element_of(self, base: Expr, slots: list[Slot]) -> Form:
@@ -536,7 +537,8 @@ def entry_at(tensor: Tensor, row: Place, column: Place) -> Entry:
         axis = tensor.axis_of_side(side)
         if axis is not None and place is not None:
             by_axis[axis] = place
-    return Entry(tensor, tuple(by_axis[axis] for axis in tensor.index_axes))
+    slots = tuple(by_axis[axis] for axis in tensor.index_axes)
+    return Entry(tensor, slots, loose=tensor.is_symmetric)
 
 
 def size_of(expr: Expr) -> Dim:

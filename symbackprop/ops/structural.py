@@ -49,6 +49,13 @@ def _largest(values: Any, axis: int | None) -> Any:
     return np.take_along_axis(flat, place, axis)
 
 
+def _margins(args: Any, axis: str | None) -> Any:
+    """Zeros on every side of a matrix, before and after a vector."""
+    array, width = np.asarray(args[0]), int(np.ravel(args[1])[0])
+    one = 1 in array.shape
+    return np.pad(array, [(0, 0) if one and size == 1 else (width, width) for size in array.shape])
+
+
 _SOFTMAX_HELPER = '''def softmax(z, axis):
     e = np.exp(z - z.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
@@ -173,8 +180,10 @@ OPERATIONS = (
     Structural(
         "reshape", (Param("A"), Param("m"), Param("n")), "matrix", r"\operatorname{reshape}",
         shape_rule="reshape", numpy=None,
+        forward=lambda args, axis: args[0].reshape([int(np.ravel(size)[0]) for size in args[1:]]),
     ),
     Structural(
-        "pad", (Param("A"), Param("k")), "matrix", r"\operatorname{pad}", shape_rule="pad", numpy=None
+        "pad", (Param("A"), Param("k")), "matrix", r"\operatorname{pad}", shape_rule="pad", numpy=None,
+        forward=_margins,
     ),
 )

@@ -12,7 +12,6 @@ from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking
 from symbackprop.reading.arrangements import SIZED, size_argument, sized, stacked
 from symbackprop.reading.labels import label_comparison, labels_first, onehot
-from symbackprop.reading.refusals import LATER_CALLS, not_yet
 from symbackprop.reading.scope import FORMS, Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, join_elementwise, length, shape_text
 from symbackprop.reading.syntax import Apply, Name, Node, Relation, show
@@ -28,8 +27,6 @@ def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
     """A call of a function of the table, of a declared function, or of ``ind`` and ``kron``."""
     if node.name in FORMS:
         return _indicator(node, scope, read)
-    if node.name in LATER_CALLS:
-        raise not_yet(f"call:{node.name}", node.at)
     op = scope.operation(node.name)
     if op is None:
         shown = f"{node.name} ({', '.join(map(show, node.args))})"

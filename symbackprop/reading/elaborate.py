@@ -26,7 +26,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import axes_of, no_number, read_binder, read_element, read_slots
+from symbackprop.reading.entries import axes_of, no_number, read_binder, read_element, read_slice, read_slots
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
@@ -49,9 +49,11 @@ from symbackprop.reading.syntax import (
     Plus,
     Raised,
     Relation,
+    Span,
     Sub,
     Times,
     Turned,
+    Whole,
     show,
 )
 from symbackprop.reading.tokens import fail
@@ -186,6 +188,8 @@ def _derivative(node: Derivative, scope: Scope) -> Expr:
         raise not_yet("jacobian", node.at)
     if not isinstance(by_node, Sub):
         return layout_partial(partial, scope.layout)
+    if any(isinstance(slot, Whole | Span) for slot in by_node.slots):
+        return read_slice(by_node, partial, scope)
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
 
 

@@ -75,11 +75,11 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
         raise no_number(node, node.at)
     base = read(node.base, scope)
     if any(isinstance(slot, Whole | Span) for slot in node.slots):
-        return _slice(node, base, scope)
+        return read_slice(node, base, scope)
     return Element(base, read_slots(node, axes_of(base), scope))
 
 
-def _slice(node: Sub, base: Expr, scope: Scope) -> Expr:
+def read_slice(node: Sub, base: Expr, scope: Scope) -> Expr:
     """``W[:,j]``, ``z[n+1..2*n]``, ``W[1..k,:]``: a vector like any other, or a matrix."""
     axes = axes_of(base)
     _check_count(node, axes)

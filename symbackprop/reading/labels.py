@@ -18,7 +18,7 @@ from symbackprop.reading.syntax import Apply, Name, Node, Relation, show
 from symbackprop.reading.tokens import fail
 
 Read = Callable[[Node, Scope], Expr]
-TAKE_LABELS = frozenset({"onehot", "cross_entropy", "cross_entropy_logits", "nll", "focal"})
+TAKE_LABELS = frozenset({"onehot", "cross_entropy", "cross_entropy_logits", "nll", "focal", "multi_hinge"})
 
 
 def labels_first(node: Apply, scope: Scope) -> Expr | None:

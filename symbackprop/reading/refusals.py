@@ -22,7 +22,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "own-function": "a function formula with names other than its own letter",
     }
 )
-LATER_CALLS = frozenset(key.partition(":")[2] for key in NOT_YET if key.startswith("call:"))
 
 
 def not_yet(feature: str, at: Place, hint: str | None = None) -> UnsupportedError:

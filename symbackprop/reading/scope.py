@@ -12,7 +12,6 @@ from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import BINDERS, NO_SUCH, all_operations, lookup
 from symbackprop.reading.cursor import RESERVED
-from symbackprop.reading.refusals import LATER_CALLS
 from symbackprop.reading.shapes import Unifier
 from symbackprop.reading.tokens import Place, fail
 
@@ -22,7 +21,7 @@ FORMS = frozenset({"ind", "kron"})
 @cache
 def function_names() -> frozenset[str]:
     """Every name that is a function or a binder of the grammar; none can be declared as a symbol."""
-    return frozenset(op.name for op in all_operations()) | BINDERS | LATER_CALLS | FORMS
+    return frozenset(op.name for op in all_operations()) | BINDERS | FORMS
 
 
 @cache

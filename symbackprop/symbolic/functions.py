@@ -5,8 +5,6 @@
 number, and so does the value of a function that gives a number. Arguments are matched as in the grammar:
 options by place or by name, ``axis="rows"`` or ``axis="columns"`` where the operation works along lines.
 Without it the line follows the convention of the problem; until that is known a matrix is taken by columns.
-
-No name of the grammar is missing: what a later version brings raises ``UnsupportedError`` when called.
 """
 
 from __future__ import annotations
@@ -21,14 +19,13 @@ import sympy
 from sympy.core.symbol import Str
 
 from symbackprop.core.expr import Operation
-from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of
 from symbackprop.notation.sympy_objects import AbstractApplied, Applied
-from symbackprop.notation.sympy_out import function_symbol
+from symbackprop.notation.sympy_out import function_symbol, of_matrix
 from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
-from symbackprop.ops.registry import Elementwise, all_operations
+from symbackprop.ops.registry import Elementwise, all_operations, one_argument, stacking
 from symbackprop.reading.fields import is_name
-from symbackprop.reading.refusals import LATER_CALLS
 from symbackprop.reading.scope import function_names
 from symbackprop.symbolic.objects import AbstractLoss, ScalarApplied
 
@@ -41,8 +38,7 @@ _PLACES = inspect.Parameter.POSITIONAL_OR_KEYWORD
 @cache
 def public_functions() -> Mapping[str, Callable[..., Any]]:
     """Every function of the grammar by name."""
-    found = {name: _later(name) for name in LATER_CALLS}
-    found |= {operation.name: _function(operation) for operation in all_operations()}
+    found = {op.name: _function(op) for op in all_operations() if not getattr(op, "key", "")}
     return MappingProxyType(found)
 
 
@@ -106,20 +102,16 @@ def _check_new(name: str) -> None:
         raise InputError(f"{name} is a function already", code="redefined", hint="use another name")
 
 
-def _later(name: str) -> Callable[..., Any]:
-    def refuse(*arguments: Any, **options: Any) -> Any:
-        raise UnsupportedError(f"{name} is not supported yet")
-
-    refuse.__name__ = refuse.__qualname__ = name
-    refuse.__doc__ = f"{name}: comes with a later version."
-    return refuse
-
-
 def _function(operation: Operation) -> Callable[..., Any]:
     """The Python function of an operation, with its signature and documentation."""
 
     def apply(*places: Any, **names: Any) -> Any:
-        return _apply(operation, *_matched(operation, places, names))
+        chosen = operation
+        if operation.name == "stack":
+            chosen = stacking(max(len(places), 2))
+        elif len(places) == 1 and not names:
+            chosen = one_argument(operation.name) or operation
+        return _apply(chosen, *_matched(chosen, places, names))
 
     apply.__name__ = apply.__qualname__ = operation.name
     apply.__doc__ = _words(operation)
@@ -129,12 +121,12 @@ def _function(operation: Operation) -> Callable[..., Any]:
 
 
 def _parameters(operation: Operation) -> Iterator[inspect.Parameter]:
-    optional = operation.name in ("ones", "zeros")
+    optional = operation.name in ("ones", "zeros", "reshape")
     for position, param in enumerate(operation.params):
         default: Any = inspect.Parameter.empty
         if param.default is not None:
             default = sympy.Rational(param.default.numerator, param.default.denominator)
-        elif optional and position:
+        elif optional and position == len(operation.params) - 1:
             default = None
         yield inspect.Parameter(param.name, _PLACES, default=default)
     if operation.takes_axis:
@@ -177,8 +169,6 @@ def _matched(
         given[name] = value
     for name, entry in params.items():
         if name not in given and entry.default is inspect.Parameter.empty:
-            if operation.name in ("max", "min"):
-                raise UnsupportedError(f"{operation.name} with one argument is not supported yet")
             raise InputError(f"{operation.name} needs the argument {name}", code="syntax")
         given.setdefault(name, entry.default)
     axis = given.pop("axis") if operation.takes_axis else None
@@ -192,6 +182,13 @@ def _apply(operation: Operation, values: list[Any], axis: str | None) -> Any:
     if isinstance(operation, Elementwise):
         kind = Applied if any(map(is_matrix, values)) else ScalarApplied
         return kind(OperationName(operation), *values)
+    if operation.name == "inv" or (operation.name in ("det", "logdet") and not is_matrix(values[0])):
+        return of_matrix(operation.name, values[0])
+    if operation.name == "stack":
+        return Structure(OperationName(operation), Str(axis or _end_to_end(values)), *values)
+    if operation.name in ("reshape", "pad"):
+        values = [*values, sympy.S.One] if operation.name == "reshape" and len(values) == 2 else values
+        return Structure(OperationName(operation), Str(""), *values)
     if operation.name in _SIZES:
         return _constant(operation.name, values)
     rule = getattr(operation, "shape_rule", None)
@@ -202,6 +199,11 @@ def _apply(operation: Operation, values: list[Any], axis: str | None) -> Any:
     if rule in _TO_SCALAR or not is_matrix(values[0]) or (rule == "drop" and _whole(values[0], axis, vector)):
         return ScalarStructure(head, line, *values)
     return Structure(head, line, *values)
+
+
+def _end_to_end(values: list[Any]) -> str:
+    """Rows are stacked inside each row; anything else downwards until the convention is known."""
+    return "rows" if all(shape_of(value)[0] == 1 for value in values) else "columns"
 
 
 def _whole(value: Any, axis: str | None, vector: list[bool]) -> bool:

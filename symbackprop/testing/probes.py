@@ -17,7 +17,9 @@ from symbackprop.core.tensors import Convention, Facts, Role
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import Elementwise, Structural
 from symbackprop.reading.declarations import Declarations, Declared
+from symbackprop.reading.infer import parse_dim
 from symbackprop.reading.program import read_program
+from symbackprop.reading.tokens import PLAIN_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Probe:
         return read_program(text, Declarations(declared, {}, functions, convention))
 
     def _declared(self, name: str) -> Declared:
-        shape = tuple(map(Dim.named, self.symbols[name].split()))
+        shape = tuple(parse_dim(dim, {}, PLAIN_TEXT) for dim in self.symbols[name].split())
         if name in self.labels.split():
             return Declared(name, shape, Role.TARGET, facts=Facts(classes=Dim.named("k")))
         role = Role.INPUT if name in self.fixed.split() else Role.PARAMETER
@@ -200,11 +202,64 @@ def _of_pairs(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
 
 def _trace(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
     f = op.name
+    if op.domain == "regular":
+        return (
+            Probe(f"L = {f}(S)", {"S": "n n"}),
+            Probe(f"L = {f}(U^T U)^2", {"U": "m n"}),
+            Probe(f"L = {f}(A S B)", {"S": "n n", "A": "n n", "B": "n n"}),
+            Probe(f"S = A B + eye(n); L = {f}(S) + trace(S)", {"A": "n n", "B": "n n"}),
+        )
     return (
         Probe(f"L = {f}(S)", {"S": "n n"}),
         Probe(f"L = {f}(U V)^2", {"U": "m n", "V": "n m"}),
         Probe(f"L = {f}(U^T U S)", {"U": "m n", "S": "n n"}),
         Probe(f"S = U V; L = {f}(S S)", {"U": "m n", "V": "n m"}),
+    )
+
+
+def _inverse(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
+    f = op.name
+    return (
+        Probe(f"L = sum({f}(S) * C)", {"S": "n n", "C": "n n"}, "C"),
+        Probe(f"M = {f}(S); L = sumsq(M - C)", {"S": "n n", "C": "n n"}, "C"),
+        Probe(f"w = {f}(S + eye(n)) v; L = dot(w, v)", {"S": "n n", "v": "n"})
+        if not layer.convention.vectors_are_rows
+        else Probe(f"w = v {f}(S + eye(n)); L = dot(w, v)", {"S": "n n", "v": "n"}),
+        Probe(f"L = sum({f}(U^T U + eye(n)) * C)", {"U": "m n", "C": "n n"}, "C"),
+        Probe(f"L = sumsq({f}(S) S C)", {"S": "n n", "C": "n n"}),
+    )
+
+
+def _stack(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
+    f = op.name
+    tall, wide = ("m n", "m k") if layer.convention.vectors_are_rows else ("n m", "k m")
+    return (
+        Probe(f"z = {f}(u, v); L = sumsq(z)^2", {"u": "m", "v": "n"}),
+        Probe(f"Z = {f}(U, V); L = sum(exp(Z))", {"U": tall, "V": wide}),
+        Probe(f"L = sumsq({f}(U, V, rows) - C)", {"U": "m n", "V": "m n", "C": "m 2*n"}, "C"),
+        Probe(f"L = sumsq({f}(U, V, columns) - C)", {"U": "m n", "V": "m n", "C": "2*m n"}, "C"),
+        Probe(f"z = {f}(u, 1, u); L = dot(tanh(z), c)", {"u": "n", "c": "2*n+1"}, "c"),
+        Probe(f"z = {f}({layer.one}, t); L = sumsq(z)", {**layer.single, "t": "m"}, "t"),
+    )
+
+
+def _reshape(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
+    f = op.name
+    return (
+        Probe(f"R = {f}(U, n, m); L = sum(R^2 * C)", {"U": "m n", "C": "n m"}, "C"),
+        Probe(f"L = sumsq(tanh({f}(u, 2, n)) V)", {"u": "2*n", "V": "n m"}),
+        Probe(f"r = {f}(U, 6); L = dot(exp(r), c)", {"U": "2 3", "c": "6"}, "c"),
+        Probe(f"L = sumsq({f}({f}(U, n, m), m, n) * C)", {"U": "m n", "C": "m n"}, "C"),
+        Probe(f"L = sumsq(V {f}(U, n, m))", {"U": "m n", "V": "k n"}),
+    )
+
+
+def _pad(op: Structural, layer: _Layer) -> tuple[Probe, ...]:
+    f = op.name
+    return (
+        Probe(f"P = {f}(U, 2); L = sum(exp(P) * C)", {"U": "m n", "C": "m+4 n+4"}, "C"),
+        Probe(f"L = sumsq({f}(u, 1) * c)", {"u": "n", "c": "n+2"}, "c"),
+        Probe(f"L = sumsq(V {f}(U, 1))", {"U": "m n", "V": "k m+2"}),
     )
 
 
@@ -284,6 +339,10 @@ _STRUCTURAL: Mapping[str, Callable[[Structural, _Layer], tuple[Probe, ...]]] = {
     "scalar": _to_scalar,
     "dot": _of_pairs,
     "square-scalar": _trace,
+    "square": _inverse,
+    "stack": _stack,
+    "reshape": _reshape,
+    "pad": _pad,
     "outer": _outer,
     "diag": _diag,
     "diagonal": _diagonal,

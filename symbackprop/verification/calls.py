@@ -15,6 +15,9 @@ from symbackprop.verification.scope import Scope
 from symbackprop.verification.slopes import derivative
 
 
+LEAST_REGULAR = 0.02  # of the largest singular value
+
+
 class Host(Protocol):
     """What these rules need of the evaluator."""
 
@@ -109,6 +112,8 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     args = [host.value(arg, scope) for arg in node.args]
     if op.shape_rule in ("reshape", "pad"):
         return _rearranged(op, args[0], shape, args[-1])
+    if host.watch is not None and op.domain == "regular" and not _is_regular(args[0]):
+        return np.full((*args[0].shape[:-2], *shape), np.nan)
     if host.watch is not None and op.note is not None:
         host.watch.append(_runner_up(args[0], op.name))
     if op.shape_rule == "onehot":
@@ -124,6 +129,14 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
     if result.shape[-2:] != shape:
         raise ShapeClash(f"{op.name} of {' and '.join(spelled(arg.shape) for arg in node.args)}")
     return result
+
+
+def _is_regular(matrix: Array) -> bool:
+    """Whether no direction of a matrix nearly vanishes: else its inverse is mostly rounding."""
+    if matrix.shape[-1] != matrix.shape[-2] or not np.isfinite(matrix).all():
+        return False
+    sizes = np.linalg.svd(matrix, compute_uv=False)
+    return bool((sizes[..., -1] > LEAST_REGULAR * sizes[..., 0]).all())
 
 
 def _rearranged(op: Structural, array: Array, shape: tuple[int, int], width: Array) -> Array:

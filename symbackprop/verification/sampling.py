@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symbackprop.core.expr import Leaf, Operation
+from symbackprop.core.expr import Call, Leaf, Operation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.ops.registry import Elementwise
@@ -31,6 +31,7 @@ from symbackprop.verification.standins import elementwise_standin, scalar_standi
 MODES: tuple[tuple[float, float] | None, ...] = (None, (0.3, 1.8), (0.05, 0.95), (0.01, 0.2), (-1.8, -0.3))
 TRIES = 12
 MARGINS = (1e-3, 1e-4, 1e-5)  # distance from a kink; large nets get closer than small ones
+RESIZED = 8  # draws of sizes, until a matrix that is inverted can be regular
 NEARBY = 3  # points at which a quantity has to stay 0
 LIFT = 6.0  # raises arbitrary functions whose values have to be positive
 
@@ -71,9 +72,24 @@ class Sampler:
 
         ``spread`` scales entries of which nothing is declared; a wide one reaches rare branches.
         """
-        chosen = draw_sizes(
-            self.graph, np.random.default_rng([seed, 1]), square=square, fixed=sizes, unlike=unlike
+        for salt in range(RESIZED if self._needs_regular() else 1):
+            rng = np.random.default_rng([seed, 1, salt] if salt else [seed, 1])
+            chosen = draw_sizes(self.graph, rng, square=square, fixed=sizes, unlike=unlike)
+            try:
+                return self._draw_of(seed, chosen, spread)
+            except Refusal as refusal:
+                reason = refusal
+        raise reason
+
+    def _needs_regular(self) -> bool:
+        """Whether a matrix is inverted: X^T X can only be where X has no more columns than rows."""
+        return any(
+            isinstance(node, Call) and getattr(node.op, "domain", "") == "regular"
+            for equation in self.graph.equations
+            for node in (equation.expr.walk() if equation.expr is not None else ())
         )
+
+    def _draw_of(self, seed: int, chosen: Mapping[str, int], spread: float) -> Point:
         involved: set[Tensor] = set()
         reason = "the forward pass could not be evaluated"
         for level, span in enumerate(MODES):
@@ -103,7 +119,7 @@ class Sampler:
             trial = self._trial(rng, seed, sizes, manner, margin)
             yield trial
             unfit += trial.culprit is not None
-            if manner.span is None and unfit > 2:
+            if manner.span is None and unfit > (TRIES if self._needs_regular() else 2):
                 return
 
     def _trial(

@@ -32,6 +32,8 @@ PAGE = r"""\documentclass{article}
 def _arguments(operation: Operation, make: Callable[[Tensor], Expr]) -> tuple[Expr, ...]:
     if operation.name in ("ones", "zeros", "eye"):
         return tuple(DimValue(dim) for dim in (N, K)[: len(operation.params)])
+    if operation.name in ("reshape", "pad"):
+        return (make(A), *(DimValue(dim) for dim in (K, N)[: len(operation.params) - 1]))
     arrays = [make(tensor) for tensor in (A, B)]
     return tuple(
         arrays[place] if param.default is None else Number(param.default + 1)

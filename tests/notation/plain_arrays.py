@@ -29,6 +29,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Slice,
     Transpose,
 )
 from symbackprop.core.graph import Graph
@@ -134,6 +135,8 @@ class Plain:
                     inner = {**env, **{i: p + 1 for i, p in ((row, r), (column, c)) if i is not None}}
                     found[r, c] = self.of(body, inner)[0, 0]
                 return found
+            case Slice():
+                return self.of(expr.comprehension(), env)
             case Call():
                 return self.call(expr, env)
         raise AssertionError(expr)
@@ -197,4 +200,4 @@ class Plain:
             return np.eye(rows)
         if op.name == "diagonal":
             return np.diagonal(args[0]).reshape(rows, columns)
-        return op.forward(args, expr.axis)
+        return op.forward(args, expr.axis).reshape(rows, columns)

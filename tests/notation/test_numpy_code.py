@@ -303,8 +303,14 @@ def called(op: Any, convention: str, argument: str) -> tuple[str, dict[str, tupl
         return "out = outer(u, v)", {}
     if op.name == "diag":
         return "out = diag(v)", {}
-    if op.name in ("trace", "diagonal"):
+    if op.name in ("trace", "diagonal", "inv", "det", "logdet"):
         return f"out = {op.name}(S)", {}
+    if op.name == "reshape":
+        kinds = {"mat": "A, D, N", "vec": "w, 2, 3", "thin": "P, N", "flat": "q, D, 1", "one": "s, 1, 1"}
+        return f"out = reshape({kinds[argument]})", {"w": ("6",)} if argument == "vec" else {"q": ("1", "D")} if argument == "flat" else {"s": ()} if argument == "one" else {}
+    if op.name == "pad":
+        array = {"mat": "A", "vec": "v", "thin": "P", "flat": "q", "one": "A"}[argument]
+        return f"out = pad({array}, 2)", {"q": ("1", "D")} if array == "q" else {}
     required = [param for param in op.params if param.default is None]
     shapes = {"mat": ("N", "D"), "vec": ("D",), "thin": ("N", "1"), "flat": ("1", "D"), "one": ()}
     names = ["X1", "X2"][: len(required)]

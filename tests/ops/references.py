@@ -43,6 +43,7 @@ POSITIVE = _leaf("G", (_M, _N), _RNG.uniform(0.1, 4, (3, 4)))
 P = _leaf("P", (_M, _N), _RNG.uniform(0.05, 0.95, (3, 4)))
 Q = _leaf("Q", (_M, _N), _RNG.uniform(0.05, 0.95, (3, 4)))
 SIGNS = _leaf("S", (_M, _N), np.array([[1, -1, -1, 1], [-1, -1, 1, -1], [1, 1, -1, -1.0]]))
+HOT = _leaf("H", (_M, _N), np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]]))
 SQUARE = _leaf("R", (_N, _N), _RNG.normal(size=(4, 4)))
 x = _leaf("x", (_N, ONE), _RNG.normal(size=(4, 1)))
 r = _leaf("r", (ONE, _M), _RNG.normal(size=(1, 3)))
@@ -153,6 +154,32 @@ REFERENCES: dict[str, tuple[Row, ...]] = {
         Row((x, r), lambda a, b: np.einsum("ik,kj->ij", a, b), shape=(_N, _M)),
         Row((r, x), lambda a, b: np.einsum("ki,jk->ij", a, b), shape=(_M, _N)),
     ),
+    "colmax": (Row((A,), lambda a: np.array([[max(line) for line in a.T]])),),
+    "rowmax": (Row((A,), lambda a: np.array([[max(line)] for line in a])),),
+    "max/1": (Row((A,), lambda a: sorted(a.ravel())[-1]), Row((x,), lambda a: sorted(a.ravel())[-1])),
+    "min/1": (Row((A,), lambda a: sorted(a.ravel())[0]), Row((r,), lambda a: sorted(a.ravel())[0])),
+    "det": (Row((SQUARE,), lambda s: np.linalg.eigvals(s).prod().real),),
+    "inv": (Row((SQUARE,), lambda s: np.linalg.solve(s, np.eye(4)), shape=(_N, _N)),),
+    "logdet": (Row((SQUARE,), lambda s: np.log(np.abs(np.linalg.eigvals(s))).sum()),),
+    "multi_hinge": (
+        Row((HOT, A), lambda y, s: _multi_hinge(y, s, 1.0), axis="rows"),
+        Row((HOT, A, number("0.4")), lambda y, s: _multi_hinge(y, s, 0.4), axis="rows"),
+        Row((HOT, A), lambda y, s: _multi_hinge(y.T, s.T, 1.0), axis="columns"),
+    ),
+    "pad": (
+        Row((A, number(2)), lambda a: _margins(a, 2, 2), shape=(dim("m") + 4, dim("n") + 4)),
+        Row((x, number(1)), lambda a: _margins(a, 1, 0), shape=(dim("n") + 2, ONE)),
+    ),
+    "reshape": (
+        Row((A, number(2), number(6)), lambda a: np.array([a.ravel()[:6], a.ravel()[6:]]), shape=(dim(2), dim(6))),
+        Row((x, number(2), number(2)), lambda a: np.array([[a[0, 0], a[1, 0]], [a[2, 0], a[3, 0]]]),
+            shape=(dim(2), dim(2))),
+    ),
+    "stack": (
+        Row((A, B), lambda a, b: np.hstack([a, b]), axis="rows", shape=(_M, _N + _N)),
+        Row((A, B), lambda a, b: np.vstack([a, b]), axis="columns", shape=(_M + _M, _N)),
+        Row((x, number(1)), lambda a: np.append(a, 1.0)[:, None], axis="columns", shape=(_N + 1, ONE)),
+    ),
     "relu": (Row((A,), lambda a: np.clip(a, 0, None)),),
     "rowmean": (Row((A,), lambda a: a @ np.ones((4, 1)) / 4),),
     "rowsum": (Row((A,), lambda a: a @ np.ones((4, 1))),),
@@ -178,6 +205,21 @@ REFERENCES: dict[str, tuple[Row, ...]] = {
         Row((number(3),), lambda: np.full((3, 1), 0.0), shape=(_M, ONE)),
     ),
 }
+
+
+def _multi_hinge(hot: Array, scores: Array, margin: float) -> float:
+    """By loops: y_kn is the only class that does not count."""
+    total = 0.0
+    for y, s in zip(hot, scores, strict=True):
+        own = sum(a * b for a, b in zip(y, s, strict=True))
+        total += sum((1 - a) * max(0.0, b - own + margin) for a, b in zip(y, s, strict=True))
+    return total
+
+
+def _margins(array: Array, rows: int, columns: int) -> Array:
+    found = np.zeros((array.shape[0] + 2 * rows, array.shape[1] + 2 * columns))
+    found[rows : rows + array.shape[0], columns : columns + array.shape[1]] = array
+    return found
 
 
 def arrays_of(row: Row) -> list[Array]:
