@@ -278,7 +278,7 @@ class Sweep:
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break
             current, before = final, inside
-            names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+            names = {self._shop.cotangent(self.loss, inner): inner for inner in inside}
             put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
             found = (Stage("insert", final, inserted=put_in),)
             if whole.key != final.key:
@@ -289,11 +289,11 @@ class Sweep:
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
         given = any(equation.abstract for equation in self._roads.consumers(tensor))
-        return given or tensor is self._loss or tensor not in self._locals
+        return given or tensor is self.loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:
         """The form with the cotangents of ``inside`` replaced by their values, to the end."""
-        names = {self._shop.cotangent(self._loss, inner): inner for inner in inside}
+        names = {self._shop.cotangent(self.loss, inner): inner for inner in inside}
         memo: dict[Tensor, Form] = {}
 
         def value_of(atom: Entry) -> Form | None:
