@@ -61,7 +61,8 @@ def derive(
     found = _problem(written, {"level": level})
     names = {symbol: name for name, symbol in written.symbols.items()}
     if several:
-        return found.gradients(target, list(dict.fromkeys(names[symbol] for symbol in symbols)))
+        wanted = list(dict.fromkeys(names[symbol] for symbol in symbols))
+        return found.gradients(target, wanted, level=level)
     return found.derive(target, names[symbols[0]], level=level)
 
 

@@ -22,6 +22,7 @@ from symbackprop.problems import Problem, check_level, load, loads
 from symbackprop.reading.infer import infer_program
 from symbackprop.reports import assumptions_of, equation_json, text_report
 from symbackprop.results import Context, Derivation
+from symbackprop.written_out import sizes_for, written_out
 
 
 @dataclass(slots=True)
@@ -239,10 +240,15 @@ def derive_text(
             hint = did_you_mean(name, graph.tensors) or f"known names: {', '.join(graph.tensors)}"
             raise InputError(f"unknown symbol {name} in --wrt", code="unknown-symbol", hint=hint)
         tensors.append(graph.tensors[name])
-    derived = context.session().gradients(loss, tensors, level)
+    derivations: Mapping[Tensor, Derivation]
+    if level == "entries":
+        derivations = written_out(context, loss, tensors, sizes_for(graph))
+    else:
+        derived = context.session().gradients(loss, tensors, level)
+        derivations = {tensor: Derivation(context, derived[tensor]) for tensor in tensors}
     answers = []
     for tensor in tensors:
-        derivation = Derivation(context, derived[tensor])
+        derivation = derivations[tensor]
         answer = derived_answer(tensor.name, "derive", derivation.name, level, derivation)
         answers.append(DerivedAnswer(context, answer, derivation, assumed))
     return answers

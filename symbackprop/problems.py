@@ -25,6 +25,7 @@ from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spe
 from symbackprop.reading.formulas import formula_of, read_equation, read_formula
 from symbackprop.reading.keys import LATER_LEVELS, LEVELS
 from symbackprop.results import Context, Derivation, Gradients
+from symbackprop.written_out import written_out
 
 SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
 
@@ -60,14 +61,18 @@ class Problem:
         check_level(level)
         return self.desk.derivation(self._tensor(of), self._tensor(wrt), via, level)
 
-    def gradients(self, of: str, wrt: Sequence[str] | None = None) -> Gradients:
+    def gradients(self, of: str, wrt: Sequence[str] | None = None, *, level: str = "vector") -> Gradients:
         """name -> Derivation by every parameter (or by ``wrt``), from one backward pass."""
+        check_level(level)
         graph = self.spec.graph
         tensors = graph.parameters
         if wrt is not None:
             families = {name: graph.members_of(name) for name in wrt if name in graph.families}
             tensors = tuple(one for name in wrt for one in families.get(name) or (self._tensor(name),))
-        derived = self.context.session().gradients(self._tensor(of), tensors)
+        if level == "entries":
+            entries = written_out(self.context, self._tensor(of), tensors, self.desk.sizes)
+            return Gradients(self.context, {tensor.name: entries[tensor] for tensor in tensors})
+        derived = self.context.session().gradients(self._tensor(of), tensors, level)
         found = {tensor.name: Derivation(self.context, derived[tensor]) for tensor in tensors}
         return Gradients(self.context, found)
 
@@ -187,7 +192,9 @@ class Problem:
             elif sign:
                 free = {letter: Index(Dim.named(letter), letter) for letter in _LETTERS.findall(text)}
                 sides = tuple(
-                    read_formula(side, spec.graph, notation=spec.partials, free_indices=True, indices=_bare(side, free))
+                    read_formula(
+                        side, spec.graph, notation=spec.partials, free_indices=True, indices=_bare(side, free)
+                    )
                     for side in (left, right)
                 )
             else:
@@ -208,7 +215,9 @@ class Problem:
         except InputError:
             return None
         sign = _parted(text)[1] or "="
-        return f" {_SIGNS.get(sign, sign)} ".join(to_latex(side, self.spec.names, inline=True) for side in sides)
+        return f" {_SIGNS.get(sign, sign)} ".join(
+            to_latex(side, self.spec.names, inline=True) for side in sides
+        )
 
 
 def _parted(text: str) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.results import Context, Derivation
+from symbackprop.written_out import WrittenOut
 
 __all__ = [
     "Answer", "Row", "Told", "assumptions_of", "check_line", "equation_json", "equation_latex",
@@ -156,7 +157,8 @@ def _step_rows(steps: Sequence[Step]) -> Iterator[Row]:
         mark = "" if step.verdict.status == "holds" else f"   [{step.verdict.status}]"
         line = f"{left.rjust(width if width or left else 2)} = {step.after.text}{mark}"
         yield Row("mark" if mark else "step", line)
-        yield Row("reason", margin + plain(step.because))
+        if step.because:
+            yield Row("reason", margin + plain(step.because))
 
 
 def _lefts(steps: Sequence[Step]) -> Iterator[str]:
@@ -173,6 +175,8 @@ def _lefts(steps: Sequence[Step]) -> Iterator[str]:
 
 def _notes(graph: Graph, derivation: Derivation) -> Iterator[str]:
     """Shapes, facts that were used, choices at kinks."""
+    if isinstance(derivation, WrittenOut) and derivation.sizes:
+        yield f"written out for {plain(derivation.sizes_text)}"
     shapes = _shapes(derivation.steps)
     if shapes:
         yield "shapes: " + ", ".join(f"{name}: {' x '.join(dims)}" for name, dims in shapes.items())

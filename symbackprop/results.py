@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.concrete import Concrete
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Transpose
 from symbackprop.core.graph import Graph
@@ -40,11 +41,15 @@ LONGEST = 4000  # nodes of an expanded result that is still printed
 
 @dataclass(slots=True)
 class Context:
-    """One graph with everything that works on it; made once for a problem."""
+    """One graph with everything that works on it; made once for a problem.
+
+    ``in_numbers`` keeps the same graph with numbers for its dims, by the sizes (``symbackprop.written_out``).
+    """
 
     graph: Graph
     names: Names = PLAIN
     sizes: Mapping[str, int] | None = None
+    in_numbers: dict[tuple[tuple[str, int], ...], tuple[Context, Concrete]] = field(default_factory=dict)
     _session: Session | None = None
     _jacobian_session: Session | None = None
     _verifier: Verifier | None = None
@@ -189,6 +194,11 @@ class Derivation:
     @property
     def derived(self) -> Derived:
         """The deriver's record."""
+        return self._derived
+
+    @property
+    def coded(self) -> Derived:
+        """The record that the emitted code is made from."""
         return self._derived
 
     @property
@@ -376,7 +386,8 @@ class Derivation:
                 else:
                     value = point.values[tensor]
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
-            return function(*values)
+            value = function(*values)
+            return np.reshape(value, point.oriented(self.by)) if np.ndim(value) == 0 else value
 
         return evaluate
 
@@ -464,7 +475,7 @@ class Gradients(Mapping[str, Derivation]):
     def numpy(self) -> NumPyFunction:
         """A function from a dict of arrays to a dict of gradients."""
         if self._function is None:
-            wanted = {name: d.derived for name, d in self._derivations.items()}
+            wanted = {name: d.coded for name, d in self._derivations.items()}
             self._function = compile_function(program_of(self._context, "gradients", wanted))
         return self._function
 

@@ -14,6 +14,7 @@ from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
 from symbackprop.results import Derivation
+from symbackprop.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:
@@ -22,7 +23,8 @@ def derive(desk: Desk, question: Question) -> Iterator[Answer]:
         if question.in_terms_of is None and not question.entry:
             derivation = desk.derivation(question.of, question.by, question.via, level)
         else:
-            derivation = derivation_of(desk.context, question, level)
+            sizes = desk.sizes if level == "entries" else {}
+            derivation = derivation_of(desk.context, question, level, sizes)
         yield derived_answer(question.id, question.kind, question.target, level, derivation)
 
 
@@ -48,6 +50,8 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     note = ""
     if not derivation.steps:
         note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
+    if isinstance(derivation, WrittenOut) and derivation.sizes_text:
+        note = f"{note} Written out for {derivation.sizes_text}.".strip()
     gradient = derivation.derived.jacobian is None
     partial = derivation.partial if gradient else derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial

@@ -8,6 +8,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.problem_file import ProblemSpec, Question
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
+from symbackprop.written_out import sizes_for, written_out
 
 
 @dataclass(slots=True)
@@ -55,6 +56,16 @@ class Desk:
         """The derivative of a scalar by an array."""
         key = (of, by, via, level)
         if key not in self._derivations:
-            derived = self.context.session(via).derive(of, by, level)
-            self._derivations[key] = Derivation(self.context, derived, via)
+            self._derivations[key] = self._derived(of, by, via, level)
         return self._derivations[key]
+
+    def _derived(self, of: Tensor, by: Tensor, via: str, level: str) -> Derivation:
+        if level == "entries":
+            return written_out(self.context, of, (by,), self.sizes, via)[by]
+        return Derivation(self.context, self.context.session(via).derive(of, by, level), via)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes at which level entries is written out; InputError where there are none."""
+        spec = self.spec
+        return sizes_for(spec.graph, spec.at_least, spec.values)

@@ -90,7 +90,9 @@ def _work(desk: Desk, question: Question, body: JacobianBody, case: CaseAsked) -
         steps = (*steps, *last)
     unequal = [Indicator(_place(a, letters), "!=", _place(b, letters)) for a, b in apart]
     conditions: list[Expr] = [*unequal, *here]
-    condition = None if not conditions else conditions[0] if len(conditions) == 1 else Hadamard(tuple(conditions))
+    condition = (
+        None if not conditions else conditions[0] if len(conditions) == 1 else Hadamard(tuple(conditions))
+    )
     derivation = Derivation(desk.context, derived, question.via)
     first = replace(steps[0], because=f"where {_spelled(case)}: {steps[0].because}") if steps else None
     steps = (first, *steps[1:]) if first is not None else ()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from symbackprop.answering.compare import compare
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
+from symbackprop.answering.explicit import explicit
 from symbackprop.answering.jacobians import jacobian
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
@@ -26,7 +27,7 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
     {
-        "derive": derive, "jacobian": jacobian, "ask": _ask,
+        "derive": derive, "jacobian": jacobian, "explicit": explicit, "ask": _ask,
         "evaluate": evaluate, "gradient": gradient, "update": update,
         "show": show, "compare": compare, "shapes": shapes,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
@@ -16,12 +16,20 @@ from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.results import Context, Derivation
+from symbackprop.written_out import WrittenOut, in_numbers, written_out
 
 _NAMED_IN_A_REASON = 2
 
 
-def derivation_of(context: Context, question: Question, level: str) -> Derivation:
-    """The derivation that answers a question at a level, in the letters it allows."""
+def derivation_of(
+    context: Context, question: Question, level: str, sizes: Mapping[str, int] | None = None
+) -> Derivation:
+    """The derivation that answers a question at a level, in the letters it allows.
+
+    ``sizes`` are those of level entries.
+    """
+    if level == "entries":
+        return _written_out(context, question, sizes or {})
     session = context.session(question.via)
     letters = question.in_terms_of
     if letters is None:
@@ -32,6 +40,33 @@ def derivation_of(context: Context, question: Question, level: str) -> Derivatio
     wanted = tuple(dict.fromkeys((question.by, *kept)))
     derived = session.gradients(question.of, wanted, level, question.entry)[question.by]
     return Derivation(context, _restricted(context, session, derived, question, letters), question.via)
+
+
+def _written_out(context: Context, question: Question, sizes: Mapping[str, int]) -> WrittenOut:
+    """The same at level entries: the letters are those of the graph in numbers."""
+    letters = question.in_terms_of
+    kept = [one.by for one in letters or () if isinstance(one, Partial) and one.of is question.of]
+    wanted = tuple(dict.fromkeys((question.by, *kept)))
+    found = written_out(context, question.of, wanted, sizes, question.via)[question.by]
+    if letters is None:
+        return found
+    small, made = in_numbers(context, sizes)
+    new = made.tensors
+    inside = tuple(
+        Leaf(new[one.tensor]) if isinstance(one, Leaf) else Partial(new[one.of], new[one.by])
+        for one in letters
+    )
+    session = small.session(question.via)
+    by_index = session.gradients(new[question.of], [new[one] for one in wanted], "index")[new[question.by]]
+    restricted = _restricted(small, session, by_index, question, inside)
+    if restricted is by_index:
+        return found
+    before, after = found.derived.expr, session.written(restricted.expr, found.by)
+    names, reason = small.names, restricted.steps[-1].because
+    partial = found.derived.partial
+    step = Step("in-terms-of", reason, Formula(before, names), Formula(after, names), quantity=partial)
+    derived = replace(found.derived, expr=after, steps=(*found.derived.steps, step))
+    return WrittenOut(small, derived, question.via, found.general, found.sizes)
 
 
 def entry_of(derivation: Derivation) -> Expr:

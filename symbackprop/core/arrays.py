@@ -80,8 +80,9 @@ class Jacobian(Expr):
                 if slot is None and not dim.is_one:
                     index = Index(dim, next(names))
                     free[side].append(index)
-                    slot = IndexValue(((index, 1),))
-                slots.append(slot if slot is not None else IndexValue((), ONE))
+                    slots.append(IndexValue(((index, 1),)))
+                else:
+                    slots.append(IndexValue((), ONE) if slot is None else slot)
         own, other = free
         body = Element(Partial(self.of, self.by), tuple(slots))
         if len(own) == len(other) == 1:

@@ -359,10 +359,7 @@ class Slice(Expr):
 
     def entry(self, row: IndexValue | None, column: IndexValue | None) -> Element:
         """Entry (row, column): None where that side is literally 1."""
-        if len(self.runs) == 2:
-            places = iter((row, column))
-        else:
-            places = iter((column if self.across else row,))
+        places = iter((row, column) if len(self.runs) == 2 else (column if self.across else row,))
         slots: list[IndexValue] = []
         for slot in self.slots:
             if isinstance(slot, Run):

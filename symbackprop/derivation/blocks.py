@@ -8,7 +8,8 @@ it), so its cotangents have no other reader.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.forms import Entry, Form, Term, change_parts, single, within
@@ -16,15 +17,16 @@ from symbackprop.notation.normal import normal
 
 MOST_NODES = 8
 
+Inputs = Callable[[Tensor], AbstractSet[Tensor]]
 Successors = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def regions(
     start: Tensor, successors: Successors, order: Mapping[Tensor, int], fixed: Callable[[Tensor], bool]
 ) -> Iterator[tuple[Tensor, ...]]:
-    """The nodes strictly between ``start`` and the first node where all its ways meet, in order; then up to
-    the second such node, and so on. Nothing if there is one way only at the beginning.
+    """The nodes strictly between ``start`` and the first node where all its ways meet, in order.
 
+    Then those up to the second such node, and so on. Nothing if there is one way only at the beginning.
     ``fixed`` says that a node may not be inside.
     """
     frontier = set(successors(start))
@@ -43,7 +45,7 @@ def regions(
         frontier.update(after)
 
 
-def closed(inside: tuple[Tensor, ...], start: Tensor, inputs: Callable[[Tensor], Set[Tensor]]) -> bool:
+def closed(inside: tuple[Tensor, ...], start: Tensor, inputs: Inputs) -> bool:
     """Whether all that enters the block and is differentiated is ``start`` and the block itself."""
     own = {start, *inside}
     return all(inputs(tensor) <= own for tensor in inside)
@@ -57,8 +59,7 @@ def substituted(form: Form, value_of: Callable[[Entry], Form | None]) -> Form:
         for atom, exponent in term.factors:
             known = value_of(atom) if isinstance(atom, Entry) and exponent == 1 else None
             if known is None:
-                atom = change_parts(atom, lambda part: substituted(part, value_of))
-                known = single(atom, exponent)
+                known = single(change_parts(atom, lambda part: substituted(part, value_of)), exponent)
             result = Form(within(a, b) for a in result.terms for b in known.terms)
         terms.extend(result.terms)
     return normal(Form(terms))

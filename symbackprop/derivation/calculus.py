@@ -84,7 +84,12 @@ class Slopes:
                 parts = Form((Term(term.coefficient, (), term.bound),))
                 for atom, exponent in term.factors:
                     piece = single(change_parts(atom, change), exponent)
-                    if isinstance(atom, Fn) and isinstance(atom.op, Elementwise) and atom.primes and atom.op.kinks:
+                    if (
+                        isinstance(atom, Fn)
+                        and isinstance(atom.op, Elementwise)
+                        and atom.primes
+                        and atom.op.kinks
+                    ):
                         places, template = self._template(atom.op, 0, atom.primes - 1)
                         args = tuple(change(arg) for arg in atom.args)
                         piece = plug(template, dict(zip(places, args, strict=True)))

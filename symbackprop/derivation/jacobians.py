@@ -160,9 +160,7 @@ def by_lines(lines: Lines, part: JacobianWork, whole: JacobianWork) -> JacobianW
     return replace(part, expr=value, steps=steps, uses=whole.uses, named=name)
 
 
-def slice_of(
-    lines: Lines, of: Tensor, quantity: Quantity, *, flipped: bool
-) -> tuple[Jacobian, Expr] | None:
+def slice_of(lines: Lines, of: Tensor, quantity: Quantity, *, flipped: bool) -> tuple[Jacobian, Expr] | None:
     """d of[a] / d by at a fixed a, as a matrix in the shape of ``by``; None where it has no name."""
     head = indices_of_slots(quantity.head)
     found = Slicer(lines, head, flipped).spelled(quantity.form, quantity.row, quantity.column)
@@ -316,7 +314,9 @@ class _Chain:
         return JacobianWork(
             quantity,
             array_of(quantity.form, quantity, self.lines, flipped=self.flipped),
-            array_of(unfolded(quantity.form, self.sweep, self.lines), quantity, self.lines, flipped=self.flipped),
+            array_of(
+                unfolded(quantity.form, self.sweep, self.lines), quantity, self.lines, flipped=self.flipped
+            ),
             tuple(self.steps),
             tuple(dict.fromkeys(self.uses)),
             self.flipped,
@@ -360,11 +360,15 @@ class _Chain:
         words = " ".join(f"({_sizes(pair)})" for pair in self._turned((self.of, outer[0]), (outer[0], by)))
         total = _sizes((by, self.of) if self.flipped else (self.of, by))
         return [
-            replace(step, because=f"{step.because}; {words} give {total}") if step.rule == "chain-rule" else step
+            replace(step, because=f"{step.because}; {words} give {total}")
+            if step.rule == "chain-rule"
+            else step
             for step in steps
         ]
 
-    def _turned(self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> list[tuple[Tensor, Tensor]]:
+    def _turned(
+        self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
+    ) -> list[tuple[Tensor, Tensor]]:
         if self.flipped:
             return [(second[1], second[0]), (first[1], first[0])]
         return [first, second]
@@ -412,7 +416,9 @@ class _Chain:
         if not users:
             value = self._matrix(quantity.form, indices_of_slots(quantity.head), quantity.indices)
             same = tensor is self.of
-            reason = "each entry by itself" if same else f"`{tensor.name}` does not influence `{self.of.name}`"
+            reason = (
+                "each entry by itself" if same else f"`{tensor.name}` does not influence `{self.of.name}`"
+            )
             self.steps.append(self.lines.step("none", reason, left, value, partial))
             return value
         named: list[Expr] = []
@@ -580,14 +586,12 @@ def slope_line(lines: Lines, form: Form) -> tuple[Expr, str] | None:
     return (after, f"the slope piece by piece; by choice {join(list(notes))}") if found else None
 
 
-
-
 def _sizes(pair: tuple[Tensor, Tensor]) -> str:
     """``K x M x D`` of the derivative of one array by another."""
     return " x ".join(str(dim) for tensor in pair for dim in tensor.shape) or "1"
 
 
 def _joins(term: Term, one: Index, other: Index) -> bool:
-    return any(isinstance(atom, Delta) and {atom.left, atom.right} == {one, other} for atom, _ in term.factors)
-
-
+    return any(
+        isinstance(atom, Delta) and {atom.left, atom.right} == {one, other} for atom, _ in term.factors
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Operation, Partial
+from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
@@ -64,6 +64,11 @@ class Lines:
     def entries(self, form: Form) -> Expr:
         """The form over entries."""
         return entries_of(form, self.shop.leaf)
+
+    def is_label(self, tensor: Tensor) -> bool:
+        """Whether a tensor of a form is ``onehot(y)``."""
+        call = self.shop.helpers.get(tensor)
+        return isinstance(call, Call) and call.op.name == "onehot"
 
     def show(self, expr: Expr) -> str:
         """An expression as text."""

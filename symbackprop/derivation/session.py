@@ -15,6 +15,7 @@ from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
+from symbackprop.derivation.entries_level import entries_work
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobians import (
     JacobianWork,
@@ -25,9 +26,10 @@ from symbackprop.derivation.jacobians import (
     where_true,
 )
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
+from symbackprop.derivation.places import assembled
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
-from symbackprop.derivation.workshop import Workshop, indices_of
+from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
@@ -36,7 +38,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
 from symbackprop.ops.lowering import Expand, Lowering
 
-LEVELS = {"vector": vector_work, "index": index_work}
+LEVELS = {"vector": vector_work, "index": index_work, "entries": entries_work}
 Places = tuple[str | int, ...]  # an entry: a letter or a whole number for each axis that carries an index
 
 
@@ -86,7 +88,7 @@ class Derived:
 
     @property
     def asked(self) -> Expr:
-        """What is derived, as it is printed: dL/dW; the Jacobian dH/dU; one entry where just that is meant."""
+        """What is derived, as it is printed: dL/dW, the Jacobian dH/dU, or one entry."""
         if self.jacobian is None:
             return self.partial
         if self.jacobian.named is not None:
@@ -128,9 +130,7 @@ class Session:
         """The lowered graph."""
         return self.lines.shop
 
-    def derive(
-        self, of: Tensor, by: Tensor, level: str = "vector", letters: tuple[str, ...] = ()
-    ) -> Derived:
+    def derive(self, of: Tensor, by: Tensor, level: str = "vector", letters: tuple[str, ...] = ()) -> Derived:
         """The derivative of the scalar ``of`` by ``by``, with steps; ``letters`` name its free indices."""
         return self.gradients(of, (by,), level, letters)[by]
 
@@ -267,6 +267,14 @@ class Session:
         jacobian = derived.jacobian
         return change(derived.values[derived.by] if jacobian is None else jacobian.whole)
 
+    def written(self, array: Expr, like: Tensor) -> Expr:
+        """An array in the shape of ``like``, every entry written out; the dims must be numbers."""
+        shop = self.shop
+        lowering = Lowering(self.expand, lambda partial: shop.cotangent(partial.of, partial.by))
+        row, column = side_indices(like, ("i", "j"))
+        form = shop.tidy(lowering.lower(array, row, column))
+        return assembled(self.lines, like, form, row, column)
+
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
         local = self.shop.locals.get(tensor)
@@ -335,9 +343,7 @@ def _trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
     return found
 
 
-def _derived(
-    of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[Tensor, Expr]
-) -> Derived:
+def _derived(of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[Tensor, Expr]) -> Derived:
     quantity = work.quantity
     return Derived(
         of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],

@@ -15,7 +15,17 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, DimValue, Element, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines, operation
-from symbackprop.notation.forms import Atom, Delta, Entry, Form, Slot, Term, change_parts, indices_in, parts_of_slot
+from symbackprop.notation.forms import (
+    Atom,
+    Delta,
+    Entry,
+    Form,
+    Slot,
+    Term,
+    change_parts,
+    indices_in,
+    parts_of_slot,
+)
 
 
 class CannotSliceError(Exception):
@@ -81,7 +91,9 @@ class Slicer:
             self._make(key, dims, self._slice(tensor, holds))
         return Entry(self.made[key], tuple(kept))
 
-    def _make(self, key: tuple[Tensor | Dim, tuple[Slot | None, ...]], dims: tuple[Dim, ...], expr: Expr) -> None:
+    def _make(
+        self, key: tuple[Tensor | Dim, tuple[Slot | None, ...]], dims: tuple[Dim, ...], expr: Expr
+    ) -> None:
         made = Tensor("slice", dims, self.lines.shop.graph.convention)
         self.made[key] = made
         self.lines.shop.helpers[made] = expr

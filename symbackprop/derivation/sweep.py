@@ -40,7 +40,6 @@ from symbackprop.notation.forms import (
 )
 from symbackprop.notation.normal import expanded, normal
 
-
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 
 
@@ -125,9 +124,7 @@ class Sweep:
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._active = self._active_equations()
-        roads = Roads(
-            self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road
-        )
+        roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
         fixed = self._fixed_letters(letters)
         self._locals = {t: _relettered(local, fixed, shop) for t, local in roads.chosen.items()}
@@ -222,7 +219,7 @@ class Sweep:
     ) -> tuple[Stage, ...]:
         slots = self._slots(tensor, row, column)
         through = tuple(user.equation for user in users)
-        given = total(self._given(equation, tensor, slots) for equation in abstract)
+        given = total(self.given(equation, tensor, slots) for equation in abstract)
         if not users and any(equation.target is self.loss for equation in abstract):
             return (Stage("given", given),)
         raw = total((*(self._contribution(u, tensor, slots, inline=False) for u in users), given))
@@ -261,7 +258,8 @@ class Sweep:
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
         found: tuple[Stage, ...] = ()
-        current, before = stages[-1].form, ()
+        current = stages[-1].form
+        before: tuple[Tensor, ...] = ()
         fixed = self._fixed
         plain = all(stage.rule in ("chain", "insert", "expand") for stage in stages)
         base = stages[0].form if plain else stages[-1].form
@@ -313,7 +311,7 @@ class Sweep:
         return tuple(dict.fromkeys(through))
 
     def _inputs(self, tensor: Tensor) -> frozenset[Tensor]:
-        """What a node is made of and is differentiated; a number such as eps, that nobody asks for, is not."""
+        """What a node is made of and is differentiated (not a number nobody asks for, such as eps)."""
         found = self._locals[tensor].form.tensors & self._differentiable
         return frozenset(t for t in found if t.shape or t in self._wrt or t in self._locals)
 
@@ -334,7 +332,7 @@ class Sweep:
                 reached.add(equation.target)
         return any(goal in reached for goal in goals if goal is not tensor)
 
-    def _given(self, equation: Equation, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
+    def given(self, equation: Equation, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         """The part through an arbitrary J = J(y): dJ/dy stays a symbol."""
         target = equation.target
         partial = single(Entry(self._shop.cotangent(target, tensor), slots))

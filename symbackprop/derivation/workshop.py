@@ -23,11 +23,21 @@ from symbackprop.derivation.rules import (
     leaves,
     sum_to_one,
 )
-from symbackprop.notation.forms import DimFactor, Entry, Form, Group, Term, bind, product, single, strict, within
+from symbackprop.notation.forms import (
+    DimFactor,
+    Entry,
+    Form,
+    Group,
+    Term,
+    bind,
+    product,
+    single,
+    strict,
+    within,
+)
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
-
 
 MOST_LEAVES = 12  # of an equation in which sums that vanish are looked for
 
@@ -134,8 +144,10 @@ class Workshop:
                 continue
             target = local.equation.target
             sides = ("column", "row") if len(local.indices) == 2 else ("entries", "entries")
-            words = f"each {sides[place]} of `{target.name}` sums to 0" if len(local.indices) == 2 else (
-                f"the entries of `{target.name}` sum to 0"
+            words = (
+                f"each {sides[place]} of `{target.name}` sums to 0"
+                if len(local.indices) == 2
+                else (f"the entries of `{target.name}` sum to 0")
             )
             self.facts.append(SumToOne(target, (place,), words, proved=True, value=0))
 
@@ -225,7 +237,9 @@ class Workshop:
 
     def _named(self, whole: Call) -> bool:
         return any(
-            isinstance(e.expr, Call) and e.expr.op is whole.op and e.expr.args == whole.args
+            isinstance(e.expr, Call)
+            and e.expr.op is whole.op
+            and e.expr.args == whole.args
             and e.expr.axis == whole.axis
             for e in self.graph.equations
         )
@@ -329,8 +343,9 @@ def _whole_argument(node: Call) -> tuple[Expr, Call]:
         return arg, node
     side = 1 if isinstance(arg.slots[1], Run) else 0
     lone = arg.slots[1 - side]
-    whole = arg.runs[0].count == arg.base.shape[side] and isinstance(lone, IndexValue) and lone.single is not None
-    if not whole or lone.single is None or lone.single.dim != arg.base.shape[1 - side]:
+    index = lone.single if isinstance(lone, IndexValue) else None
+    whole = arg.runs[0].count == arg.base.shape[side]
+    if not whole or index is None or index.dim != arg.base.shape[1 - side]:
         return arg, node
     axis = "rows" if side == 1 else "columns"
     return arg.base, Call(node.op, (arg.base,), node.call_shape, 0, axis, False)

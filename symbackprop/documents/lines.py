@@ -194,6 +194,7 @@ class Setter:
         """Through what the variable reaches the loss."""
         graph = self.about or self.graph
         by, of = tensor_latex(quantity.by, self.names), tensor_latex(quantity.of, self.names)
+        quantity = self._in_graph(quantity)
         via = [e.target for e in graph.consumers_of(quantity.by) if self._reaches(e.target, quantity.of)]
         steps = [f"${tensor_latex(target, self.names)}$" for target in via if target is not quantity.of]
         if not via:
@@ -204,6 +205,12 @@ class Setter:
             return Text(f"${by}$ stands in the equation of ${of}$ itself.")
         joined = steps[0] if len(steps) == 1 else f"{', '.join(steps[:-1])} and {steps[-1]}"
         return Text(f"${by}$ reaches ${of}$ through {joined}.")
+
+    def _in_graph(self, quantity: Partial) -> Partial:
+        """The same of the tensors of the graph: what is written out has tensors of its own, with sizes."""
+        known = self.graph.tensors
+        of, by = (known.get(tensor.name, tensor) for tensor in (quantity.of, quantity.by))
+        return Partial(of, by)
 
     def _reaches(self, start: Tensor, end: Tensor) -> bool:
         graph, reached = self.about or self.graph, {start}

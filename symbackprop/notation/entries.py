@@ -221,7 +221,11 @@ def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
 def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
     """The number of a place, counted row by row."""
     row, column = (atom.left, atom.right)[side]
-    wide = single(DimFactor(atom.wide[side])) if not atom.wide[side].is_number else number(atom.wide[side].constant)
+    wide = (
+        single(DimFactor(atom.wide[side]))
+        if not atom.wide[side].is_number
+        else number(atom.wide[side].constant)
+    )
     parts: list[Form] = []
     if row is not None:
         before = total((number_of(row), number(-1)))

@@ -385,7 +385,10 @@ class Flat(Atom):
     __slots__ = ("left", "right", "wide")
 
     def __init__(
-        self, left: tuple[Slot | None, Slot | None], right: tuple[Slot | None, Slot | None], wide: tuple[Dim, Dim]
+        self,
+        left: tuple[Slot | None, Slot | None],
+        right: tuple[Slot | None, Slot | None],
+        wide: tuple[Dim, Dim],
     ) -> None:
         super().__init__()
         self.left = left
@@ -466,7 +469,9 @@ class Term:
         if not change:
             return self
         term = self
-        if self.bound and any(index in self.bound for value in change.values() for index in indices_in(value)):
+        if self.bound and any(
+            index in self.bound for value in change.values() for index in indices_in(value)
+        ):
             term = opened(self)
         kept = {i: s for i, s in change.items() if i not in term.bound}
         factors = tuple(
@@ -619,9 +624,7 @@ def times(left: Term, right: Term) -> Term:
         right = opened(right)
     if left.bound and set(left.bound) & set(right.free):
         left = opened(left)
-    return Term(
-        left.coefficient * right.coefficient, left.factors + right.factors, left.bound + right.bound
-    )
+    return Term(left.coefficient * right.coefficient, left.factors + right.factors, left.bound + right.bound)
 
 
 def within(outer: Term, part: Term) -> Term:
@@ -630,9 +633,7 @@ def within(outer: Term, part: Term) -> Term:
     Unlike in ``times``, free indices of ``part`` that ``outer`` binds are meant to be bound.
     """
     part = opened(part)
-    return Term(
-        outer.coefficient * part.coefficient, outer.factors + part.factors, outer.bound + part.bound
-    )
+    return Term(outer.coefficient * part.coefficient, outer.factors + part.factors, outer.bound + part.bound)
 
 
 def product(left: Form, right: Form) -> Form:

@@ -270,8 +270,9 @@ def grid_box(printer: Printer, expr: Grid, first: int = 0, last: int | None = No
     """A matrix in square brackets; of a part of its columns only the outer brackets stand."""
     stop = expr.columns if last is None else last
     rows = [[printer.box(cell) for cell in row[first:stop]] for row in expr.rows]
-    gap = "[4pt]" if any(box.tall >= FRACTION_TALL for row in rows for box in row) else ""
-    body = rf" \\{gap} ".join(" & ".join(box.signed for box in row) for row in rows)
+    gap = "[8pt]" if any(box.tall >= FRACTION_TALL for row in rows for box in row) else ""
+    large = r"\displaystyle " if gap else ""  # else a fraction in a cell is as small as one in a line of text
+    body = rf" \\{gap} ".join(" & ".join(f"{large}{box.signed}" for box in row) for row in rows)
     columns = zip(*rows, strict=True)
     width = sum(max(box.full_width for box in column) + 1.0 for column in columns) + 0.6
     opening = "[" if first == 0 else "."

@@ -29,7 +29,17 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Index
-from symbackprop.notation.latex_box import ATOM, BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, fraction, superscript
+from symbackprop.notation.latex_box import (
+    ATOM,
+    BIG_TALL,
+    CLOSED,
+    FRACTION_TALL,
+    OPEN,
+    SUM,
+    Box,
+    fraction,
+    superscript,
+)
 from symbackprop.notation.latex_entries import entry, fresh_position
 from symbackprop.notation.latex_losses import LOSSES
 from symbackprop.notation.latex_safe import refusal

@@ -29,7 +29,12 @@ class Names:
 
     def partial_name(self, partial: Partial) -> tuple[str, str | None] | None:
         """The declared name of a derivative, or None: then it is printed as dL/dW."""
-        return self.partials.get((partial.of, partial.by))
+        named = self.partials.get((partial.of, partial.by))
+        if named is None and self.partials:  # the same graph with numbers for dims has tensors of its own
+            wanted = (partial.of.name, partial.by.name)
+            found = (one for (of, by), one in self.partials.items() if (of.name, by.name) == wanted)
+            named = next(found, None)
+        return named
 
 
 PLAIN = Names()

@@ -293,16 +293,16 @@ def absent_sums(term: Term) -> Term:
 
 def dissolve(term: Term) -> Term:
     """A group of one term is no group; constant groups become numbers."""
-    for position, (atom, exponent) in enumerate(term.factors):
+    for at, (atom, exponent) in enumerate(term.factors):
         inside = _inside(atom, exponent)
         if inside is None:
             split = _split_off(atom, exponent)
             if split is not None:
-                rest = term.factors[:position] + term.factors[position + 1 :]
+                rest = term.factors[:at] + term.factors[at + 1 :]
                 return dissolve(Term(term.coefficient * split[0], rest + split[1], term.bound))
             continue
         inner = opened(inside) if inside.bound else inside
-        rest = term.factors[:position] + term.factors[position + 1 :]
+        rest = term.factors[:at] + term.factors[at + 1 :]
         coefficient = term.coefficient * _power(inner.coefficient, exponent)
         factors = tuple((a, _plain(e * exponent)) for a, e in inner.factors)
         return dissolve(Term(coefficient, rest + factors, term.bound + inner.bound))
@@ -359,9 +359,9 @@ def expanded(form: Form) -> Form:
     stack = list(form.terms)
     while stack:
         term = stack.pop(0)
-        for position, (atom, exponent) in enumerate(term.factors):
+        for at, (atom, exponent) in enumerate(term.factors):
             if isinstance(atom, Group) and isinstance(exponent, int) and 0 < exponent <= 3:
-                rest: tuple[Factor, ...] = term.factors[:position] + term.factors[position + 1 :]
+                rest: tuple[Factor, ...] = term.factors[:at] + term.factors[at + 1 :]
                 lower = ((atom, exponent - 1),) if exponent > 1 else ()
                 outer = Term(term.coefficient, rest + lower, term.bound)
                 stack = [within(outer, inner) for inner in atom.form.terms] + stack

@@ -99,9 +99,9 @@ def named(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
             return named(writer, arg, wanted)
         case Indicator() if label_of(expr.left) is not None or label_of(expr.right) is not None:
             return label_equality(writer, expr, wanted)
-        case Indicator(op="=", left=IndexValue(single=Index() as one), right=IndexValue(single=Index() as two)) if (
-            one is not two and not {one, two} & {*writer.fixed, *writer.spans} and one.dim == two.dim
-        ):
+        case Indicator(
+            op="=", left=IndexValue(single=Index() as one), right=IndexValue(single=Index() as two)
+        ) if one is not two and not {one, two} & {*writer.fixed, *writer.spans} and one.dim == two.dim:
             return Axes(py.call("np.eye", dim_code(one.dim)), (one, two))
         case Add() | Hadamard() | Divide() | Power() | Indicator():
             return _pointwise(writer, expr, wanted)

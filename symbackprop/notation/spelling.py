@@ -7,7 +7,7 @@ a vector leaf lies as its tensor says, everything else follows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
@@ -65,9 +65,7 @@ HALF = Fraction(1, 2)
 class Speller:
     """Spells forms. ``leaf`` gives the expression of a tensor, ``operation`` an operation by name."""
 
-    def __init__(
-        self, convention: Convention, leaf: Callable[[Tensor], Expr], operation: Operations
-    ) -> None:
+    def __init__(self, convention: Convention, leaf: Callable[[Tensor], Expr], operation: Operations) -> None:
         self._rows = convention.vectors_are_rows
         self._leaf = leaf
         self._operation = operation
@@ -199,11 +197,16 @@ class Speller:
 
     def _diagonal(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """A delta between the row and the column: diag(...) or the identity."""
-        if {delta.left, delta.right} != {row, column} or row is None or column is None or row.dim != column.dim:
+        if (
+            {delta.left, delta.right} != {row, column}
+            or row is None
+            or column is None
+            or row.dim != column.dim
+        ):
             return self._unit(term, delta, row, column)
-        rest = Term(
-            Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound
-        ).rename({column: row})
+        rest = Term(Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound).rename(
+            {column: row}
+        )
         network = self._network(rest)
         network.eliminate_all(rest.bound)
         vector = self._assemble(network, row, None)
@@ -267,7 +270,8 @@ class Speller:
 
     def _network(self, term: Term) -> Network:
         network = Network(self._operation, self._rows)
-        factors, arrays = term.factors, ()
+        factors = term.factors
+        arrays: Sequence[tuple[tuple[Index, ...], Expr]] = ()
         if any(isinstance(atom, Flat) for atom, _ in factors):
             factors, arrays = reshaped(self, term)
         for places, expr in arrays:
@@ -498,9 +502,11 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
         if i in done:
             continue
         end, prefix = _split(term, last)
-        mates = [] if end is None else [
-            j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end
-        ]
+        mates = (
+            []
+            if end is None
+            else [j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end]
+        )
         if not mates or end is None or prefix is None:
             result.append(term)
             continue

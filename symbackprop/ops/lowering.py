@@ -96,9 +96,7 @@ class Lowering:
             self._onehots[labels] = onehot_tensor(labels)
         return self._onehots[labels]
 
-    def lower(
-        self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None
-    ) -> Form:
+    def lower(self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None) -> Form:
         """The form of one entry; ``names`` replaces the index objects of the expression."""
         form = _Lowerer(self._expand, self._partials, names or {}, self.onehot).lower(expr, row, column)
         return hoisted(form, frozenset(self._onehots.values())) if self._onehots else form
@@ -496,7 +494,9 @@ class _Lowerer:
             deltas = product(deltas, single(Delta(at, place)))
             places.append(own)
             bound.extend([own] if own is not None else [])
-        form = as_atom(self.lower(arg, *(None if d.is_one else p for d, p in zip(arg.shape, places, strict=True))))
+        form = as_atom(
+            self.lower(arg, *(None if d.is_one else p for d, p in zip(arg.shape, places, strict=True)))
+        )
         return normal(bind(product(form, deltas), tuple(bound)))
 
     def reshape(self, expr: Call, row: Place, column: Place) -> Form:

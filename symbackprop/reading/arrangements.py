@@ -31,8 +31,10 @@ def sized(node: Apply, op: Structural, args: Sequence[Expr], given: Sequence[Nod
     """``reshape(A, m, n)``, ``reshape(A, m)`` (a vector) and ``pad(A, k)``."""
     first = scope.unifier.shape(args[0])
     sizes = [size_argument(node, arg, scope, 1 if op.name == "reshape" else 0) for arg in given[1:]]
-    shape = _reshaped(node, first, sizes, given[0], scope) if op.name == "reshape" else _padded(
-        node, first, sizes[0], given[0]
+    shape = (
+        _reshaped(node, first, sizes, given[0], scope)
+        if op.name == "reshape"
+        else _padded(node, first, sizes[0], given[0])
     )
     return Call(op, (args[0], *map(_number, sizes)), shape)
 
@@ -48,7 +50,9 @@ def _reshaped(node: Apply, first: Shape, sizes: Sequence[Dim], given: Node, scop
     known = not any(name[0] == "?" for dim in first for name in dim.names)
     if known and _entries(first) != _entries(shape):
         wanted = " x ".join(str(size) for size in sizes)
-        raise ShapeError(f"{show(given)} is {shape_text(first)}; {wanted} has another number of entries", node)
+        raise ShapeError(
+            f"{show(given)} is {shape_text(first)}; {wanted} has another number of entries", node
+        )
     return shape
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import (
     Add,
     Divide,
@@ -41,6 +42,7 @@ from symbackprop.reading.syntax import (
     Bind,
     Chain,
     Derivative,
+    Matrix,
     Minus,
     Name,
     Node,
@@ -114,6 +116,8 @@ def read(node: Node, scope: Scope) -> Expr:
             return read_binder(node, scope, read)
         case Derivative():
             return _derivative(node, scope)
+        case Matrix():
+            return _matrix(node, scope)
         case Relation(at):
             raise fail(f"{show(node)} stands only inside ind(...)", at)
     raise fail(f"{show(node)} stands only as an index", node.at)
@@ -201,6 +205,22 @@ def _local_entry(of: Sub, by: Node, partial: Partial, scope: Scope) -> Expr:
     if not partial.by.is_scalar:
         raise not_yet("jacobian", by.at)
     return Element(partial, slots)
+
+
+def _matrix(node: Matrix, scope: Scope) -> Expr:
+    """A matrix written out; what is derived may be one, not the forward pass."""
+    if not scope.derivatives:
+        raise fail(
+            "a matrix written out cannot stand in the forward pass",
+            node.at,
+            "declare a symbol, and give its numbers under values",
+        )
+    cells = tuple([read(cell, scope) for cell in node.cells])
+    for cell, part in zip(node.cells, cells, strict=True):
+        if not _scalar(part, scope):
+            shape = shape_text(scope.unifier.shape(part))
+            raise ShapeError(f"a cell of a matrix must be a scalar; {show(cell)} is {shape}", cell)
+    return cells[0] if len(cells) == 1 else Grid(cells, node.columns)
 
 
 def _tensor(node: Node, scope: Scope) -> Tensor:

@@ -11,6 +11,7 @@ from symbackprop.reading.syntax import (
     Bounds,
     Chain,
     Derivative,
+    Matrix,
     Minus,
     Name,
     Node,
@@ -96,6 +97,8 @@ class ExpressionParser(DerivativeParser):
                 node = self.call(token)
         elif token.kind == "number":
             node = self.leaf(self.take())
+        elif token.kind == "[":
+            node = self.matrix()
         elif token.kind in ("+", "-"):
             raise fail(
                 "a sign stands only first in a formula", token.at, "put it in brackets, as in a * (-b)"
@@ -201,6 +204,27 @@ class ExpressionParser(DerivativeParser):
             op = self.take().kind
             return Bounds(name.at, name.text, op=op, other=self.expr())
         return Bounds(name.at, name.text)
+
+    def matrix(self) -> Node:
+        """``[a, b; c, d]``: rows end at a semicolon, and all have one length."""
+        opener = self.take()
+        cells: list[Node] = []
+        widths = [0]
+        while True:
+            cells.append(self.expr())
+            widths[-1] += 1
+            if self.kind == ",":
+                self.take()
+            elif self.kind == "end" and self.token.text == ";":
+                self.take()
+                widths.append(0)
+            else:
+                break
+        self.close(opener)
+        if len(set(widths)) > 1:
+            counts = ", ".join(map(str, widths))
+            raise fail(f"the rows of a matrix must have one length, not {counts}", opener.at)
+        return Matrix(opener.at, tuple(cells), widths[0])
 
     def slots(self) -> tuple[Node, ...]:
         opener = self.take()

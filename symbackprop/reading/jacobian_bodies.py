@@ -173,7 +173,9 @@ def _cases(
     }
     if not items:
         raise fields.schema_error(f"cases of {asking.path} names none", value, "such as [i = j, i != j]")
-    return tuple(_case(fields.scalar(item, "a case", "a relation such as i = j"), dims, asking) for item in items)
+    return tuple(
+        _case(fields.scalar(item, "a case", "a relation such as i = j"), dims, asking) for item in items
+    )
 
 
 def _case(value: Scalar, dims: Mapping[str, Dim], asking: Asking) -> CaseAsked:
@@ -190,9 +192,13 @@ def _condition(text: str, value: Scalar, dims: Mapping[str, Dim], asking: Asking
         found = read_formula(f"ind({text})", asking.graph, indices=indices, origin=value.origin)
     except InputError as error:
         hint = error.hint or f"a relation of {', '.join(dims) or 'entries'}, such as i = j"
-        raise fields.schema_error(f"the case {text!r} of {asking.path} is not read: {error.message}", value, hint) from None
+        raise fields.schema_error(
+            f"the case {text!r} of {asking.path} is not read: {error.message}", value, hint
+        ) from None
     if not isinstance(found, Indicator):
-        raise fields.schema_error(f"the case {text!r} of {asking.path} is no relation", value, "such as i = j")
+        raise fields.schema_error(
+            f"the case {text!r} of {asking.path} is no relation", value, "such as i = j"
+        )
     sides = [_position(side) for side in (found.left, found.right)]
     if all(side is not None for side in sides):
         if found.op not in ("=", "!="):

@@ -22,7 +22,7 @@ LATER_TOP = MappingProxyType(
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS = frozenset({"entries", "jacobian"})
+LATER_LEVELS = frozenset({"jacobian"})
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
@@ -35,7 +35,7 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset({"explicit", "hessian", "hvp"})
+LATER_KINDS = frozenset({"hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "exact", "then", "with", "conventions",

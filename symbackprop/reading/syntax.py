@@ -181,6 +181,20 @@ class Bind(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix(Node):
+    """``[a, b; c, d]``: a matrix written out, its cells row by row."""
+
+    cells: tuple[Node, ...]
+    columns: int
+
+    @property
+    def rows(self) -> tuple[tuple[Node, ...], ...]:
+        """The cells, row by row."""
+        starts = range(0, len(self.cells), self.columns)
+        return tuple(self.cells[start : start + self.columns] for start in starts)
+
+
+@dataclass(frozen=True, slots=True)
 class Derivative(Node):
     """``dof[slots]/dby[slots]``, or of second order with two in ``by``."""
 
@@ -240,6 +254,8 @@ def show(node: Node) -> str:
             return f"{show(low)}..{show(high)}"
         case Sub(_, base, slots):
             return f"{_bracketed(base, (Name, Sub, Apply, Bind))}[{','.join(map(show, slots))}]"
+        case Matrix():
+            return f"[{'; '.join(', '.join(map(show, row)) for row in node.rows)}]"
         case Relation(_, left, op, right):
             return f"{show(left)} {op} {show(right)}"
         case Apply(_, name, primes, args):

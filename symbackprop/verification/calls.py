@@ -14,7 +14,6 @@ from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusa
 from symbackprop.verification.scope import Scope
 from symbackprop.verification.slopes import derivative
 
-
 LEAST_REGULAR = 0.02  # of the largest singular value
 
 

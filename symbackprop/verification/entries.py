@@ -227,7 +227,9 @@ def branches(node: Expr) -> int:
     """How many different case distinctions stand in ``node``: masks, kinked functions, comparisons."""
     found: set[Expr] = set()
     for part in node.walk():
-        kinked = isinstance(part, Call) and bool(getattr(part.op, "kinks", ()) or getattr(part.op, "note", None))
+        kinked = isinstance(part, Call) and bool(
+            getattr(part.op, "kinks", ()) or getattr(part.op, "note", None)
+        )
         compared = isinstance(part, Indicator) and not (is_fixed(part.left) and is_fixed(part.right))
         if kinked or compared:
             found.add(part)

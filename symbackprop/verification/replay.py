@@ -184,7 +184,9 @@ class Verifier:
     def check_entries(self, entry: Expr, indices: Sequence[Index], ways: Mapping[str, Way]) -> Verdict:
         """Every way of computing the array of ``entry`` over ``indices`` against its value."""
         verdicts = [
-            self._judge(partial(_entry_sides, entry=entry, indices=tuple(indices), name=name, way=way), "differences")
+            self._judge(
+                partial(_entry_sides, entry=entry, indices=tuple(indices), name=name, way=way), "differences"
+            )
             for name, way in ways.items()
         ]
         bad = [verdict for verdict in verdicts if verdict.status != "holds"]

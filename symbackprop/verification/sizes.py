@@ -76,7 +76,11 @@ def _needed(graph: Graph) -> set[Dim]:
         for node in equation.expr.walk() if equation.expr else ():
             if not isinstance(node, Slice):
                 continue
-            axes = node.base.tensor.shape if isinstance(node.base, Leaf) else [d for d in node.base.shape if not d.is_one]
+            axes = (
+                node.base.tensor.shape
+                if isinstance(node.base, Leaf)
+                else [d for d in node.base.shape if not d.is_one]
+            )
             for slot, dim in zip(node.slots, axes, strict=True):
                 if isinstance(slot, Run) and not slot.low.indices:
                     found.update((dim - slot.high.offset + 1, slot.low.offset, slot.count))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index
 from symbackprop.notation.forms import (
     Entry,
@@ -20,6 +21,7 @@ from symbackprop.notation.forms import (
     fresh,
     number,
     opened,
+    position,
     product,
     single,
     times,

@@ -307,7 +307,9 @@ def called(op: Any, convention: str, argument: str) -> tuple[str, dict[str, tupl
         return f"out = {op.name}(S)", {}
     if op.name == "reshape":
         kinds = {"mat": "A, D, N", "vec": "w, 2, 3", "thin": "P, N", "flat": "q, D, 1", "one": "s, 1, 1"}
-        return f"out = reshape({kinds[argument]})", {"w": ("6",)} if argument == "vec" else {"q": ("1", "D")} if argument == "flat" else {"s": ()} if argument == "one" else {}
+        return f"out = reshape({kinds[argument]})", {"w": ("6",)} if argument == "vec" else {
+            "q": ("1", "D")
+        } if argument == "flat" else {"s": ()} if argument == "one" else {}
     if op.name == "pad":
         array = {"mat": "A", "vec": "v", "thin": "P", "flat": "q", "one": "A"}[argument]
         return f"out = pad({array}, 2)", {"q": ("1", "D")} if array == "q" else {}

@@ -156,8 +156,8 @@ REFERENCES: dict[str, tuple[Row, ...]] = {
     ),
     "colmax": (Row((A,), lambda a: np.array([[max(line) for line in a.T]])),),
     "rowmax": (Row((A,), lambda a: np.array([[max(line)] for line in a])),),
-    "max/1": (Row((A,), lambda a: sorted(a.ravel())[-1]), Row((x,), lambda a: sorted(a.ravel())[-1])),
-    "min/1": (Row((A,), lambda a: sorted(a.ravel())[0]), Row((r,), lambda a: sorted(a.ravel())[0])),
+    "max/1": (Row((A,), lambda a: max(a.ravel())), Row((x,), lambda a: max(a.ravel()))),
+    "min/1": (Row((A,), lambda a: min(a.ravel())), Row((r,), lambda a: min(a.ravel()))),
     "det": (Row((SQUARE,), lambda s: np.linalg.eigvals(s).prod().real),),
     "inv": (Row((SQUARE,), lambda s: np.linalg.solve(s, np.eye(4)), shape=(_N, _N)),),
     "logdet": (Row((SQUARE,), lambda s: np.log(np.abs(np.linalg.eigvals(s))).sum()),),
@@ -171,9 +171,16 @@ REFERENCES: dict[str, tuple[Row, ...]] = {
         Row((x, number(1)), lambda a: _margins(a, 1, 0), shape=(dim("n") + 2, ONE)),
     ),
     "reshape": (
-        Row((A, number(2), number(6)), lambda a: np.array([a.ravel()[:6], a.ravel()[6:]]), shape=(dim(2), dim(6))),
-        Row((x, number(2), number(2)), lambda a: np.array([[a[0, 0], a[1, 0]], [a[2, 0], a[3, 0]]]),
-            shape=(dim(2), dim(2))),
+        Row(
+            (A, number(2), number(6)),
+            lambda a: np.array([a.ravel()[:6], a.ravel()[6:]]),
+            shape=(dim(2), dim(6)),
+        ),
+        Row(
+            (x, number(2), number(2)),
+            lambda a: np.array([[a[0, 0], a[1, 0]], [a[2, 0], a[3, 0]]]),
+            shape=(dim(2), dim(2)),
+        ),
     ),
     "stack": (
         Row((A, B), lambda a, b: np.hstack([a, b]), axis="rows", shape=(_M, _N + _N)),
