@@ -17,14 +17,9 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.entries_level import entries_work
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import (
-    JacobianWork,
-    array_of,
-    by_lines,
-    jacobian_work,
-    unfolded,
-    where_true,
-)
+from symbackprop.derivation.jacobian_forms import unfolded, where_true
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of
+from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled
 from symbackprop.derivation.sweep import Sweep
