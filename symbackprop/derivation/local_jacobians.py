@@ -76,7 +76,7 @@ class Locals:
         place = 0 if self.line is None or len(head) < 2 else 1 - self.axis
         one, other = head[place], own[place if len(own) > 1 else 0]
         line = "" if self.line is None else f"in each {self.side} "
-        if form.terms and all(_joins(term, one, other) for term in form.terms):
+        if form.terms and all(joins(term, one, other) for term in form.terms):
             return f"{line}an entry of `{of.name}` feels one entry of `{by.name}`: the Jacobian is diagonal"
         rows, columns = (by, of) if self.flipped else (of, by)
         return f"{line}a row for each entry of `{rows.name}`, a column for each of `{columns.name}`"
@@ -99,7 +99,6 @@ class Locals:
     def _of_line(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...]) -> Expr:
         """The form for one example; every term must keep the examples apart."""
         assert self.line is not None
-        assert self.slicer is not None
         change: dict[Index, Slot] = {}
         row = head[0] if head else None
         if len(head) == 2:
@@ -108,14 +107,27 @@ class Locals:
         column = own[0] if own else None
         if len(own) == 2:
             other, column = own[self.axis], own[1 - self.axis]
-            if len(head) == 2 and not all(_joins(term, head[self.axis], other) for term in form.terms):
+            if len(head) == 2 and not all(joins(term, head[self.axis], other) for term in form.terms):
                 raise NotRowByRowError
             change[other] = self.line
-        if column is None and self.lines.shop.graph.convention.vectors_are_rows:
-            sides: tuple[Index | None, Index | None] = (None, row)  # with one running axis in all a slice lies as vectors do
-        else:
-            sides = (column, row) if self.flipped and column is not None else (row, column)
-        found = self.slicer.spelled(normal(form.rename(change)), *sides)
+        form = normal(form.rename(change))
+        if column is None:
+            return self._vector(form, row)
+        return self._spelled(form, column, row) if self.flipped else self._spelled(form, row, column)
+
+    def line_of(self, form: Form, indices: tuple[Index, ...]) -> Expr:
+        """An array over two indices at the line: a vector."""
+        assert self.line is not None
+        return self._vector(normal(form.rename({indices[self.axis]: self.line})), indices[1 - self.axis])
+
+    def _vector(self, form: Form, index: Index | None) -> Expr:
+        """A form over one index, lying as vectors do."""
+        rows = self.lines.shop.graph.convention.vectors_are_rows
+        return self._spelled(form, None, index) if rows else self._spelled(form, index, None)
+
+    def _spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr:
+        assert self.slicer is not None
+        found = self.slicer.spelled(form, row, column)
         if found is None:
             raise NotRowByRowError
         return found
@@ -136,7 +148,7 @@ def local_slice(lines: Lines, board: Board, user: Local, *, flipped: bool) -> Pa
     return slice_of(lines, user.equation.target, own, flipped=flipped)
 
 
-def slice_steps(lines: Lines, board: Board, user: Local, pair: Part | None) -> list[Step]:
+def slice_steps(lines: Lines, board: Board, user: Local, pair: tuple[Expr, Expr] | None) -> list[Step]:
     """The lines of dC[i]/dW: a matrix for each entry of C, most of it 0."""
     target, by = user.equation.target, board.quantity.tensor
     partial = Partial(target, by)
@@ -185,7 +197,8 @@ def _head(board: Board, user: Local) -> tuple[Index, ...]:
     return indices_of_slots(head) if user.equation.target is board.of and head else user.indices
 
 
-def _joins(term: Term, one: Index, other: Index) -> bool:
+def joins(term: Term, one: Index, other: Index) -> bool:
+    """Whether the term has the factor [one = other]."""
     return any(
         isinstance(atom, Delta) and {atom.left, atom.right} == {one, other} for atom, _ in term.factors
     )

@@ -9,8 +9,8 @@ from symbackprop.core.expr import Call, Divide, Expr, MatMul, Neg, Number
 from symbackprop.notation.building import product, scaled
 
 
-def joined(left: Expr, right: Expr) -> Expr:
-    """The product of two matrices, what only scales them in front."""
+def joined(left: Expr, right: Expr, *, keep_identity: bool = False) -> Expr:
+    """The product of two matrices, what only scales them in front; an identity is left out."""
     coefficient = Fraction(1)
     front: list[Expr] = []
     arrays: list[Expr] = []
@@ -21,7 +21,7 @@ def joined(left: Expr, right: Expr) -> Expr:
         front.extend(scalars)
         arrays.extend(factors)
         below.extend(divisors)
-    if len(arrays) > 1:
+    if len(arrays) > 1 and not keep_identity:
         arrays = [one for one in arrays if not _is_identity(one)] or arrays[:1]
     return scaled(coefficient, front, product(*arrays) if arrays else None, below)
 
