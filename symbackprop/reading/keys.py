@@ -22,7 +22,7 @@ LATER_TOP = MappingProxyType(
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS = frozenset({"jacobian"})
+LATER_LEVELS: frozenset[str] = frozenset()
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
