@@ -36,6 +36,11 @@ class Step:
     uses: tuple[str, ...] = ()
     heading: str = ""
 
+    @property
+    def lines(self) -> tuple[Step, ...]:
+        """The lines of a page: the step, and the substep that goes on from its right side."""
+        return (self, *(sub for sub in self.substeps if sub.before.expr == self.after.expr))
+
 
 def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:
     """Name -> dims, of every named array in ``expr``; of a Jacobian its rows and columns."""
