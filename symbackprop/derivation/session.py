@@ -17,14 +17,10 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.entries_level import entries_work
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import (
-    JacobianWork,
-    array_of,
-    by_lines,
-    jacobian_work,
-    unfolded,
-    where_true,
-)
+from symbackprop.derivation.jacobian_forms import unfolded, where_true
+from symbackprop.derivation.jacobian_level import jacobian_level_work
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of
+from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled
 from symbackprop.derivation.sweep import Sweep
@@ -38,7 +34,12 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
 from symbackprop.ops.lowering import Expand, Lowering
 
-LEVELS = {"vector": vector_work, "index": index_work, "entries": entries_work}
+LEVELS = {
+    "vector": vector_work,
+    "index": index_work,
+    "entries": entries_work,
+    "jacobian": jacobian_level_work,
+}
 Places = tuple[str | int, ...]  # an entry: a letter or a whole number for each axis that carries an index
 
 
