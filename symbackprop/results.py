@@ -277,9 +277,18 @@ class Derivation:
         if jacobian is None:
             return verifier.check_partial(self.of, self.by, self._ways())
         if not jacobian.is_whole:
-            return verifier.check_entries(jacobian.entry, jacobian.indices, self._ways())
+            found = {name: self._over_indices(way) for name, way in self._ways().items()}
+            return verifier.check_entries(jacobian.entry, jacobian.indices, found)
         ways = {name: self._by_of(way) for name, way in self._ways().items()}
         return verifier.check_partial(self.of, self.by, ways)
+
+    def _over_indices(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
+        """A way of computing part of a Jacobian: one axis for each free index, where SymPy has matrices."""
+
+        def in_shape(point: Point) -> Any:
+            return np.reshape(way(point), [point.extent(index.dim) for index in self._derived.indices])
+
+        return in_shape
 
     def _by_of(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
         """A way of computing a Jacobian, its array turned to the axes of ``of``, then those of ``by``."""
@@ -387,7 +396,8 @@ class Derivation:
                     value = point.values[tensor]
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
-            return np.reshape(value, point.oriented(self.by)) if np.ndim(value) == 0 else value
+            alone = np.ndim(value) == 0 and self._derived.jacobian is None
+            return np.reshape(value, point.oriented(self.by)) if alone else value
 
         return evaluate
 

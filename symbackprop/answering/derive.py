@@ -13,17 +13,20 @@ from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
+from symbackprop.reading.bodies import DeriveBody
 from symbackprop.results import Derivation
 from symbackprop.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:
     """One answer for each level."""
+    body = question.body
+    assert isinstance(body, DeriveBody)
     for level in desk.levels(question):
-        if question.in_terms_of is None and not question.entry:
+        if question.in_terms_of is None and not question.entry and not body.sizes:
             derivation = desk.derivation(question.of, question.by, question.via, level)
         else:
-            sizes = desk.sizes if level == "entries" else {}
+            sizes = (body.sizes or desk.sizes) if level == "entries" else {}
             derivation = derivation_of(desk.context, question, level, sizes)
         yield derived_answer(question.id, question.kind, question.target, level, derivation)
 
