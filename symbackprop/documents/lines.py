@@ -208,7 +208,7 @@ class Setter:
 
     def _in_graph(self, quantity: Partial) -> Partial:
         """The same of the tensors of the graph: what is written out has tensors of its own, with sizes."""
-        known = self.graph.tensors
+        known = (self.about or self.graph).tensors
         of, by = (known.get(tensor.name, tensor) for tensor in (quantity.of, quantity.by))
         return Partial(of, by)
 

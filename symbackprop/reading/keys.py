@@ -21,6 +21,7 @@ LATER_TOP = MappingProxyType(
 )
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
+MOST_DIGITS = 12  # that numbers are rounded to
 LEVELS = ("index", "entries", "jacobian", "vector")
 LATER_LEVELS: frozenset[str] = frozenset()
 
