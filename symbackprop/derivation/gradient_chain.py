@@ -107,7 +107,8 @@ class GradientChain:
             # The derivative of a vector by a number lies as the vector does.
             flipped = self._flipped if self.quantity.indices else self._rows
             if len(target.index_axes) == 1:
-                local, outer = Locals(self.lines, flipped), self._named_by(target)
+                local = Locals(self.lines, flipped)
+                outer: Expr = self._named_by(target)
             else:
                 local = locals_of_batch(self.lines, target, flipped=flipped)
                 outer = self._line(local, self._cotangent(target, user.indices), user.indices)
