@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.concrete import Concrete
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Transpose
@@ -253,8 +253,21 @@ class Derivation:
         """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
         if self._steps is None:
             steps = self._derived.steps
-            self._steps = tuple(step_in_layout(step, self.layout, lookup) for step in steps)
+            layout = self._context.graph.layout
+            self._steps = tuple(step_in_layout(step, layout, lookup) for step in steps)
         return self._steps
+
+    @property
+    def slices(self) -> tuple[tuple[Expr, Expr], ...]:
+        """Of a Jacobian with more than two indices the matrices it is made of: name and value."""
+        jacobian = self._derived.jacobian
+        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices if jacobian is not None else ()
+        if self._context.graph.layout != "numerator":
+            return found
+        return tuple(
+            (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
+            for name, value in found
+        )
 
     def verify(self) -> Verdict:
         """Replay every step, and the result three ways, by numbers from the forward pass alone."""
