@@ -165,12 +165,12 @@ class EntryBoard(Chain):
         if self.lines.show(first) != self.lines.show(folded):
             yield self.step("fold", f"put `{target.name}` back in", first, folded)
 
-    def entry(self, place: Place) -> Iterator[Step]:
-        """The lines of one entry of the derivative."""
+    def entry(self, place: Place, *, brief: bool = False) -> Iterator[Step]:
+        """The lines of one entry of the derivative; ``brief``: without the zero terms."""
         quantity = self.quantity
         before = self.left(place)
         terms = self.terms(place)
-        in_full = place == self.shown[0] or self._all_in_full(terms)
+        in_full = not brief and (place == self.shown[0] or self._all_in_full(terms))
         with_zeros = len(terms) <= MOST_CHAIN
         kept = terms if with_zeros else [term for term in terms if not term.slope.is_zero]
         given = self.given(place)

@@ -44,7 +44,7 @@ QUESTION = (
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
-        "cases": ("jacobian",), "dims": ("explicit",), "answer": ("ask",),
+        "cases": ("jacobian",), "dims": ("explicit", "derive", "jacobian"), "answer": ("ask",),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",),
     }
