@@ -128,13 +128,13 @@ def _flat(expr: Expr) -> Expr:
         terms = [inner for term in expr.terms for inner in (term.terms if isinstance(term, Add) else (term,))]
         return Add(tuple(terms)) if len(terms) > len(expr.terms) else expr
     if isinstance(expr, MatMul) and (_is_product(expr) or all(one.is_scalar for one in expr.factors)):
-        parts = [one.factors if _joins(expr, one, at) else (one,) for at, one in enumerate(expr.factors)]
+        parts = [one.factors if _joins(one, expr, at) else (one,) for at, one in enumerate(expr.factors)]
         factors = tuple(factor for part in parts for factor in part)
         return MatMul(factors) if len(factors) > len(expr.factors) else expr
     return expr
 
 
-def _joins(outer: MatMul, inner: Expr, at: int) -> TypeGuard[MatMul]:
+def _joins(inner: Expr, outer: MatMul, at: int) -> TypeGuard[MatMul]:
     """Whether the factors of a factor may stand in the product itself; a number stands only first."""
     if _is_product(outer):
         return _is_product(inner)
