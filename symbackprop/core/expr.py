@@ -399,7 +399,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Reduce(Expr):
-    """``sum[i, j](body)``; ``binder`` is "sum", "mean", "prod" or "max"; the body is a scalar."""
+    """``sum[i, j](body)``; ``binder`` is "sum", "mean", "prod" or "max".
+
+    The body is a scalar; in a derivation a sum or a mean may also add vectors or matrices.
+    """
 
     binder: str
     ranges: tuple[Range, ...]
@@ -407,7 +410,7 @@ class Reduce(Expr):
 
     @property
     def shape(self) -> Shape:
-        return SCALAR
+        return self.body.shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ class Setter:
         known: list[Expr] = [group[0].before.expr] if goes_on else []
         head: Expr = quantity or group[0].before.expr
         shapes_shown = False
-        for step in group:
+        for step in (line for one in group for line in one.lines):
             self.number += 1
             before, after = step.before.expr, step.after.expr
             continues = any(before == one for one in known)
