@@ -222,7 +222,7 @@ def _solve(one: Solved, order: _Order, tell: Tell) -> None:
             problem.answer(question.id)
         answers = problem.answers()
         tell(f"{path}: setting the document")
-        one.found = _found(problem)
+        one.found = found_in(problem)
         one.failed = any(answer.failed for answer in answers)
         document = problem.document("key")
         source = render("key", document, problem.spec.templates)
@@ -245,7 +245,7 @@ def _solve(one: Solved, order: _Order, tell: Tell) -> None:
         one.error = error
 
 
-def _found(problem: Problem) -> dict[str, object]:
+def found_in(problem: Problem) -> dict[str, object]:
     """What the JSON says of a problem, as plain data: it may come from another process."""
     spec, answers = problem.spec, problem.answers()
     found: dict[str, object] = json.loads(json.dumps({
