@@ -19,7 +19,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash
