@@ -129,7 +129,7 @@ class Verifier:
             self.graph, point, expand=self._expand, dependencies=self._dependencies, tiny=tiny, choice=choice
         )
 
-    def _neighbours(self, run: Oracle) -> Iterator[Oracle]:
+    def neighbours(self, run: Oracle) -> Iterator[Oracle]:
         """So close that only rounding differs; another step too, for rounding that no input changes."""
         known = self._near.setdefault(id(run), [])
         for salt in range(NEIGHBOURS):
@@ -281,7 +281,7 @@ class Verifier:
         return False
 
     def _gaps(self, run: Oracle, sides: Callable[[Oracle], _Sides]) -> Iterator[Array]:
-        for neighbour in self._neighbours(run):
+        for neighbour in self.neighbours(run):
             both = _both(neighbour, sides)
             yield both.expected - both.got
 
