@@ -57,7 +57,10 @@ class Judge:
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
                 self._shine(judged, len(found) - 1)
-            elif judged.verdict in ("follows", "recovered") and judged.because is None:
+            elif judged.verdict == "recovered":
+                judged.because = broken.get(claim.derivation)
+                self.lights = [pair for pair in self.lights if pair[0] != judged.because]
+            elif judged.verdict == "follows" and judged.because is None:
                 judged.because = broken.get(claim.derivation)
         return found
 

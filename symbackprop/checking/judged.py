@@ -40,3 +40,8 @@ class Judged:
     evidence: Evidence = field(default_factory=lambda: Evidence(None))
     because: int | None = None
     repaired: Expr | None = None
+
+    def evidence_entries(self) -> tuple[tuple[int, ...], ...]:
+        """The entries that differ, one-based."""
+        truth = self.whole if self.whole is not None and self.whole.outcome.entries else self.link
+        return () if truth is None else truth.outcome.entries
