@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class SymbackpropError(Exception):
@@ -33,6 +34,10 @@ class SymbackpropError(Exception):
         self.column = column
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors cross from one process to another with all their parts."""
+        return _remade, (type(self), self.message, {**self.as_dict(), "message": None})
+
     def located(
         self, *, file: str | None = None, line: int | None = None, column: int | None = None
     ) -> SymbackpropError:
@@ -57,6 +62,10 @@ class SymbackpropError(Exception):
             "column": self.column,
             "hint": self.hint,
         }
+
+
+def _remade(kind: type[SymbackpropError], message: str, parts: dict[str, Any]) -> SymbackpropError:
+    return kind(message, **{name: value for name, value in parts.items() if name != "message"})
 
 
 class InputError(SymbackpropError):

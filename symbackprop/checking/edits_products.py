@@ -59,11 +59,18 @@ def _signs(place: Place) -> Iterator[Edit]:
             terms = (*node.terms[:at], new, *node.terms[at + 1 :])
             yield Edit(place.put(Add(terms)), "sign", 1.0, term, new)
         if not isinstance(place.parent, Neg):
-            yield Edit(place.put(Neg(node)), "sign", 1.05, node, Neg(node))
+            flipped = _negated(node)
+            yield Edit(place.put(flipped), "sign", 1.05, node, flipped)
     elif place.parent is None:
         yield Edit(Neg(node), "sign", 1.0, node, Neg(node))
     elif isinstance(place.parent, Reduce | Element):
         yield Edit(place.put(Neg(node)), "sign", 1.4, node, Neg(node))
+
+
+def _negated(node: Add) -> Add:
+    """The sum with every sign turned, what is added first."""
+    terms = [term.arg if isinstance(term, Neg) else Neg(term) for term in node.terms]
+    return Add(tuple(sorted(terms, key=lambda term: isinstance(term, Neg))))
 
 
 # -- products

@@ -53,6 +53,7 @@ class Judge:
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
         for claim in work.claims:
             judged = self._one(claim, broken)
+            judged.setting = self.setting(claim)
             found.append(judged)
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
@@ -270,6 +271,10 @@ class Judge:
         holds = [one.holds for one in claim.conditions if one.holds is not None and _governs(one, claim)]
         condition = None if not holds else holds[0] if len(holds) == 1 else Hadamard(tuple(holds))
         return Setting(self.named, condition, self.zero_outside, self.moved)
+
+    def settings_of(self, judged: Judged) -> Setting:
+        """What was known when a claim was judged."""
+        return judged.setting or self.setting(judged.claim)
 
     def equal(self, left: Expr, right: Expr, setting: Setting, relation: str = "=") -> Outcome:
         """Whether two expressions are equal: where they are numeric, at the values of the problem."""

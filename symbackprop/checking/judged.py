@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.checking.bench import Outcome
+from symbackprop.checking.bench import Outcome, Setting
 from symbackprop.checking.sight import Sight
 from symbackprop.core.expr import Expr
 from symbackprop.core.verdicts import Evidence
@@ -40,6 +40,7 @@ class Judged:
     evidence: Evidence = field(default_factory=lambda: Evidence(None))
     because: int | None = None
     repaired: Expr | None = None
+    setting: Setting | None = None
 
     def evidence_entries(self) -> tuple[tuple[int, ...], ...]:
         """The entries that differ, one-based."""

@@ -14,9 +14,7 @@ TOP = (
 )  # fmt: skip
 LATER_TOP = MappingProxyType(
     {
-        "policy": "policy (what findings cost)",
         "variants": "variants (what --seed may change)",
-        "outside": "outside (what an entry outside its range counts as)",
     }
 )
 CONVENTIONS = ("row", "column", "column-transposed")
