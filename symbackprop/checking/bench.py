@@ -284,7 +284,11 @@ class Look:
 
         point = self.run.point
         example = Counterexample(
-            point.sizes, point.seed, named(tuple(at + 1 for at in where)), float(a[where]), float(b[where])
+            point.sizes,
+            point.seed,
+            named(tuple(at + 1 for at in where)),
+            float(a[where]) + 0.0,
+            float(b[where]) + 0.0,
         )
         method = method_of(self.left, self.right)
         evidence = Evidence(method, 1, (point.sizes,), None, "the two sides differ", example)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,14 @@ from symbackprop.verification.point import Array, Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
 LAST_DIGITS = 5
+# A forgotten path is found as a missing term too.
+_NEAR = {
+    "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
+    "missing-regulariser": ("missing-regulariser",),
+}
+
+
+Derive = Callable[[Partial], Expr | None]
 
 
 @dataclass(slots=True)
@@ -50,10 +58,13 @@ class Diagnosis:
 
 
 class Doctor:
-    """Diagnoses the wrong lines of one problem."""
+    """Diagnoses the wrong lines of one problem; ``derive`` says what a derivative of a scalar is."""
 
-    def __init__(self, bench: Bench, names: Names, numeric: Numeric | None = None) -> None:
+    def __init__(
+        self, bench: Bench, names: Names, numeric: Numeric | None = None, derive: Derive | None = None
+    ) -> None:
         self.bench = bench
+        self.derive = derive
         self.names = names
         self.numeric = numeric
         self.words = Vocabulary(bench.graph, bench.batch)
@@ -68,15 +79,22 @@ class Doctor:
         left, right = truth.left.expr, truth.right.expr
         found = repairs(self.bench, self.words, left, right, setting, sights)
         special = self._special(left, right, setting)
-        if special is not None and (not found or special[0] in ("single-path", "missing-regulariser")):
-            return self._explained(judged, truth, special)
+        if special is not None:
+            same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
+            if same or not found or special[0] in _NEAR:
+                return self._explained(judged, truth, special, same, setting)
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
             cell = self._cell(judged, left, right, setting, sights)
             if cell is not None:
                 return cell
-        return self._plain(judged, self._fallback(judged, left, right))
+        plain = self._plain(judged, self._fallback(judged, left, right))
+        value = self._derived(left, setting)
+        if value is not None:
+            plain.repair = self._line(judged, value)
+            plain.repairs = () if plain.repair is None else (plain.repair,)
+        return plain
 
     # -- a repair was found
 
@@ -163,20 +181,39 @@ class Doctor:
                     return "softmax-diagonal", ""
         return None
 
+    def _derived(self, left: Expr, setting: Setting) -> Expr | None:
+        """What the left side really is, where the deriver says so and the numbers agree."""
+        if self.derive is None:
+            return None
+        base = left.base if isinstance(left, Element) else left
+        value = self.derive(base) if isinstance(base, Partial) else None
+        if value is None:
+            return None
+        right = Element(value, left.slots) if isinstance(left, Element) else value
+        return right if self.bench.link(left, right, setting).holds else None
+
     def _path(self, run: Oracle, of: Tensor, by: Tensor, wrong: Array) -> tuple[Path, ...] | None:
         found = forgotten(run, of, by, wrong)
         if found is None or _close(wrong, np.zeros_like(wrong)):
             return None
         return found
 
-    def _explained(self, judged: Judged, truth: Truth, special: tuple[str, str]) -> Diagnosis:
+    def _explained(
+        self, judged: Judged, truth: Truth, special: tuple[str, str], same: list[Repair], setting: Setting
+    ) -> Diagnosis:
+        """A cause that was recognised by its numbers, with a repair that was found or derived."""
         cause, missing = special
+        assert truth.left is not None
+        assert truth.right is not None
+        right = same[0].edit.expr if same else self._derived(truth.left.expr, setting)
         words = CAUSE_WORDS[cause]
-        fields = self._fields(judged, None) | {"missing": f"the one through {missing}", "new": "the full sum"}
+        new = "the sum of all parts" if right is None else self._text(right) or "the sum of all parts"
+        fields = self._fields(judged, None) | {"missing": f"the one through {missing}", "new": new}
         message = words.sentence.format(**fields)
+        line = None if right is None else self._line(judged, right)
         return Diagnosis(
-            (cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields), None, (),
-            truth.right.expr if truth.right else None, truth.right,
+            (cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields), line,
+            () if line is None else (line,), truth.right.expr, truth.right,
         )  # fmt: skip
 
     # -- matrices cell by cell, numbers
@@ -286,12 +323,10 @@ class Doctor:
         example = judged.evidence.counterexample
         if example is None:
             return judged.evidence.reason or "the two sides differ"
-        entry = f" entry ({', '.join(map(str, example.entry))})" if example.entry else ""
+        entry = f"entry ({', '.join(map(str, example.entry))})" if example.entry else "it"
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
-        return (
-            f"{entry.strip() or 'it'} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
-        )
+        return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
 
 
 def _close(a: Array, b: Array) -> bool:

@@ -61,7 +61,7 @@ class Checker:
                 bench, numeric=numeric, prove=self._proves, zero_outside=self.spec.zero_outside,
                 loss=scalars[-1] if scalars else None, steps=self._steps(),
             )  # fmt: skip
-            self._doctor = Doctor(bench, self.context.names, numeric)
+            self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
         return self._judge
 
     @property
@@ -190,6 +190,15 @@ class Checker:
         if known is None:
             known = self._proofs[left, right] = self._prove(left, right)
         return known
+
+    def _derives(self, partial: Partial) -> Expr | None:
+        """What a derivative of a scalar is, in named intermediates."""
+        if self.spec.layout == "numerator" or not partial.of.is_scalar:
+            return None
+        try:
+            return Prover(self.context.session()).value(partial)
+        except _ERRORS:
+            return None
 
     def _prove(self, left: Expr, right: Expr) -> bool:
         if any(isinstance(node, _UNPROVED) for side in (left, right) for node in side.walk()):

@@ -96,7 +96,7 @@ def evidence_words(finding: Finding) -> str:
     if evidence.counterexample is not None:
         sizes = ", ".join(f"{name} = {size}" for name, size in evidence.counterexample.sizes.items())
         example = evidence.counterexample
-        entry = f" entry {example.entry}" if example.entry else ""
+        entry = f" entry ({', '.join(map(str, example.entry))}):" if example.entry else ""
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"differs{at}:{entry} {example.expected:.4g} on the left, {example.got:.4g} on the right"
     if evidence.method == "normal-form":
