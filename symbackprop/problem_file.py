@@ -19,7 +19,6 @@ from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.assumptions import read_assumptions
-from symbackprop.reading.bodies import ExplicitBody, check_explicit
 from symbackprop.reading.course import read_course, read_style
 from symbackprop.reading.declarations import Declarations
 from symbackprop.reading.inherit import inherit
@@ -187,9 +186,6 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     questions = () if question_value is None else read_questions(
         question_value, graph, spec.partials, given
     )
-    for asked in (one for question in questions for one in question.all):
-        if isinstance(asked.body, ExplicitBody):
-            check_explicit(asked.body, graph, spec.values)
     return replace(spec, questions=questions)
 
 

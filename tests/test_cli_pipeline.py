@@ -206,7 +206,7 @@ def test_every_example_is_solved_and_every_step_holds(
     assert {step["verdict"] for answer in problem["answers"] for step in answer["steps"]} == {"holds"}
 
 
-@pytest.mark.parametrize("option", [["--seed", "7"], ["--level", "entries"], ["--title", "Week 3"]])
+@pytest.mark.parametrize("option", [["--seed", "7"], ["--title", "Week 3"]])
 def test_an_option_is_obeyed_or_refused_but_never_ignored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]
 ) -> None:

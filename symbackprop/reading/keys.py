@@ -19,8 +19,9 @@ LATER_TOP = MappingProxyType(
 )
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
+MOST_DIGITS = 12  # that numbers are rounded to
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS = frozenset({"jacobian"})
+LATER_LEVELS: frozenset[str] = frozenset()
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
@@ -41,7 +42,7 @@ QUESTION = (
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
-        "cases": ("jacobian",), "dims": ("explicit",), "answer": ("ask",),
+        "cases": ("jacobian",), "dims": ("explicit", "derive", "jacobian"), "answer": ("ask",),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",),
     }

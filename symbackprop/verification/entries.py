@@ -138,13 +138,13 @@ def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
 
 
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
-    """Sum, mean, product or maximum of a scalar body over ranges, left to right."""
+    """Sum, mean, product or maximum of the body over ranges, left to right."""
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = _enter(host, bound, inner, mask)
     count = len(node.ranges)
     body = host.value(node.body, inner)
-    if body.shape[-2:] != (1, 1):
+    if body.shape[-2:] != (1, 1) and node.binder not in ("sum", "mean"):
         raise Refusal(f"the body of {node.binder} is not a scalar")
     lead = (1,) * len(scope.axes) + inner.sizes[len(scope.axes) :] + (1, 1)
     body = np.broadcast_to(body, np.broadcast_shapes(body.shape, mask.shape, lead))
@@ -157,7 +157,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     if node.binder == "sum":
         return total
     if node.binder == "mean":
-        return np.asarray(total / np.broadcast_to(mask, body.shape).sum(axis=axes))
+        return np.asarray(total / np.broadcast_to(mask, (*body.shape[:-2], 1, 1)).sum(axis=axes))
     raise Refusal(f"no value is known for the binder {node.binder}")
 
 
