@@ -201,10 +201,20 @@ class Maker:
 
     def scalar(self, shape: Shape, depth: int) -> str:
         """A number: of an array, or of two."""
-        return self.rng.choice([
-            self.total, self.total, self.pair, self.square_scalar, self.loss, self.loss, self.entry,
-            self.binder, self.quadratic, self.logsumexp,
-        ])(depth)
+        return self.rng.choice(
+            [
+                self.total,
+                self.total,
+                self.pair,
+                self.square_scalar,
+                self.loss,
+                self.loss,
+                self.entry,
+                self.binder,
+                self.quadratic,
+                self.logsumexp,
+            ]
+        )(depth)
 
     def array(self) -> Shape:
         """Some shape that is no scalar."""
@@ -271,7 +281,9 @@ class Maker:
         if name in ("sse", "mse"):
             return f"{name}({score}, {self.formula(shape, self.rng.randint(0, depth))})"
         if name == "huber":
-            return f"huber({score}, {self.declare('t', shape, role='target')}{self.rng.choice(['', ', 0.7'])})"
+            return (
+                f"huber({score}, {self.declare('t', shape, role='target')}{self.rng.choice(['', ', 0.7'])})"
+            )
         if name in ("bce", "bce_logits"):
             target = self.declare("t", shape, ", between: [0, 1]", "target")
             return f"{name}({target}, {f'sigmoid({score})' if name == 'bce' else score})"
@@ -317,8 +329,10 @@ class Maker:
         self.use("matmul")
         inner = self.dim(dim)
         if down:
-            return f"(({self.formula((dim, inner), self.rng.randint(0, depth))}) ({self.formula((inner, '1'), depth)}))"
-        return f"(({self.formula(('1', inner), depth)}) ({self.formula((inner, dim), self.rng.randint(0, depth))}))"
+            matrix = self.formula((dim, inner), self.rng.randint(0, depth))
+            return f"(({matrix}) ({self.formula((inner, '1'), depth)}))"
+        line = self.formula(("1", inner), depth)
+        return f"(({line}) ({self.formula((inner, dim), self.rng.randint(0, depth))}))"
 
     def line(self, dim: str, down: bool, depth: int) -> str:
         """A number for every row or column."""
@@ -364,8 +378,8 @@ class Maker:
         """A matrix."""
         rows, columns = shape
         ways: list[Callable[[str, str, int], str]] = [
-            self.matmul, self.matmul, self.matmul, self.outer, self.soft, self.turned, self.piled, self.padded,
-            self.reshaped, self.constant, self.hot, self.three, self.filled,
+            self.matmul, self.matmul, self.matmul, self.outer, self.soft, self.turned, self.piled,
+            self.padded, self.reshaped, self.constant, self.hot, self.three, self.filled,
         ]  # fmt: skip
         if rows == columns:
             ways += [self.diag, self.inverse, self.gram]
@@ -384,7 +398,11 @@ class Maker:
         """A product of three."""
         self.use("matmul")
         one, two = self.dim(), self.dim()
-        parts = [self.formula((rows, one), 0), self.formula((one, two), depth), self.formula((two, columns), 0)]
+        parts = [
+            self.formula((rows, one), 0),
+            self.formula((one, two), depth),
+            self.formula((two, columns), 0),
+        ]
         return f"({parts[0]} ({parts[1]}) {parts[2]})"
 
     def outer(self, rows: str, columns: str, depth: int) -> str:
@@ -411,7 +429,9 @@ class Maker:
             pieces = f"stack({self.formula((rows, columns), depth)}, {self.formula((rows, other), 0)}, rows)"
             return f"({pieces})[:,1..{columns}]"
         other = self.dim()
-        pieces = f"stack({self.formula((other, columns), 0)}, {self.formula((rows, columns), depth)}, columns)"
+        pieces = (
+            f"stack({self.formula((other, columns), 0)}, {self.formula((rows, columns), depth)}, columns)"
+        )
         return f"({pieces})[{other}+1..{other}+{rows},:]"
 
     def padded(self, rows: str, columns: str, depth: int) -> str:
@@ -447,7 +467,7 @@ class Maker:
         self.use("entries")
         matrix, other = self.symbol((rows, columns)), self.symbol((columns, columns))
         name = f"U{sum(one.startswith('U') for one in self.shapes) + 1}"
-        function = self.use(self.rng.choice(BOUNDED + ["square"]))
+        function = self.use(self.rng.choice([*BOUNDED, "square"]))
         self.lines.append(f"{name}[i,j] = {function}({matrix}[i,j]) * sum[k]({matrix}[i,k] * {other}[k,j])")
         self.shapes[name] = (rows, columns)
         return name
@@ -485,7 +505,11 @@ def draw(rng: random.Random) -> Program:
         maker.symbols["lam"] = "{role: constant}"
     convention = "row" if maker.rows else rng.choice(["column", "column-transposed"])
     symbols = {**maker.symbols, **maker.functions}
-    lines = [f"convention: {convention}", "symbols:", *(f"  {name}: {body}" for name, body in symbols.items())]
+    lines = [
+        f"convention: {convention}",
+        "symbols:",
+        *(f"  {name}: {body}" for name, body in symbols.items()),
+    ]
     forward = [*maker.lines, f"L = {loss}"]
     text = "\n".join([*lines, "forward: |", *(f"  {line}" for line in forward)]) + "\n"
     wrt = tuple(rng.sample(maker.parameters, min(2, len(maker.parameters))))
