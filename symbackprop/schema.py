@@ -203,7 +203,7 @@ def _question() -> Schema:
         "parts": _list_of({"$ref": "#/$defs/question"}),
         "points": _REF_NUMBER,
         "space": _REF_NUMBER,
-        "in_terms_of": _some(_REF_NAME, minItems=1),
+        "in_terms_of": _some(_FORMULA, minItems=1),
         "via": _one_of(keys.ROADS),
         "level": _levels(),
         "cases": _some(_FORMULA, minItems=1),

@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.tensors import Convention, Tensor
+from symbackprop.errors import InputError
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_asked, read_pair, read_partial
 from symbackprop.reading.formulas import read_equation
-from symbackprop.reading.jacobian_bodies import read_jacobian
+from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.sizes import read_sizes
@@ -113,10 +114,24 @@ def _show(asking: Asking) -> ShowBody:
     return ShowBody(tidy(target.text), left, right)
 
 
-def _derive(asking: Asking) -> DeriveBody:
+def _derive(asking: Asking) -> Body:
+    """The derivative of a scalar; of an array, it is its Jacobian."""
     target = asking.target("a derivative such as dL/dW")
-    partial, entry = read_asked(target, asking.graph, asking.kind)
+    try:
+        partial, entry = read_asked(target, asking.graph, asking.kind)
+    except InputError as refused:
+        found = _jacobian_or_none(asking)
+        if found is None or found.of.is_scalar:
+            raise refused from None
+        return found
     return DeriveBody(tidy(target.text), partial, entry, read_sizes(asking, partial.of))
+
+
+def _jacobian_or_none(asking: Asking) -> JacobianBody | None:
+    try:
+        return read_jacobian(asking)
+    except InputError:
+        return None
 
 
 def _explicit(asking: Asking) -> Body:
