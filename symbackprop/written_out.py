@@ -49,6 +49,11 @@ class WrittenOut(Derivation):
         return ()
 
     @property
+    def is_entrywise(self) -> bool:
+        """Never: all entries stand in the result."""
+        return False
+
+    @property
     def sizes_text(self) -> str:
         """The sizes in words, formulas in `backticks`; empty where no dim has a name."""
         return ", ".join(f"`{name} = {size}`" for name, size in self.sizes.items())
