@@ -15,13 +15,13 @@ import numpy as np
 
 from symbackprop.checking.seer import Seer, extents, is_one
 from symbackprop.checking.sight import Sight, batch_of, declared
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Number, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Dummy, Slope
+from symbackprop.core.written import Blocks, Dummy, Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.entries import free_indices
@@ -82,6 +82,7 @@ class Setting:
     condition: Expr | None = None
     zero_outside: bool = False
     moved: Mapping[Tensor, Expr] = field(default_factory=dict)
+    example: Index | None = None  # the letter of the one example that is looked at
     light: Any = None  # a ``light.Light``: derivatives as an earlier wrong line has them
 
 
@@ -93,6 +94,8 @@ class Bench:
         self.verifier = verifier
         self.batch = batch_of(graph)
         self.declared = declared(graph)
+        self.batch_dims = {name for t, axis in self.batch.items() for name in t.shape[axis].names}
+        self._sized: dict[tuple[tuple[str, int], ...], Bench] = {}
         self._seers: dict[tuple[int, Sight, int, int, int], tuple[Setting, Seer]] = {}
 
     @property
@@ -103,6 +106,15 @@ class Bench:
     def forget(self) -> None:
         """Drop what is remembered of one work."""
         self._seers.clear()
+        for bench in self._sized.values():
+            bench.forget()
+
+    def sized(self, sizes: Mapping[str, int]) -> Bench:
+        """The bench with some sizes fixed, for a line that is written out for them."""
+        key = tuple(sorted(sizes.items()))
+        if key not in self._sized:
+            self._sized[key] = SizedBench(self.graph, self.verifier, dict(sizes))
+        return self._sized[key]
 
     def seer(self, run: Oracle, sight: Sight, setting: Setting) -> Seer:
         """The evaluator of a run in a sight."""
@@ -156,6 +168,22 @@ class Bench:
             return unknown("the condition is met at no place that was tried")
         sizes = tuple(run.point.sizes for run in runs)
         return Outcome("holds", Evidence(method_of(left, right), len(runs), sizes, worst), bent=bent)
+
+
+class SizedBench(Bench):
+    """A bench at points with given sizes."""
+
+    def __init__(self, graph: Graph, verifier: Verifier, sizes: Mapping[str, int]) -> None:
+        super().__init__(graph, verifier)
+        self._sizes = sizes
+        self._drawn: tuple[Oracle, ...] | None = None
+
+    @property
+    def runs(self) -> tuple[Oracle, ...]:
+        """Points with the sizes of this bench."""
+        if self._drawn is None:
+            self._drawn = self.verifier.runs_with(self._sizes)
+        return self._drawn
 
 
 def method_of(left: Expr, right: Expr) -> str:
@@ -216,7 +244,10 @@ class Look:
         free = tuple(dict.fromkeys(index for part in parts for index in free_of(part, self.setting.named)))
         scope = ROOT
         for index in free:
-            scope = scope.extended(index, np.arange(1, self._extent(index, parts) + 1))
+            if index is self.setting.example:
+                scope = scope.extended(index, np.array([seer.example]))
+            else:
+                scope = scope.extended(index, np.arange(1, self._extent(index, parts) + 1))
         letters = {node.letter for part in parts for node in part.walk() if isinstance(node, Dummy)}
         for letter in sorted(letters):
             known = seer.dummies.get(letter)
@@ -251,6 +282,15 @@ class Look:
                 if pair[other].shape[-2] * pair[other].shape[-1] == wanted[0] * wanted[1]:
                     pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
                     return pair[0], pair[1]
+        for one, other in ((0, 1), (1, 0)):
+            pair, nodes = [left, right], (self.left, self.right)
+            wanted = pair[one].shape[-2:]
+            count = wanted[0] * wanted[1]
+            whole = 1 not in pair[other].shape[-2:] and pair[other].shape[-2] * pair[other].shape[-1] == count
+            if 1 in wanted and count > 1 and whole and _is_written_out(nodes[one]):
+                pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
+                seer.bent = True
+                return pair[0], pair[1]
         if is_one(left) != is_one(right):
             raise EntryAgainstArray(
                 f"a number stands against an array of {extents(right if is_one(left) else left)}"
@@ -310,6 +350,11 @@ def _dims_of(node: Element) -> tuple[Dim, ...]:
             return (*base.of.shape, *base.by.shape)
         return base.by.shape
     return ()
+
+
+def _is_written_out(node: Expr) -> bool:
+    """Whether a matrix stands in it entry by entry: then it may list the entries of another array."""
+    return any(isinstance(part, Grid | Blocks) for part in node.walk())
 
 
 def _is_zero(node: Expr) -> bool:

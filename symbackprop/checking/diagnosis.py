@@ -16,7 +16,7 @@ from symbackprop.checking.messages import CAUSE_WORDS
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.paths import Path, diagonal_only, forgotten
 from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
-from symbackprop.checking.sight import Sight
+from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
@@ -69,15 +69,16 @@ class Doctor:
         self.numeric = numeric
         self.words = Vocabulary(bench.graph, bench.batch)
 
-    def diagnose(self, judged: Judged, setting: Setting, sights: Sequence[Sight]) -> Diagnosis:
-        """The causes of a wrong line; ``sights`` are the ways in which the work is right elsewhere."""
+    def diagnose(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
+        """The causes of a wrong line; ``usual`` are the ways in which the work is right elsewhere."""
         truth = judged.whole if judged.whole is not None and judged.whole.left is not None else judged.link
         if truth is None or truth.left is None or truth.right is None:
             return self._plain(judged, "algebra")
         if truth.numeric:
             return self._numeric(judged, truth, setting)
         left, right = truth.left.expr, truth.right.expr
-        found = repairs(self.bench, self.words, left, right, setting, sights)
+        bench = self.bench if truth.sizes is None else self.bench.sized(truth.sizes)
+        found = repairs(bench, self.words, left, right, setting, usual)
         special = self._special(left, right, setting)
         if special is not None:
             same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
@@ -86,7 +87,7 @@ class Doctor:
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
-            cell = self._cell(judged, left, right, setting, sights)
+            cell = self._cell(judged, left, right, setting, usual)
             if cell is not None:
                 return cell
         plain = self._plain(judged, self._fallback(judged, left, right))
@@ -219,7 +220,7 @@ class Doctor:
     # -- matrices cell by cell, numbers
 
     def _cell(
-        self, judged: Judged, left: Expr, right: Grid, setting: Setting, sights: Sequence[Sight]
+        self, judged: Judged, left: Expr, right: Grid, setting: Setting, usual: Sequence[Sight]
     ) -> Diagnosis | None:
         """The cause of the first cell that is wrong."""
         entry = next((place for place in judged.evidence_entries() if len(place) >= 1), None)
@@ -238,7 +239,7 @@ class Doctor:
             diagnosis.spot = cell
             return diagnosis
         slots = tuple(IndexValue((), Dim(k)) for k in place)
-        found = repairs(self.bench, self.words, Element(left, slots), cell, setting, sights)
+        found = repairs(self.bench, self.words, Element(left, slots), cell, setting, usual)
         if not found:
             return None
         truth = Truth(judged.whole.outcome if judged.whole else judged.link.outcome)  # type: ignore[union-attr]
@@ -293,19 +294,31 @@ class Doctor:
         return (
             example is not None
             and bool(units)
-            and (abs(example.expected - example.got) <= LAST_DIGITS * max(units))
+            and (abs(example.expected - example.got) <= LAST_DIGITS * min(units))
         )
 
     # -- no repair
 
     def _fallback(self, judged: Judged, left: Expr, right: Expr) -> str:
         outcome = (judged.whole or judged.link).outcome  # type: ignore[union-attr]
+        if self._right_for_one(judged, left, right):
+            return "missing-batch-sum"
         free = [index for index in free_indices(left) if index not in free_indices(right)]
         if outcome.clash:
             return "shape"
         if free and isinstance(left, Element):
             return "index"
         return "algebra"
+
+    def _right_for_one(self, judged: Judged, left: Expr, right: Expr) -> bool:
+        """Whether the line is right where the batch has one example only."""
+        if not self.bench.batch_dims:
+            return False
+        truth = judged.whole or judged.link
+        sizes = dict(truth.sizes or {}) if truth is not None else {}
+        bench = self.bench.sized({**sizes, **dict.fromkeys(self.bench.batch_dims, 1)})
+        found = sights(self.bench.graph, batch=False, listed=False)
+        return any(bench.link(left, right, judged.setting, sight).holds for sight in found)
 
     def _plain(self, judged: Judged, cause: str) -> Diagnosis:
         words = CAUSE_WORDS[cause]

@@ -28,6 +28,9 @@ from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup
 
+MOST_SPOTS = 6
+
+
 # -- sums, indices
 
 
@@ -134,6 +137,42 @@ def _exchanges(place: Place) -> Iterator[Edit]:
             yield Edit(place.put(_renamed(node, first, second)), "index", 1.6, node)
 
 
+def _pairs(place: Place) -> Iterator[Edit]:
+    """A letter put for another in two entries of one product."""
+    node = place.node
+    if not isinstance(node, MatMul | Hadamard):
+        return
+    factors = node.factors
+    spots = [
+        (k, s) for k, factor in enumerate(factors) if isinstance(factor, Element)
+        for s, slot in enumerate(factor.slots) if slot.single is not None
+    ]  # fmt: skip
+    for a in range(min(len(spots), MOST_SPOTS)):
+        for b in range(a + 1, min(len(spots), MOST_SPOTS)):
+            old = _slot(factors, spots[a]).single
+            if old is None or _slot(factors, spots[b]).single is not old:
+                continue
+            for index in place.indices:
+                if index is not old:
+                    changed = _with_slot(factors, spots[a], index)
+                    new = replace(node, factors=_with_slot(changed, spots[b], index))
+                    yield Edit(place.put(new), "index", 1.7, node, new)
+
+
+def _slot(factors: Sequence[Expr], spot: tuple[int, int]) -> IndexValue:
+    factor = factors[spot[0]]
+    assert isinstance(factor, Element)
+    return factor.slots[spot[1]]
+
+
+def _with_slot(factors: tuple[Expr, ...], spot: tuple[int, int], index: Index) -> tuple[Expr, ...]:
+    k, s = spot
+    factor = factors[k]
+    assert isinstance(factor, Element)
+    slots = (*factor.slots[:s], IndexValue(((index, 1),)), *factor.slots[s + 1 :])
+    return (*factors[:k], Element(factor.base, slots), *factors[k + 1 :])
+
+
 def _slots(place: Place, node: Element) -> Iterator[Edit]:
     for at, slot in enumerate(node.slots):
         for other in _others(slot, place):
@@ -164,3 +203,4 @@ def of_indices(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterat
     yield from _sums(place, words, free)
     yield from _indices(place)
     yield from _exchanges(place)
+    yield from _pairs(place)

@@ -7,10 +7,11 @@ named. A later line is judged in the light of the first wrong one: what is right
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.checking.bench import Bench, Outcome, Setting, unknown
+from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import Light, light_of
 from symbackprop.checking.numeric import Numeric, is_numeric
@@ -18,10 +19,11 @@ from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard
+from symbackprop.core.expr import Expr, Hadamard, IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque
+from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
 from symbackprop.verification.entries import free_indices
 
@@ -33,9 +35,11 @@ class Judge:
 
     def __init__(
         self, bench: Bench, *, numeric: Numeric | None = None, prove: Prove | None = None,
-        zero_outside: bool = False, loss: Tensor | None = None, steps: Mapping[Tensor, Expr] | None = None,
+        zero_outside: bool = False, sizes: Mapping[str, int] | None = None,
+        loss: Tensor | None = None, steps: Mapping[Tensor, Expr] | None = None,
     ) -> None:  # fmt: skip
         self.loss = loss
+        self.given_sizes = sizes or {}
         self.steps = steps or {}
         self.bench = bench
         self.numeric = numeric
@@ -240,14 +244,37 @@ class Judge:
                     truth = self._in(left, right, setting, sight, light)
                     if truth.status == "holds":
                         return truth
+        if light is None and failed is not None and failed.outcome.clash:
+            sized = self._written_out(claim, pairs)
+            if sized is not None:
+                return sized
         if refused is not None and (failed is None or not failed.outcome.clash or refused.outcome.lone):
             return refused
         assert failed is not None or refused is not None or not pairs
         return failed or refused or Truth(unknown("no reading of the two sides agrees"))
 
+    def _written_out(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
+        """A line that is written out for small sizes, judged at those; None if it says no sizes."""
+        found: Truth | None = None
+        for left, right in pairs:
+            for sizes in sizes_of(left.expr, right.expr, self.bench, self.given_sizes):
+                bench = self.bench.sized(sizes)
+                for sight in (self.bench.declared, *self._sights(left.expr, right.expr)):
+                    setting = self.setting(claim)
+                    if sight.example:
+                        setting = replace(setting, example=left.example or right.example)
+                    outcome = bench.link(left.expr, right.expr, setting, sight)
+                    if outcome.holds:
+                        return Truth(outcome, left, right, sight, sizes=sizes)
+                    if not outcome.clash:
+                        found = found or Truth(outcome, left, right, sight, sizes=sizes)
+        return found
+
     def _in(
         self, left: Reading, right: Reading, setting: Setting, sight: Sight, light: Light | None
     ) -> Truth:
+        if sight.example:
+            setting = replace(setting, example=left.example or right.example)
         if light is not None:
             outcome = light.link(self.bench, left.expr, right.expr, setting, sight)
         else:
@@ -255,7 +282,21 @@ class Judge:
         return Truth(outcome, left, right, sight)
 
     def _pairs(self, claim: Claim, side: Side) -> Iterator[tuple[Reading, Reading]]:
-        yield from replace(claim, left=side).readings()
+        pairs = list(replace(claim, left=side).readings())
+        yield from pairs
+        for left, right in pairs:
+            yield from self._same_example(left, right)
+
+    def _same_example(self, left: Reading, right: Reading) -> Iterator[tuple[Reading, Reading]]:
+        """A letter that counts examples is the example that is meant."""
+        example = left.example or right.example
+        if example is None:
+            return
+        for index in dict.fromkeys((*free_indices(left.expr), *free_indices(right.expr))):
+            if index is not example and index.dim == example.dim:
+                change = {example: IndexValue(((index, 1),))}
+                one, other = (replace(r, expr=at(r.expr, change), example=index) for r in (left, right))
+                yield one, other
 
     def _sights(self, left: Expr, right: Expr) -> Iterator[Sight]:
         seer_listed = any(_may_be_listed(node) for side in (left, right) for node in side.walk())

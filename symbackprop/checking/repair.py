@@ -9,7 +9,7 @@ from symbackprop.checking.bench import Bench, Setting
 from symbackprop.checking.edits import Edit, edits
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Element, Expr, IndexValue, Indicator
 from symbackprop.core.tensors import Index
 from symbackprop.verification.entries import free_indices
 
@@ -66,8 +66,10 @@ def ordered(right: Expr, words: Vocabulary, free: Sequence[Index]) -> list[Edit]
 
 
 def _is_empty(left: Expr, edit: Edit) -> bool:
-    """Whether the change only turns a = b into a = a, or loses a free index."""
-    return edit.expr == left
+    """Whether the change only turns a = b into a = a, or puts in a delta that is always 1."""
+    if edit.expr == left:
+        return edit.cause != "sign"
+    return any(isinstance(node, Indicator) and node.left == node.right for node in edit.expr.walk())
 
 
 def positions(expr: Expr) -> Iterator[IndexValue]:

@@ -59,6 +59,7 @@ class Checker:
             scalars = [e.target for e in self.spec.graph.equations if e.target.is_scalar]
             self._judge = Judge(
                 bench, numeric=numeric, prove=self._proves, zero_outside=self.spec.zero_outside,
+                sizes=self.spec.sizes,
                 loss=scalars[-1] if scalars else None, steps=self._steps(),
             )  # fmt: skip
             self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
@@ -129,7 +130,7 @@ class Checker:
             yield Inferred(name, " ".join(claim.latex.split()), claim.line)
         for text in work.inferred:
             yield Inferred(text.split()[0] if text.split() else "", text, None)
-        seen: set[str] = set()
+        seen: set[str] = set(work.inferred)
         for one in judged:
             truth = one.link or one.whole
             for reading in (truth.left, truth.right) if truth is not None else ():
