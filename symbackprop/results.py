@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.concrete import Concrete
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Transpose
+from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Transpose
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -37,6 +37,7 @@ from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
 
 LONGEST = 4000  # nodes of an expanded result that is still printed
+LOOPS = 20_000  # nodes of an index form, counted as often as SymPy evaluates them one by one
 
 
 @dataclass(slots=True)
@@ -253,8 +254,21 @@ class Derivation:
         """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
         if self._steps is None:
             steps = self._derived.steps
-            self._steps = tuple(step_in_layout(step, self.layout, lookup) for step in steps)
+            layout = self._context.graph.layout
+            self._steps = tuple(step_in_layout(step, layout, lookup) for step in steps)
         return self._steps
+
+    @property
+    def slices(self) -> tuple[tuple[Expr, Expr], ...]:
+        """Of a Jacobian with more than two indices the matrices it is made of: name and value."""
+        jacobian = self._derived.jacobian
+        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices if jacobian is not None else ()
+        if self._context.graph.layout != "numerator":
+            return found
+        return tuple(
+            (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
+            for name, value in found
+        )
 
     def verify(self) -> Verdict:
         """Replay every step, and the result three ways, by numbers from the forward pass alone."""
@@ -277,9 +291,18 @@ class Derivation:
         if jacobian is None:
             return verifier.check_partial(self.of, self.by, self._ways())
         if not jacobian.is_whole:
-            return verifier.check_entries(jacobian.entry, jacobian.indices, self._ways())
+            found = {name: self._over_indices(way) for name, way in self._ways().items()}
+            return verifier.check_entries(jacobian.entry, jacobian.indices, found)
         ways = {name: self._by_of(way) for name, way in self._ways().items()}
         return verifier.check_partial(self.of, self.by, ways)
+
+    def _over_indices(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
+        """A way of computing part of a Jacobian: one axis for each free index, where SymPy has matrices."""
+
+        def in_shape(point: Point) -> Any:
+            return np.reshape(way(point), [point.extent(index.dim) for index in self._derived.indices])
+
+        return in_shape
 
     def _by_of(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
         """A way of computing a Jacobian, its array turned to the axes of ``of``, then those of ``by``."""
@@ -308,7 +331,7 @@ class Derivation:
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
-        if not arbitrary and _nodes(self.expanded_expr) <= LONGEST:
+        if not arbitrary and _nodes(self.expanded_expr) <= LONGEST and _loops(self.expanded_expr) <= LOOPS:
             lambdified = self._lambdified()
 
             def through_sympy(point: Point) -> Any:
@@ -387,7 +410,8 @@ class Derivation:
                     value = point.values[tensor]
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
-            return np.reshape(value, point.oriented(self.by)) if np.ndim(value) == 0 else value
+            alone = np.ndim(value) == 0 and self._derived.jacobian is None
+            return np.reshape(value, point.oriented(self.by)) if alone else value
 
         return evaluate
 
@@ -536,6 +560,22 @@ def _nodes(expr: Expr) -> int:
             stack.append((node, True))
             stack.extend((child, False) for child in node.children)
     return sizes[id(expr)]
+
+
+def _loops(expr: Expr, times: int = 1) -> int:
+    """How often nodes are evaluated where sums are loops, four rounds each; beyond ``LOOPS`` not exact."""
+    if times > LOOPS:
+        return times
+    if isinstance(expr, Reduce):
+        times *= 4 ** len(expr.ranges)
+    elif isinstance(expr, Comprehension):
+        times *= 4 ** ((expr.row is not None) + (expr.column is not None))
+    total = times
+    for child in expr.children:
+        total += _loops(child, times)
+        if total > LOOPS:
+            break
+    return total
 
 
 def _verdicts(step: Step) -> Iterator[Verdict]:

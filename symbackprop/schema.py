@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from symbackprop.reading import keys
-from symbackprop.reading.number_bodies import MOST_DIGITS
 from symbackprop.schema_words import COURSE, KINDS, NOTATION, POLICY, QUESTION, STYLE, SYMBOL, TOP, VARIANTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -210,7 +209,7 @@ def _question() -> Schema:
         "cases": _some(_FORMULA, minItems=1),
         "dims": _by_name({"type": "integer", "minimum": 1}),
         "answer": _TEXT,
-        "digits": {"type": "integer", "minimum": 0, "maximum": MOST_DIGITS},
+        "digits": {"type": "integer", "minimum": 0, "maximum": keys.MOST_DIGITS},
         "exact": _FLAG,
         "then": _some(_REF_NAME, minItems=1),
         "with": _FORMULA,

@@ -60,6 +60,8 @@ class Slopes:
         self._lowering = lowering
         self._read = read
         self._templates: dict[tuple[Operation, int, int], tuple[tuple[Tensor, ...], Form]] = {}
+        # The sweep, the lines and the reasons ask for the same derivatives.
+        self._found: dict[tuple[Form, Tensor, tuple[Slot, ...]], Form] = {}
 
     def of(self, atom: Fn, param: int) -> Form:
         """d atom / d (argument number ``param``), in the arguments of ``atom``."""
@@ -137,10 +139,13 @@ class Slopes:
 
     def differentiate(self, form: Form, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         """d form / d tensor[slots], deltas and all."""
-        terms: list[Term] = []
-        for term in form.terms:
-            terms.extend(self._term(term, tensor, slots))
-        return Form(terms)
+        key = (form, tensor, slots)
+        if key not in self._found:
+            terms: list[Term] = []
+            for term in form.terms:
+                terms.extend(self._term(term, tensor, slots))
+            self._found[key] = Form(terms)
+        return self._found[key]
 
     def _term(self, term: Term, tensor: Tensor, slots: tuple[Slot, ...]) -> list[Term]:
         found: list[Term] = []

@@ -204,8 +204,11 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
     return "simplify"
 
 
-def spelling_reason(form: Form, after: Expr) -> str:
-    """How the sum of one entry is read as matrices, and where a transpose comes from."""
+def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> str:
+    """How the sum of one entry is read as matrices, and where a transpose comes from.
+
+    ``written_out`` sums have no letter.
+    """
     calls = {node.op.name for node in after.walk() if isinstance(node, Call)}
     turned = [n.arg for n in after.walk() if isinstance(n, Transpose) and isinstance(n.arg, Leaf)]
     bound = [index for term in form.terms for index in term.bound]
@@ -214,12 +217,14 @@ def spelling_reason(form: Form, after: Expr) -> str:
         if found is not None:
             place, letter = found
             name = f"`{leaf.tensor.name}`"
-            return f"the sum over `{letter}` runs over the {place} index of {name}, hence {name[:-1]}^T`"
+            sums = "each sum" if written_out else f"the sum over `{letter}`"
+            return f"{sums} runs over the {place} index of {name}, hence {name[:-1]}^T`"
     if not bound:
         return "as an outer product" if _has_product(after) else "for all entries at once"
     if not _has_product(after) and calls & {"rowsum", "colsum"}:
         return "for all entries at once"
-    return f"the sum over `{bound[0].letter}` is a matrix product"
+    sums = "each sum" if written_out else f"the sum over `{bound[0].letter}`"
+    return f"{sums} is a matrix product"
 
 
 def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:

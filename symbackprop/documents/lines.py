@@ -168,7 +168,7 @@ class Setter:
         known: list[Expr] = [group[0].before.expr] if goes_on else []
         head: Expr = quantity or group[0].before.expr
         shapes_shown = False
-        for step in group:
+        for step in (line for one in group for line in one.lines):
             self.number += 1
             before, after = step.before.expr, step.after.expr
             continues = any(before == one for one in known)
@@ -208,7 +208,7 @@ class Setter:
 
     def _in_graph(self, quantity: Partial) -> Partial:
         """The same of the tensors of the graph: what is written out has tensors of its own, with sizes."""
-        known = self.graph.tensors
+        known = (self.about or self.graph).tensors
         of, by = (known.get(tensor.name, tensor) for tensor in (quantity.of, quantity.by))
         return Partial(of, by)
 

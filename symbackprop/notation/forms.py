@@ -487,13 +487,16 @@ class Term:
 class Form:
     """A sum of terms; the empty form is zero."""
 
-    __slots__ = ("_free", "_key", "_tensors", "terms")
+    __slots__ = ("_free", "_key", "_tensors", "expanded_form", "normal_form", "terms")
 
     def __init__(self, terms: Iterable[Term] = ()) -> None:
         self.terms = tuple(terms)
         self._key: str | None = None
         self._free: tuple[Index, ...] | None = None
         self._tensors: frozenset[Tensor] | None = None
+        # What `normal` and `expanded` (notation.normal) made of this form: both are asked for often.
+        self.normal_form: Form | None = None
+        self.expanded_form: Form | None = None
 
     @property
     def key(self) -> str:

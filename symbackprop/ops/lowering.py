@@ -272,7 +272,7 @@ class _Lowerer:
             bound.append(self._bound(spot))
             if expr.binder == "mean":
                 scale = product(scale, power(dim_form(spot.index.dim), Fraction(-1)))
-        body = self.lower(expr.body, None, None)
+        body = self.part(expr.body, row, column)
         self._names = saved
         return normal(product(scale, bind(body, tuple(bound))))
 

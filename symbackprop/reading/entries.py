@@ -79,7 +79,7 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     return Element(base, read_slots(node, axes_of(base), scope))
 
 
-def read_slice(node: Sub, base: Expr, scope: Scope) -> Expr:
+def read_slice(node: Sub, base: Expr, scope: Scope) -> Slice:
     """``W[:,j]``, ``z[n+1..2*n]``, ``W[1..k,:]``: a vector like any other, or a matrix."""
     axes = axes_of(base)
     _check_count(node, axes)
@@ -166,6 +166,24 @@ def read_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexVal
     """The slots of an entry, one for each of ``axes``."""
     _check_count(node, axes)
     return tuple([_slot(slot, dim, node, scope) for slot, dim in zip(node.slots, axes, strict=True)])
+
+
+def read_open_slots(node: Sub, axes: tuple[Dim, ...], scope: Scope) -> tuple[IndexValue | None, ...]:
+    """The slots of a derivative, one for each of ``axes``; None for ``:``."""
+    _check_count(node, axes)
+    for slot in node.slots:
+        if isinstance(slot, Span):
+            raise fail(
+                f"{show(slot)}: in the derivative of an array an axis runs as a whole, or is held",
+                slot.at,
+                "write : or one position",
+            )
+    return tuple(
+        [
+            None if isinstance(slot, Whole) else _slot(slot, dim, node, scope)
+            for slot, dim in zip(node.slots, axes, strict=True)
+        ]
+    )
 
 
 def _check_count(node: Sub, axes: tuple[Dim, ...]) -> None:
@@ -350,7 +368,7 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
         indices[bounds.index] = Index(dim, bounds.index)
     body = read(node.body, scope.with_indices(indices))
     shape = scope.unifier.shape(body)
-    if not (shape[0].is_one and shape[1].is_one):
+    if not (shape[0].is_one and shape[1].is_one) and not scope.derivatives:
         letters = ",".join(indices)
         raise ShapeError(
             f"{node.binder}[{letters}] adds numbers, but {show(node.body)} is {shape_text(shape)}",

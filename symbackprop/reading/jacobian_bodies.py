@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, IndexValue, Indicator
@@ -16,6 +16,7 @@ from symbackprop.reading.families import written_out
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.question import Asking, Body, tidy
+from symbackprop.reading.sizes import read_sizes
 from symbackprop.reading.syntax import Derivative, Name, Node, Num, Sub, Whole, show
 from symbackprop.reading.tokens import fail, tokenize
 from symbackprop.reading.yaml_tree import Scalar
@@ -55,6 +56,7 @@ class JacobianBody(Body):
     by_default  whether the letters are ours, for the cases.
     lines  which of the letters were written ``:``, and run over a whole row or column.
     cases  the cases in which the answer is given; their letters stand in ``entry``.
+    sizes  those of ``dims:``, at which it is written out.
     """
 
     of: Tensor
@@ -63,6 +65,7 @@ class JacobianBody(Body):
     lines: tuple[str, ...] = ()
     cases: tuple[CaseAsked, ...] = ()
     by_default: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_jacobian(asking: Asking) -> JacobianBody:
@@ -73,7 +76,8 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     tokens = tokenize(value.text, value.origin)
     node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
     if not isinstance(node, Derivative) or len(node.by) != 1:
-        raise fail(f"jacobian must be a derivative such as dH/dU, not {show(node)}", node.at, None, "schema")
+        message = f"{asking.kind} must be a derivative such as dH/dU, not {show(node)}"
+        raise fail(message, node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     sides = (node.of, node.by[0])
@@ -87,7 +91,10 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     by_default = bool(cases) and entry == (None, None)
     if by_default:
         entry = _letters_for(of, by)
-    return JacobianBody(tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default)
+    sizes = read_sizes(asking, of)
+    return JacobianBody(
+        tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes
+    )
 
 
 def _tensor(node: Node, graph: Graph) -> Tensor:

@@ -18,7 +18,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "bind:prod": "prod[...]",
         "bind:max": "max[...]",
         "second-derivative": "a second derivative",
-        "jacobian": "the derivative of something that is not a scalar",
         "own-function": "a function formula with names other than its own letter",
     }
 )

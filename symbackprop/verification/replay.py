@@ -24,10 +24,11 @@ from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_che
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.steps import Step
 from symbackprop.verification.differences import TINY, Choice, Oracle
-from symbackprop.verification.entries import branches, free_indices
+from symbackprop.verification.entries import branches
 from symbackprop.verification.equality import MOVED, Comparison, compare
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.forward import Dependencies
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, TooLarge
 from symbackprop.verification.sampling import Sampler
 
@@ -129,7 +130,7 @@ class Verifier:
             self.graph, point, expand=self._expand, dependencies=self._dependencies, tiny=tiny, choice=choice
         )
 
-    def _neighbours(self, run: Oracle) -> Iterator[Oracle]:
+    def neighbours(self, run: Oracle) -> Iterator[Oracle]:
         """So close that only rounding differs; another step too, for rounding that no input changes."""
         known = self._near.setdefault(id(run), [])
         for salt in range(NEIGHBOURS):
@@ -281,7 +282,7 @@ class Verifier:
         return False
 
     def _gaps(self, run: Oracle, sides: Callable[[Oracle], _Sides]) -> Iterator[Array]:
-        for neighbour in self._neighbours(run):
+        for neighbour in self.neighbours(run):
             both = _both(neighbour, sides)
             yield both.expected - both.got
 
