@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
 
 class SymbackpropError(Exception):
@@ -35,8 +34,8 @@ class SymbackpropError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Errors cross from one process to another with all their parts."""
-        return _remade, (type(self), self.message, {**self.as_dict(), "message": None})
+        """Errors travel between processes."""
+        return _again, (type(self), self.message, self.as_dict())
 
     def located(
         self, *, file: str | None = None, line: int | None = None, column: int | None = None
@@ -64,8 +63,9 @@ class SymbackpropError(Exception):
         }
 
 
-def _remade(kind: type[SymbackpropError], message: str, parts: dict[str, Any]) -> SymbackpropError:
-    return kind(message, **{name: value for name, value in parts.items() if name != "message"})
+def _again(kind: type[SymbackpropError], message: str, state: dict[str, object]) -> SymbackpropError:
+    """An error that came from another process."""
+    return kind(message, **{key: value for key, value in state.items() if key != "message"})  # type: ignore[arg-type]
 
 
 class InputError(SymbackpropError):

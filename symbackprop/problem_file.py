@@ -29,6 +29,7 @@ from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
+from symbackprop.reading.variants import read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -96,9 +97,9 @@ class ProblemSpec:
         return next((question for question in self.all_questions if question.id == question_id), None)
 
 
-def load_spec(path: str | Path) -> ProblemSpec:
-    """Read a problem file. A file that cannot be read is an InputError with code "io"."""
-    return loads_spec(text_of(str(path)), str(path))
+def load_spec(path: str | Path, seed: int | None = None) -> ProblemSpec:
+    """Read a problem file, or its variant ``seed``. A file that cannot be read is an InputError "io"."""
+    return loads_spec(text_of(str(path)), str(path), seed)
 
 
 def text_of(file: str) -> str:
@@ -117,10 +118,10 @@ def text_of(file: str) -> str:
         raise error.located(file=file) from None
 
 
-def loads_spec(text: str, file: str | None = None) -> ProblemSpec:
+def loads_spec(text: str, file: str | None = None, seed: int | None = None) -> ProblemSpec:
     """Read the text of a problem file; ``file`` is named in errors, and ``extends`` is relative to it."""
     try:
-        return _spec(parse_yaml(text), file)
+        return _spec(parse_yaml(text), file, seed)
     except RecursionError:
         raise InputError("the problem is nested too deeply", code="limit", file=file) from None
     except InputError as error:
@@ -135,7 +136,7 @@ def spec_from_mapping(data: Mapping[str, object]) -> ProblemSpec:
         raise InputError("the problem is nested too deeply", code="limit") from None
 
 
-def _spec(root: Value, file: str | None) -> ProblemSpec:
+def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec:
     if not isinstance(root, Table):
         raise problem(
             f"a problem file is a mapping of keys, not {fields.kind_of(root)}",
@@ -146,6 +147,8 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     fields.check_keys(root, keys.TOP, "the problem file")
     root = inherit(root, file, text_of)
     _refuse_later(root)
+    variant = read_variant(root, seed)
+    root = varied(root, variant)
     level_value = root.get("level")
     convention = _convention(root)
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
@@ -159,7 +162,7 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
     declared = symbols.declarations.symbols
-    given = read_values(root.get("values"), graph)
+    given = redrawn(read_values(root.get("values"), graph), graph, variant)
     spec = ProblemSpec(
         graph=graph,
         title=_title(root),
@@ -231,8 +234,6 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_
 
 def _refuse_later(root: Table) -> None:
     for key, value in root.entries:
-        if key.text == "variants":
-            fields.check_keys(fields.table(value, "variants"), keys.VARIANTS, "variants")
         if key.text in keys.LATER_TOP:
             raise fields.later(keys.LATER_TOP[key.text], key)
         if key.text == "index_from":

@@ -34,6 +34,7 @@ SEES: dict[str, set[str]] = {
     "checking": LOWER | {"reading", "verification"},
     "symbolic": LOWER | {"reading"},
     "terminal": set(),
+    "workers": set(),
     "console": {"errors", "terminal", "__init__"},
     "options": {"errors"},
     "starter": {"errors", "documents"},
@@ -45,7 +46,8 @@ SEES: dict[str, set[str]] = {
 }
 # These see all, but nothing except those named here may see them.
 TOP = {
-    "__init__", "api", "answering", "checks", "pipeline", "problems", "results", "reports", "testing",
+    "__init__", "api", "answering", "checks", "pipeline", "problems", "results", "reports", "solving",
+    "testing",
     "written_out",
 }  # fmt: skip
 

@@ -92,4 +92,5 @@ def _slices(derivation: Derivation) -> Iterator[Box]:
         assert isinstance(target, Jacobian)
         held = [slot.single for slot in (*target.of_slots, *target.by_slots) if slot is not None]
         letters = [f"`{letter}`" for letter in dict.fromkeys(i.letter for i in held if i is not None)]
-        yield Box(target, Formula(value, names), target.shape, f"For every {' and '.join(letters)}.")
+        note = f"For every {' and '.join(letters)}." if letters else ""
+        yield Box(target, Formula(value, names), target.shape, note)

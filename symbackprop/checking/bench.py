@@ -24,8 +24,8 @@ from symbackprop.core.verdicts import Counterexample, Evidence
 from symbackprop.core.written import Blocks, Dummy, Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
 from symbackprop.verification.equality import compare
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Refusal, ShapeClash
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.scope import ROOT, Scope

@@ -29,7 +29,7 @@ from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text
 from symbackprop.reading.works.work import Reading
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)

@@ -13,8 +13,8 @@ import numpy as np
 
 from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
-from symbackprop.verification.entries import free_indices
 from symbackprop.verification.evaluate import Evaluator
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, Point, Refusal
 
 SMALL = 2

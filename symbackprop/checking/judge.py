@@ -25,7 +25,7 @@ from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque
 from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 
 Prove = Callable[[Expr, Expr], bool]
 

@@ -17,7 +17,7 @@ from symbackprop.checking.sight import Sight
 from symbackprop.core.expr import Element, Expr, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Refusal, ShapeClash
 from symbackprop.verification.scope import ROOT
 

@@ -11,7 +11,7 @@ from symbackprop.checking.sight import Sight
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.expr import Element, Expr, IndexValue, Indicator
 from symbackprop.core.tensors import Index
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 
 BUDGET = 600  # candidates that are tried
 ENOUGH = 5  # repairs that are kept

@@ -24,7 +24,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,15 @@ class Opaque(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity(Expr):
+    """The identity matrix, as large as its place asks."""
+
+    @property
+    def shape(self) -> Shape:
+        raise ValueError("the size of the identity depends on its place")
+
+
+@dataclass(frozen=True, slots=True)
 class Dots(Expr):
     """An ellipsis, as a cell of a matrix, a term or a factor."""
 

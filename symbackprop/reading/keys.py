@@ -6,17 +6,14 @@ version deletes lines here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 TOP = (
     "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values",
     "assume", "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
 )  # fmt: skip
-LATER_TOP = MappingProxyType(
-    {
-        "variants": "variants (what --seed may change)",
-    }
-)
+LATER_TOP: Mapping[str, str] = MappingProxyType({})
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 MOST_DIGITS = 12  # that numbers are rounded to

@@ -26,7 +26,8 @@ from symbackprop.core.expr import (
     Reduce,
     Slice,
 )  # fmt: skip
-from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.tensors import Tensor
+from symbackprop.verification.contraction import contraction, factors_under
 from symbackprop.verification.extents import require_extents
 from symbackprop.verification.point import Array, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import COMPARE, Scope, whole_range
@@ -109,8 +110,8 @@ def gather(base: Array, row: Array, column: Array) -> Array:
     rows, columns = base.shape[-2:]
     bad = _outside(row, rows) | _outside(column, columns)
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
-    if base.ndim == 2:
-        found = base[row, column]
+    if all(extent == 1 for extent in base.shape[:-2]):
+        found = base.reshape(rows, columns)[row, column]
     elif all(extent == 1 for extent in base.shape[1:-2]):
         stack = base.reshape(base.shape[0], rows, columns)
         found = stack[:, row, column]
@@ -139,6 +140,11 @@ def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
 
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     """Sum, mean, product or maximum of the body over ranges, left to right."""
+    if len(node.ranges) > 1:
+        factors, inside = factors_under(node)
+        known = {index for index, _ in scope.axes}
+        if len(factors) > 1 and inside and known.isdisjoint(inside):
+            return contraction(host, factors, inside, scope)
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = _enter(host, bound, inner, mask)
@@ -247,29 +253,3 @@ def is_fixed(node: Expr) -> bool:
     if isinstance(node, Element):
         return is_fixed(node.base)
     return bool(node.children) and all(is_fixed(child) for child in node.children)
-
-
-def free_indices(node: Expr) -> tuple[Index, ...]:
-    """The indices that no binder inside ``node`` binds, each once, in order of appearance."""
-    seen: dict[Index, None] = {}
-    _collect(node, frozenset(), seen)
-    return tuple(seen)
-
-
-def _collect(node: Expr, bound: frozenset[Index], seen: dict[Index, None]) -> None:
-    if isinstance(node, IndexValue):
-        seen.update((index, None) for index, _ in node.indices if index not in bound)
-    elif isinstance(node, Reduce):
-        for item in node.ranges:
-            for side in (item.low, item.high):
-                if side is not None:
-                    _collect(side, bound, seen)
-            bound = bound | {item.index}
-            if item.condition is not None:
-                _collect(item.condition[1], bound, seen)
-        _collect(node.body, bound, seen)
-    elif isinstance(node, Comprehension):
-        _collect(node.body, bound | {index for index in (node.row, node.column) if index is not None}, seen)
-    else:
-        for child in node.children:
-            _collect(child, bound, seen)

@@ -19,9 +19,9 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash
 
 CLOSE = 1e-8  # relative to the largest number of a side, what differences may be off by

@@ -24,10 +24,11 @@ from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_che
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.steps import Step
 from symbackprop.verification.differences import TINY, Choice, Oracle
-from symbackprop.verification.entries import branches, free_indices
+from symbackprop.verification.entries import branches
 from symbackprop.verification.equality import MOVED, Comparison, compare
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.forward import Dependencies
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, TooLarge
 from symbackprop.verification.sampling import Sampler
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Expr, Hadamard, Indicator, Power
-from symbackprop.core.written import Blocks, Dots, Pieces, shape_of
+from symbackprop.core.expr import Element, Expr, Hadamard, Indicator, Power
+from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
 from symbackprop.reading.works.derivatives import DerivativeReader
@@ -101,9 +101,21 @@ class BracketReader(DerivativeReader):
                     raise Refused("an empty cell", node.start)
                 cells.append(self.cell(cell))
         width = len(rows[0])
-        if any(isinstance(cell, Dots) or shape_of(cell) != (ONE, ONE) for cell in cells):
+        if any(isinstance(cell, Dots) for cell in cells) or not self.are_scalars(cells):
             return Blocks(tuple(cells), width)
         return cells[0] if len(cells) == 1 else Grid(tuple(cells), width)
+
+    def are_scalars(self, cells: list[Expr]) -> bool:
+        """Whether all cells are scalars: unknown ones beside a known one, and derivatives by one entry."""
+        shapes = [shape_of(cell) for cell in cells]
+        if any(shape is not None and shape != (ONE, ONE) for shape in shapes):
+            return False
+        entries = (
+            isinstance(cell, Slope) and isinstance(cell.of, Opaque) and isinstance(cell.by, Element)
+            for cell, shape in zip(cells, shapes, strict=True)
+            if shape is None
+        )
+        return (ONE, ONE) in shapes or all(entries)
 
     def cell(self, node: Node) -> Expr:
         if isinstance(node, Listed):

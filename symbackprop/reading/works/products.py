@@ -19,6 +19,10 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Tensor
+from symbackprop.core.written import Identity
+from symbackprop.reading.syntax import Name as SyntaxName
+from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
 from symbackprop.reading.works.derivatives import Items
@@ -41,8 +45,8 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.values import DOTS, is_letter
-from symbackprop.reading.works.vocabulary import Function
+from symbackprop.reading.works.values import DOTS, NOWHERE, is_letter
+from symbackprop.reading.works.vocabulary import DimName, Function
 
 _SHOWN = frozenset(
     r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
@@ -138,7 +142,7 @@ class Meaning(FunctionReader):
         return found
 
     def run(self, items: list[tuple[str, Node | None]], position: int) -> tuple[Node, int] | None:
-        text, end, best = "", position, None
+        text, end, best, unknown = "", position, None, True
         previous: Node | None = None
         while end < len(items) and len(text) < 24:
             op, item = items[end]
@@ -156,6 +160,9 @@ class Meaning(FunctionReader):
             end += 1
             if len(text) > 1 and item is not None and self.is_word(text, items, end, item):
                 best = (text, end, item)
+            unknown = unknown and not self.vocabulary.lookup(base)
+            if text.isupper() and len(text) > 1 and unknown and item is not None:
+                best = (text, end, item)  # CE, MSE: no product of unknown letters
             if isinstance(item, Scripts):
                 break
             previous = item
@@ -255,7 +262,8 @@ class Meaning(FunctionReader):
                 raise Refused("infinity as a value", item.start, "unknown")
             if item.name == "e" and not self.vocabulary.lookup(item):
                 return self.call("exp", (Number(Fraction(1)),), item)
-        return self.symbol(item)
+        identity = self.identity(item)
+        return identity if identity is not None else self.symbol(item)
 
     def special_scripts(self, node: Scripts) -> Expr | None:
         """Scripts that are no scripts of a name: ``e^x``, norms, indicators, brackets, braces."""
@@ -298,29 +306,26 @@ class Meaning(FunctionReader):
         return self.raised(expr, sup, node) if sup is not None else expr
 
     def identity(self, node: Node) -> Expr | None:
-        r"""``I_n``, ``I_{2 \times 2}``: the identity of a stated size."""
-        if (
-            not isinstance(node, Scripts)
-            or spell(node.base, loose=True) not in ("I", "<I>")
-            or node.sub is None
-        ):
+        r"""``I``, ``I_n``, ``I_{2 \times 2}`` where nothing of that name is declared: the identity."""
+        base = node.base if isinstance(node, Scripts) else node
+        if spell(base, loose=True) != "I" or base is None or self.vocabulary.lookup(base):
             return None
-        sub = bare(node.sub)
-        size = bare(sub.items[0][1]) if isinstance(sub, Product) and sub.items[1][0] == r"\times" else sub
-        if size is None or self.vocabulary.lookup(Sym(0, 0, "I")):
+        sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
+        if primes or (sup is not None and not self.is_turn(sup)):
             return None
-        try:
-            place = self.position(size)
-        except Refused:
-            return None
-        if place.indices:
-            return None
-        from symbackprop.core.expr import DimValue  # noqa: PLC0415
-
-        extent: Expr = (
-            Number(Fraction(place.offset.constant)) if place.offset.is_number else DimValue(place.offset)
-        )
-        return self.call("eye", (extent,), node)
+        if isinstance(sub, Product):
+            sub = bare(sub.items[0][1])
+        size: SyntaxNode | None = None
+        if isinstance(sub, Num) and sub.text.isdigit():
+            size = SyntaxNum(NOWHERE, Fraction(sub.text), sub.text)
+        elif sub is not None:
+            dims = [
+                one.meaning.name for one in self.vocabulary.lookup(sub) if isinstance(one.meaning, DimName)
+            ]
+            size = SyntaxName(NOWHERE, dims[0]) if dims else None
+        if size is None:
+            return Identity()
+        return self.called("eye", (size,), self.scope, node)
 
     def command(self, node: Cmd) -> Expr:
         """A command with arguments as a value."""
@@ -389,9 +394,9 @@ class Meaning(FunctionReader):
                 if whole or depends:
                     return self.one(item), position + 2
             return None
-        if bracket.opener == "(" and self.is_plain_name(item):
-            args = self.arguments(bracket)
-            return self.unknown(item, args, True), position + 2
+        called = self.only_names(bracket.body) or isinstance(bare(bracket.body), Listed)
+        if bracket.opener == "(" and called and self.is_plain_name(item):
+            return self.unknown(item, self.arguments(bracket), True), position + 2
         return None
 
     def depends(self, tensor: Tensor, bracket: Group) -> bool:

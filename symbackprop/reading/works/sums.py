@@ -85,7 +85,7 @@ class SumReader(FoldingReader):
     ) -> tuple[list[Range], list[Index], Chain | None]:
         r"""The ranges under a sum: ``i``, ``i, j``, ``ij``, ``i = 1``, ``j \neq i``, ``n \in B``."""
         inner = bare(sub)
-        high = self.position(sup) if sup is not None and spell(sup) not in ("", r"\infty ") else None
+        high = self.last(sup)
         if inner is None:
             raise Refused("a sum with nothing below", item.start)
         if isinstance(inner, Cmd) and inner.name == r"\substack":
@@ -101,6 +101,19 @@ class SumReader(FoldingReader):
             return self.related_range(inner, high, item)
         assert inner is not None
         return self.plain_ranges([inner], high)
+
+    def last(self, sup: Node | None) -> IndexValue | None:
+        """Where a sum ends; None for the end of the range, also where that has its own name (``n_2``)."""
+        if sup is None or spell(sup) in ("", r"\infty "):
+            return None
+        known = set(self.context.letters)
+        found = self.position(sup)
+        for index, _ in found.indices:
+            if index.letter not in known and index.letter not in self.bound:
+                del self.context.letters[index.letter]
+                self.note(f"{index.letter} is where the range of the sum ends")
+                return None
+        return found
 
     def plain_ranges(
         self, parts: list[Node], high: IndexValue | None
