@@ -95,13 +95,24 @@ class Bench:
         self.batch = batch_of(graph)
         self.declared = declared(graph)
         self.batch_dims = {name for t, axis in self.batch.items() for name in t.shape[axis].names}
+        self._all: tuple[Oracle, ...] | None = None
         self._sized: dict[tuple[tuple[str, int], ...], Bench] = {}
         self._seers: dict[tuple[int, Sight, int, int, int], tuple[Setting, Seer]] = {}
 
     @property
     def runs(self) -> tuple[Oracle, ...]:
         """The points with their derivatives; Refusal if none could be drawn."""
-        return self.verifier.runs
+        if self._all is None:
+            more = () if self.dims_are_named else self.verifier.further_runs
+            self._all = self.verifier.runs + more
+        return self._all
+
+    @property
+    def dims_are_named(self) -> bool:
+        """Whether sizes are drawn: else the same few entries are looked at, and more points are wanted."""
+        return all(
+            dim.names for tensor in self.graph.tensors.values() for dim in tensor.shape if not dim.is_one
+        )
 
     def forget(self) -> None:
         """Drop what is remembered of one work."""
@@ -291,11 +302,33 @@ class Look:
                 pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
                 seer.bent = True
                 return pair[0], pair[1]
+        listed = self._listed(scope, left, right)
+        if listed is not None:
+            return listed
         if is_one(left) != is_one(right):
             raise EntryAgainstArray(
                 f"a number stands against an array of {extents(right if is_one(left) else left)}"
             )
         raise ShapeClash(f"the left side is {extents(left)}, the right side is {extents(right)}")
+
+    def _listed(self, scope: Scope, left: Array, right: Array) -> tuple[Array, Array] | None:
+        """Entries over an index on one side, the same written as a list on the other."""
+        if is_one(left) == is_one(right):
+            return None
+        entry, array, node, other = (
+            (left, right, self.left, self.right) if is_one(left) else (right, left, self.right, self.left)
+        )
+        count = array.shape[-1] * array.shape[-2]
+        if 1 not in array.shape[-2:] or not _is_written_out(other) or array.ndim > 2:
+            return None
+        loose = [index for index in free_indices(node) if index not in free_indices(other)]
+        axes = [k for k, (index, at) in enumerate(scope.axes) if index in loose and len(at) == count]
+        if len(axes) != 1:
+            return None
+        shape = [1] * len(scope.axes) + [1, 1]
+        shape[axes[0]] = count
+        spread = array.reshape(shape)
+        return (entry, spread) if is_one(left) else (spread, entry)
 
     def _mask(self, seer: Seer, scope: Scope) -> Array:
         if self.setting.condition is None:

@@ -20,7 +20,7 @@ from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
+from symbackprop.core.expr import ZERO, Element, Expr, IndexValue, Number, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Rounded
 from symbackprop.errors import SymbackpropError
@@ -33,7 +33,7 @@ from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
-LAST_DIGITS = 5
+LAST_DIGITS = 2
 # A forgotten path is found as a missing term too.
 _NEAR = {
     "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
@@ -232,14 +232,14 @@ class Doctor:
         if not 0 <= at < len(right.cells):
             return None
         cell = right.cells[at]
-        if abs(judged.evidence.counterexample.expected) < 1e-12:
+        entry_of = Element(left, tuple(IndexValue((), Dim(k)) for k in place))
+        if self.bench.link(entry_of, ZERO, setting).holds:
             diagnosis = self._plain(judged, "kronecker")
             diagnosis.causes = ("kronecker", "index")
             diagnosis.message = f"Entry ({place[0]}, {place[1]}) is 0. {self._numbers(judged)}."
             diagnosis.spot = cell
             return diagnosis
-        slots = tuple(IndexValue((), Dim(k)) for k in place)
-        found = repairs(self.bench, self.words, Element(left, slots), cell, setting, usual)
+        found = repairs(self.bench, self.words, entry_of, cell, setting, usual)
         if not found:
             return None
         truth = Truth(judged.whole.outcome if judged.whole else judged.link.outcome)  # type: ignore[union-attr]
@@ -268,7 +268,7 @@ class Doctor:
     def _done_instead(self, left: Expr, right: Expr, setting: Setting) -> Iterator[tuple[str, Expr]]:
         assert self.numeric is not None
         for edit in ordered(left, self.words, free_indices(left))[:BUDGET]:
-            if not self.numeric.link(edit.expr, right, setting).holds:
+            if _size(edit.expr) > _size(left) or not self.numeric.link(edit.expr, right, setting).holds:
                 continue
             cause = edit.cause
             if cause in ("extra-factor", "factor", "missing-factor", "mean"):
@@ -340,6 +340,10 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _size(expr: Expr) -> int:
+    return sum(1 for _ in expr.walk())
 
 
 def _close(a: Array, b: Array) -> bool:

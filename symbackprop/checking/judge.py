@@ -7,8 +7,10 @@ named. A later line is judged in the light of the first wrong one: what is right
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from symbackprop.checking.bench import Bench, Outcome, Setting, unknown
 from symbackprop.checking.extents import sizes_of
@@ -19,7 +21,7 @@ from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard, IndexValue
+from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque
@@ -27,6 +29,7 @@ from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
 from symbackprop.verification.free import free_indices
 
+_SPEAKS = re.compile(r"\b(if|when|where|for|case|else|otherwise|assume|suppose|diagonal)\b", re.IGNORECASE)
 Prove = Callable[[Expr, Expr], bool]
 
 
@@ -190,6 +193,9 @@ class Judge:
             if whole.outcome.clash and whole.status == "fails":
                 judged.verdict, judged.evidence = "wrong", whole.outcome.evidence
             return judged
+        if self._only_where_unlike(claim, truth):
+            message = "right only where the indices differ; no such condition was read"
+            return Judged(claim, "unchecked", link, whole, message=message)
         unread = next((one for one in claim.conditions if one.holds is None), None)
         if unread is not None:
             return Judged(
@@ -203,17 +209,34 @@ class Judge:
                 return judged
         return Judged(claim, "wrong", link, truth, evidence=truth.outcome.evidence)
 
+    def _only_where_unlike(self, claim: Claim, truth: Truth) -> bool:
+        """Whether words stand before a line that may say i /= j, and it is right there."""
+        if truth.left is None or truth.right is None or not _SPEAKS.search(claim.words):
+            return False
+        free = list(dict.fromkeys((*free_indices(truth.left.expr), *free_indices(truth.right.expr))))
+        for first, second in combinations(free, 2):
+            if first.dim == second.dim:
+                for op in ("!=", "="):
+                    holds = Indicator(IndexValue(((first, 1),)), op, IndexValue(((second, 1),)))
+                    setting = replace(self.setting(claim), condition=holds)
+                    if self.bench.link(truth.left.expr, truth.right.expr, setting, truth.sight).holds:
+                        return True
+        return False
+
     def _slip(self, claim: Claim, side: Side, truth: Truth) -> Judged | None:
         """A slip of notation that the evident repair makes true."""
         if not (truth.outcome.lone or truth.outcome.clash):
             return None
         for left, right in self._pairs(claim, side):
-            for repaired in slip_of(left.expr, right.expr, self.bench):
-                outcome = self.bench.link(repaired.left, repaired.right, self.setting(claim))
-                if outcome.holds:
-                    judged = Judged(claim, "notation", truth, truth, repaired.words, repaired.cause)
-                    judged.evidence, judged.repaired = outcome.evidence, repaired.right
-                    return judged
+            sized = sizes_of(left.expr, right.expr, self.bench, self.given_sizes)
+            benches = [self.bench, *(self.bench.sized(sizes) for sizes in sized)]
+            for repaired in slip_of(left.expr, right.expr):
+                for bench in benches:
+                    outcome = bench.link(repaired.left, repaired.right, self.setting(claim))
+                    if outcome.holds:
+                        judged = Judged(claim, "notation", truth, truth, repaired.words, repaired.cause)
+                        judged.evidence, judged.repaired = outcome.evidence, repaired.right
+                        return judged
         return None
 
     # -- truth of one relation

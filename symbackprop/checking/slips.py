@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from symbackprop.checking.bench import Bench
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -37,7 +36,7 @@ class Repaired:
     cause: str
 
 
-def slip_of(left: Expr, right: Expr, bench: Bench) -> Iterator[Repaired]:
+def slip_of(left: Expr, right: Expr) -> Iterator[Repaired]:
     """Evident repairs of a line whose shapes do not fit, the likeliest first."""
     if isinstance(right, Number) and right.value == 1:
         size = _square(left)
@@ -104,12 +103,17 @@ def _product(node: MatMul, at: int) -> Iterator[tuple[Expr, str, str]]:
     factors = node.factors
     first, second = factors[at], factors[at + 1]
     shapes = shape_of(first), shape_of(second)
-    if shapes[0] is not None and shapes[0] == shapes[1] and 1 in [int(d.is_one) for d in shapes[0]]:
+    if not all(shape is not None and not (shape[0].is_one or shape[1].is_one) for shape in shapes):
         yield (
             joined((*factors[:at], Hadamard((first, second)), *factors[at + 2 :])),
             "two columns side by side are meant entry by entry", "hadamard",
         )  # fmt: skip
     if isinstance(second, Transpose):
+        pair = Transpose(Hadamard((first, second.arg)))
+        yield (
+            joined((*factors[:at], pair, *factors[at + 2 :])),
+            "two columns side by side are meant entry by entry", "hadamard",
+        )  # fmt: skip
         for start in range(at, -1, -1):
             inner = MatMul((*factors[start : at + 1], second.arg))
             yield (

@@ -17,13 +17,13 @@ from symbackprop.checking.diagnosis import Diagnosis, Doctor
 from symbackprop.checking.findings import Finding, Inferred, Mark, WorkReport
 from symbackprop.checking.judge import Judge
 from symbackprop.checking.judged import Judged
-from symbackprop.checking.numeric import Numeric
+from symbackprop.checking.numeric import Numeric as GivenPoint
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
 from symbackprop.checks.forms import excluded
 from symbackprop.checks.points import priced
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf, Number, Partial
+from symbackprop.core.expr import Expr, Leaf, Number, Numeric, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Rounded, Slope
 from symbackprop.derivation.proof import Prover
@@ -150,7 +150,7 @@ class Checker:
 
     # -- what the problem gives
 
-    def _numeric(self, bench: Bench) -> Numeric | None:
+    def _numeric(self, bench: Bench) -> GivenPoint | None:
         spec = self.spec
         if not spec.values:
             return None
@@ -160,7 +160,7 @@ class Checker:
             shape = tuple(dim.evaluate(spec.sizes) for dim in tensor.oriented)
             floats[tensor] = np.array(array, dtype=float).reshape(shape)
         given = Given(spec.graph, spec.sizes, floats, self.context.expand)
-        return Numeric(bench, given.oracle, frozenset(self._constants()))
+        return GivenPoint(bench, given.oracle, frozenset(self._constants()))
 
     def _constants(self) -> Iterator[Fraction]:
         for value in self.spec.values.values():
@@ -178,7 +178,8 @@ class Checker:
             if isinstance(body, UpdateBody):
                 for wanted in body.wanted.values():
                     for one in wanted:
-                        found[one.by if isinstance(one, Partial) else one.tensor] = body.step
+                        step = body.step.source if isinstance(body.step, Numeric) else body.step
+                        found[one.by if isinstance(one, Partial) else one.tensor] = step
         if len(set(map(repr, found.values()))) == 1:
             step = next(iter(found.values()))
             for tensor in self.spec.graph.parameters:
