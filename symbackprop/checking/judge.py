@@ -16,7 +16,7 @@ from symbackprop.checking.bench import Bench, Outcome, Setting, unknown
 from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import Light, light_of
-from symbackprop.checking.numeric import Numeric, is_numeric
+from symbackprop.checking.numeric import Numeric, has_symbols, is_numeric
 from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
@@ -28,6 +28,7 @@ from symbackprop.core.written import Opaque
 from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
 from symbackprop.verification.free import free_indices
+from symbackprop.verification.point import Refusal
 
 _SPEAKS = re.compile(r"\b(if|when|where|for|case|else|otherwise|assume|suppose|diagonal)\b", re.IGNORECASE)
 Prove = Callable[[Expr, Expr], bool]
@@ -243,16 +244,24 @@ class Judge:
 
     def truth(self, claim: Claim, side: Side, light: Light | None = None) -> Truth:
         """Whether ``side`` equals the right side of the claim: the first reading and sight that holds."""
+        found = self._truth(claim, side, light)
+        if found.status == "fails" and self.numeric is None and not found.outcome.clash:
+            sides = [one.expr for one in (found.left, found.right) if one is not None]
+            if any(map(is_numeric, sides)) and any(map(has_symbols, sides)):
+                return Truth(unknown("the problem gives no values, so numbers cannot be judged"))
+        return found
+
+    def _truth(self, claim: Claim, side: Side, light: Light | None) -> Truth:
         failed: Truth | None = None
         refused: Truth | None = None
         pairs = list(self._pairs(claim, side))
-        if self.numeric is not None and light is None:
-            for left, right in pairs:
-                if is_numeric(left.expr) or is_numeric(right.expr):
-                    outcome = self.numeric.link(left.expr, right.expr, self.setting(claim), claim.relation)
-                    if outcome.holds:
-                        return Truth(outcome, left, right, self.bench.declared, numeric=True)
-                    failed = failed or (Truth(outcome, left, right, None, True) if outcome.fails else None)
+        if light is None:
+            numbers = self._in_numbers(claim, pairs)
+            if numbers is not None and (numbers.status == "holds" or claim.relation != "="):
+                return numbers
+            failed = numbers if numbers is not None and numbers.status == "fails" else None
+        if claim.relation != "=":
+            return Truth(unknown("a relation between formulas that is no equation is not judged"))
         for setting in self._settings(claim):
             for left, right in pairs:
                 truth = self._in(left, right, setting, self.bench.declared, light)
@@ -273,8 +282,29 @@ class Judge:
                 return sized
         if refused is not None and (failed is None or not failed.outcome.clash or refused.outcome.lone):
             return refused
-        assert failed is not None or refused is not None or not pairs
         return failed or refused or Truth(unknown("no reading of the two sides agrees"))
+
+    def _in_numbers(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
+        """A claim with numbers at the values of the problem; None if there are no numbers, or no values."""
+        found: Truth | None = None
+        for left, right in pairs:
+            bare = not (has_symbols(left.expr) or has_symbols(right.expr))
+            if not (bare or is_numeric(left.expr) or is_numeric(right.expr)):
+                continue
+            numeric = self.numeric
+            if numeric is None and bare:
+                try:
+                    numeric = Numeric(self.bench, self.bench.runs[0])
+                except Refusal:
+                    return None
+            if numeric is None:
+                continue
+            outcome = numeric.link(left.expr, right.expr, self.setting(claim), claim.relation)
+            truth = Truth(outcome, left, right, self.bench.declared, numeric=True)
+            if outcome.holds:
+                return truth
+            found = found or truth
+        return found
 
     def _written_out(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
         """A line that is written out for small sizes, judged at those; None if it says no sizes."""

@@ -56,16 +56,18 @@ def is_numeric(expr: Expr) -> bool:
     """Whether numbers stand where symbols could: decimals, a matrix of numbers, nothing but numbers."""
     if isinstance(expr, Number):
         return expr.value not in (0, 1)
-    nodes = list(expr.walk())
-    if not any(isinstance(node, _SYMBOLS) for node in nodes) and any(
-        isinstance(node, Number) for node in nodes
-    ):
+    if not has_symbols(expr) and any(isinstance(node, Number) for node in expr.walk()):
         return True
     return any(
         isinstance(node, Rounded)
         or (isinstance(node, Grid | Blocks) and all(_is_literal(cell) for cell in node.cells))
         for node in expr.walk()
     )
+
+
+def has_symbols(expr: Expr) -> bool:
+    """Whether anything but numbers stands in it."""
+    return any(isinstance(node, _SYMBOLS) for node in expr.walk())
 
 
 def _is_literal(cell: Expr) -> bool:
