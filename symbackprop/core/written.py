@@ -59,6 +59,15 @@ class Identity(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Ones(Expr):
+    """A vector of ones, as long as its place asks."""
+
+    @property
+    def shape(self) -> Shape:
+        raise ValueError("the number of ones depends on their place")
+
+
+@dataclass(frozen=True, slots=True)
 class Dots(Expr):
     """An ellipsis, as a cell of a matrix, a term or a factor."""
 

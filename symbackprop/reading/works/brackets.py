@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, Hadamard, Indicator, Power
+from symbackprop.core.expr import (
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    LabelValue,
+    Power,
+    label_of,
+)
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
@@ -22,6 +31,7 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
+from symbackprop.reading.works.values import UNKNOWN
 
 COMPARISONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\ge": ">=",
@@ -189,7 +199,21 @@ class BracketReader(DerivativeReader):
         if relation is None:
             raise Refused(f"{node.members[1][0]} in a condition", node.places[0], "unknown")
         sides = [self.compared(side) for _, side in node.members if side is not None]
+        self.share_range(sides[0], sides[1])
         return self.noted(Indicator(sides[0], relation, sides[1]), node)
+
+    def share_range(self, left: Expr, right: Expr) -> None:
+        """An index that is compared with another one, or with a label, has its range."""
+        for one, other in ((left, right), (right, left)):
+            index = one.single if isinstance(one, IndexValue) else None
+            if index is None or index.dim != UNKNOWN:
+                continue
+            if isinstance(other, LabelValue) and other.label is not None:
+                label = label_of(other.label)
+                if label is not None and label.facts.classes is not None:
+                    index.dim = label.facts.classes
+            elif isinstance(other, IndexValue) and other.single is not None:
+                index.dim = other.single.dim
 
     def compared(self, node: Node) -> Expr:
         """A side of a comparison: a position where it can be one, else a value."""
@@ -234,6 +258,7 @@ class BracketReader(DerivativeReader):
         if len(slots) != 2:
             return None
         left, right = (self.compared_index(slot) for slot in slots)
+        self.share_range(left, right)
         return Indicator(left, "=", right, True)
 
     def compared_index(self, node: Node) -> Expr:

@@ -151,17 +151,23 @@ class FunctionReader(SumReader):
 
     def reach(self, items: Items, start: int) -> int:
         """Where the argument of a function without brackets ends: before an operator, a function, a sum."""
-        end = start
+        item = items[start][1]
+        assert item is not None
+        if self.big(item) is not None:
+            return len(items)
+        if self.function_of(item) is not None:
+            following = self.next_factor(items, start)
+            inner = following.base if isinstance(following, Scripts) else following
+            if isinstance(bare(inner), Group) or following is None:
+                return min(start + 2, len(items)) if following is not None else start + 1
+            return self.reach(items, start + 1)
+        end = start + 1
         while end < len(items):
             op, item = items[end]
-            if op and end > start and op != r"\cdot":
-                break
-            if op == r"\cdot" and end > start:
-                break
             assert item is not None
-            if end > start and (self.function_of(item) is not None or self.big(item) is not None):
+            if op or self.function_of(item) is not None or self.big(item) is not None:
                 break
-            if end > start and isinstance(item, Cmd) and self.quotient(item) is not None:
+            if isinstance(item, Cmd) and self.quotient(item) is not None:
                 break
             end += 1
         return end

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Add,
     Divide,
     Expr,
+    MatMul,
     Neg,
     Number,
     Power,
     Transpose,
 )
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Identity
+from symbackprop.core.written import Identity, Ones, shape_of
 from symbackprop.reading.syntax import Name as SyntaxName
 from symbackprop.reading.syntax import Node as SyntaxNode
 from symbackprop.reading.syntax import Num as SyntaxNum
@@ -102,7 +104,26 @@ class Meaning(FunctionReader):
                 raise Refused(f"the sign {sign}", term.start, "unknown")
             value = self.value(term)
             terms.append(Neg(value) if sign == "-" else value)
-        return terms[0] if len(terms) == 1 else Add(tuple(terms))
+        return terms[0] if len(terms) == 1 else Add(tuple(self.sized(terms)))
+
+    def sized(self, terms: list[Expr]) -> list[Expr]:
+        r"""Ones in a sum: alone they are 1; ``\mathbf 1 b^T`` is as high as the terms beside it."""
+        shapes = [shape for term in terms if (shape := shape_of(term)) is not None and shape != (ONE, ONE)]
+        found: list[Expr] = []
+        for term in terms:
+            bare_term = term.arg if isinstance(term, Neg) else term
+            if isinstance(bare_term, Ones):
+                one = Number(Fraction(1))
+                found.append(Neg(one) if isinstance(term, Neg) else one)
+                continue
+            if isinstance(bare_term, MatMul) and isinstance(bare_term.factors[0], Ones) and shapes:
+                ones = self.of_extent(shapes[0][0])
+                if ones is not None:
+                    product = MatMul((ones, *bare_term.factors[1:]))
+                    found.append(Neg(product) if isinstance(term, Neg) else product)
+                    continue
+            found.append(term)
+        return found
 
     def product(self, node: Product) -> Expr:
         clean = without_remarks(node)
@@ -290,6 +311,11 @@ class Meaning(FunctionReader):
             return self.with_bracket(base, node)
         if isinstance(base, Num):
             return self.with_bracket(base, node)
+        if isinstance(base, Cmd) and is_bold_one(base) and not self.meanings(node):
+            sub, sup, primes = scripts_of(node)
+            if not primes and not isinstance(sub, Chain | Group):
+                found = self.ones(sub, node)
+                return self.raised(found, sup, node) if sup is not None else found
         if isinstance(base, Scripts) and not self.meanings(node):
             return self.with_bracket(base, node)
         if not self.meanings(node):
@@ -359,6 +385,8 @@ class Meaning(FunctionReader):
             return self.symbol(node)
         inner = bare(node.args[0])
         if node.name in FONTS and inner is not None:
+            if is_bold_one(node):
+                return Ones()
             if isinstance(inner, Num) and inner.text in ("0", "1"):
                 self.note(f"{spell(node)} is {inner.text} in every entry")
                 return self.number(inner)
@@ -523,3 +551,9 @@ class Meaning(FunctionReader):
             ]
             return self.choices.pick(f"{spell(item).strip()} before {spell(whole)[:40]}", options)
         return self.derivative(whole, by, item), len(items)
+
+
+def is_bold_one(node: Node) -> bool:
+    r"""``\mathbf 1``, ``\mathbb 1``: a vector of ones where it is no indicator."""
+    inner = bare(node.args[0]) if isinstance(node, Cmd) and len(node.args) == 1 else None
+    return isinstance(node, Cmd) and node.name in FONTS and isinstance(inner, Num) and inner.text == "1"

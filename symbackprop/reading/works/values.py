@@ -28,13 +28,14 @@ from symbackprop.core.expr import (
     label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.core.written import Dots, Dummy, Opaque, Rounded, Stepped, shape_of
+from symbackprop.core.written import Dots, Dummy, Ones, Opaque, Rounded, Stepped, shape_of
 from symbackprop.errors import InputError
 from symbackprop.reading.calls import read_call
 from symbackprop.reading.elaborate import read as read_text
 from symbackprop.reading.scope import Scope, pi_of
 from symbackprop.reading.syntax import Apply, Name
 from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
 from symbackprop.reading.tokens import Place
 from symbackprop.reading.works.choices import Choices, Refused
 from symbackprop.reading.works.commands import FONTS
@@ -316,6 +317,18 @@ class SymbolReader:
             expr = self.entry(expr, sub, node)
         return self.raised(expr, sup, node) if sup is not None else expr
 
+    def ones(self, sub: Node | None, node: Node) -> Expr:
+        r"""``\mathbf 1``, ``\mathbf 1_N``: ones, as many as it says or as its place asks."""
+        if sub is None:
+            return Ones()
+        named = [one.meaning for one in self.vocabulary.lookup(sub)]
+        dims = [meaning.name for meaning in named if isinstance(meaning, DimName)]
+        if dims:
+            return self.called("ones", (Name(NOWHERE, dims[0]),), self.scope, node)
+        if isinstance(sub, Num) and sub.text.isdigit():
+            return self.called("ones", (SyntaxNum(NOWHERE, Fraction(sub.text), sub.text),), self.scope, node)
+        return Ones()
+
     def is_plain(self, node: Node) -> bool:
         """Whether a piece is one name without a meaning."""
         if isinstance(node, Sym):
@@ -343,6 +356,8 @@ class SymbolReader:
         """What a superscript does: a transpose, a power, the number of an example, a remark on the shape."""
         if isinstance(sup, Product) and any(op == r"\times" for op, _ in sup.items):
             return expr  # X^{N \times D} states the shape
+        if is_later(sup):
+            return Stepped(expr)
         shape = shape_of(expr)
         scalar = shape == (ONE, ONE)
         if self.is_turn(sup):
@@ -362,8 +377,8 @@ class SymbolReader:
             return self.of_example(expr, sup, node)
         if isinstance(sup, Sum) and spell(sup) == "-1" and not scalar:
             return self.call("inv", (expr,), node)
-        if isinstance(sup, Product) and spell(sup) in (r"\odot 2", r"\circ 2"):
-            return Power(expr, Number(Fraction(2)))
+        if isinstance(sup, Product) and len(sup.items) == 1 and sup.items[0][0] in (r"\odot", r"\circ"):
+            return Power(expr, self.value(sup.items[0][1]))
         return self.power(expr, sup)
 
     def power(self, expr: Expr, sup: Node) -> Expr:
@@ -413,9 +428,7 @@ class SymbolReader:
         if isinstance(inner, Group) and inner.opener in "([" and inner.body is not None:
             inner = bare(inner.body)
         if isinstance(inner, Listed):
-            if any(sep not in ("", ",", ";") for sep, _ in inner.items):
-                raise Refused("these indices", inner.start)
-            return [item for _, item in inner.items if item is not None]
+            return self.listed_slots(inner)
         if isinstance(inner, Product) and not any(op for op, _ in inner.items):
             parts = [item for _, item in inner.items if item is not None]
             numbered = isinstance(parts[0], Num) and rank == 1
@@ -426,6 +439,18 @@ class SymbolReader:
         if isinstance(inner, Num) and rank == 2 and len(inner.text) == 2 and inner.text.isdigit():
             return self.digits(inner, 2, 1)
         return [inner] if inner is not None else []
+
+    def listed_slots(self, node: Listed) -> list[Node]:
+        """Indices with commas between them; a colon is a whole axis."""
+        found: list[Node] = []
+        for sep, item in node.items:
+            if sep not in ("", ",", ";", ":"):
+                raise Refused("these indices", node.start)
+            if sep == ":":
+                found.append(Sym(node.start, node.stop, ":"))
+            if item is not None:
+                found.append(item)
+        return found
 
     def digits(self, node: Node, rank: int, count: int) -> list[Node]:
         """``12`` below a matrix is 1 and 2."""
@@ -441,6 +466,8 @@ class SymbolReader:
         inner = bare(sub)
         if isinstance(inner, Product) and any(op == r"\times" for op, _ in inner.items):
             return expr  # I_{2 \times 2} states the shape
+        if is_later(sub):
+            return Stepped(expr)
         axes = axes_of(expr)
         if axes is None:
             slots = self.slots(sub, 2)
