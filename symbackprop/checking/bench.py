@@ -7,17 +7,18 @@ condition that is never met, makes the outcome unknown unless the shapes alone d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from symbackprop.checking.ranges import dims_of
 from symbackprop.checking.seer import Seer, extents, is_one
 from symbackprop.checking.sight import Sight, batch_of, declared
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Number, Partial
+from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
@@ -150,9 +151,10 @@ class Bench:
         except Refusal as refusal:
             return unknown(str(refusal))
         worst, bent, seen, refused = 0.0, False, False, None
+        letters = letters_of(left, right, setting.condition)
         for run in runs:
             try:
-                look = Look(self, run, left, right, setting, sight)
+                look = Look(self, run, left, right, setting, sight, letters)
                 failed = look.compared()
             except ShapeClash as clash:
                 evidence = Evidence("evaluation", 1, (run.point.sizes,), None, str(clash))
@@ -204,13 +206,40 @@ def method_of(left: Expr, right: Expr) -> str:
     return "differences" if has else "evaluation"
 
 
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The free indices of a claim with the dims of the places where they stand alone; dummy variables."""
+
+    ranges: Mapping[Index, tuple[Dim, ...]]
+    dummies: tuple[str, ...]
+
+
+def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
+    """What is free in a claim and in its condition."""
+    parts = (left, right) if condition is None else (left, right, condition)
+    ranges = {index: {index.dim: None} for part in parts for index in free_indices(part)}
+    dummies: dict[str, None] = {}
+    for part in parts:
+        for node in part.walk():
+            if isinstance(node, Element) and ranges:
+                for dim, slot in zip(dims_of(node), node.slots, strict=False):
+                    single = slot.single
+                    if single is not None and single in ranges:
+                        ranges[single][dim] = None
+            elif isinstance(node, Dummy):
+                dummies[node.letter] = None
+    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)))
+
+
 class Look:
     """Both sides at one point."""
 
     def __init__(
-        self, bench: Bench, run: Oracle, left: Expr, right: Expr, setting: Setting, sight: Sight
-    ) -> None:
+        self, bench: Bench, run: Oracle, left: Expr, right: Expr, setting: Setting, sight: Sight,
+        letters: Letters | None = None,
+    ) -> None:  # fmt: skip
         self.bench, self.run, self.left, self.right = bench, run, left, right
+        self.letters = letters or letters_of(left, right, setting.condition)
         self.setting, self.sight = setting, sight
         self.error = 0.0
         self.bent = False
@@ -240,6 +269,12 @@ class Look:
         known = defined & ~missing
         self.compared_any = True
         a, b = np.where(known, expected, 0.0), np.where(known, got, 0.0)
+        close = _close(a, b)
+        if close is not None:
+            self.error = close
+            if missing.any():
+                raise Refusal("an entry on the right lies outside its range at some places")
+            return None
         comparison = compare(a, b, self.run.largest, lambda: self._gaps(known))
         self.error = comparison.error
         if comparison.entry is not None:
@@ -251,35 +286,20 @@ class Look:
         return None
 
     def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
-        parts = [self.left, self.right, *([self.setting.condition] if self.setting.condition else [])]
-        free = tuple(dict.fromkeys(index for part in parts for index in free_of(part, self.setting.named)))
-        scope = ROOT
-        for index in free:
+        """The free indices with their positions: the largest range of the places where each stands alone."""
+        point, scope = self.run.point, ROOT
+        for index, dims in self.letters.ranges.items():
             if index is self.setting.example:
                 scope = scope.extended(index, np.array([seer.example]))
             else:
-                scope = scope.extended(index, np.arange(1, self._extent(index, parts) + 1))
-        letters = {node.letter for part in parts for node in part.walk() if isinstance(node, Dummy)}
-        for letter in sorted(letters):
+                most = max(point.extent(dim) for dim in dims)
+                scope = scope.extended(index, np.arange(1, most + 1))
+        for letter in self.letters.dummies:
             known = seer.dummies.get(letter)
             index = known[0] if known else Index(Dim(len(DUMMIES)), letter)
             seer.dummies[letter] = (index, np.array(DUMMIES), 0.0)
             scope = scope.extended(index, np.arange(1, len(DUMMIES) + 1))
-        return scope, free
-
-    def _extent(self, index: Index, parts: Sequence[Expr]) -> int:
-        """The largest range of the places where an index stands alone."""
-        point = self.run.point
-        found = [point.extent(index.dim)]
-        for part in parts:
-            for node in part.walk():
-                if isinstance(node, Element):
-                    found.extend(
-                        point.extent(dim)
-                        for dim, slot in zip(_dims_of(node), node.slots, strict=False)
-                        if slot.single is index
-                    )
-        return max(found)
+        return scope, tuple(self.letters.ranges)
 
     def _matched(self, seer: Seer, scope: Scope) -> tuple[Array, Array]:
         left, right = seer.value(self.left, scope), seer.value(self.right, scope)
@@ -369,20 +389,13 @@ class Look:
         return Outcome("fails", evidence, entries=distinct[:MOST_ENTRIES])
 
 
-def free_of(expr: Expr, named: Mapping[str, Expr]) -> tuple[Index, ...]:
-    """The free indices, those in the slots of opaque names too."""
-    return free_indices(expr)
-
-
-def _dims_of(node: Element) -> tuple[Dim, ...]:
-    base = node.base
-    if isinstance(base, Leaf):
-        return base.tensor.shape
-    if isinstance(base, Partial):
-        if len(node.slots) == base.of.rank + base.by.rank and not base.of.is_scalar:
-            return (*base.of.shape, *base.by.shape)
-        return base.by.shape
-    return ()
+def _close(a: Array, b: Array) -> float | None:
+    """The relative deviation of two arrays that are plainly equal and not all zero; else None."""
+    gap, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+    scale = float(size.max(initial=0.0))
+    if scale == 0.0:
+        return 0.0
+    return None if (gap > np.maximum(1e-6 * size, 1e-10 * scale)).any() else float(gap.max()) / scale
 
 
 def _is_written_out(node: Expr) -> bool:

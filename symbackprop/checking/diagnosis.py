@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from symbackprop.verification.point import Array, Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
 LAST_DIGITS = 2
+MOST_READINGS = 4
 # A forgotten path is found as a missing term too.
 _NEAR = {
     "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
@@ -76,6 +77,31 @@ class Doctor:
             return self._plain(judged, "algebra")
         if truth.numeric:
             return self._numeric(judged, truth, setting)
+        for other in self._readings(judged, truth):
+            diagnosis = self._by_repair(judged, other, setting, usual)
+            if diagnosis is not None:
+                return diagnosis
+        left = truth.left.expr
+        plain = self._plain(judged, self._fallback(judged, left, truth.right.expr))
+        value = self._derived(left, setting)
+        if value is not None:
+            plain.repair = self._line(judged, value)
+            plain.repairs = () if plain.repair is None else (plain.repair,)
+        return plain
+
+    def _readings(self, judged: Judged, truth: Truth) -> Iterator[Truth]:
+        """The reading that was judged, then the other ones."""
+        yield truth
+        for left, right in replace(judged.claim, left=judged.claim.first).readings(MOST_READINGS):
+            if left is not truth.left or right is not truth.right:
+                yield replace(truth, left=left, right=right)
+
+    def _by_repair(
+        self, judged: Judged, truth: Truth, setting: Setting, usual: Sequence[Sight]
+    ) -> Diagnosis | None:
+        """The diagnosis of one reading, if some change of it makes the line true."""
+        assert truth.left is not None
+        assert truth.right is not None
         left, right = truth.left.expr, truth.right.expr
         bench = self.bench if truth.sizes is None else self.bench.sized(truth.sizes)
         found = repairs(bench, self.words, left, right, setting, usual)
@@ -87,15 +113,8 @@ class Doctor:
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
-            cell = self._cell(judged, left, right, setting, usual)
-            if cell is not None:
-                return cell
-        plain = self._plain(judged, self._fallback(judged, left, right))
-        value = self._derived(left, setting)
-        if value is not None:
-            plain.repair = self._line(judged, value)
-            plain.repairs = () if plain.repair is None else (plain.repair,)
-        return plain
+            return self._cell(judged, left, right, setting, usual)
+        return None
 
     # -- a repair was found
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
+from symbackprop.checking.ranges import renamed
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
@@ -42,7 +43,7 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
             body = replace(node, ranges=rest) if rest else node.body
             for index in free:
                 if index.dim == bound.index.dim:
-                    new = _renamed(body, bound.index, index)
+                    new = renamed(body, bound.index, index)
                     yield Edit(place.put(new), "extra-sum", 1.5, node, new)
         return
     examples = {tensor.shape[axis] for tensor, axis in words.batch.items()}
@@ -74,15 +75,6 @@ def _indices_of(node: Expr) -> tuple[Index, ...]:
         if isinstance(part, IndexValue):
             found.update((index, None) for index, _ in part.indices)
     return tuple(found)
-
-
-def _renamed(expr: Expr, old: Index, new: Index) -> Expr:
-    if isinstance(expr, IndexValue):
-        if any(index is old for index, _ in expr.indices):
-            pairs = tuple((new if index is old else index, factor) for index, factor in expr.indices)
-            return replace(expr, indices=pairs)
-        return expr
-    return expr.map_children(lambda child: _renamed(child, old, new))
 
 
 def _indices(place: Place) -> Iterator[Edit]:
@@ -131,10 +123,29 @@ def _exchanges(place: Place) -> Iterator[Edit]:
             if second is first or second in bound:
                 continue
             if second in letters:
-                new = _renamed(node, first, spare := Index(first.dim, first.letter))
-                new = _renamed(_renamed(new, second, first), spare, second)
+                new = renamed(node, first, spare := Index(first.dim, first.letter))
+                new = renamed(renamed(new, second, first), spare, second)
                 yield Edit(place.put(new), "index", 1.45, node, new)
-            yield Edit(place.put(_renamed(node, first, second)), "index", 1.6, node)
+            yield Edit(place.put(renamed(node, first, second)), "index", 1.6, node)
+
+
+def _scopes(place: Place) -> Iterator[Edit]:
+    """A factor that stands outside a sum whose index it has."""
+    node = place.node
+    if not isinstance(node, MatMul):
+        return
+    for at, factor in enumerate(node.factors):
+        if not isinstance(factor, Reduce):
+            continue
+        for k, other in enumerate(node.factors):
+            for index in _indices_of(other) if k != at else ():
+                for bound in factor.ranges:
+                    if index.dim == bound.index.dim and index is not bound.index:
+                        inner = MatMul((renamed(other, index, bound.index), factor.body))
+                        moved = replace(factor, body=inner)
+                        rest = tuple(moved if j == at else f for j, f in enumerate(node.factors) if j != k)
+                        new = rest[0] if len(rest) == 1 else MatMul(rest)
+                        yield Edit(place.put(new), "parenthesis", 1.6, other, new)
 
 
 def _pairs(place: Place) -> Iterator[Edit]:
@@ -204,3 +215,4 @@ def of_indices(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterat
     yield from _indices(place)
     yield from _exchanges(place)
     yield from _pairs(place)
+    yield from _scopes(place)

@@ -19,6 +19,7 @@ from symbackprop.core.expr import (
     MatMul,
     Number,
     Partial,
+    Shape,
     Transpose,
 )
 from symbackprop.core.tensors import Index
@@ -103,23 +104,33 @@ def _product(node: MatMul, at: int) -> Iterator[tuple[Expr, str, str]]:
     factors = node.factors
     first, second = factors[at], factors[at + 1]
     shapes = shape_of(first), shape_of(second)
-    if not all(shape is not None and not (shape[0].is_one or shape[1].is_one) for shape in shapes):
+    if _lie_alike(shapes[0], shapes[1]):
         yield (
             joined((*factors[:at], Hadamard((first, second)), *factors[at + 2 :])),
             "two columns side by side are meant entry by entry", "hadamard",
         )  # fmt: skip
-    if isinstance(second, Transpose):
+    if isinstance(second, Transpose) and _lie_alike(shapes[0], shape_of(second.arg)):
         pair = Transpose(Hadamard((first, second.arg)))
         yield (
             joined((*factors[:at], pair, *factors[at + 2 :])),
             "two columns side by side are meant entry by entry", "hadamard",
         )  # fmt: skip
+    if isinstance(second, Transpose):
         for start in range(at, -1, -1):
             inner = MatMul((*factors[start : at + 1], second.arg))
             yield (
                 joined((*factors[:start], Transpose(inner), *factors[at + 2 :])),
                 "the transpose is meant for the whole product before it", "parenthesis",
             )  # fmt: skip
+
+
+def _lie_alike(first: Shape | None, second: Shape | None) -> bool:
+    """Whether two vectors lie the same way, as far as their shapes are known."""
+    sides = [
+        {side for side in (0, 1) if shape[side].is_one and not shape[1 - side].is_one}
+        for shape in (first, second) if shape is not None
+    ]  # fmt: skip
+    return all(sides) and (len(sides) < 2 or sides[0] == sides[1])
 
 
 def joined(factors: tuple[Expr, ...]) -> Expr:

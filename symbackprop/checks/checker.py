@@ -48,6 +48,7 @@ class Checker:
     context: Context
     _judge: Judge | None = None
     _doctor: Doctor | None = None
+    _prover: Prover | None = None
     _proofs: dict[tuple[Expr, Expr], bool] = field(default_factory=dict)
 
     @property
@@ -64,6 +65,13 @@ class Checker:
             )  # fmt: skip
             self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
         return self._judge
+
+    @property
+    def prover(self) -> Prover:
+        """What proves equalities for all sizes; made once."""
+        if self._prover is None:
+            self._prover = Prover(self.context.session())
+        return self._prover
 
     @property
     def doctor(self) -> Doctor:
@@ -198,7 +206,7 @@ class Checker:
         if self.spec.layout == "numerator" or not partial.of.is_scalar:
             return None
         try:
-            return Prover(self.context.session()).value(partial)
+            return self.prover.value(partial)
         except _ERRORS:
             return None
 
@@ -206,7 +214,7 @@ class Checker:
         if any(isinstance(node, _UNPROVED) for side in (left, right) for node in side.walk()):
             return False
         try:
-            return Prover(self.context.session()).equal(left, right) is not None
+            return self.prover.equal(left, right) is not None
         except _ERRORS:
             return False
 
