@@ -100,6 +100,10 @@ class Verifier:
                 raise
         return self._runs
 
+    def runs_with(self, sizes: Mapping[str, int]) -> tuple[Oracle, ...]:
+        """Points of which some sizes are fixed; Refusal if none could be drawn."""
+        return tuple(self.oracle_of(self._sampler.draw(seed, sizes=sizes)) for seed in self._seeds)
+
     @property
     def further_runs(self) -> tuple[Oracle, ...]:
         """One more point per seed, drawn wider, for lines that distinguish several cases."""
