@@ -214,6 +214,7 @@ def _question() -> Schema:
         "then": _some(_REF_NAME, minItems=1),
         "with": _FORMULA,
         "conventions": _list_of(_one_of(keys.CONVENTIONS), minItems=1, uniqueItems=True),
+        "layouts": _list_of(_one_of(keys.LAYOUTS), minItems=1, uniqueItems=True),
     }
     found = _table(KINDS | QUESTION, (*keys.KINDS, *keys.QUESTION), forms)
     asks = [{"required": [kind]} for kind in keys.KINDS]
