@@ -150,6 +150,7 @@ def _width(lefts: Iterable[str]) -> int:
 
 def _step_rows(steps: Sequence[Step]) -> Iterator[Row]:
     """The lines of one quantity, each with its reason below, behind the equality sign."""
+    steps = [line for step in steps for line in step.lines]
     lefts = tuple(_lefts(steps))
     width = _width(lefts)
     margin = " " * (width + 3 if width else 4)

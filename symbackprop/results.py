@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.concrete import Concrete
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Transpose
@@ -254,8 +254,21 @@ class Derivation:
         """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
         if self._steps is None:
             steps = self._derived.steps
-            self._steps = tuple(step_in_layout(step, self.layout, lookup) for step in steps)
+            layout = self._context.graph.layout
+            self._steps = tuple(step_in_layout(step, layout, lookup) for step in steps)
         return self._steps
+
+    @property
+    def slices(self) -> tuple[tuple[Expr, Expr], ...]:
+        """Of a Jacobian with more than two indices the matrices it is made of: name and value."""
+        jacobian = self._derived.jacobian
+        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices if jacobian is not None else ()
+        if self._context.graph.layout != "numerator":
+            return found
+        return tuple(
+            (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
+            for name, value in found
+        )
 
     def verify(self) -> Verdict:
         """Replay every step, and the result three ways, by numbers from the forward pass alone."""
@@ -278,9 +291,18 @@ class Derivation:
         if jacobian is None:
             return verifier.check_partial(self.of, self.by, self._ways())
         if not jacobian.is_whole:
-            return verifier.check_entries(jacobian.entry, jacobian.indices, self._ways())
+            found = {name: self._over_indices(way) for name, way in self._ways().items()}
+            return verifier.check_entries(jacobian.entry, jacobian.indices, found)
         ways = {name: self._by_of(way) for name, way in self._ways().items()}
         return verifier.check_partial(self.of, self.by, ways)
+
+    def _over_indices(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
+        """A way of computing part of a Jacobian: one axis for each free index, where SymPy has matrices."""
+
+        def in_shape(point: Point) -> Any:
+            return np.reshape(way(point), [point.extent(index.dim) for index in self._derived.indices])
+
+        return in_shape
 
     def _by_of(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
         """A way of computing a Jacobian, its array turned to the axes of ``of``, then those of ``by``."""
@@ -388,7 +410,8 @@ class Derivation:
                     value = point.values[tensor]
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
-            return np.reshape(value, point.oriented(self.by)) if np.ndim(value) == 0 else value
+            alone = np.ndim(value) == 0 and self._derived.jacobian is None
+            return np.reshape(value, point.oriented(self.by)) if alone else value
 
         return evaluate
 

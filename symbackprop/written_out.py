@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from symbackprop.core.arrays import Vec
 from symbackprop.core.concrete import (
-    MOST_ENTRIES,
     Concrete,
     concrete,
-    largest,
     names_of,
     sizes_of,
     small_sizes,
@@ -26,6 +25,7 @@ from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.session import Derived
 from symbackprop.errors import InputError
 from symbackprop.notation.numpy_code import Program
+from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
 
 
@@ -49,9 +49,17 @@ class WrittenOut(Derivation):
         return ()
 
     @property
+    def is_entrywise(self) -> bool:
+        """Never: all entries stand in the result."""
+        return False
+
+    @property
     def sizes_text(self) -> str:
-        """The sizes in words, formulas in `backticks`; empty where no dim has a name."""
-        return ", ".join(f"`{name} = {size}`" for name, size in self.sizes.items())
+        """The sizes that concern the derivative, in words, formulas in `backticks`."""
+        of = self.general.derived.partial.of
+        dims = [dim for tensor in self.general.graph.upstream(of) for dim in tensor.shape]
+        there = {name for dim in dims for name in dim.names}
+        return ", ".join(f"`{name} = {size}`" for name, size in self.sizes.items() if name in there)
 
     @property
     def coded(self) -> Derived:
@@ -91,6 +99,23 @@ def written_out(
     }  # fmt: skip
 
 
+def written_out_jacobian(
+    context: Context, body: JacobianBody, sizes: Mapping[str, int], via: str = "log", *, flipped: bool = False
+) -> WrittenOut:
+    """The derivative of an array by an array, written out for ``sizes``."""
+    small, made = in_numbers(context, sizes)
+    session = context.session(via)
+    general = session.jacobian(
+        body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
+    )
+    of, by = made.tensors[body.of], made.tensors[body.by]
+    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
+    derived = small.session(via).written_jacobian(
+        of, by, flipped=flipped, entry=body.entry, lines=body.lines, vec=vec
+    )
+    return WrittenOut(small, derived, via, Derivation(context, general, via), made.sizes)
+
+
 def in_numbers(context: Context, sizes: Mapping[str, int]) -> tuple[Context, Concrete]:
     """The context of the graph in numbers; made once for each choice of sizes."""
     key = tuple(sorted(sizes.items()))
@@ -110,7 +135,8 @@ def sizes_for(
     InputError (code "limit") where no array sizes can be written out.
     """
     given = sizes_of(graph, values or {})
-    if set(given) >= set(names_of(graph)) and largest(graph, given)[1] <= MOST_ENTRIES:
+    tensors = graph.tensors.values()
+    if set(given) >= set(names_of(graph)) and too_large(tensors, given) is None:
         return {name: given[name] for name in names_of(graph)}
     try:
         sizes = small_sizes(graph, at_least or {})
@@ -122,7 +148,7 @@ def sizes_for(
 
 def check_sizes(graph: Graph, sizes: Mapping[str, int]) -> None:
     """InputError (code "limit") for sizes under which an array cannot be written out."""
-    reason = too_large(graph, sizes)
+    reason = too_large(graph.tensors.values(), sizes)
     if reason is not None:
         named = bool(names_of(graph))
         hint = "choose smaller sizes" if named else "give the dims names, so that small sizes can be taken"

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of, entry_of
 from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
+from symbackprop.reading.bodies import DeriveBody
 from symbackprop.results import Derivation
 from symbackprop.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:
     """One answer for each level."""
+    body = question.body
+    assert isinstance(body, DeriveBody)
     for level in desk.levels(question):
-        if question.in_terms_of is None and not question.entry:
+        if question.in_terms_of is None and not question.entry and not body.sizes:
             derivation = desk.derivation(question.of, question.by, question.via, level)
         else:
-            sizes = desk.sizes if level == "entries" else {}
+            sizes = (body.sizes or desk.sizes) if level == "entries" else {}
             derivation = derivation_of(desk.context, question, level, sizes)
         yield derived_answer(question.id, question.kind, question.target, level, derivation)
 
@@ -55,9 +60,14 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     gradient = derivation.derived.jacobian is None
     partial = derivation.partial if gradient else derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial
+    box = Box(target, derivation.formula, _shape(derivation), note)
+    boxes = (*_slices(derivation), box)
+    if isinstance(target, Jacobian) and target.vec is not None:
+        partial = derivation.derived.partial
+        boxes = (replace(box, shape=target.shape), *_slices(derivation))
     return Shown(
         asks=(partial,),
-        boxes=(*_slices(derivation), Box(target, derivation.formula, _shape(derivation), note)),
+        boxes=boxes,
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,
@@ -83,9 +93,10 @@ def choices_of(derivation: Derivation) -> tuple[str, ...]:
 
 def _slices(derivation: Derivation) -> Iterator[Box]:
     """The matrices that an array of more than two indices is made of."""
-    jacobian = derivation.derived.jacobian
     names = derivation.formula.names
-    for target, value in jacobian.slices if jacobian is not None else ():
+    for target, value in derivation.slices:
+        assert isinstance(target, Jacobian)
         held = [slot.single for slot in (*target.of_slots, *target.by_slots) if slot is not None]
         letters = [f"`{letter}`" for letter in dict.fromkeys(i.letter for i in held if i is not None)]
-        yield Box(target, Formula(value, names), target.shape, f"For every {' and '.join(letters)}.")
+        note = f"For every {' and '.join(letters)}." if letters else ""
+        yield Box(target, Formula(value, names), target.shape, note)

@@ -8,7 +8,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.problem_file import ProblemSpec, Question
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
-from symbackprop.written_out import sizes_for, written_out
+from symbackprop.written_out import sizes_for, written_out, written_out_jacobian
 
 
 @dataclass(slots=True)
@@ -36,6 +36,8 @@ class Desk:
         """The derivative of an array by an array; of a scalar its gradient."""
         if of.is_scalar:
             return self.derivation(of, by, via, level)
+        if level == "entries":
+            return self.jacobian_of(JacobianBody("", of, by), via, level)
         key = (of, by, via, level)
         if key not in self._derivations:
             derived = self.context.session(via).jacobian(of, by, level, flipped=self.flipped)
@@ -44,6 +46,9 @@ class Desk:
 
     def jacobian_of(self, body: JacobianBody, via: str, level: str) -> Derivation:
         """The derivation of what a question of the kind ``jacobian`` asks for."""
+        if level == "entries" and not body.of.is_scalar:
+            sizes = body.sizes or self.sizes
+            return written_out_jacobian(self.context, body, sizes, via, flipped=self.flipped)
         if body.entry == (None, None):
             return self.jacobian(body.of, body.by, via, level)
         session = self.context.session(via)

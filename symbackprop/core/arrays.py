@@ -29,6 +29,7 @@ class Jacobian(Expr):
     of_slots, by_slots  one for each declared axis, None where the axis runs; () where all of them run.
     flipped             denominator layout: a row for each entry of ``by`` instead of one for each of ``of``.
     vec                 the entries of a matrix of whole-number extents are listed in this order.
+    turned              of one entry: the transpose, as the numerator layout writes it.
 
     With one running axis on each side the value is a matrix; with both on one side it has the shape of
     that array; with one in all it lies as vectors do, unless it is the Jacobian of or by a scalar, which is
@@ -41,6 +42,7 @@ class Jacobian(Expr):
     vec: Vec | None = None
     of_slots: tuple[IndexValue | None, ...] = ()  # spelled out: ``children`` looks at the annotation
     by_slots: tuple[IndexValue | None, ...] = ()
+    turned: bool = False
 
     @property
     def running(self) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
@@ -49,9 +51,14 @@ class Jacobian(Expr):
 
     @property
     def shape(self) -> Shape:
+        rows, columns = self._plain_shape
+        return (columns, rows) if self.turned else (rows, columns)
+
+    @property
+    def _plain_shape(self) -> Shape:
         own, other = self.running
         if self.vec is not None:
-            return self._turned(Dim(_count(self.of, own)), Dim(_count(self.by, other)))
+            return self._flipped(Dim(_count(self.of, own)), Dim(_count(self.by, other)))
         if len(own) > 1 or len(other) > 1:
             if own and other:
                 raise ValueError(f"d{self.of.name}/d{self.by.name} has more than two indices")
@@ -60,9 +67,9 @@ class Jacobian(Expr):
         if self.is_sliced and len(own) + len(other) == 1:
             dim = (own or other)[0]
             return (ONE, dim) if self.of.convention.vectors_are_rows else (dim, ONE)
-        return self._turned(own[0] if own else ONE, other[0] if other else ONE)
+        return self._flipped(own[0] if own else ONE, other[0] if other else ONE)
 
-    def _turned(self, rows: Dim, columns: Dim) -> Shape:
+    def _flipped(self, rows: Dim, columns: Dim) -> Shape:
         return (columns, rows) if self.flipped else (rows, columns)
 
     @property
@@ -70,8 +77,18 @@ class Jacobian(Expr):
         """Whether some axis is held at a position."""
         return bool(self.of_slots or self.by_slots)
 
+    @property
+    def is_of_entry(self) -> bool:
+        """Whether this is the derivative of one entry by an array."""
+        own, other = self.running
+        return not own and bool(other)
+
     def comprehension(self) -> Comprehension:
         """The same array by its entries."""
+        found = self._comprehension()
+        return Comprehension(found.column, found.row, found.body) if self.turned else found
+
+    def _comprehension(self) -> Comprehension:
         names = iter("ijkl")
         free: list[list[Index]] = [[], []]
         slots: list[IndexValue] = []
@@ -93,7 +110,7 @@ class Jacobian(Expr):
             return Comprehension(together[0], together[1], body)
         if not together:
             return Comprehension(None, None, body)
-        across = self.shape[0].is_one
+        across = self._plain_shape[0].is_one
         return Comprehension(None if across else together[0], together[0] if across else None, body)
 
 

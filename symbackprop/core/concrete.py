@@ -9,7 +9,7 @@ carries no index: what stood at its index stands at place 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -57,14 +57,24 @@ def concrete(graph: Graph, sizes: Mapping[str, int]) -> Concrete:
 def names_of(graph: Graph) -> tuple[str, ...]:
     """The names of all dims, in the order in which they are declared or first stand in a shape."""
     found = dict.fromkeys(graph.dims)
-    for dim in _dims(graph):
+    for dim in _dims(graph.tensors.values()):
         found.update(dict.fromkeys(dim.names))
     return tuple(found)
 
 
-def _dims(graph: Graph) -> Iterable[Dim]:
+def needed_names(graph: Graph, tensors: Collection[Tensor]) -> tuple[str, ...]:
+    """The names of the dims of some arrays and of the numbers in their equations, ordered as ``names_of``."""
+    found = {name for dim in _dims(tensors) for name in dim.names}
+    for equation in graph.equations:
+        if equation.target in tensors and equation.expr is not None:
+            values = (node.dim for node in equation.expr.walk() if isinstance(node, DimValue))
+            found.update(name for dim in values for name in dim.names)
+    return tuple(name for name in names_of(graph) if name in found)
+
+
+def _dims(tensors: Iterable[Tensor]) -> Iterable[Dim]:
     """Every dim that is an extent or a number of classes."""
-    for tensor in graph.tensors.values():
+    for tensor in tensors:
         yield from tensor.shape
         if tensor.facts.classes is not None:
             yield tensor.facts.classes
@@ -77,7 +87,7 @@ def small_sizes(graph: Graph, at_least: Mapping[str, int]) -> dict[str, int]:
     """
     sizes = {name: max(SMALL, at_least.get(name, 1)) for name in names_of(graph)}
     for _ in range(TRIES):
-        short = next((dim for dim in _dims(graph) if dim.evaluate(sizes) < 1), None)
+        short = next((dim for dim in _dims(graph.tensors.values()) if dim.evaluate(sizes) < 1), None)
         if short is None:
             return sizes
         grows = [name for name, coefficient in short.coefficients if coefficient > 0]
@@ -120,24 +130,18 @@ def _flat(array: object) -> list[int]:
     return [int(array)]  # type: ignore[call-overload]
 
 
-def largest(graph: Graph, sizes: Mapping[str, int]) -> tuple[Tensor, int]:
-    """The array with the most entries under ``sizes``, and how many it has."""
-    counts = {tensor: count_of(tensor, sizes) for tensor in graph.tensors.values()}
-    most = max(counts, key=lambda tensor: counts[tensor])
-    return most, counts[most]
-
-
-def too_large(graph: Graph, sizes: Mapping[str, int]) -> str | None:
+def too_large(tensors: Iterable[Tensor], sizes: Mapping[str, int]) -> str | None:
     """Why arrays of these sizes cannot be written out: an extent below 1, or too many entries; else None."""
-    for tensor in graph.tensors.values():
+    for tensor in tensors:
         for dim in tensor.shape:
             if dim.evaluate(sizes) < 1:
                 return f"an extent of {tensor.name} would be {dim} = {dim.evaluate(sizes)}"
-    tensor, count = largest(graph, sizes)
-    if count <= MOST_ENTRIES:
-        return None
-    shape = " x ".join(str(dim.evaluate(sizes)) for dim in tensor.shape)
-    return f"{tensor.name} would have {shape} = {count} entries; at most {MOST_ENTRIES} are written out"
+        count = count_of(tensor, sizes)
+        if count > MOST_ENTRIES:
+            shape = " x ".join(str(dim.evaluate(sizes)) for dim in tensor.shape)
+            have = f"{tensor.name} would have {shape} = {count} entries"
+            return f"{have}; at most {MOST_ENTRIES} are written out"
+    return None
 
 
 def count_of(tensor: Tensor, sizes: Mapping[str, int]) -> int:

@@ -46,6 +46,8 @@ class Dim:
 
     def __add__(self, other: Dim | int) -> Dim:
         other = other if isinstance(other, Dim) else Dim(other)
+        if not (self.coefficients and other.coefficients):  # the usual case, and the one to be quick in
+            return Dim(self.constant + other.constant, self.coefficients or other.coefficients)
         total = dict(self.coefficients)
         for name, coefficient in other.coefficients:
             total[name] = total.get(name, 0) + coefficient
@@ -55,6 +57,10 @@ class Dim:
     def __mul__(self, factor: int) -> Dim:
         if factor == 0:
             return Dim(0)
+        if factor == 1:
+            return self
+        if not self.coefficients:
+            return Dim(self.constant * factor)
         return Dim(self.constant * factor, tuple((n, c * factor) for n, c in self.coefficients))
 
     def __sub__(self, other: Dim | int) -> Dim:
@@ -81,6 +87,11 @@ class Dim:
     def never_negative(self) -> bool:
         """Whether this is at least 0 for all sizes."""
         return all(c > 0 for _, c in self.coefficients) and self.least >= 0
+
+    @property
+    def never_positive(self) -> bool:
+        """Whether this is at most 0 for all sizes."""
+        return (self * -1).never_negative
 
     @property
     def least(self) -> int:

@@ -75,8 +75,11 @@ class Expr:
     @property
     def children(self) -> tuple[Expr, ...]:
         """The direct sub-expressions, left to right."""
+        names = _names_of(cast(Any, type(self)))
+        if not names:
+            return ()
         found: list[Expr] = []
-        for name in _names_of(cast(Any, type(self))):
+        for name in names:
             value = getattr(self, name)
             if isinstance(value, Expr):
                 found.append(value)
@@ -86,9 +89,11 @@ class Expr:
 
     def walk(self) -> Iterator[Expr]:
         """This node and all below it, parents first."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        stack: list[Expr] = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
 
     def map_children(self, change: Callable[[Expr], Expr]) -> Expr:
         """The same node with ``change`` applied to each direct child (self if nothing changed)."""
@@ -394,7 +399,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Reduce(Expr):
-    """``sum[i, j](body)``; ``binder`` is "sum", "mean", "prod" or "max"; the body is a scalar."""
+    """``sum[i, j](body)``; ``binder`` is "sum", "mean", "prod" or "max".
+
+    The body is a scalar; in a derivation a sum or a mean may also add vectors or matrices.
+    """
 
     binder: str
     ranges: tuple[Range, ...]
@@ -402,7 +410,7 @@ class Reduce(Expr):
 
     @property
     def shape(self) -> Shape:
-        return SCALAR
+        return self.body.shape
 
 
 @dataclass(frozen=True, slots=True)

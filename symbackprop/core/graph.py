@@ -99,6 +99,14 @@ class Graph:
         """The symbols with role parameter, in declared order."""
         return tuple(tensor for tensor in self.symbols if tensor.role is Role.PARAMETER)
 
+    def upstream(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is computed from, and itself, in the order of ``tensors``."""
+        found = {tensor}
+        for equation in reversed(self.equations):
+            if equation.target in found:
+                found.update(equation.inputs)
+        return tuple(one for one in self.tensors.values() if one in found)
+
     def consumers_of(self, tensor: Tensor) -> tuple[Equation, ...]:
         """The equations on whose right side ``tensor`` stands."""
         return tuple(equation for equation in self.equations if tensor in equation.inputs)

@@ -7,6 +7,7 @@ For each equation C through which V reaches the loss, and each entry of V:
                    = d loss/dC[1] x[1] + d loss/dC[2] * 0   each local derivative, zeros shown
                    = d loss/dC[1] x[1]
     d loss/dV      = [ ... ]                                the entries in the shape of V
+                   = ...                                    as a matrix product, where there is one
 
 The forms are those of the other levels at whole-number places. The graph must have numbers for dims.
 """
@@ -14,25 +15,29 @@ The forms are those of the other levels at whole-number places. The graph must h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import Add, Call, Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of
-from symbackprop.derivation.explain import chain_reason, stage_reason
+from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, Work, is_short, operation
 from symbackprop.derivation.places import Place, assembled, element, places_of, some_of
 from symbackprop.derivation.quotients import quotient_line
-from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.rules import leaves, log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.derivation.written import in_place, written
 from symbackprop.notation.forms import Fn, Form, Slot, single
+from symbackprop.notation.latex_lines import estimated_width
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Step
 
 MOST_TERMS = 24  # terms of all chain rules of a quantity together, if all are shown
 MOST_LOCAL = 4  # local derivatives that are worked out in lines of their own
+WIDEST_RESULT = 34.0  # em, of a result into which derivatives are still put
 LONGEST_FORMULA = 240  # characters of an entry of the forward pass that is printed
 LONGEST_EQUATION = 60  # characters of an equation that stands in a reason
 
@@ -43,6 +48,7 @@ def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> 
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     board = EntryBoard(lines, of, quantity, sweep)
+    quantity = board.quantity = board.as_short_as_fits()
     partial = Partial(of, quantity.tensor)
     steps: list[Step] = []
     used: list[Expr] = []
@@ -60,7 +66,7 @@ def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> 
             reason = chain_reason(lines.shop, quantity, [], of, lines.show)
         elif len(board.shown) < len(board.places):
             reason = f"the other entries in the same way, in the shape of `{quantity.tensor.name}`"
-        steps.append(lines.step("assemble", reason, partial, result, partial))
+        steps.append(lines.step("assemble", reason, partial, result, partial, board.in_matrices(result)))
     uses = [words for stage in quantity.stages for words in stage.assumed]
     return Work(quantity, [*used, result], value, steps, uses)
 
@@ -69,6 +75,30 @@ class EntryBoard(Chain):
     """The lines of one quantity."""
 
     __slots__ = ()
+
+    def as_short_as_fits(self) -> Quantity:
+        """The quantity without the lines that put derivatives in, where the result would get too wide."""
+        stages = self.quantity.stages
+        count = next((n for n, stage in enumerate(stages) if stage.rule == "insert"), len(stages))
+        if count in (0, len(stages)):
+            return self.quantity
+        plain, full = (stages[at].form for at in (count - 1, -1))
+        plain_leaves, full_leaves = (leaves(self.value_at(form, self.places[0])) for form in (plain, full))
+        if full_leaves <= plain_leaves or fits(self.lines, self._array(full)):
+            return self.quantity
+        return replace(self.quantity, stages=stages[:count])
+
+    def _array(self, form: Form) -> Expr:
+        return assembled(self.lines, self.tensor, form, self.quantity.row, self.quantity.column)
+
+    def in_matrices(self, grid: Expr) -> tuple[Step, ...]:
+        """The line that goes on from the entries: the same as a formula of matrices, where there is one."""
+        quantity = self.quantity
+        found = self.lines.speller.spell(quantity.form, quantity.row, quantity.column)
+        if not isinstance(grid, Grid) or found is None or found.is_scalar:
+            return ()
+        reason = spelling_reason(quantity.form, found, written_out=True)
+        return (self.step("matrices", reason, grid, found),)
 
     def log_lines(self) -> Iterator[Step]:
         """log P[1,1] = Z[1,1] - log(e^Z[1,1] + e^Z[1,2]): the forward pass rewritten."""
@@ -140,12 +170,12 @@ class EntryBoard(Chain):
         if self.lines.show(first) != self.lines.show(folded):
             yield self.step("fold", f"put `{target.name}` back in", first, folded)
 
-    def entry(self, place: Place) -> Iterator[Step]:
-        """The lines of one entry of the derivative."""
+    def entry(self, place: Place, *, brief: bool = False) -> Iterator[Step]:
+        """The lines of one entry of the derivative; ``brief``: without the zero terms."""
         quantity = self.quantity
         before = self.left(place)
         terms = self.terms(place)
-        in_full = place == self.shown[0] or self._all_in_full(terms)
+        in_full = not brief and (place == self.shown[0] or self._all_in_full(terms))
         with_zeros = len(terms) <= MOST_CHAIN
         kept = terms if with_zeros else [term for term in terms if not term.slope.is_zero]
         given = self.given(place)
@@ -215,6 +245,11 @@ class EntryBoard(Chain):
     ) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
+
+
+def fits(lines: Lines, result: Expr) -> bool:
+    """Whether a matrix written out is not too wide for a page."""
+    return estimated_width(result, lines.names) <= WIDEST_RESULT
 
 
 def equation_text(lines: Lines, equation: Equation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Operation, Partial
+from symbackprop.core.expr import Call, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
@@ -15,7 +15,7 @@ from symbackprop.notation.forms import Form, Slot, parts_of_slot
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.spelling import Speller
-from symbackprop.notation.steps import Step
+from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup
 
@@ -110,18 +110,6 @@ def entry_of(partial: Partial, quantity: Quantity) -> Expr:
 def is_short(form: Form) -> bool:
     """Whether a line of entries can be read: not too many factors, not too many sums."""
     return leaves(form) <= LONGEST_LINE and all(len(term.bound) <= MOST_SUMS for term in form.terms)
-
-
-def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:
-    """Name -> dims, of every named array in ``expr``."""
-    found: dict[str, tuple[str, ...]] = {}
-    for node in expr.walk():
-        if isinstance(node, Leaf) and node.tensor.shape:
-            if node.tensor.name not in found:
-                found[node.tensor.name] = tuple(str(dim) for dim in node.tensor.shape)
-        elif isinstance(node, Partial) and node.by.shape and node.of.is_scalar:
-            found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.by.shape))
-    return found
 
 
 def operation(name: str) -> Operation:

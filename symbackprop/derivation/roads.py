@@ -66,6 +66,8 @@ def _splits(form: Form) -> bool:
     """Whether the log of the form is a difference: one quotient with an exponential on top."""
     op = lookup("log")
     assert op is not None
+    if not any(isinstance(atom, Fn) and atom.op.name == "exp" for atom in form.atoms()):
+        return False
     logged = single(Fn(op, (form,)))
     return log_of_quotient(logged) is not logged
 

@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
 from symbackprop.derivation.entries_level import entries_work
+from symbackprop.derivation.entry_jacobians import written_out_jacobian
 from symbackprop.derivation.index_level import index_work
-from symbackprop.derivation.jacobians import (
-    JacobianWork,
-    array_of,
-    by_lines,
-    jacobian_work,
-    unfolded,
-    where_true,
-)
+from symbackprop.derivation.jacobian_forms import unfolded, where_true
+from symbackprop.derivation.jacobian_level import jacobian_level_work
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of
+from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled
 from symbackprop.derivation.sweep import Sweep
@@ -38,7 +35,12 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
 from symbackprop.ops.lowering import Expand, Lowering
 
-LEVELS = {"vector": vector_work, "index": index_work, "entries": entries_work}
+LEVELS = {
+    "vector": vector_work,
+    "index": index_work,
+    "entries": entries_work,
+    "jacobian": jacobian_level_work,
+}
 Places = tuple[str | int, ...]  # an entry: a letter or a whole number for each axis that carries an index
 
 
@@ -196,11 +198,53 @@ class Session:
             {by: work.expr}, work,
         )  # fmt: skip
 
+    def written_jacobian(
+        self,
+        of: Tensor,
+        by: Tensor,
+        *,
+        flipped: bool = False,
+        entry: tuple[Places | None, Places | None] = (None, None),
+        lines: tuple[str, ...] = (),
+        vec: Vec = "row",
+    ) -> Derived:
+        """The derivative of the array ``of`` by ``by``, every entry written out; the dims must be numbers.
+
+        The whole numbers of ``entry`` pick entries; its letters run.
+        """
+        derived = self.jacobian(of, by, "index", flipped=flipped, entry=entry, lines=lines)
+        assert derived.jacobian is not None
+        flipped = derived.jacobian.flipped
+        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
+        sweep.run()
+        picked = tuple(
+            tuple(place if isinstance(place, int) else None for place in given or (None,) * len(t.index_axes))
+            for t, given in zip((of, by), entry, strict=True)
+        )
+        found = written_out_jacobian(self.lines, sweep, by, (picked[0], picked[1]), vec=vec, flipped=flipped)
+        as_matrix = found.left.vec is None and len(derived.indices) == 2
+        whole = found.whole if as_matrix else derived.jacobian.whole
+        work = replace(
+            derived.jacobian,
+            expr=found.grid, whole=whole, steps=found.steps, uses=found.uses,
+            slices=found.slices, named=found.left,
+        )  # fmt: skip
+        return replace(
+            derived,
+            expr=found.grid, steps=found.steps, uses=found.uses, values={by: found.grid}, jacobian=work,
+        )  # fmt: skip
+
     def _whole_work(self, of: Tensor, by: Tensor, level: str, flipped: bool) -> JacobianWork:
         """The Jacobian of all entries by all entries."""
         sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
         sweep.run()
         return jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
+
+    def jacobian_form(self, of: Tensor, by: Tensor) -> tuple[Form, tuple[Slot, ...]]:
+        """d ``of`` / d ``by`` at an entry of each, in intermediates alone, and the indices of both."""
+        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
+        quantity = sweep.run()[by]
+        return unfolded(quantity.form, sweep, self.lines), (*quantity.head, *quantity.indices)
 
     def where(self, derived: Derived, conditions: Sequence[Expr]) -> tuple[Derived, tuple[Step, ...]]:
         """A Jacobian where relations of numbers hold (u[i] > 0), and the lines that lead there."""

@@ -66,14 +66,17 @@ class Slicer:
         return change_parts(atom, self.form)
 
     def _unit(self, atom: Delta) -> Atom:
-        """[i = k] at a fixed i: entry k of a unit vector."""
+        """[i = k] at a fixed i: entry k of a unit vector, of the part of it over which k runs."""
         held, free = (atom.left, atom.right) if self._is_held(atom.left) else (atom.right, atom.left)
         if not isinstance(free, Index) or self._is_held(free) or not isinstance(held, Index):
             raise CannotSliceError
+        size = free.dim if (free.dim - held.dim).never_negative else held.dim
+        if not (size - free.dim).never_negative:
+            raise CannotSliceError  # nobody knows which of the two runs further
         key = (free.dim, (held,))
         if key not in self.made:
             convention = self.lines.shop.graph.convention
-            eye = Call(operation("eye"), (DimValue(free.dim),), (free.dim, free.dim))
+            eye = Call(operation("eye"), (DimValue(size),), (size, size))
             slots = (_value(held), _whole(free.dim))
             self._make(key, (free.dim,), Slice(eye, slots, convention.vectors_are_rows))
         return Entry(self.made[key], (free,))

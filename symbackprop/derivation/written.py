@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import product as every_choice
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import (
     Atom,
     Delta,
     Entry,
     Factor,
+    Flat,
     Form,
     Group,
+    OfMatrix,
     Position,
     Slot,
     Term,
@@ -128,13 +131,32 @@ def _atom(atom: Atom, places: Places, is_label: IsLabel, *, expand: bool) -> Ato
     if isinstance(atom, Position):
         place = places.get(atom.index, atom.index)
         return Group(number(place)) if isinstance(place, int) else atom.rename(places)
-    if isinstance(atom, Entry | Delta):
+    if isinstance(atom, Entry | Delta | OfMatrix):
         return atom.rename(places)
+    if isinstance(atom, Flat):
+        return _same_place(atom.rename(places))
     parts = parts_of(atom)
     if not parts:
         return atom
     new = with_parts(atom, tuple(normal(_placed(part, places, is_label, expand=expand)) for part in parts))
     return _settled(new) if isinstance(new, Truth) else new
+
+
+def _same_place(flat: Atom) -> Atom:
+    """Whether two places of reshaped arrays are the same, where both are numbers: 1 or 0."""
+    assert isinstance(flat, Flat)
+    counts = [_count(side, wide) for side, wide in zip((flat.left, flat.right), flat.wide, strict=True)]
+    if None in counts:
+        return flat
+    return Group(number(1) if counts[0] == counts[1] else Form())
+
+
+def _count(side: tuple[Slot | None, Slot | None], wide: Dim) -> int | None:
+    """The number of a place, row by row from 1; None where it is not known."""
+    row, column = (1 if slot is None else slot for slot in side)
+    if not isinstance(row, int) or not isinstance(column, int):
+        return None
+    return (row - 1) * wide.constant + column
 
 
 def _settled(truth: Truth) -> Atom:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import (
     Add,
     Call,
@@ -23,10 +24,12 @@ from symbackprop.core.expr import (
     Neg,
     Operation,
     Partial,
+    Reduce,
+    Slice,
     Transpose,
 )
 from symbackprop.notation.formula import Formula
-from symbackprop.notation.steps import Step
+from symbackprop.notation.steps import Step, shapes_of
 
 Lookup = Callable[[str], "Operation | None"]
 _TURNED = {"rowsum": "colsum", "colsum": "rowsum", "rowmean": "colmean", "colmean": "rowmean"}
@@ -34,19 +37,34 @@ FORWARD_RULES = frozenset({"log-of-quotient", "definition", "step"})  # lines ab
 
 
 def layout_partial(partial: Partial, layout: str) -> Partial:
-    """The derivative as its layout prints it."""
-    return replace(partial, turned=layout == "numerator" and not partial.by.is_scalar)
+    """The derivative as its layout prints it; a Jacobian has a node of its own."""
+    turns = layout == "numerator" and partial.of.is_scalar and not partial.by.is_scalar
+    return replace(partial, turned=turns)
 
 
 def as_gradient(expr: Expr) -> Expr:
     """The same value with every derivative in the layout of gradients."""
     if isinstance(expr, Element):
         return replace(expr, base=as_entries(expr.base))
-    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial) and expr.arg.turned:
+    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial | Jacobian) and expr.arg.turned:
         return replace(expr.arg, turned=False)
-    if isinstance(expr, Partial):
+    if isinstance(expr, Transpose) and isinstance(expr.arg, Slice) and _is_turned_line(expr.arg):
+        return replace(expr.arg, across=not expr.arg.across)
+    if isinstance(expr, Partial | Jacobian):
         return Transpose(replace(expr, turned=False)) if expr.turned else expr
+    if isinstance(expr, Slice) and _is_turned_line(expr):
+        return Transpose(replace(expr, across=not expr.across))
     return expr.map_children(as_gradient)
+
+
+def _is_turned_line(expr: Slice) -> bool:
+    """Whether this is a line of a derivative that lies as the numerator layout writes it."""
+    base = expr.base
+    return (
+        isinstance(base, Partial)
+        and len(expr.runs) == 1
+        and expr.across != base.by.convention.vectors_are_rows
+    )
 
 
 def as_entries(base: Expr) -> Expr:
@@ -58,22 +76,41 @@ def in_numerator(expr: Expr) -> Expr:
     """The same value with every whole derivative in the numerator layout."""
     if isinstance(expr, Element):
         return expr
-    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial):
-        return layout_partial(expr.arg, "numerator")
+    if isinstance(expr, Transpose) and isinstance(expr.arg, Partial | Jacobian | Slice):
+        found = _turned_derivative(expr.arg)
+        return expr if found is None else found
+    if isinstance(expr, Partial | Jacobian | Slice):
+        found = _turned_derivative(expr)
+        return expr if found is None else Transpose(found)
+    return expr.map_children(in_numerator)
+
+
+def _turned_derivative(expr: Expr) -> Expr | None:
+    """The derivative of a scalar as the transposed array, with its own name in the numerator layout.
+
+    None for what has no other name there: a scalar, a Jacobian, an array of the forward pass.
+    """
     if isinstance(expr, Partial):
         found = layout_partial(expr, "numerator")
-        return Transpose(found) if found.turned else found
-    return expr.map_children(in_numerator)
+        return found if found.turned else None
+    if isinstance(expr, Jacobian) and expr.is_of_entry:
+        return replace(expr, turned=not expr.turned)
+    if isinstance(expr, Slice) and isinstance(expr.base, Partial) and len(expr.runs) == 1:
+        return replace(expr, across=not expr.across)
+    return None
 
 
 def turned(expr: Expr, lookup: Lookup) -> Expr:
     """The transpose of an expression, with every whole derivative in the numerator layout."""
     if expr.is_scalar:
         return in_numerator(expr)
-    if isinstance(expr, Partial):
-        return layout_partial(expr, "numerator")
+    own = _turned_derivative(expr)
+    if own is not None:
+        return own
     if isinstance(expr, Transpose):
         return in_numerator(expr.arg)
+    if isinstance(expr, Reduce):
+        return replace(expr, body=turned(expr.body, lookup))
     if isinstance(expr, MatMul):
         scales = tuple(in_numerator(factor) for factor in expr.factors if factor.is_scalar)
         arrays = tuple(turned(factor, lookup) for factor in reversed(expr.factors) if not factor.is_scalar)
@@ -84,6 +121,8 @@ def turned(expr: Expr, lookup: Lookup) -> Expr:
         return Comprehension(expr.column, expr.row, in_numerator(expr.body))
     if isinstance(expr, Divide) and expr.den.is_scalar:
         return Divide(turned(expr.num, lookup), in_numerator(expr.den))
+    if isinstance(expr, Call) and expr.op.name in ("diag", "eye"):
+        return in_numerator(expr)
     if not _has_partial(expr) and not _has_product(expr):
         return Transpose(expr)
     if isinstance(expr, Add | Hadamard | Divide | Indicator):
@@ -99,7 +138,7 @@ def turned(expr: Expr, lookup: Lookup) -> Expr:
 def _has_partial(expr: Expr) -> bool:
     if isinstance(expr, Element):
         return False
-    return isinstance(expr, Partial) or any(_has_partial(child) for child in expr.children)
+    return isinstance(expr, Partial | Jacobian) or any(_has_partial(child) for child in expr.children)
 
 
 def _has_product(expr: Expr) -> bool:
@@ -115,13 +154,14 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
         return step
     before, after = step.before.expr, step.after.expr
     substeps = tuple(step_in_layout(sub, layout, lookup) for sub in step.substeps)
-    if step.quantity is None or step.rule in FORWARD_RULES:
+    local = step.quantity is not None and not step.quantity.of.is_scalar  # a Jacobian is the same in both
+    if step.quantity is None or step.rule in FORWARD_RULES or (local and step.rule != "slice"):
         sides = (in_numerator(before), in_numerator(after))
     else:
         sides = (turned(before, lookup), turned(after, lookup))
     names = step.before.names
     quantity = None if step.quantity is None else layout_partial(step.quantity, layout)
-    shapes = {name: dims[::-1] if "/" in name else dims for name, dims in step.shapes.items()}
+    shapes = shapes_of(sides[1], names)
     return replace(
         step, before=Formula(sides[0], names), after=Formula(sides[1], names), substeps=substeps,
         quantity=quantity, shapes=shapes, because=_reason(step),
@@ -130,7 +170,7 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
 
 def _reason(step: Step) -> str:
     """Where a transpose came from is no reason in this layout: it is gone, or stands elsewhere."""
-    return step.because.partition(", hence ")[0] if step.rule == "spell" else step.because
+    return step.because.partition(", hence ")[0] if step.rule in ("spell", "collapse") else step.because
 
 
 def shape_in_layout(partial: Partial, layout: str) -> tuple[str, ...]:

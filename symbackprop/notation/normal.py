@@ -91,6 +91,13 @@ def _canonical(term: Term, names: Naming, colours: dict[Index, str], depth: int)
 
 def normal(form: Form) -> Form:
     """The display normal form: every pass, then equal terms collected."""
+    if form.normal_form is None:
+        form.normal_form = _normal(form)
+        form.normal_form.normal_form = form.normal_form
+    return form.normal_form
+
+
+def _normal(form: Form) -> Form:
     terms: list[Term] = []
     for term in form.terms:
         for done in _normal_terms(term):
@@ -175,6 +182,8 @@ def contract(term: Term) -> Term | None:
             continue
         if not isinstance(atom, Delta):
             continue
+        if atom.left is atom.right:
+            return contract(Term(term.coefficient, rest, term.bound))
         parts, offset = gap_of(atom.left, atom.right)
         if not parts and offset == Dim(0):
             return contract(Term(term.coefficient, rest, term.bound))
@@ -355,6 +364,12 @@ def collect(form: Form) -> Form:
 
 def expanded(form: Form) -> Form:
     """The comparison form: groups with a positive whole exponent multiplied out."""
+    if form.expanded_form is None:
+        form.expanded_form = _expanded(form)
+    return form.expanded_form
+
+
+def _expanded(form: Form) -> Form:
     terms: list[Term] = []
     stack = list(form.terms)
     while stack:

@@ -29,6 +29,7 @@ from symbackprop.notation.numpy_expr import write
 from symbackprop.notation.numpy_index import entries
 from symbackprop.notation.numpy_names import Identifiers, function_key, partial_keys
 from symbackprop.notation.numpy_source import function_source, helper_names
+from symbackprop.notation.numpy_stable import stabilised
 
 Target = Tensor | Partial
 
@@ -255,8 +256,20 @@ class _Draft:
                 arrays.add(self.identifiers.of(line.target))
         for output in self.outputs:
             self._result(output)
+        results = {name for node, _ in self.results.values() for name in py.names_in(node)}
+        self.assignments, sources = stabilised(self.assignments, results, self._flat())
+        self.writer.helpers.update(dict.fromkeys(sources))
         shared = py.share(self.assignments, arrays, self.identifiers.taken)
         self.assignments = list(shared)
+
+    def _flat(self) -> set[str]:
+        """The names that are 1-D arrays in the code."""
+        declared = [(use, _declared(use).shape) for use in (*self.given, *self.computed)]
+        return {
+            self.identifiers.of(use)
+            for use, shape in declared
+            if len(shape) == 1 or (use in self.computed and sum(not dim.is_one for dim in shape) == 1)
+        }
 
     def _value(self, expr: Expr, indices: tuple[Index, ...], shape: tuple[Dim, ...]) -> ast.expr:
         """The value held by shape: extents that are literally 1 have no axis."""

@@ -75,6 +75,8 @@ def entries(writer: Writer, body: Expr, axes: Sequence[Index]) -> ast.expr:
     node = arranged(found, tuple(axes))
     if len(found.axes) < len(axes):
         shape = py.sequence(*(dim_code(count(writer, index)) for index in axes))
+        if not found.axes and isinstance(node, ast.Constant) and node.value == 0:
+            return py.call("np.zeros", shape)
         if not found.axes:
             return py.call("np.full", shape, py.binary(py.literal(1.0), "*", real(node)))
         return py.binary(real(node), "*", py.call("np.ones", shape))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Partial
+from symbackprop.core.arrays import Jacobian
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.verdicts import Verdict, not_checked
 from symbackprop.notation.formula import Formula
+from symbackprop.notation.names import Names
+from symbackprop.notation.text import to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,23 @@ class Step:
     quantity: Partial | None = None
     uses: tuple[str, ...] = ()
     heading: str = ""
+
+    @property
+    def lines(self) -> tuple[Step, ...]:
+        """The lines of a page: the step, and the substep that goes on from its right side."""
+        return (self, *(sub for sub in self.substeps if sub.before.expr == self.after.expr))
+
+
+def shapes_of(expr: Expr, names: Names) -> dict[str, tuple[str, ...]]:
+    """Name -> dims, of every named array in ``expr``; of a Jacobian its rows and columns."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in expr.walk():
+        if isinstance(node, Leaf) and node.tensor.shape:
+            if node.tensor.name not in found:
+                found[node.tensor.name] = tuple(str(dim) for dim in node.tensor.shape)
+        elif isinstance(node, Partial) and node.by.shape and node.of.is_scalar:
+            dims = node.shape if node.turned else node.by.shape
+            found.setdefault(to_text(node, names), tuple(str(dim) for dim in dims))
+        elif isinstance(node, Jacobian):
+            found.setdefault(to_text(node, names), tuple(str(dim) for dim in node.shape))
+    return found

@@ -54,7 +54,7 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, shape_of, stretched
-from symbackprop.notation.sympy_entries import EntryProduct, EntrySum, by_entries, entry_sums
+from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
     RELATIONS,
@@ -370,20 +370,24 @@ class _Writer:
         spot = self.position(entry.index)
         low = self.place(entry.low, -1) if entry.low is not None else sympy.S.Zero
         high = self.place(entry.high, -1) if entry.high is not None else dim_value(entry.index.dim) - 1
-        limits = (spot, low, high)
-        condition: Any = sympy.true
+        counts: Any = sympy.S.One
         if entry.condition is not None:
-            op, other = entry.condition
-            condition = RELATIONS[op](spot + 1, self.place(other))
+            # As limits, or as a factor: SymPy draws cases (Piecewise) out of sums that bind what they hold.
+            op, there = entry.condition[0], self.place(entry.condition[1], -1)
+            if op in (">", ">="):
+                low = sympy.Max(low, there + 1 if op == ">" else there)
+            elif op in ("<", "<="):
+                high = sympy.Min(high, there - 1 if op == "<" else there)
+            else:
+                same = sympy.KroneckerDelta(spot, there)
+                counts = 1 - same if op == "!=" else same
+        limits = (spot, low, high)
         if binder == "prod":
-            return EntryProduct(_where(condition, body, 1), limits)
-        total = EntrySum(_where(condition, body, 0), limits)
-        if binder == "sum":
-            return total
-        if binder == "mean":
-            count = high - low + 1 if condition is sympy.true else EntrySum(_where(condition, 1, 0), limits)
-            return total / count
-        raise UnsupportedError(f"no SymPy spelling of {binder} over an index")
+            return EntryProduct(body * counts + 1 - counts, limits)
+        if binder == "max":
+            return EntryMax(body, limits, counts)
+        total = EntrySum(body * counts, limits)
+        return total if binder == "sum" else total / EntrySum(counts, limits)
 
 
 def sides_of(base: Expr) -> list[int]:
@@ -400,10 +404,6 @@ def of_matrix(name: str, value: Any) -> Any:
     if not is_matrix(value):
         return {"inv": 1 / value, "det": value, "logdet": sympy.log(sympy.Abs(value))}[name]
     return sympy.Inverse(value)
-
-
-def _where(condition: Any, body: Any, otherwise: int) -> Any:
-    return body if condition is sympy.true else sympy.Piecewise((body, condition), (otherwise, True))
 
 
 def _constant(rule: str, shape: Sequence[Any]) -> Any:

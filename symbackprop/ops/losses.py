@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.expr import Param
+from symbackprop.notation.numpy_stable import LOG_SOFTMAX
 from symbackprop.ops.registry import Structural
-from symbackprop.ops.structural import LOG_SOFTMAX_HELPER
 
 
 def _cell(value: Any) -> Any:
@@ -76,7 +76,7 @@ OPERATIONS = (
         forward=lambda args, axis: _cell(-(args[0] * _log_softmax(args[1], axis)).sum()),
         shape_rule="dot",
         numpy="-np.sum({y} * log_softmax({z}, axis={axis}))",
-        numpy_helper=LOG_SOFTMAX_HELPER,
+        numpy_helper=LOG_SOFTMAX,
     ),
     Structural(
         "nll",

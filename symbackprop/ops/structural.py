@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.expr import Param
+from symbackprop.notation.numpy_stable import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from symbackprop.ops.registry import Structural
 
 _A = (Param("A"),)
@@ -56,32 +57,19 @@ def _margins(args: Any, axis: str | None) -> Any:
     return np.pad(array, [(0, 0) if one and size == 1 else (width, width) for size in array.shape])
 
 
-_SOFTMAX_HELPER = '''def softmax(z, axis):
-    e = np.exp(z - z.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-'''
-_LOGSUMEXP_HELPER = '''def logsumexp(z, axis):
-    m = z.max(axis=axis, keepdims=True)
-    return np.squeeze(m, axis=axis) + np.log(np.exp(z - m).sum(axis=axis))
-'''
-LOG_SOFTMAX_HELPER = '''def log_softmax(z, axis):
-    s = z - z.max(axis=axis, keepdims=True)
-    return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
-'''
-
 OPERATIONS = (
     Structural(
         "softmax", _A, "along", r"\operatorname{softmax}", True, shape_rule="same", forward=_softmax,
-        numpy="softmax({A}, axis={axis})", numpy_helper=_SOFTMAX_HELPER,
+        numpy="softmax({A}, axis={axis})", numpy_helper=SOFTMAX,
     ),
     Structural(
         "log_softmax", _A, "along", r"\log\operatorname{softmax}", True, shape_rule="same",
         forward=lambda args, axis: args[0] - _logsumexp(args, axis),
-        numpy="log_softmax({A}, axis={axis})", numpy_helper=LOG_SOFTMAX_HELPER,
+        numpy="log_softmax({A}, axis={axis})", numpy_helper=LOG_SOFTMAX,
     ),
     Structural(
         "logsumexp", _A, "along", r"\operatorname{logsumexp}", True, shape_rule="drop", forward=_logsumexp,
-        numpy="logsumexp({A}, axis={axis})", numpy_helper=_LOGSUMEXP_HELPER,
+        numpy="logsumexp({A}, axis={axis})", numpy_helper=LOGSUMEXP,
     ),
     Structural(
         "sum", _A, "scalar", r"\sum", shape_rule="scalar",

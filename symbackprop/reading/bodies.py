@@ -11,20 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from symbackprop.core.concrete import SMALL, names_of, sizes_of, too_large
 from symbackprop.core.expr import Expr, Partial
-from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Tensor
-from symbackprop.errors import did_you_mean
+from symbackprop.errors import InputError
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
-from symbackprop.reading.asked import read_asked, read_pair, read_partial
+from symbackprop.reading.asked import read_asked, read_pair
 from symbackprop.reading.formulas import read_equation
-from symbackprop.reading.jacobian_bodies import read_jacobian
+from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
+from symbackprop.reading.sizes import read_sizes
 from symbackprop.reading.words import words_of
-from symbackprop.reading.yaml_tree import Value, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +30,12 @@ class DeriveBody(Body):
     """A derivative of a scalar.
 
     entry  the letters of ``dL/dW[i,j]``: the answer is one entry, in these letters.
+    sizes  those of ``dims:``, at which it is written out.
     """
 
     partial: Partial
     entry: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ExplicitBody(DeriveBody):
-    """A derivative, written out for the sizes of ``dims:``; ``place`` is where they stand."""
-
     sizes: Mapping[str, int] = field(default_factory=dict)
-    place: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +55,15 @@ class ShowBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class CompareBody(Body):
-    """A derivative of a scalar in several conventions."""
+    """A derivative, of a scalar or of an array, in several conventions and layouts."""
 
     partial: Partial
     conventions: tuple[Convention, ...]
+    layouts: tuple[str, ...] = ()
 
     @property
     def said(self) -> tuple[str, ...]:
-        return tuple(convention.value for convention in self.conventions)
+        return (*(convention.value for convention in self.conventions), *self.layouts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +84,27 @@ class ShapesBody(Body):
 
 def _compare(asking: Asking) -> CompareBody:
     target = asking.target("a derivative such as dL/dW")
-    partial = read_partial(target, asking.graph, asking.kind)
-    value, path = asking.body.get("conventions"), f"conventions of {asking.path}"
-    found = tuple(Convention)
-    if value is not None:
-        found = tuple(
-            Convention(fields.choice(item, path, keys.CONVENTIONS))
-            for item in fields.items(value, path, single=True)
-        )
-        if not found or len(set(found)) != len(found):
-            raise fields.schema_error(f"{path} must name each convention once", value)
-    return CompareBody(tidy(target.text), partial, found)
+    of, by = read_pair(target, asking.graph, asking.names)
+    if by is None:
+        message = f"{asking.path} compares a derivative, and {tidy(target.text)} is none"
+        raise fields.schema_error(message, target, "such as dL/dW")
+    layouts = _each_once(asking, "layouts", keys.LAYOUTS)
+    named = _each_once(asking, "conventions", keys.CONVENTIONS)
+    conventions = tuple(Convention(name) for name in named or keys.CONVENTIONS)
+    if layouts and not named:
+        conventions = (asking.graph.convention,)
+    return CompareBody(tidy(target.text), Partial(of, by), conventions, layouts)
+
+
+def _each_once(asking: Asking, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """What a list of choices names; () where it is not given."""
+    value, path = asking.body.get(key), f"{key} of {asking.path}"
+    if value is None:
+        return ()
+    found = tuple(fields.choice(item, path, choices) for item in fields.items(value, path, single=True))
+    if not found or len(set(found)) != len(found):
+        raise fields.schema_error(f"{path} must name each {key[:-1]} once", value)
+    return found
 
 
 def _shapes(asking: Asking) -> ShapesBody:
@@ -122,56 +125,37 @@ def _show(asking: Asking) -> ShowBody:
     return ShowBody(tidy(target.text), left, right)
 
 
-def _derive(asking: Asking) -> DeriveBody:
+def _derive(asking: Asking) -> Body:
+    """The derivative of a scalar; of an array, it is its Jacobian."""
     target = asking.target("a derivative such as dL/dW")
-    partial, entry = read_asked(target, asking.graph, asking.kind)
-    return DeriveBody(tidy(target.text), partial, entry)
+    try:
+        partial, entry = read_asked(target, asking.graph, asking.kind)
+    except InputError as refused:
+        found = _jacobian_or_none(asking)
+        if found is None or found.of.is_scalar:
+            raise refused from None
+        return found
+    return DeriveBody(tidy(target.text), partial, entry, read_sizes(asking, partial.of))
 
 
-def _explicit(asking: Asking) -> ExplicitBody:
+def _jacobian_or_none(asking: Asking) -> JacobianBody | None:
+    try:
+        return read_jacobian(asking)
+    except InputError:
+        return None
+
+
+def _explicit(asking: Asking) -> Body:
+    """The derivative of a scalar, or of an array."""
     level = asking.body.get("level")
-    if level is not None and read_words(level) != ["entries"]:
+    words = fields.items(level, "level", single=True) if level is not None else ()
+    if any(fields.text(word, "level") != "entries" for word in words):
         message = f"{asking.path}: explicit is derive at level entries"
         raise fields.schema_error(message, level, "leave out level, or ask for derive")
-    target = asking.target("a derivative such as dL/dW")
-    partial, entry = read_asked(target, asking.graph, asking.kind)
-    value = asking.body.get("dims")
-    sizes = {} if value is None else read_sizes(value, asking)
-    return ExplicitBody(tidy(target.text), partial, entry, sizes, value or target)
-
-
-def read_words(value: Value) -> list[str]:
-    """One word or a list of words."""
-    return [fields.text(item, "level") for item in fields.items(value, "level", single=True)]
-
-
-def read_sizes(value: Value, asking: Asking) -> dict[str, int]:
-    """``dims: {N: 1, D: 2}``: a whole number for names of dims."""
-    path, known = f"dims of {asking.path}", names_of(asking.graph)
-    found: dict[str, int] = {}
-    for key, entry in fields.table(value, path).entries:
-        if key.text not in known:
-            hint = did_you_mean(key.text, known) or f"the dims are {', '.join(known) or 'all numbers'}"
-            raise problem(f"{path}: there is no dim {key.text}", key.at, hint, "unknown-symbol")
-        size = fields.number(entry, f"{key.text} in {path}")
-        if size.denominator != 1 or size < 1:
-            raise fields.schema_error(f"{key.text} in {path} must be a whole number of at least 1", entry)
-        found[key.text] = int(size)
+    found = read_jacobian(asking)
+    if found.of.is_scalar and found.entry == (None, None):
+        return DeriveBody(found.target, Partial(found.of, found.by), (), found.sizes)
     return found
-
-
-def check_explicit(body: ExplicitBody, graph: Graph, values: Mapping[str, object]) -> None:
-    """Every size is known, from ``dims:`` or from ``values:``, and small enough to be written out."""
-    sizes = {**sizes_of(graph, values), **body.sizes}
-    missing = [name for name in names_of(graph) if name not in sizes]
-    if missing:
-        given = ", ".join(f"{name}: {sizes.get(name, SMALL)}" for name in names_of(graph))
-        message = f"explicit {body.target} needs a size for {' and '.join(missing)}"
-        raise fields.schema_error(message, body.place, f"dims: {{{given}}}")
-    reason = too_large(graph, sizes)
-    if reason is not None:
-        at = body.place.at if body.place is not None else None
-        raise problem(f"explicit {body.target}: {reason}", at, "choose smaller sizes", "limit")
 
 
 def _ask(asking: Asking) -> AskBody:

@@ -15,7 +15,6 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
-    Leaf,
     MatMul,
     Neg,
     Number,
@@ -24,11 +23,11 @@ from symbackprop.core.expr import (
     Transpose,
     label_of,
 )
-from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
+from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import axes_of, no_number, read_binder, read_element, read_slice, read_slots
-from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.entries import no_number, read_element
+from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
     ShapeError,
@@ -51,11 +50,9 @@ from symbackprop.reading.syntax import (
     Plus,
     Raised,
     Relation,
-    Span,
     Sub,
     Times,
     Turned,
-    Whole,
     show,
 )
 from symbackprop.reading.tokens import fail
@@ -115,7 +112,7 @@ def read(node: Node, scope: Scope) -> Expr:
         case Bind():
             return read_binder(node, scope, read)
         case Derivative():
-            return _derivative(node, scope)
+            return read_derivative(node, scope)
         case Matrix():
             return _matrix(node, scope)
         case Relation(at):
@@ -170,43 +167,6 @@ def _scalar(expr: Expr, scope: Scope) -> bool:
     return rows.is_one and columns.is_one
 
 
-def _derivative(node: Derivative, scope: Scope) -> Expr:
-    if not scope.derivatives:
-        raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
-    if len(node.by) > 1:
-        raise not_yet("second-derivative", node.at)
-    by_node = node.by[0]
-    of = _tensor(node.of, scope)
-    by = _tensor(by_node.base if isinstance(by_node, Sub) else by_node, scope)
-    if by.is_label:
-        raise fail(
-            f"{by.name} holds labels; there is no derivative by a label",
-            by_node.at,
-            "labels choose a class: ask for the derivative by the scores or probabilities",
-            "shape",
-        )
-    partial = Partial(of, by)
-    if not of.is_scalar and isinstance(node.of, Sub):
-        return _local_entry(node.of, by_node, partial, scope)
-    if isinstance(node.of, Sub) or not of.is_scalar:
-        raise not_yet("jacobian", node.at)
-    if not isinstance(by_node, Sub):
-        return layout_partial(partial, scope.layout)
-    if any(isinstance(slot, Whole | Span) for slot in by_node.slots):
-        return read_slice(by_node, partial, scope)
-    return Element(partial, read_slots(by_node, axes_of(partial), scope))
-
-
-def _local_entry(of: Sub, by: Node, partial: Partial, scope: Scope) -> Expr:
-    """``dP[n,i]/dZ[n,j]``: an entry of a Jacobian."""
-    slots = read_slots(of, axes_of(Leaf(partial.of)), scope)
-    if isinstance(by, Sub):
-        return Element(partial, (*slots, *read_slots(by, axes_of(Leaf(partial.by)), scope)))
-    if not partial.by.is_scalar:
-        raise not_yet("jacobian", by.at)
-    return Element(partial, slots)
-
-
 def _matrix(node: Matrix, scope: Scope) -> Expr:
     """A matrix written out; what is derived may be one, not the forward pass."""
     if not scope.derivatives:
@@ -221,19 +181,3 @@ def _matrix(node: Matrix, scope: Scope) -> Expr:
             shape = shape_text(scope.unifier.shape(part))
             raise ShapeError(f"a cell of a matrix must be a scalar; {show(cell)} is {shape}", cell)
     return cells[0] if len(cells) == 1 else Grid(cells, node.columns)
-
-
-def _tensor(node: Node, scope: Scope) -> Tensor:
-    base = node.base if isinstance(node, Sub) else node
-    assert isinstance(base, Name)
-    tensor = scope.tensors.get(base.name)
-    if tensor is None:
-        if scope.knows(base.name):
-            raise fail(
-                f"{base.name} is {scope.what_is(base.name)}; a derivative is of and by symbols",
-                node.at,
-                None,
-                "unknown-symbol",
-            )
-        raise scope.unknown(base.name, node.at)
-    return tensor

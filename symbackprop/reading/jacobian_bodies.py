@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Indicator
+from symbackprop.core.expr import Element, Expr, IndexValue, Indicator, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError, did_you_mean
@@ -16,6 +17,7 @@ from symbackprop.reading.families import written_out
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.question import Asking, Body, tidy
+from symbackprop.reading.sizes import read_sizes
 from symbackprop.reading.syntax import Derivative, Name, Node, Num, Sub, Whole, show
 from symbackprop.reading.tokens import fail, tokenize
 from symbackprop.reading.yaml_tree import Scalar
@@ -55,6 +57,7 @@ class JacobianBody(Body):
     by_default  whether the letters are ours, for the cases.
     lines  which of the letters were written ``:``, and run over a whole row or column.
     cases  the cases in which the answer is given; their letters stand in ``entry``.
+    sizes  those of ``dims:``, at which it is written out.
     """
 
     of: Tensor
@@ -63,6 +66,7 @@ class JacobianBody(Body):
     lines: tuple[str, ...] = ()
     cases: tuple[CaseAsked, ...] = ()
     by_default: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_jacobian(asking: Asking) -> JacobianBody:
@@ -73,7 +77,8 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     tokens = tokenize(value.text, value.origin)
     node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
     if not isinstance(node, Derivative) or len(node.by) != 1:
-        raise fail(f"jacobian must be a derivative such as dH/dU, not {show(node)}", node.at, None, "schema")
+        message = f"{asking.kind} must be a derivative such as dH/dU, not {show(node)}"
+        raise fail(message, node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     sides = (node.of, node.by[0])
@@ -87,7 +92,40 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     by_default = bool(cases) and entry == (None, None)
     if by_default:
         entry = _letters_for(of, by)
-    return JacobianBody(tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default)
+    sizes = read_sizes(asking, of)
+    return JacobianBody(
+        tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes
+    )
+
+
+def body_of(expr: Expr, text: str) -> JacobianBody | None:
+    """The question that a Jacobian in a formula asks; None at positions such as i + 1."""
+    if isinstance(expr, Jacobian):
+        of, by, given = expr.of, expr.by, (expr.of_slots, expr.by_slots)
+    elif isinstance(expr, Element) and isinstance(expr.base, Partial):
+        of, by = expr.base.of, expr.base.by
+        given = (expr.slots[: of.rank], expr.slots[of.rank :])
+    else:
+        return None
+    slots = [slot for side in given for slot in side if slot is not None]
+    places = [_position(slot) for slot in slots]
+    if any(place is None for place in places):
+        return None
+    taken = [place for place in places if isinstance(place, str)]
+    lines: list[str] = []
+    entry: list[Places | None] = []
+    for tensor, side in zip((of, by), given, strict=True):
+        found: list[str | int] = []
+        for slot, dim in zip(side, tensor.shape, strict=bool(side)):
+            place = None if slot is None else _position(slot)
+            if place is None:
+                place = next(c for c in SPARE if c not in taken)
+                taken.append(place)
+                lines.append(place)
+            if not dim.is_one:
+                found.append(place)
+        entry.append(tuple(found) if side else None)
+    return JacobianBody(text, of, by, (entry[0], entry[1]), tuple(lines))
 
 
 def _tensor(node: Node, graph: Graph) -> Tensor:

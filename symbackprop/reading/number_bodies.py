@@ -15,12 +15,11 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
-from symbackprop.reading import fields
+from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_partial
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.yaml_tree import Items, Scalar, Table, Value, problem
 
-MOST_DIGITS = 12
 Wanted = Mapping[str, tuple[Leaf | Partial, ...]]
 
 
@@ -162,10 +161,9 @@ def _precision(asking: Asking) -> Precision:
     if digits is not None:
         path = f"digits of {asking.path}"
         number = fields.number(digits, path)
-        if number.denominator != 1 or not 0 <= number <= MOST_DIGITS:
-            raise fields.schema_error(
-                f"{path} must be a whole number from 0 to {MOST_DIGITS}, not {_bracketed(digits)}", digits
-            )
+        if number.denominator != 1 or not 0 <= number <= keys.MOST_DIGITS:
+            expected = f"{path} must be a whole number from 0 to {keys.MOST_DIGITS}"
+            raise fields.schema_error(f"{expected}, not {_bracketed(digits)}", digits)
         found = int(number)
     return Precision(found, exact is not None and fields.flag(exact, f"exact of {asking.path}"))
 

@@ -149,6 +149,7 @@ class _Reader:
         level, via = body.get("level"), body.get("via")
         asked = READERS[kind](Asking(kind, body, path, self.graph, self.names, self.values)) if kind else None
         levels = None if level is None else read_levels(level, f"the level of {path}")
+        levels = _with_dims(levels, body, path)
         found = Question(
             kind, question_id, asked,
             ("index",) if levels is None and _asks_for_an_entry(asked) else levels,
@@ -199,6 +200,17 @@ class _Reader:
             return read_partial(name, graph, "a letter of in_terms_of")
         known = (*graph.tensors, *self.names, *graph.dims)
         raise problem(f"unknown symbol {text}", name.at, did_you_mean(text, known), "unknown-symbol")
+
+
+def _with_dims(levels: tuple[str, ...] | None, body: Table, path: str) -> tuple[str, ...] | None:
+    """Who names sizes asks for level entries."""
+    dims = body.get("dims")
+    if dims is None:
+        return levels
+    if levels is not None and "entries" not in levels:
+        message = f"dims of {path} belongs to level entries, but the level is {' and '.join(levels)}"
+        raise fields.schema_error(message, dims, "level: entries")
+    return levels or ("entries",)
 
 
 def _asks_for_an_entry(body: Body | None) -> bool:

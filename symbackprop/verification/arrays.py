@@ -15,6 +15,12 @@ def jacobian(host: Host, node: Jacobian, scope: Scope) -> Array:
     if node.vec is None:
         return comprehension(host, node.comprehension(), scope)
     value = host.partial(node.of, node.by)
+    for first, tensor, slots in ((0, node.of, node.of_slots), (2, node.by, node.by_slots)):
+        for side in (0, 1):
+            axis = tensor.axis_of_side(side)
+            slot = slots[axis] if slots and axis is not None else None
+            if slot is not None:
+                value = value.take([slot.offset.constant - 1], axis=first + side)
     if node.vec == "column":
         value = value.transpose(1, 0, 3, 2)
     rows, columns = value.shape[0] * value.shape[1], value.shape[2] * value.shape[3]

@@ -46,10 +46,10 @@ class Host(Protocol):
 
 def index_value(host: Host, node: IndexValue, scope: Scope) -> Array:
     """A position as a number."""
-    return _positions(host, node, scope).astype(float)
+    return positions(host, node, scope).astype(float)
 
 
-def _positions(host: Host, node: IndexValue, scope: Scope) -> Array:
+def positions(host: Host, node: IndexValue, scope: Scope) -> Array:
     """One-based positions: of indices, or those that labels say."""
     if not isinstance(node, LabelValue):
         return scope.positions(node, host.point)
@@ -61,25 +61,25 @@ def _positions(host: Host, node: IndexValue, scope: Scope) -> Array:
 
 def element(host: Host, node: Element, scope: Scope) -> Array:
     """``base[slots]``: gather at integer positions."""
-    slots = [_positions(host, slot, scope) for slot in node.slots]
+    slots = [positions(host, slot, scope) for slot in node.slots]
     if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
         of, by = node.base.of, node.base.by
-        numerator, denominator = _sides(of, slots[: of.rank]), _sides(by, slots[of.rank :])
+        numerator, denominator = sides_of(of, slots[: of.rank]), sides_of(by, slots[of.rank :])
         return _gather_local(host.partial(of, by), (*numerator, *denominator))
     if isinstance(node.base, Leaf):
-        sides = _sides(node.base.tensor, slots)
+        sides = sides_of(node.base.tensor, slots)
     elif isinstance(node.base, Partial):
-        sides = _sides(node.base.by, slots)
+        sides = sides_of(node.base.by, slots)
     else:
         sides = _sides_of_value(node.base, slots)
         if scope.axes and not free_indices(node.base):  # the same array at every position
             base = host.value(node.base, ROOT)
-            found = _gather(base, *sides)
+            found = gather(base, *sides)
             return scope.lift(found) if max(side.ndim for side in sides) == 2 < base.ndim else found
-    return _gather(host.value(node.base, scope), *sides)
+    return gather(host.value(node.base, scope), *sides)
 
 
-def _sides(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
+def sides_of(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
     """The one-based row and column for the slots of a tensor, one per declared axis."""
     if len(slots) != tensor.rank or tensor.rank > 2:
         raise Refusal(f"{tensor.name} has {tensor.rank} indices, not {len(slots)}")
@@ -109,7 +109,8 @@ def _outside(position: Array, extent: int) -> Array:
     return np.asarray((position < 1) | (position > extent))
 
 
-def _gather(base: Array, row: Array, column: Array) -> Array:
+def gather(base: Array, row: Array, column: Array) -> Array:
+    """The entries at one-based rows and columns; NaN outside."""
     rows, columns = base.shape[-2:]
     bad = _outside(row, rows) | _outside(column, columns)
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
@@ -142,7 +143,7 @@ def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
 
 
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
-    """Sum, mean, product or maximum of a scalar body over ranges, left to right."""
+    """Sum, mean, product or maximum of the body over ranges, left to right."""
     if len(node.ranges) > 1:
         factors, summed = factors_under(node)
         known = {index for index, _ in scope.axes}
@@ -153,7 +154,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
         inner, mask = _enter(host, bound, inner, mask)
     count = len(node.ranges)
     body = host.value(node.body, inner)
-    if body.shape[-2:] != (1, 1):
+    if body.shape[-2:] != (1, 1) and node.binder not in ("sum", "mean"):
         raise Refusal(f"the body of {node.binder} is not a scalar")
     lead = (1,) * len(scope.axes) + inner.sizes[len(scope.axes) :] + (1, 1)
     body = np.broadcast_to(body, np.broadcast_shapes(body.shape, mask.shape, lead))
@@ -166,7 +167,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     if node.binder == "sum":
         return total
     if node.binder == "mean":
-        return np.asarray(total / np.broadcast_to(mask, body.shape).sum(axis=axes))
+        return np.asarray(total / np.broadcast_to(mask, (*body.shape[:-2], 1, 1)).sum(axis=axes))
     raise Refusal(f"no value is known for the binder {node.binder}")
 
 

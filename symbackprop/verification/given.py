@@ -40,6 +40,11 @@ class Given:
         _solve(graph, self.point, self._values, expand)
         self._oracle = Oracle(graph, self.point, expand=expand)
 
+    @property
+    def oracle(self) -> Oracle:
+        """The derivatives at this point."""
+        return self._oracle
+
     def moved(self, new: Mapping[Tensor, Expr], names: Mapping[Tensor, Tensor]) -> None:
         """Let the symbols of ``new`` have these values, and what follows; both are known under ``names``."""
         values = {t: self._values[t] for t in self.graph.symbols if t in self._values}

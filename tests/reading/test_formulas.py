@@ -156,7 +156,7 @@ TEXTS = [
     for text in (
         *(getattr(op, "slopes", ()) or ()),
         getattr(op, "formula", None),
-        getattr(op, "definition", None),
+        op.written("rows") if isinstance(op, Structural) else None,
         *getattr(op, "kinks", ()),
     )
     if text is not None

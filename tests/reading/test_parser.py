@@ -191,7 +191,6 @@ BAD = [
     ("y[W x] = 3", 1, 5, "expected ]", None),
     ("y = a . b", 1, 7, "a dot", None),
     ("y = exec(open('f').read())", 1, 19, ".read", "Python"),
-    ("y = [1, 2]", 1, 5, "found [", None),
     ("y = x if x else z; 1", 1, 20, "begins with the name", None),
 ]
 

@@ -1,0 +1,60 @@
+"""Forms of Jacobians: derivatives put in, and what is left where relations hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from symbackprop.derivation.lines import Lines
+from symbackprop.derivation.sweep import Sweep
+from symbackprop.notation.forms import Atom, Entry, Form, Term, Truth, change_parts, number, single, within
+from symbackprop.notation.normal import normal
+
+OPPOSITE = MappingProxyType({"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"})
+IMPLIED = MappingProxyType({"<": ("<=", "!="), ">": (">=", "!="), "=": ("<=", ">=")})
+
+
+def unfolded(form: Form, sweep: Sweep, lines: Lines) -> Form:
+    """The form with every derivative of what is differentiated replaced by its own form."""
+    terms: list[Term] = []
+    for term in form.terms:
+        atom = next((atom for atom, _ in term.factors if _is_own(atom, sweep, lines)), None)
+        if not isinstance(atom, Entry):
+            terms.append(term)
+            continue
+        quantity = sweep.quantities[lines.shop.partial_of[atom.tensor].by]
+        own = dict(zip(quantity.indices, atom.slots[len(quantity.head) :], strict=True))
+        inner = quantity.form.rename(own)
+        rest = tuple(factor for factor in term.factors if factor[0] is not atom)
+        outer = Term(term.coefficient, rest, term.bound)
+        terms.extend(unfolded(Form(within(outer, part) for part in inner.terms), sweep, lines).terms)
+    return lines.shop.tidy(Form(terms))
+
+
+def where_true(form: Form, truths: Sequence[Form]) -> Form:
+    """The form where every relation of ``truths`` (each one ``Truth``) holds."""
+    atoms = [truth.terms[0].factors[0][0] for truth in truths if truth.terms and truth.terms[0].factors]
+    known = {atom.key: number(1) for atom in atoms}
+    for atom in atoms:
+        if isinstance(atom, Truth):
+            known[Truth(atom.left, OPPOSITE[atom.op], atom.right).key] = Form()
+            for op in IMPLIED.get(atom.op, ()):
+                known[Truth(atom.left, op, atom.right).key] = number(1)
+
+    def change(inner: Form) -> Form:
+        terms: list[Term] = []
+        for term in inner.terms:
+            parts = Form((Term(term.coefficient, (), term.bound),))
+            for atom, exponent in term.factors:
+                found = known.get(atom.key) if isinstance(atom, Truth) else None
+                piece = single(change_parts(atom, change), exponent) if found is None else found
+                parts = Form(within(a, b) for a in parts.terms for b in piece.terms)
+            terms.extend(parts.terms)
+        return normal(Form(terms))
+
+    return change(form)
+
+
+def _is_own(atom: Atom, sweep: Sweep, lines: Lines) -> bool:
+    partial = lines.shop.partial_of.get(atom.tensor) if isinstance(atom, Entry) else None
+    return partial is not None and partial.of is sweep.loss and partial.by in sweep.quantities

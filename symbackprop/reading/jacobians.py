@@ -1,0 +1,118 @@
+"""Derivatives in formulas: dL/dW, dL/dW[p,q], the Jacobian dH/dU, its entries and its slices.
+
+dL/dW  dL/dW[p,q]  dL/dW[:,q]     of a scalar: an array, an entry, a vector
+dh/du  dP[n,:]/dZ[n,:]            a matrix, in the layout of the file
+dz[i]/dW  dp/dW[i,j]              what is left of an array with more indices: a matrix or a vector
+dp[i]/dz[j]  dP[n,i]/dZ[n,j]      an entry
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symbackprop.core.arrays import Jacobian, Slots, Vec
+from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.tensors import Tensor
+from symbackprop.notation.layouts import layout_partial
+from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots
+from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.scope import Scope
+from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
+from symbackprop.reading.tokens import fail
+
+LISTED: Vec = "row"  # how the entries of a matrix of numbers of entries are listed where nothing is said
+
+
+def read_derivative(node: Derivative, scope: Scope) -> Expr:
+    """The typed expression of a DERIV."""
+    if not scope.derivatives:
+        raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
+    if len(node.by) > 1:
+        raise not_yet("second-derivative", node.at)
+    by_node = node.by[0]
+    of, by = _tensor(node.of, scope), _tensor(by_node, scope)
+    if by.is_label:
+        raise fail(
+            f"{by.name} holds labels; there is no derivative by a label",
+            by_node.at,
+            "labels choose a class: ask for the derivative by the scores or probabilities",
+            "shape",
+        )
+    partial = Partial(of, by)
+    if not of.is_scalar:
+        return _of_array(node, by_node, partial, scope)
+    if isinstance(node.of, Sub):
+        raise fail(f"{of.name} is a scalar and has no index", node.of.at, f"write d{of.name}", "shape")
+    if not isinstance(by_node, Sub):
+        return layout_partial(partial, scope.layout)
+    if _has_runs(by_node):
+        found = read_slice(by_node, partial, scope)
+        turns = scope.layout == "numerator" and len(found.runs) == 1
+        return replace(found, across=not found.across) if turns else found
+    return Element(partial, read_slots(by_node, axes_of(partial), scope))
+
+
+def _of_array(node: Derivative, by_node: Node, partial: Partial, scope: Scope) -> Expr:
+    """A Jacobian, or what some of its indices leave."""
+    of, by = partial.of, partial.by
+    sides = ((node.of, of), (by_node, by))
+    if all((isinstance(side, Sub) and not _has_runs(side)) or t.is_scalar for side, t in sides):
+        slots = [s for side, t in sides if isinstance(side, Sub) for s in read_slots(side, t.shape, scope)]
+        return Element(partial, tuple(slots))
+    held = [_open_slots(side, tensor, scope) for side, tensor in sides]
+    found = Jacobian(of, by, _flipped(of, by, scope), None, held[0], held[1])
+    own, other = found.running
+    if len(own) + len(other) > 2:
+        if not found.is_sliced and all(dim.is_number for dim in (*own, *other)):
+            return replace(found, vec=LISTED)
+        raise _too_many(node, by_node, partial, len(own) + len(other))
+    return replace(found, turned=scope.layout == "numerator" and found.is_of_entry)
+
+
+def _flipped(of: Tensor, by: Tensor, scope: Scope) -> bool:
+    """Whether a row stands for an entry of ``by``; by a number a vector lies as it does itself."""
+    if not by.index_axes and len(of.index_axes) == 1:
+        return of.oriented[0].is_one
+    return scope.layout == "denominator"
+
+
+def _open_slots(node: Node, tensor: Tensor, scope: Scope) -> Slots:
+    if not isinstance(node, Sub):
+        return ()
+    slots = read_open_slots(node, axes_of(Leaf(tensor)), scope)
+    return slots if any(slot is not None for slot in slots) else ()
+
+
+def _has_runs(node: Sub) -> bool:
+    return any(isinstance(slot, Whole | Span) for slot in node.slots)
+
+
+def _too_many(node: Derivative, by_node: Node, partial: Partial, count: int) -> Exception:
+    """An array of three or more indices is no matrix."""
+    dims = " x ".join(str(dim) for tensor in (partial.of, partial.by) for dim in tensor.shape)
+    sides = [
+        f"d{tensor.name}[{','.join(letters[: tensor.rank])}]" if tensor.rank else f"d{tensor.name}"
+        for tensor, letters in ((partial.of, "ij"), (partial.by, "pq"))
+    ]
+    return fail(
+        f"{show(node)} has {count} indices (it is {dims}) and is no matrix",
+        node.at,
+        f"write an entry, {'/'.join(sides)}, or a slice, {sides[0]}/d{partial.by.name}",
+        "shape",
+    )
+
+
+def _tensor(node: Node, scope: Scope) -> Tensor:
+    base = node.base if isinstance(node, Sub) else node
+    assert isinstance(base, Name)
+    tensor = scope.tensors.get(base.name)
+    if tensor is None:
+        if scope.knows(base.name):
+            raise fail(
+                f"{base.name} is {scope.what_is(base.name)}; a derivative is of and by symbols",
+                node.at,
+                None,
+                "unknown-symbol",
+            )
+        raise scope.unknown(base.name, node.at)
+    return tensor

@@ -1,0 +1,299 @@
+r"""Tokens of LaTeX mathematics: source in, classified tokens with their places out.
+
+Spacing, sizes and font switches leave no token; comments neither. ``\left`` and ``\right`` are kept as
+the side of the bracket behind them. Words (``\text{...}``) are one token. Every token holds the offsets of
+its source in the text of the file; those that come out of a macro hold the offsets of the call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from symbackprop.reading.works.commands import (
+    BARS,
+    CLOSERS,
+    GAPS,
+    OPENERS,
+    OPERATORS,
+    RELATIONS,
+    REMARKS,
+    SEPARATORS,
+    SIGNS,
+    SIZES,
+    SPACING,
+    SWITCHES,
+    TEXTS,
+    UPRIGHT,
+)
+
+MAX_TOKENS = 50_000  # of one display
+_LONGEST_WORDS = 3_000  # characters in one piece of text
+
+
+class Token:
+    r"""One token.
+
+    kind  "num", "letter", "cmd", "word", "prose", "remark", "begin", "end", "row", "amp", "rel", "sign",
+          "op", "open", "close", "bar", "sep", "{", "}", "^", "_", "'", "other" or "eof"
+    text  as written: the letter, ``\alpha``, the bracket, the environment; of words the words alone
+    by    of words the command that holds them; of a bracket its side: "l" (``\left``), "r", "m" or ""
+    """
+
+    __slots__ = ("by", "kind", "start", "stop", "text")
+
+    def __init__(self, kind: str, text: str, start: int, stop: int, by: str = "") -> None:
+        self.kind = kind
+        self.text = text
+        self.start = start
+        self.stop = stop
+        self.by = by
+
+    def __repr__(self) -> str:
+        return f"{self.kind}:{self.text}"
+
+    def moved(self, start: int, stop: int) -> Token:
+        """The same token at another place: that of a macro's call."""
+        return Token(self.kind, self.text, start, stop, self.by)
+
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>[ \t\r\n\f\v\u00a0\ufeff~]+|%[^\n]*|&(?:space|nbsp);)
+  | (?P<letter>[a-zA-Z])
+  | (?P<row>\\\\\*?(?:[ \t]*\[[^\]\n]{0,20}\])?|\\(?:cr|tabularnewline|newline)(?![A-Za-z]))
+  | (?P<env>\\(?:begin|end)[ \t]*\{[A-Za-z]{1,30}\*?\})
+  | (?P<cmd>\\[A-Za-z]+\*?|\\[^A-Za-z])
+  | (?P<num>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
+  | (?P<pair>:=|=:|\+=|-=|\|\||<=|>=|!=|->|=>|\.\.\.)
+  | (?P<entity>&(?:plus|amp|lt|gt|minus);)
+  | (?P<sign>[-+*/=<>()\[\]{}|^_&,;:.'!?$\#"@`])
+  | (?P<prose>[^\x00-\x7f\u00a0\ufeff\u0370-\u03ff\u2000-\u23ff\u2a00-\u2aff\u27e8\u27e9
+      \u00d7\u00b7\u00b1\u00ac\U0001d400-\U0001d7ff]+)
+    """,
+    re.VERBOSE,
+)  # fmt: skip
+_UNICODE = {
+    "−": "-", "–": "-", "—": "-", "·": r"\cdot", "⋅": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r"\circ",
+    "⊗": r"\otimes",
+    "∑": r"\sum", "∏": r"\prod", "∂": r"\partial", "∇": r"\nabla", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
+    "≈": r"\approx", "∈": r"\in", "→": r"\to", "←": r"\leftarrow", "⇒": r"\Rightarrow", "∞": r"\infty",
+    "’": "'", "′": "'", "⊤": r"\top", "…": r"\dots", "⋯": r"\cdots", "±": r"\pm", "⟨": r"\langle",
+    "⟩": r"\rangle",
+    "∝": r"\propto", "∀": r"\forall", "ℝ": r"\R", "ℓ": r"\ell", "∥": r"\|", "‖": r"\|", "⊘": r"\oslash",
+    "⊕": r"\oplus", "√": r"\surd", "≡": r"\equiv", "≔": ":=", "∗": "*", "⋮": r"\vdots", "⋱": r"\ddots",
+}  # fmt: skip
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΥΦΨΩϵϕϑ",
+        "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho varsigma sigma "
+        "tau upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega epsilon "
+        "phi vartheta".split(),
+        strict=True,
+    )
+)
+_PAIRS = {"<=": ("rel", r"\le"), ">=": ("rel", r"\ge"), "!=": ("rel", r"\ne"), "->": ("rel", r"\to"),
+          "=>": ("rel", r"\Rightarrow"), "||": ("bar", "||"), "...": ("cmd", "...")}  # fmt: skip
+_ENTITIES = {"&plus;": "+", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-"}  # of HTML, in Markdown
+_CLASS: dict[str, str] = {
+    **dict.fromkeys(RELATIONS, "rel"), **dict.fromkeys(SIGNS, "sign"), **dict.fromkeys(OPERATORS, "op"),
+    **dict.fromkeys(OPENERS, "open"), **dict.fromkeys(CLOSERS, "close"), **dict.fromkeys(BARS, "bar"),
+    **dict.fromkeys(SEPARATORS, "sep"), "{": "{", "}": "}", "^": "^", "_": "_", "'": "'", "&": "amp",
+    "!": "other", "#": "other", '"': "other", "@": "other", "`": "other", "$": "other",
+}  # fmt: skip
+CONNECTIVES = frozenset(
+    "if when for where else otherwise with and or unless given let then since because as so thus hence but "
+    "is are in on of the by to from at all not iff therefore while such that this which we have each every "
+    "note case recall using via i.e. e.g. st s.t. only".split()
+)
+_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ ,_-]+[A-Za-z0-9]+)*")
+_ENDS = frozenset(
+    ("num", "letter", "cmd", "word", "close", "}", "'", "end", "bar", "remark", "prose", "other")
+)
+_BEGINS = frozenset(("num", "letter", "cmd", "word", "open", "{", "begin", "bar", "prose", "other"))
+
+
+def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
+    """The tokens of ``text[start:stop]``; nothing is refused here."""
+    end = len(text) if stop is None else stop
+    found: list[Token] = []
+    push = found.append
+    match = _TOKEN.match
+    position = start
+    side = ""
+    while position < end:
+        hit = match(text, position, end)
+        if hit is None:
+            position = _strange(text, position, found)
+            continue
+        kind = hit.lastgroup
+        begun, position = position, hit.end()
+        if kind == "space":
+            continue
+        source = hit.group()
+        if kind in ("letter", "num"):
+            push(Token(kind, source, begun, position))
+        elif kind == "sign":
+            push(Token(_CLASS[source], source, begun, position, side))
+        elif kind == "cmd":
+            name = source
+            if name[-1] == "*" and name not in TEXTS:
+                name, position = name[:-1], position - 1
+            if name in SIZES:
+                side = _side(name)
+                position = _null(text, position, end, side, begun, found)
+                if found and found[-1].kind == "null":
+                    found[-1].kind = "close" if side == "r" else "open"
+                    side = ""
+                continue
+            if name in SPACING or name in SWITCHES or name in ("\\ ", "\\\n"):
+                continue
+            if name in TEXTS or name in UPRIGHT:
+                begun_text = position
+                position, token = _words(text, begun, position, end, name)
+                if token is not None:
+                    push(token)
+                elif position == begun_text:
+                    push(Token("cmd", name, begun, position))
+            else:
+                push(Token(_CLASS.get(name, "cmd"), name, begun, position, side))
+        elif kind == "row":
+            push(Token("row", r"\\", begun, position))
+        elif kind == "env":
+            opening = source[1] == "b"
+            name = source[source.index("{") + 1 : -1]
+            push(Token("begin" if opening else "end", name, begun, position))
+        elif kind == "entity":
+            sign = _ENTITIES[source]
+            push(Token(_CLASS[sign], sign, begun, position, side))
+        elif kind == "pair":
+            pair = _PAIRS.get(source) or ("rel", source)
+            push(Token(*pair, begun, position, side))
+        else:
+            push(Token("prose", source, begun, position))
+        side = ""
+        if len(found) > MAX_TOKENS:
+            break
+    return _tidy(found)
+
+
+def _strange(text: str, position: int, found: list[Token]) -> int:
+    """A character of no group: a Unicode sign, a Greek letter, or anything else."""
+    character = text[position]
+    if character in _UNICODE:
+        name = _UNICODE[character]
+        found.append(Token(_CLASS.get(name, "cmd"), name, position, position + 1))
+    elif character in _GREEK:
+        found.append(Token("cmd", "\\" + _GREEK[character], position, position + 1))
+    elif character.isalpha():
+        found.append(Token("letter", character, position, position + 1))
+    elif character == "\\" or (not character.isspace() and character.isprintable()):
+        found.append(Token("other", character, position, position + 1))
+    elif not character.isspace() and character not in "\u200b\u200c\u200d\u2060":
+        found.append(Token("other", f"U+{ord(character):04X}", position, position + 1))
+    return position + 1
+
+
+def _side(name: str) -> str:
+    if name == r"\left" or name[-1] == "l":
+        return "l"
+    if name == r"\right" or name[-1] == "r":
+        return "r"
+    return "m" if name == r"\middle" else ""
+
+
+def _null(text: str, position: int, end: int, side: str, begun: int, found: list[Token]) -> int:
+    r"""Past the dot of ``\left.`` and ``\right.``, which is a bracket that is not seen."""
+    at = position
+    while at < end and text[at] in " \t\n":
+        at += 1
+    if side in ("l", "r") and at < end and text[at] == "." and text[begun + 1] in "lr":
+        found.append(Token("null", ".", begun, at + 1, side))
+        return at + 1
+    return position
+
+
+def _words(text: str, begun: int, position: int, end: int, name: str) -> tuple[int, Token | None]:
+    r"""The argument of ``\text``, ``\mathrm`` ...: words, or None if it is mathematics."""
+    at = position
+    while at < end and text[at] in " \t\n":
+        at += 1
+    if at >= end or text[at] != "{":
+        return position, None
+    depth, close = 0, at
+    end = min(end, at + _LONGEST_WORDS)
+    while close < end:
+        character = text[close]
+        if character == "\\":
+            close += 1
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            if not depth:
+                break
+        close += 1
+    if close >= end:
+        return position, None
+    inner = text[at + 1 : close]
+    content = " ".join(inner.replace(r"\_", "_").split())
+    if name in UPRIGHT:
+        if len(content) < 2 or not _PLAIN.fullmatch(content):
+            return position, None
+        return close + 1, Token("word", content, begun, close + 1, name)
+    if name in REMARKS:
+        return close + 1, Token("remark", content, begun, close + 1, name)
+    kind = "prose" if is_prose(content) and "operatorname" not in name else "word"
+    return close + 1, Token(kind, content, begun, close + 1, name)
+
+
+def is_prose(content: str) -> bool:
+    """Whether words say something about a formula, rather than being a name in it."""
+    if not content:
+        return False
+    if content.lower().strip(" ,.:;()") in CONNECTIVES:
+        return True
+    return " " in content or not _WORDS.fullmatch(content)
+
+
+def _tidy(tokens: list[Token]) -> list[Token]:
+    r"""Without ``\quad`` where it only makes room; words with a script or a bracket behind are names."""
+    kept: list[Token] = []
+    count = len(tokens)
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1] if place + 1 < count else None
+        if token.kind == "sep" and token.text in GAPS:
+            if not kept or kept[-1].kind not in _ENDS or following is None or following.kind not in _BEGINS:
+                continue
+        elif (
+            token.kind == "prose"
+            and token.by
+            and following is not None
+            and (following.kind in ("_", "^") or following.text == "(")
+            and following.start == token.stop
+            and token.text.lower().strip(" ,.:;()") not in CONNECTIVES
+        ):
+            kept.append(Token("word", token.text, token.start, token.stop, token.by))
+            continue
+        kept.append(token)
+    return kept
+
+
+def normal(tokens: Sequence[Token]) -> list[str]:
+    r"""What is compared when a formula is printed back: no spacing, sizes, fonts; one ``\frac``."""
+    found: list[str] = []
+    for token in tokens:
+        if token.kind in ("word", "prose", "remark"):
+            found.append(f"{token.by}{{{token.text}}}")
+        elif (token.kind == "sep" and token.text in GAPS) or token.text == ".":
+            if token.text == "." and token.kind == "sep":
+                found.append(".")
+        elif token.kind in ("begin", "end"):
+            found.append(f"\\{token.kind}{{{token.text}}}")
+        else:
+            found.append(_FRACTIONS.get(token.text, token.text))
+    return found
+
+
+_FRACTIONS = {r"\dfrac": r"\frac", r"\tfrac": r"\frac", r"\cfrac": r"\frac"}
