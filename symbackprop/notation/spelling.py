@@ -559,7 +559,8 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
             if end is None
             else [j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end]
         )
-        if not mates or end is None or prefix is None:
+        others = [term for j, term in enumerate(terms) if j != i and j not in mates]
+        if not mates or end is None or prefix is None or any(end in other.walk() for other in others):
             result.append(term)
             continue
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]

@@ -58,7 +58,6 @@ COOKBOOK = _rows(
     "x: n parameter; A: n n input symmetric; b: n input | L = 1/2 x^T A x - b^T x | x",
     "A: m n parameter; x: n parameter; b: m input | L = sumsq(A x - b) | x A",
     "x: n parameter; a: n input | L = norm(x - a) | x | 129",
-    "x: n parameter | L = sumsq(x) | x | 131",
     "X: m n parameter | L = sumsq(X) | X | 132",
     "X: m n parameter | L = norm(X) | X",
     "X: m n parameter | L = norm1(X) | X",
