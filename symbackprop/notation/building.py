@@ -139,19 +139,8 @@ def is_decimal(value: Fraction) -> bool:
     return rest == 1 and value.denominator >= 10
 
 
-def _over(coefficient: Fraction, front: list[Expr], body: Divide, below: list[Expr]) -> Expr:
-    """One fraction: a/b/2 is a/(2 b)."""
-    size = abs(coefficient)
-    number = [Number(Fraction(size.denominator))] if size.denominator != 1 else []
-    den = MatMul((*number, *below, body.den)) if number or below else body.den
-    top = scaled(Fraction(size.numerator), front, body.num, [])
-    return Neg(Divide(top, den)) if coefficient < 0 else Divide(top, den)
-
-
 def scaled(coefficient: Fraction, front: list[Expr], body: Expr | None, below: list[Expr]) -> Expr:
     """``coefficient * front... body / below...``, the sign outermost."""
-    if isinstance(body, Divide) and not body.den.is_scalar and (below or coefficient.denominator != 1):
-        return _over(coefficient, front, body, below)
     sign = coefficient < 0
     size = abs(coefficient)
     if size.denominator != 1 and not is_decimal(size):

@@ -23,6 +23,9 @@ line of it is replayed by numbers. "Cookbook" is the equation of The Matrix Cook
 """
 
 
+COLUMNS = "| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|"
+
+
 def derived(row: Row) -> Derivation:
     """The derivative of a row."""
     problem = network(row.convention, row.symbols, row.forward)
@@ -43,7 +46,7 @@ def written(rows: Sequence[Row]) -> str:
     parts = [HEAD]
     sections = dict.fromkeys(row.section for row in rows)
     for section in sections:
-        parts.append(f"\n## {section}\n\n| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|")
+        parts.append(f"\n## {section}\n\n{COLUMNS}")
         parts.extend(line(row, derived(row)) for row in rows if row.section == section)
     return "\n".join(parts) + "\n"
 
@@ -53,7 +56,7 @@ def shape_of(row: Row) -> str:
     numbers: dict[str, str] = {}
     declared = [part.partition(":")[0].strip() for part in row.symbols.split(";")]
     targets = re.findall(r"(\w+) =", row.forward)
-    known = {*declared, *targets, *re.findall(r"\b[A-Z]\b", row.symbols), *re.findall(r"\b[a-z]\b", row.symbols)}
+    known = {*declared, *targets, *re.findall(r"\b[A-Za-z]\b", row.symbols)}
 
     def placed(match: re.Match[str]) -> str:
         word = match.group()
