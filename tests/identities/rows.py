@@ -134,7 +134,9 @@ LAYERS = _rows(
     " | Y = ind(Z <= s) * (s + a (Z - s)) + ind(Z > s) * ind(Z < t) * Z + ind(Z >= t) * (t + c (Z - t));"
     " L = L(Y) | Z a s c t",
     "X: N D parameter; W: K D parameter; R: K D input; b: K parameter"
-    " | Y = X (W * R)^T + b; L = L(Y) | W X",
+    " | Y = X (W * R)^T + b; L = L(Y) | W b X",
+    "X: N D parameter; W: K D parameter; R: K D input; b: K parameter"
+    " | Z = X (W * R)^T + b; Y = sigmoid(Z); L = L(Y) | W X",
     "H: N D parameter; M: N D input | Y = M * H; L = L(Y) | H",
     "Z: N K parameter | Y = softmax(Z); L = L(Y) | Z",
     "Z: N K parameter | Y = log_softmax(Z); L = L(Y) | Z",
@@ -200,4 +202,15 @@ WORDS = _rows(
     "x: d parameter | y = x/norm(x); L = L(y) | x",
 )  # fmt: skip
 
-ROWS = (*COOKBOOK, *TRACES, *INVERSES, *LAYERS, *LOSSES, *WORDS)
+JACOBIANS = tuple(
+    Row("Jacobians", symbols, forward, by, convention, None, of)
+    for convention, symbols, forward, of, by in (
+        ("column", "z: K parameter", "p = softmax(z)", "p", "z"),
+        ("row", "z: K parameter", "y = log_softmax(z)", "y", "z"),
+        ("column", "x: n parameter; W: m n parameter; b: m parameter", "h = sigmoid(W x + b)", "h", "x"),
+        ("column", "r: n parameter", "s = mean(r^2); z = r/sqrt(s)", "z", "r"),
+        ("column", "x: n parameter", "y = x/norm(x)", "y", "x"),
+    )
+)
+
+ROWS = (*COOKBOOK, *TRACES, *INVERSES, *LAYERS, *LOSSES, *WORDS, *JACOBIANS)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from symbackprop.pipeline import Derivation
+from symbackprop.pipeline import Derivation, Problem
 from tests.derivation.networks import network
 from tests.identities.rows import ROWS, Row
 
@@ -26,10 +27,16 @@ line of it is replayed by numbers. "Cookbook" is the equation of The Matrix Cook
 COLUMNS = "| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|"
 
 
+@cache
+def problem_of(convention: str, symbols: str, forward: str) -> Problem:
+    """The problem of one forward pass, read once for all its rows."""
+    return network(convention, symbols, forward)
+
+
 def derived(row: Row) -> Derivation:
     """The derivative of a row."""
-    problem = network(row.convention, row.symbols, row.forward)
-    return problem.derive(row.of, row.by)
+    problem = problem_of(row.convention, row.symbols, row.forward)
+    return problem.derive(row.of, row.by) if row.of == "L" else problem.jacobian(row.of, row.by)
 
 
 def line(row: Row, derivation: Derivation) -> str:
