@@ -6,12 +6,18 @@ command line runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from symbackprop.answering.derive import derived_answer
 from symbackprop.answering.record import Answer
+from symbackprop.checks.checker import Checker
+from symbackprop.checks.lines import report_lines
+from symbackprop.checks.reports import write_report as write_report_file
+from symbackprop.checks.run import CheckRun, check_works, checker_of, kind_of_text
+from symbackprop.checks.strength import at_strength, check_strength
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.problems import Problem, check_level, load, loads
@@ -109,4 +115,72 @@ def loss_of(equations: Sequence[Any]) -> Tensor:
     )
 
 
-__all__ = ["Derivation", "Problem", "check_level", "derive_text", "load", "loads", "solve_files"]
+def check_files(
+    problem: str | None,
+    works: Sequence[str],
+    *,
+    given: str | None = None,
+    feedback: str = "repair",
+    jobs: int = 1,
+    time_limit: float | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> CheckRun:
+    """Judge each work against a problem file, or against the equations ``given``."""
+    check_strength(feedback)
+    run = check_works(
+        problem, works, given=given, jobs=jobs, time_limit=time_limit, on_progress=on_progress
+    )
+    run.works = [at_strength(work, feedback) for work in run.works]
+    return run
+
+
+def check(
+    problem: Problem | None,
+    work: str,
+    *,
+    given: str | None = None,
+    feedback: str = "repair",
+    kind: str | None = None,
+) -> CheckRun:
+    """Judge the text of a work line by line: ``report.findings``, ``report.first_wrong``, ``to_json()``.
+
+    Without a problem ``given`` is the forward pass, as in ``check(None, text, given="y = W x + b")``.
+    ``kind`` is "tex", "md", "ipynb" or "formula"; without it a text with dollar signs or environments is a
+    document, any other a formula.
+    """
+    check_strength(feedback)
+    if (problem is None) == (given is None):
+        raise InputError("check needs a problem or given=, and not both", code="schema")
+    if problem is not None:
+        checker, assumed, file = Checker(problem.spec, problem.context), "", problem.spec.file
+    else:
+        checker, assumed = checker_of(None, given)
+        file = None
+    found = checker.check(work, kind=kind or kind_of_text(work))
+    return CheckRun(file, [at_strength(found, feedback)], assumed=assumed)
+
+
+def write_report(run: CheckRun, path: Path, *, engine: str = "auto") -> list[str]:
+    """Write the report of a check as FILE.html, FILE.pdf or FILE.md; what was written, in words."""
+    return write_report_file(run, path, engine=engine)
+
+
+def check_lines(run: CheckRun) -> Iterator[Sequence[tuple[str, str]]]:
+    """A check for people, line by line, in spans of (kind, text)."""
+    return report_lines(run)
+
+
+__all__ = [
+    "CheckRun",
+    "Derivation",
+    "Problem",
+    "check",
+    "check_files",
+    "check_level",
+    "check_lines",
+    "derive_text",
+    "load",
+    "loads",
+    "solve_files",
+    "write_report",
+]  # fmt: skip

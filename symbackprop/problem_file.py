@@ -24,6 +24,7 @@ from symbackprop.reading.declarations import Declarations
 from symbackprop.reading.inherit import inherit
 from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
+from symbackprop.reading.policy import Policy, read_policy
 from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
@@ -48,6 +49,8 @@ class ProblemSpec:
     course            the words of ``course:`` (title, author, date).
     templates         the folder with templates of the course's own.
     inferred          the arrays whose shape the file does not state.
+    policy            what findings of ``check`` cost.
+    zero_outside      whether an entry outside its range counts as 0 in ``check``.
     """
 
     graph: Graph
@@ -67,6 +70,8 @@ class ProblemSpec:
     forward: str = ""
     file: str | None = None
     inferred: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    zero_outside: bool = False
 
     @property
     def convention(self) -> Convention:
@@ -152,7 +157,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     graph = _graph(program, symbols.declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
     assume, notation_value = root.get("assume"), root.get("notation")
-    question_value = root.get("questions")
+    question_value, policy = root.get("questions"), root.get("policy")
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
@@ -174,6 +179,8 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         templates=course.templates,
         forward=program.text,
         file=file,
+        policy=Policy() if policy is None else read_policy(policy),
+        zero_outside=_zero_outside(root),
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
             if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
@@ -227,8 +234,6 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_
 
 def _refuse_later(root: Table) -> None:
     for key, value in root.entries:
-        if key.text == "policy":
-            _check_policy(value)
         if key.text in keys.LATER_TOP:
             raise fields.later(keys.LATER_TOP[key.text], key)
         if key.text == "index_from":
@@ -237,20 +242,14 @@ def _refuse_later(root: Table) -> None:
                 raise fields.later("index_from: 0", key)
 
 
-def _check_policy(value: Value) -> None:
-    body = fields.table(value, "policy")
-    fields.check_keys(body, (*keys.POLICY, "deduct"), "policy")
-    for key, entry in body.entries:
-        if key.text in keys.POLICY:
-            fields.choice(entry, f"policy {key.text}", keys.POLICY[key.text])
-        else:
-            for cause, cost in fields.table(entry, "deduct").entries:
-                fields.number(cost, f"what {cause.text} costs")
-
-
 def _layout(root: Table) -> str:
     value = root.get("layout")
     return "gradient" if value is None else fields.choice(value, "layout", keys.LAYOUTS)
+
+
+def _zero_outside(root: Table) -> bool:
+    value = root.get("outside")
+    return value is not None and fields.choice(value, "outside", ("zero",)) == "zero"
 
 
 def _convention(root: Table) -> Convention | None:

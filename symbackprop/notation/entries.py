@@ -219,16 +219,24 @@ def _label_entry(atom: Entry, leaf: LeafOf) -> tuple[Expr, Slot] | None:
 
 
 def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[Atom, Exponent]]:
-    """Dims and scalars, derivatives, entries, composites, deltas: the deltas last."""
+    """Dims and scalars, derivatives, entries, composites, deltas: the deltas last.
+
+    Of one array the entries at whole-number places stand in the order of their places: p[1] p[2].
+    """
     ranks: list[type[Atom]] = [
         DimFactor, Entry, Position, OfMatrix, Group, Fn, Extreme, Truth, Flat, Delta,
     ]  # fmt: skip
 
-    def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int]:
+    entries = [atom for atom, _ in factors if isinstance(atom, Entry)]
+    placed = all(isinstance(slot, int) for atom in entries for slot in atom.slots)
+    first = {atom.tensor: at for at, atom in reversed(tuple(enumerate(entries)))} if placed else {}
+
+    def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int, int, tuple[Slot, ...]]:
         atom = factor[0]
+        where = (first[atom.tensor], atom.slots) if placed and isinstance(atom, Entry) else (0, ())
         derivative = isinstance(atom, Entry) and isinstance(leaf(atom.tensor), Partial)
         own = bool(atom.free) or (isinstance(atom, Entry) and bool(atom.slots))
-        return (own, not derivative, ranks.index(type(atom)))
+        return (own, not derivative, ranks.index(type(atom)), *where)
 
     return sorted(factors, key=rank)
 

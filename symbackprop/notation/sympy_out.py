@@ -43,6 +43,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Run,
     Slice,
     Transpose,
     label_of,
@@ -66,6 +67,7 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseQuotient,
     scalar_rule,
 )
+from symbackprop.notation.sympy_slices import Piece
 from symbackprop.notation.sympy_structures import Cell, Eye, OneHot, ScalarStructure, Structure
 from symbackprop.notation.sympy_tensors import TensorByEntries
 
@@ -226,7 +228,11 @@ class _Writer:
         if places and op in ("=", "!="):
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        relation = RELATIONS[op](*parts)
+        computed = not all(isinstance(part, sympy.Symbol | sympy.Number | MatrixElement) for part in parts)
+        if op == "=" and computed and not places:  # equal up to rounding
+            relation = sympy.Abs(parts[0] - parts[1]) <= sympy.Abs(parts[1]) / 10**12
+        else:
+            relation = RELATIONS[op](*parts)
         return sympy.Piecewise((1, relation), (0, True))
 
     def call(self, call: Call) -> Any:
@@ -309,7 +315,7 @@ class _Writer:
                 spots = [self.position(index) for index in indices]
                 return TensorByEntries.of(spots, self.value(body), [dim_value(dim) for dim in expr.dims])
             case Slice():
-                return self.indexed(expr.comprehension())
+                return self.piece(expr)
             case Comprehension(row=None, column=None, body=body):
                 return self.value(body)
             case Comprehension(row=row, column=column, body=body):
@@ -318,6 +324,25 @@ class _Writer:
                 return by_entries(spots[0], spots[1], self.value(body), (rows, columns))
             case _:
                 raise UnsupportedError(f"no SymPy spelling of {type(expr).__name__}")
+
+    def piece(self, expr: Slice) -> Any:
+        """Rows and columns of a matrix; entry by entry where a position depends on an index."""
+        base = self.value(expr.base)
+        starts = [slot.low if isinstance(slot, Run) else slot for slot in expr.slots]
+        fixed = all(isinstance(at, IndexValue) and not at.indices for at in starts)
+        if not is_matrix(base) or not fixed or any(isinstance(at, LabelValue) for at in starts):
+            return self.indexed(expr.comprehension())
+        slots = dict(zip(sides_of(expr.base), expr.slots, strict=False))
+        spans: list[Any] = []
+        for side in (0, 1):
+            slot = slots.get(side)
+            low = slot.low if isinstance(slot, Run) else slot
+            spans.append(dim_value(low.offset) - 1 if isinstance(low, IndexValue) else sympy.S.Zero)
+            spans.append(dim_value(slot.count) if isinstance(slot, Run) else sympy.S.One)
+        found = Piece(base, *spans)
+        if len(expr.runs) == 1 and isinstance(slots.get(1), Run) != expr.across:
+            return sympy.Transpose(found)
+        return found
 
     def element(self, expr: Element) -> Any:
         """One entry; a slot of an axis that is literally 1 is 0."""
@@ -365,6 +390,15 @@ class _Writer:
         return total if binder == "sum" else total / EntrySum(counts, limits)
 
 
+def sides_of(base: Expr) -> list[int]:
+    """The side, 0 for rows and 1 for columns, of each slot of a slice of ``base``."""
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    if tensor is None:
+        return [side for side in (0, 1) if not base.shape[side].is_one]
+    axes = {tensor.axis_of_side(side): side for side in (0, 1)}
+    return [axes[axis] for axis in range(tensor.rank)]
+
+
 def of_matrix(name: str, value: Any) -> Any:
     """SymPy's own inverse and determinant; of a number what they are."""
     if not is_matrix(value):
@@ -395,6 +429,8 @@ def _hadamard(parts: Sequence[Any]) -> Any:
     if not matrices:
         return sympy.Mul(*scalars)
     shape = stretched(matrices)
+    counts = {part: matrices.count(part) for part in matrices}
+    matrices = [part if count == 1 else ElementwisePower(part, count) for part, count in counts.items()]
     if len(matrices) == 1:
         total = matrices[0]
     elif all(shape_of(part) == shape for part in matrices):
