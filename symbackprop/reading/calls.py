@@ -157,6 +157,8 @@ def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, Node 
     for param in op.params:
         if param.name not in bound and param.default is not None:
             bound[param.name] = param.default
+    for name in getattr(op, "captured", ()):
+        bound.setdefault(name, Name(node.at, name))
     missing = [name for name in names if name not in bound]
     optional = (op.name in _OPTIONAL_SECOND and len(bound) == 1) or missing == _OPTIONAL.get(op.name)
     if missing and not optional:
@@ -205,7 +207,8 @@ def _check_options(
 
 
 def _check_primes(node: Apply, op: Operation) -> None:
-    if node.primes and sum(param.default is None for param in op.params) != 1:
+    captured = getattr(op, "captured", ())
+    if node.primes and sum(p.default is None and p.name not in captured for p in op.params) != 1:
         raise fail(f"{node.name} has two arguments; {node.name}' is not defined", node.at)
 
 
