@@ -43,6 +43,7 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Index
+from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
 
@@ -219,13 +220,7 @@ def _transpose(expr: Transpose, context: _Context) -> _Printed:
 
 
 def _call(expr: Call, context: _Context) -> _Printed:
-    arguments = list(expr.args)
-    params = expr.op.params[: len(arguments)]
-    while arguments:
-        default, last = params[len(arguments) - 1].default, arguments[-1]
-        if default is None or not (isinstance(last, Number) and last.value == default):
-            break
-        arguments.pop()
+    arguments = shown_arguments(expr)
     printers = _PRINTERS
     if expr.op.kind == "loss":
         arguments[0] = _labels(arguments[0])
