@@ -125,7 +125,7 @@ class Doctor:
         fields = self._fields(judged, best)
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
-        message = f"{message[:1].upper()}{message[1:]}." if not message.endswith(".") else message
+        message = _sentence(words.sentence, message)
         reason = self._reason(truth, best)
         example = self._example(truth.right.expr, best.expr)
         text = " ".join(part for part in (message, reason, example) if part)
@@ -232,7 +232,7 @@ class Doctor:
         message = words.sentence.format(**fields)
         line = None if right is None else self._line(judged, right)
         return Diagnosis(
-            (cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields), line,
+            (cause,), _sentence(words.sentence, message), words.question.format(**fields), line,
             () if line is None else (line,), truth.right.expr, truth.right,
         )  # fmt: skip
 
@@ -349,7 +349,7 @@ class Doctor:
             )
         elif "{old}" in words.sentence or "{new}" in words.sentence:
             message = f"{words.meaning}: {fields['numbers']}"
-        return Diagnosis((cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields))
+        return Diagnosis((cause,), _sentence(words.sentence, message), words.question.format(**fields))
 
     def _numbers(self, judged: Judged) -> str:
         example = judged.evidence.counterexample
@@ -359,6 +359,13 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _sentence(template: str, words: str) -> str:
+    """A sentence; one that begins with a formula gets a word before it."""
+    if template.startswith("{old}") and words:
+        words = f"here {words}"
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
 
 
 def _size(expr: Expr) -> int:
