@@ -353,6 +353,9 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
         sizes = {value.shape[side] for value in values} - {1}
         if len(sizes) > 1:
             raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
+    whole = tuple(max(value.shape[side] for value in values) for side in (-2, -1))
+    if all(value.shape[-2:] != whole for value in values):
+        raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     return values
 
 
