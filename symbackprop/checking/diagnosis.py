@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +36,8 @@ _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeErr
 LAST_DIGITS = 2
 MOST_READINGS = 4
 # A forgotten path is found as a missing term too.
-_NEAR = {
+_NEAR: Mapping[str, tuple[str, ...]] = {
+    "softmax-diagonal": ("softmax-diagonal",),
     "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
     "missing-regulariser": ("missing-regulariser",),
 }
@@ -109,7 +110,9 @@ class Doctor:
         if special is not None:
             same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
             if same or not found or special[0] in _NEAR:
-                return self._explained(judged, truth, special, same, setting)
+                explained = self._explained(judged, truth, special, same, setting)
+                explained.causes = tuple(dict.fromkeys((*explained.causes, *(one.cause for one in found))))
+                return explained
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
