@@ -39,7 +39,7 @@ def read_derivative(node: Derivative, scope: Scope) -> Expr:
             "shape",
         )
     partial = Partial(of, by)
-    if not of.is_scalar:
+    if not of.is_scalar or (isinstance(node.of, Sub) and of.shape):
         return _of_array(node, by_node, partial, scope)
     if isinstance(node.of, Sub):
         raise fail(f"{of.name} is a scalar and has no index", node.of.at, f"write d{of.name}", "shape")
