@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from symbackprop.core.verdicts import Verdict
     from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError
     from symbackprop.notation.steps import Step
-    from symbackprop.pipeline import Derivation, Problem, load, loads
+    from symbackprop.pipeline import CheckRun, Derivation, Problem, check, load, loads
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckRun",
     "Derivation",
     "InputError",
     "OutputError",
@@ -30,6 +31,7 @@ __all__ = [
     "UnsupportedError",
     "Verdict",
     "__version__",
+    "check",
     "derive",
     "elementwise",
     "load",
@@ -39,6 +41,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CheckRun": "pipeline",
+    "check": "pipeline",
     "Derivation": "pipeline",
     "InputError": "errors",
     "OutputError": "errors",

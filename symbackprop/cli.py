@@ -29,6 +29,7 @@ from symbackprop.console import (
     interrupted,
     output_lost,
     to_json,
+    unchecked,
     underived,
     unsolved,
     use_utf8,
@@ -79,6 +80,8 @@ def _misused(error: click.ClickException, arguments: Sequence[str]) -> int:
 
 def _refused(command: str | None, arguments: Sequence[str], error: SymbackpropError) -> object | None:
     """The JSON document of a command line that could not be read, if it asks for one."""
+    if command == "check" and "--json" in arguments:
+        return unchecked(None, error)
     if command == "derive" and ("--format=json" in arguments or ("--format", "json") in pairwise(arguments)):
         return underived(error)
     if command == "solve" and "--json" in arguments:
@@ -237,6 +240,71 @@ def _coloured(answers: Sequence[Any]) -> Iterator[Spans]:
 
 
 @cli.command(
+    short_help="Say line by line what is right and wrong in a derivation.",
+    epilog="For example: symbackprop check hw1.yaml work.tex, or "
+    "symbackprop check --given 'y = W x + b; J = J(y)' work.md",
+)
+@click.argument("files", nargs=-1, required=True, metavar="PROBLEM WORK...")
+@click.option("--given", metavar="EQUATIONS", help="The forward pass, in the place of PROBLEM.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write a report: FILE.html, FILE.pdf or FILE.md.")
+@click.option("--feedback", type=click.Choice(("locate", "nudge", "repair")), default="repair",
+              show_default=True, help="Say which line, ask a question, or say what it must be.")
+@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Works checked at a time.")
+@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
+              help="Give up a work after this time.")
+@click.option("--scheduler", metavar="ADDRESS", help="(coming)")
+@click.option("--summary", metavar="FILE", help="(coming)")
+@click.option("--resume", is_flag=True, help="(coming)")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+def check(
+    *,
+    files: tuple[str, ...],
+    given: str | None,
+    report: Path | None,
+    feedback: str,
+    engine: str,
+    as_json: bool,
+    scheduler: str | None,
+    summary: str | None,
+    resume: bool,
+    **options: Any,
+) -> int:
+    """Judge each WORK (.tex, .md, .ipynb, - for stdin, or a formula) against PROBLEM, line by line."""
+    problem, works = (None, files) if given is not None else (files[0], files[1:])
+
+    def work() -> tuple[Any, list[Any], str | None, list[str]]:
+        _refuse_later("check", scheduler=scheduler, summary=summary, resume=resume)
+        if not works:
+            raise InputError("there is no work to check", code="schema", hint="see symbackprop check --help")
+        from symbackprop import pipeline
+
+        with Progress("checking", sys.stderr) as progress:
+            run = pipeline.check_files(
+                problem, works, given=given, feedback=feedback, on_progress=progress, **options
+            )
+            notes = pipeline.write_report(run, report, engine=engine) if report is not None else []
+        document = to_json(run.as_json()) if as_json else None
+        return run, list(pipeline.check_lines(run)), document, notes
+
+    done = guarded(work)
+    if isinstance(done, SymbackpropError):
+        if as_json:
+            write_json(to_json(unchecked(problem, done)))
+        complain([done])
+        return done.exit_code
+    run, lines, document, notes = done
+    write_spans(lines, sys.stderr if as_json else sys.stdout)
+    write_notes(notes, to_stderr=as_json)
+    if document is not None:
+        write_json(document)
+    complain(run.errors)
+    return int(run.exit_code)
+
+
+@cli.command(
     short_help="Write a commented starter problem.",
     epilog="For example: symbackprop new hw1.yaml",
 )
@@ -323,5 +391,4 @@ def _coming(name: str, about: str) -> None:
         return error.exit_code
 
 
-_coming("check", "Say line by line what is right and wrong in a derivation.")
 _coming("pack", "Bundle a problem for a grading site.")

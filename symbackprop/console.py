@@ -159,6 +159,17 @@ def underived(error: SymbackpropError) -> list[dict[str, object]]:
     return [{"format": "symbackprop/derive/1", "error": error.as_dict()}]
 
 
+def unchecked(problem: str | None, error: SymbackpropError) -> dict[str, object]:
+    """The JSON document of a check that ended before any work was read."""
+    return {
+        "format": "symbackprop/check/1",
+        "version": __version__,
+        "ok": False,
+        "problem": {"file": problem, "error": error.as_dict()},
+        "works": [],
+    }
+
+
 def unsolved(problems: Sequence[str], error: SymbackpropError) -> dict[str, object]:
     """The JSON document of a run that ended before any problem was worked on."""
     return {

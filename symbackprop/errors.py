@@ -33,6 +33,10 @@ class SymbackpropError(Exception):
         self.column = column
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Errors travel between processes."""
+        return _again, (type(self), self.message, self.as_dict())
+
     def located(
         self, *, file: str | None = None, line: int | None = None, column: int | None = None
     ) -> SymbackpropError:
@@ -57,6 +61,11 @@ class SymbackpropError(Exception):
             "column": self.column,
             "hint": self.hint,
         }
+
+
+def _again(kind: type[SymbackpropError], message: str, state: dict[str, object]) -> SymbackpropError:
+    """An error that came from another process."""
+    return kind(message, **{key: value for key, value in state.items() if key != "message"})  # type: ignore[arg-type]
 
 
 class InputError(SymbackpropError):

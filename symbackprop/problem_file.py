@@ -24,10 +24,12 @@ from symbackprop.reading.declarations import Declarations
 from symbackprop.reading.inherit import inherit
 from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
+from symbackprop.reading.policy import Policy, read_policy
 from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
+from symbackprop.reading.variants import read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -47,6 +49,8 @@ class ProblemSpec:
     course            the words of ``course:`` (title, author, date).
     templates         the folder with templates of the course's own.
     inferred          the arrays whose shape the file does not state.
+    policy            what findings of ``check`` cost.
+    zero_outside      whether an entry outside its range counts as 0 in ``check``.
     """
 
     graph: Graph
@@ -66,6 +70,8 @@ class ProblemSpec:
     forward: str = ""
     file: str | None = None
     inferred: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    zero_outside: bool = False
 
     @property
     def convention(self) -> Convention:
@@ -91,9 +97,9 @@ class ProblemSpec:
         return next((question for question in self.all_questions if question.id == question_id), None)
 
 
-def load_spec(path: str | Path) -> ProblemSpec:
-    """Read a problem file. A file that cannot be read is an InputError with code "io"."""
-    return loads_spec(text_of(str(path)), str(path))
+def load_spec(path: str | Path, seed: int | None = None) -> ProblemSpec:
+    """Read a problem file, or its variant ``seed``. A file that cannot be read is an InputError "io"."""
+    return loads_spec(text_of(str(path)), str(path), seed)
 
 
 def text_of(file: str) -> str:
@@ -112,10 +118,10 @@ def text_of(file: str) -> str:
         raise error.located(file=file) from None
 
 
-def loads_spec(text: str, file: str | None = None) -> ProblemSpec:
+def loads_spec(text: str, file: str | None = None, seed: int | None = None) -> ProblemSpec:
     """Read the text of a problem file; ``file`` is named in errors, and ``extends`` is relative to it."""
     try:
-        return _spec(parse_yaml(text), file)
+        return _spec(parse_yaml(text), file, seed)
     except RecursionError:
         raise InputError("the problem is nested too deeply", code="limit", file=file) from None
     except InputError as error:
@@ -130,7 +136,7 @@ def spec_from_mapping(data: Mapping[str, object]) -> ProblemSpec:
         raise InputError("the problem is nested too deeply", code="limit") from None
 
 
-def _spec(root: Value, file: str | None) -> ProblemSpec:
+def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec:
     if not isinstance(root, Table):
         raise problem(
             f"a problem file is a mapping of keys, not {fields.kind_of(root)}",
@@ -141,6 +147,8 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     fields.check_keys(root, keys.TOP, "the problem file")
     root = inherit(root, file, text_of)
     _refuse_later(root)
+    variant = read_variant(root, seed)
+    root = varied(root, variant)
     level_value = root.get("level")
     convention = _convention(root)
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
@@ -149,12 +157,12 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
     graph = _graph(program, symbols.declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
     assume, notation_value = root.get("assume"), root.get("notation")
-    question_value = root.get("questions")
+    question_value, policy = root.get("questions"), root.get("policy")
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
     declared = symbols.declarations.symbols
-    given = read_values(root.get("values"), graph)
+    given = redrawn(read_values(root.get("values"), graph), graph, variant)
     spec = ProblemSpec(
         graph=graph,
         title=_title(root),
@@ -171,6 +179,8 @@ def _spec(root: Value, file: str | None) -> ProblemSpec:
         templates=course.templates,
         forward=program.text,
         file=file,
+        policy=Policy() if policy is None else read_policy(policy),
+        zero_outside=_zero_outside(root),
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
             if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
@@ -224,10 +234,6 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_
 
 def _refuse_later(root: Table) -> None:
     for key, value in root.entries:
-        if key.text == "policy":
-            _check_policy(value)
-        elif key.text == "variants":
-            fields.check_keys(fields.table(value, "variants"), keys.VARIANTS, "variants")
         if key.text in keys.LATER_TOP:
             raise fields.later(keys.LATER_TOP[key.text], key)
         if key.text == "index_from":
@@ -236,20 +242,14 @@ def _refuse_later(root: Table) -> None:
                 raise fields.later("index_from: 0", key)
 
 
-def _check_policy(value: Value) -> None:
-    body = fields.table(value, "policy")
-    fields.check_keys(body, (*keys.POLICY, "deduct"), "policy")
-    for key, entry in body.entries:
-        if key.text in keys.POLICY:
-            fields.choice(entry, f"policy {key.text}", keys.POLICY[key.text])
-        else:
-            for cause, cost in fields.table(entry, "deduct").entries:
-                fields.number(cost, f"what {cause.text} costs")
-
-
 def _layout(root: Table) -> str:
     value = root.get("layout")
     return "gradient" if value is None else fields.choice(value, "layout", keys.LAYOUTS)
+
+
+def _zero_outside(root: Table) -> bool:
+    value = root.get("outside")
+    return value is not None and fields.choice(value, "outside", ("zero",)) == "zero"
 
 
 def _convention(root: Table) -> Convention | None:

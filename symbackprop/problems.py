@@ -256,11 +256,11 @@ def inferred_sentences(spec: ProblemSpec) -> Iterator[str]:
         yield f"The shapes of {', '.join(names[:-1])} and {names[-1]} follow from the equations."
 
 
-def load(path: str | Path) -> Problem:
-    """Read a problem file."""
-    return Problem(load_spec(path))
+def load(path: str | Path, seed: int | None = None) -> Problem:
+    """Read a problem file; ``seed`` chooses among what its ``variants:`` allow."""
+    return Problem(load_spec(path, seed))
 
 
-def loads(text: str) -> Problem:
-    """Read the text of a problem file."""
-    return Problem(loads_spec(text))
+def loads(text: str, seed: int | None = None) -> Problem:
+    """Read the text of a problem file; ``seed`` chooses among what its ``variants:`` allow."""
+    return Problem(loads_spec(text, None, seed))

@@ -17,7 +17,7 @@ import numpy as np
 from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.concrete import Concrete
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Transpose
+from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Transpose
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -37,6 +37,7 @@ from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
 
 LONGEST = 4000  # nodes of an expanded result that is still printed
+LOOPS = 20_000  # nodes of an index form, counted as often as SymPy evaluates them one by one
 
 
 @dataclass(slots=True)
@@ -330,7 +331,7 @@ class Derivation:
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
-        if not arbitrary and _nodes(self.expanded_expr) <= LONGEST:
+        if not arbitrary and _nodes(self.expanded_expr) <= LONGEST and _loops(self.expanded_expr) <= LOOPS:
             lambdified = self._lambdified()
 
             def through_sympy(point: Point) -> Any:
@@ -559,6 +560,22 @@ def _nodes(expr: Expr) -> int:
             stack.append((node, True))
             stack.extend((child, False) for child in node.children)
     return sizes[id(expr)]
+
+
+def _loops(expr: Expr, times: int = 1) -> int:
+    """How often nodes are evaluated where sums are loops, four rounds each; beyond ``LOOPS`` not exact."""
+    if times > LOOPS:
+        return times
+    if isinstance(expr, Reduce):
+        times *= 4 ** len(expr.ranges)
+    elif isinstance(expr, Comprehension):
+        times *= 4 ** ((expr.row is not None) + (expr.column is not None))
+    total = times
+    for child in expr.children:
+        total += _loops(child, times)
+        if total > LOOPS:
+            break
+    return total
 
 
 def _verdicts(step: Step) -> Iterator[Verdict]:

@@ -71,7 +71,7 @@ KINDS = MappingProxyType(
         "update": "A step of gradient descent: {step: 0.5, of: [W, b]}.",
         "hessian": "Derive this second derivative, such as d2L/dw2.",
         "hvp": "Derive the product of this second derivative and the vector given by with.",
-        "compare": "Derive this in several conventions, given by conventions.",
+        "compare": "Derive this in several conventions or layouts, given by conventions and layouts.",
         "shapes": "State the shapes of these, such as [dL/dW, dH/dU].",
     }
 )
@@ -95,6 +95,7 @@ QUESTION = MappingProxyType(
         "then": "What to compute after the step.",
         "with": "The vector of the product.",
         "conventions": "The conventions to compare.",
+        "layouts": "The layouts to compare.",
     }
 )
 

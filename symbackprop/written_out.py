@@ -55,8 +55,11 @@ class WrittenOut(Derivation):
 
     @property
     def sizes_text(self) -> str:
-        """The sizes in words, formulas in `backticks`; empty where no dim has a name."""
-        return ", ".join(f"`{name} = {size}`" for name, size in self.sizes.items())
+        """The sizes that concern the derivative, in words, formulas in `backticks`."""
+        of = self.general.derived.partial.of
+        dims = [dim for tensor in self.general.graph.upstream(of) for dim in tensor.shape]
+        there = {name for dim in dims for name in dim.names}
+        return ", ".join(f"`{name} = {size}`" for name, size in self.sizes.items() if name in there)
 
     @property
     def coded(self) -> Derived:

@@ -204,13 +204,3 @@ def test_every_example_is_solved_and_every_step_holds(
     assert main(["solve", str(example), "--out", str(tmp_path), "--json"]) == 0
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
     assert {step["verdict"] for answer in problem["answers"] for step in answer["steps"]} == {"holds"}
-
-
-@pytest.mark.parametrize("option", [["--seed", "7"], ["--title", "Week 3"]])
-def test_an_option_is_obeyed_or_refused_but_never_ignored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: list[str]
-) -> None:
-    path = tmp_path / "good.yaml"
-    path.write_text(GOOD, encoding="utf-8")
-    assert main(["solve", str(path), "--out", str(tmp_path / "out"), *option]) == 2
-    assert "not supported yet" in capsys.readouterr().err

@@ -34,6 +34,7 @@ SEES: dict[str, set[str]] = {
     "checking": LOWER | {"reading", "verification"},
     "symbolic": LOWER | {"reading"},
     "terminal": set(),
+    "workers": set(),
     "console": {"errors", "terminal", "__init__"},
     "options": {"errors"},
     "starter": {"errors", "documents"},
@@ -44,7 +45,11 @@ SEES: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # These see all, but nothing except those named here may see them.
-TOP = {"__init__", "api", "answering", "pipeline", "problems", "results", "reports", "testing", "written_out"}
+TOP = {
+    "__init__", "api", "answering", "checks", "pipeline", "problems", "results", "reports", "solving",
+    "testing",
+    "written_out",
+}  # fmt: skip
 
 # Only these files may import a package; the names are those of imports.
 CONFINED = {

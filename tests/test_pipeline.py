@@ -13,8 +13,9 @@ import sympy
 from numpy.typing import NDArray
 
 import symbackprop as sbp
-from symbackprop.pipeline import Solved, derive_text, solve_files
+from symbackprop.pipeline import derive_text, solve_files
 from symbackprop.reports import Answer
+from symbackprop.solving import Solved, found_in
 
 PROBLEM = r"""
 title: Two-layer perceptron
@@ -402,7 +403,7 @@ ERROR = ["code", "message", "file", "line", "column", "hint"]
 @cache
 def solved() -> dict[str, Any]:
     """As it is printed, and read again."""
-    one = Solved("mlp.yaml", problem())
+    one = Solved("mlp.yaml", found_in(problem()))
     return dict(json.loads(json.dumps(one.as_json(), allow_nan=False)))
 
 

@@ -53,9 +53,12 @@ class Evidence:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """``status`` is "holds", "fails" or "not-checked"; a verdict is never used as a truth value."""
+    """``status`` is "holds", "fails" or "not-checked"; a verdict is never used as a truth value.
+
+    It equals its status as a text (``verdict == "holds"``), and a verdict of the same status and evidence.
+    """
 
     status: Status
     evidence: Evidence = field(default_factory=lambda: Evidence(None))
@@ -69,6 +72,19 @@ class Verdict:
     def counterexample(self) -> Counterexample | None:
         """The point at which it fails."""
         return self.evidence.counterexample
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return self.status == other
+        if not isinstance(other, Verdict):
+            return NotImplemented
+        return (self.status, self.evidence) == (other.status, other.evidence)
+
+    def __hash__(self) -> int:
+        return hash(self.status)
+
+    def __str__(self) -> str:
+        return self.status
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Verdict has three values; compare verdict.status with 'holds'")

@@ -116,6 +116,23 @@ def build_key(
     )
 
 
+def bind(title: str, documents: Sequence[Document], build: str, total: Fraction | None) -> Document:
+    """Several problems as one document; what all of them say about the course stands at its head."""
+    heads = [document.header for document in documents]
+    course = {head.course for head in heads}
+    by = {head.by for head in heads}
+    header = Header(
+        title=Text(escape(title)),
+        short=Text(escape(title if len(title) <= SHORT_TITLE else title[:SHORT_TITLE].rstrip() + " ...")),
+        strip=heads[0].strip,
+        build=escape(build),
+        course=course.pop() if len(course) == 1 else Text(""),
+        by=by.pop() if len(by) == 1 else Text(""),
+        total=Text(f"{points_text(total)} in all") if total else None,
+    )
+    return Document(header, (), (), (), (), (), tuple(documents))
+
+
 def shape_latex(shape: Iterable[Dim], names: Names) -> Latex:
     r"""``N \times D``; of a scalar ``1``."""
     return Latex(r" \times ".join(dim_latex(dim, names) for dim in shape) or "1")

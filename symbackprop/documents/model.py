@@ -254,6 +254,7 @@ class Document:
 
     named     what the names of derivatives stand for.
     inferred  sentences about what the file does not state.
+    bound     several documents in one: then everything but the header is theirs.
     """
 
     header: Header
@@ -262,3 +263,9 @@ class Document:
     named: tuple[Equation, ...]
     inferred: tuple[Text, ...]
     questions: tuple[QuestionBlock, ...]
+    bound: tuple[Document, ...] = ()
+
+    @property
+    def chapters(self) -> tuple[Document, ...]:
+        """The problems of the document, each with a title of its own where there are several."""
+        return self.bound or (self,)

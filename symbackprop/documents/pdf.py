@@ -101,9 +101,11 @@ def write_whole(path: Path, content: bytes) -> None:
             stream.write(content)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:  # also where the process is asked to end: no half file stays
         with suppress(OSError):
             Path(temporary).unlink()
+        if not isinstance(error, OSError):
+            raise
         raise OutputError(f"cannot write {path}: {error.strerror}", code="io", file=str(path)) from error
 
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import ZERO, Call, DimValue, Expr, Neg, Number, Shape
+from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import addition
 from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
@@ -37,7 +37,7 @@ def stack_of(speller: Speller, form: Form, row: Place, column: Place) -> Expr | 
         if not groups:
             continue
         pieces = [
-            (offset, extent, _piece(speller, terms, side, row, column))
+            _within((offset, extent, _piece(speller, terms, side, row, column)), place.dim, side)
             for (offset, extent), terms in groups.items()
         ]
         other = (row, column)[1 - side]
@@ -77,6 +77,22 @@ def _piece(
     if (row, column)[side] in Form(parts).free:
         raise NoSpelling
     return speller.full(Form(parts), *places)
+
+
+def _within(piece: Piece, extent: Dim, side: int) -> Piece:
+    """The part of a piece that lies on its side; a piece that starts before it or ends after it is cut."""
+    offset, length, value = piece
+    low, high = (Dim(0) - offset), offset + length - extent
+    cut = [Dim(0) if (end * -1).never_negative else end for end in (low, high)]
+    if cut == [Dim(0), Dim(0)]:
+        return piece
+    if not all(end.never_negative for end in cut):
+        raise NoSpelling
+    rest = length - cut[0] - cut[1]
+    runs: list[Expr] = [Run(IndexValue((), ONE), dim) for dim in value.shape]
+    runs[side] = Run(IndexValue((), cut[0] + 1), rest)
+    open_runs = tuple(run for run, dim in zip(runs, value.shape, strict=True) if not dim.is_one)
+    return offset + cut[0], rest, Slice(value, open_runs, side == 1)
 
 
 def _tiled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other: Place) -> list[Expr]:

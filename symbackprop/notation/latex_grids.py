@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from symbackprop.notation.latex import Printer
 
 MOST_ROWS = 9  # of a matrix whose rows are all printed
+MOST_CELLS = 36  # of a matrix that is printed whole, if need be in blocks of columns
 FIRST_ROWS = 3
 
 # What stands for left-out rows and columns: (a row of dots, a column of dots).
@@ -62,10 +63,12 @@ def part_of_grid(
 
 
 def grid_with_dots(printer: Printer, expr: Grid, width: float) -> Box:
-    """A matrix, dots for the rows and columns between if there are many or it is too wide."""
+    """A matrix, whole if it has few cells; else dots for the rows and columns between."""
     count = len(expr.rows)
     rows = range(count) if count <= MOST_ROWS else (*range(FIRST_ROWS), None, count - 1)
     box = part_of_grid(printer, expr, rows, range(expr.columns))
+    if count <= MOST_ROWS and count * expr.columns <= MOST_CELLS:
+        return box
     for kept in range(expr.columns - 2, 0, -1):
         if box.full_width <= width:
             break

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from symbackprop.core.expr import Add, Comprehension, Element, Expr, Leaf, MatMul, Partial
+from symbackprop.core.expr import Add, Comprehension, Element, Expr, Leaf, MatMul, Number, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.substitution import entry_in
 
@@ -127,11 +127,18 @@ def _flat(expr: Expr) -> Expr:
     if isinstance(expr, Add):
         terms = [inner for term in expr.terms for inner in (term.terms if isinstance(term, Add) else (term,))]
         return Add(tuple(terms)) if len(terms) > len(expr.terms) else expr
-    if isinstance(expr, MatMul) and not any(factor.is_scalar for factor in expr.factors):
-        parts = [one.factors if _is_product(one) else (one,) for one in expr.factors]
+    if isinstance(expr, MatMul) and (_is_product(expr) or all(one.is_scalar for one in expr.factors)):
+        parts = [one.factors if _joins(one, expr, at) else (one,) for at, one in enumerate(expr.factors)]
         factors = tuple(factor for part in parts for factor in part)
         return MatMul(factors) if len(factors) > len(expr.factors) else expr
     return expr
+
+
+def _joins(inner: Expr, outer: MatMul, at: int) -> TypeGuard[MatMul]:
+    """Whether the factors of a factor may stand in the product itself; a number stands only first."""
+    if _is_product(outer):
+        return _is_product(inner)
+    return isinstance(inner, MatMul) and (at == 0 or not isinstance(inner.factors[0], Number))
 
 
 def _is_product(expr: Expr) -> TypeGuard[MatMul]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Indicator
+from symbackprop.core.expr import Element, Expr, IndexValue, Indicator, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError, did_you_mean
@@ -95,6 +96,36 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     return JacobianBody(
         tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes
     )
+
+
+def body_of(expr: Expr, text: str) -> JacobianBody | None:
+    """The question that a Jacobian in a formula asks; None at positions such as i + 1."""
+    if isinstance(expr, Jacobian):
+        of, by, given = expr.of, expr.by, (expr.of_slots, expr.by_slots)
+    elif isinstance(expr, Element) and isinstance(expr.base, Partial):
+        of, by = expr.base.of, expr.base.by
+        given = (expr.slots[: of.rank], expr.slots[of.rank :])
+    else:
+        return None
+    slots = [slot for side in given for slot in side if slot is not None]
+    places = [_position(slot) for slot in slots]
+    if any(place is None for place in places):
+        return None
+    taken = [place for place in places if isinstance(place, str)]
+    lines: list[str] = []
+    entry: list[Places | None] = []
+    for tensor, side in zip((of, by), given, strict=True):
+        found: list[str | int] = []
+        for slot, dim in zip(side, tensor.shape, strict=bool(side)):
+            place = None if slot is None else _position(slot)
+            if place is None:
+                place = next(c for c in SPARE if c not in taken)
+                taken.append(place)
+                lines.append(place)
+            if not dim.is_one:
+                found.append(place)
+        entry.append(tuple(found) if side else None)
+    return JacobianBody(text, of, by, (entry[0], entry[1]), tuple(lines))
 
 
 def _tensor(node: Node, graph: Graph) -> Tensor:

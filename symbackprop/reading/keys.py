@@ -6,19 +6,14 @@ version deletes lines here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 TOP = (
     "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values",
     "assume", "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
 )  # fmt: skip
-LATER_TOP = MappingProxyType(
-    {
-        "policy": "policy (what findings cost)",
-        "variants": "variants (what --seed may change)",
-        "outside": "outside (what an entry outside its range counts as)",
-    }
-)
+LATER_TOP: Mapping[str, str] = MappingProxyType({})
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 MOST_DIGITS = 12  # that numbers are rounded to
@@ -39,14 +34,14 @@ KINDS = (
 LATER_KINDS = frozenset({"hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
-    "answer", "digits", "exact", "then", "with", "conventions",
+    "answer", "digits", "exact", "then", "with", "conventions", "layouts",
 )  # fmt: skip
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
         "cases": ("jacobian",), "dims": ("explicit", "derive", "jacobian"), "answer": ("ask",),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
-        "conventions": ("compare",),
+        "conventions": ("compare",), "layouts": ("compare",),
     }
 )  # fmt: skip
 # Keys that concern a derivation, and the kinds of questions that have none, or none at a level.

@@ -26,10 +26,12 @@ from symbackprop.core.expr import (
     Reduce,
     Slice,
 )  # fmt: skip
-from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.tensors import Tensor
+from symbackprop.verification.contraction import contraction, factors_under
 from symbackprop.verification.extents import require_extents
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Point, Refusal, ShapeClash, Watched
-from symbackprop.verification.scope import COMPARE, Scope, whole_range
+from symbackprop.verification.scope import COMPARE, ROOT, Scope, whole_range
 
 
 class Host(Protocol):
@@ -44,10 +46,10 @@ class Host(Protocol):
 
 def index_value(host: Host, node: IndexValue, scope: Scope) -> Array:
     """A position as a number."""
-    return _positions(host, node, scope).astype(float)
+    return positions(host, node, scope).astype(float)
 
 
-def _positions(host: Host, node: IndexValue, scope: Scope) -> Array:
+def positions(host: Host, node: IndexValue, scope: Scope) -> Array:
     """One-based positions: of indices, or those that labels say."""
     if not isinstance(node, LabelValue):
         return scope.positions(node, host.point)
@@ -59,22 +61,25 @@ def _positions(host: Host, node: IndexValue, scope: Scope) -> Array:
 
 def element(host: Host, node: Element, scope: Scope) -> Array:
     """``base[slots]``: gather at integer positions."""
-    slots = [_positions(host, slot, scope) for slot in node.slots]
+    slots = [positions(host, slot, scope) for slot in node.slots]
     if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
         of, by = node.base.of, node.base.by
-        numerator, denominator = _sides(of, slots[: of.rank]), _sides(by, slots[of.rank :])
+        numerator, denominator = sides_of(of, slots[: of.rank]), sides_of(by, slots[of.rank :])
         return _gather_local(host.partial(of, by), (*numerator, *denominator))
-    base = host.value(node.base, scope)
     if isinstance(node.base, Leaf):
-        sides = _sides(node.base.tensor, slots)
+        sides = sides_of(node.base.tensor, slots)
     elif isinstance(node.base, Partial):
-        sides = _sides(node.base.by, slots)
+        sides = sides_of(node.base.by, slots)
     else:
         sides = _sides_of_value(node.base, slots)
-    return _gather(base, *sides)
+        if scope.axes and not free_indices(node.base):  # the same array at every position
+            base = host.value(node.base, ROOT)
+            found = gather(base, *sides)
+            return scope.lift(found) if max(side.ndim for side in sides) == 2 < base.ndim else found
+    return gather(host.value(node.base, scope), *sides)
 
 
-def _sides(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
+def sides_of(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
     """The one-based row and column for the slots of a tensor, one per declared axis."""
     if len(slots) != tensor.rank or tensor.rank > 2:
         raise Refusal(f"{tensor.name} has {tensor.rank} indices, not {len(slots)}")
@@ -104,12 +109,13 @@ def _outside(position: Array, extent: int) -> Array:
     return np.asarray((position < 1) | (position > extent))
 
 
-def _gather(base: Array, row: Array, column: Array) -> Array:
+def gather(base: Array, row: Array, column: Array) -> Array:
+    """The entries at one-based rows and columns; NaN outside."""
     rows, columns = base.shape[-2:]
     bad = _outside(row, rows) | _outside(column, columns)
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
-    if base.ndim == 2:
-        found = base[row, column]
+    if all(extent == 1 for extent in base.shape[:-2]):
+        found = base.reshape(rows, columns)[row, column]
     elif all(extent == 1 for extent in base.shape[1:-2]):
         stack = base.reshape(base.shape[0], rows, columns)
         found = stack[:, row, column]
@@ -138,6 +144,11 @@ def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
 
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     """Sum, mean, product or maximum of the body over ranges, left to right."""
+    if len(node.ranges) > 1:
+        factors, summed = factors_under(node)
+        known = {index for index, _ in scope.axes}
+        if len(factors) > 1 and summed and known.isdisjoint(summed):
+            return contraction(host, factors, summed, scope)
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = _enter(host, bound, inner, mask)
@@ -246,29 +257,3 @@ def is_fixed(node: Expr) -> bool:
     if isinstance(node, Element):
         return is_fixed(node.base)
     return bool(node.children) and all(is_fixed(child) for child in node.children)
-
-
-def free_indices(node: Expr) -> tuple[Index, ...]:
-    """The indices that no binder inside ``node`` binds, each once, in order of appearance."""
-    seen: dict[Index, None] = {}
-    _collect(node, frozenset(), seen)
-    return tuple(seen)
-
-
-def _collect(node: Expr, bound: frozenset[Index], seen: dict[Index, None]) -> None:
-    if isinstance(node, IndexValue):
-        seen.update((index, None) for index, _ in node.indices if index not in bound)
-    elif isinstance(node, Reduce):
-        for item in node.ranges:
-            for side in (item.low, item.high):
-                if side is not None:
-                    _collect(side, bound, seen)
-            bound = bound | {item.index}
-            if item.condition is not None:
-                _collect(item.condition[1], bound, seen)
-        _collect(node.body, bound, seen)
-    elif isinstance(node, Comprehension):
-        _collect(node.body, bound | {index for index in (node.row, node.column) if index is not None}, seen)
-    else:
-        for child in node.children:
-            _collect(child, bound, seen)

@@ -19,9 +19,9 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked
 from symbackprop.verification.differences import Oracle
-from symbackprop.verification.entries import free_indices
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash
 
 CLOSE = 1e-8  # relative to the largest number of a side, what differences may be off by
@@ -39,6 +39,11 @@ class Given:
         self.point = Point(dict(sizes), 0, self._values)
         _solve(graph, self.point, self._values, expand)
         self._oracle = Oracle(graph, self.point, expand=expand)
+
+    @property
+    def oracle(self) -> Oracle:
+        """The derivatives at this point."""
+        return self._oracle
 
     def moved(self, new: Mapping[Tensor, Expr], names: Mapping[Tensor, Tensor]) -> None:
         """Let the symbols of ``new`` have these values, and what follows; both are known under ``names``."""

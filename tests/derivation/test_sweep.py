@@ -17,7 +17,7 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.steps import Step
 from symbackprop.pipeline import Derivation, Problem
 from symbackprop.reading.formulas import read_formula
-from symbackprop.verification.entries import free_indices
+from symbackprop.verification.free import free_indices
 from tests.derivation.networks import every, gradient, network, proven
 
 

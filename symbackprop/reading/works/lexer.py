@@ -27,7 +27,8 @@ from symbackprop.reading.works.commands import (
     UPRIGHT,
 )
 
-MAX_TOKENS = 200_000  # of one display
+MAX_TOKENS = 50_000  # of one display
+_LONGEST_WORDS = 3_000  # characters in one piece of text
 
 
 class Token:
@@ -221,6 +222,7 @@ def _words(text: str, begun: int, position: int, end: int, name: str) -> tuple[i
     if at >= end or text[at] != "{":
         return position, None
     depth, close = 0, at
+    end = min(end, at + _LONGEST_WORDS)
     while close < end:
         character = text[close]
         if character == "\\":

@@ -34,7 +34,7 @@ from symbackprop.reading.works.tree import (
 )
 
 MAX_DEPTH = 60
-LOOK_AHEAD = 600
+LOOK_AHEAD = 400
 _FACTOR = frozenset(("num", "letter", "cmd", "word", "remark", "open", "{", "begin", "^", "_", "'", "other"))
 
 
@@ -231,7 +231,7 @@ class _Parser:
             return False
         place, depth = self.index + 1, 0
         if self.tokens[place].kind == "{":
-            while place < len(self.tokens) - 1:
+            while place < min(len(self.tokens) - 1, self.index + LOOK_AHEAD):
                 depth += (self.tokens[place].kind == "{") - (self.tokens[place].kind == "}")
                 place += 1
                 if not depth:

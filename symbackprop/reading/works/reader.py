@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Tensor
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.notation_entries import NotationEntry
-from symbackprop.reading.works.work import Work
-
-MAX_CHARACTERS = 10_000_000
+from symbackprop.reading.works.claims import Builder
+from symbackprop.reading.works.documents import Segment, Source, open_source, segments
+from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
+from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.printer import to_source
+from symbackprop.reading.works.prose import Prose
+from symbackprop.reading.works.spelling import without_remarks
+from symbackprop.reading.works.statements import Splitter, Statement
+from symbackprop.reading.works.tree import Env, Node
+from symbackprop.reading.works.values import Context
+from symbackprop.reading.works.vocabulary import Vocabulary
+from symbackprop.reading.works.work import Claim, Side, Unread, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +44,192 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Never raises on what stands in the text: what cannot be read is an unread claim with its place.
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
-    raise NotImplementedError
+    source = open_source(text, kind, file)
+    vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names)
+    return _Reader(source, vocabulary, loss_of(scope.graph)).read(kind)
 
 
 def kind_of(file: str) -> str:
     """The kind of a file by its suffix; anything unknown (``.txt``, stdin) is read as Markdown with LaTeX."""
     suffix = file.rsplit(".", 1)[-1].lower() if "." in file else ""
     return {"tex": "tex", "latex": "tex", "ipynb": "ipynb"}.get(suffix, "md")
+
+
+def loss_of(graph: Graph) -> Tensor | None:
+    r"""The scalar that ``\nabla A`` differentiates: the last one that nothing else is computed from."""
+    used = {tensor for equation in graph.equations for tensor in equation.inputs}
+    scalars = [equation.target for equation in graph.equations if equation.target.is_scalar]
+    final = [tensor for tensor in scalars if tensor not in used]
+    found = final or scalars
+    return found[-1] if found else None
+
+
+_RELATIONS = ("=", "<", ">", r"\le", r"\ge", r"\approx", r"\ne")
+
+
+class _Reader:
+    """Reads one document, segment by segment."""
+
+    def __init__(self, source: Source, vocabulary: Vocabulary, loss: Tensor | None) -> None:
+        self.source = source
+        self.vocabulary = vocabulary
+        self.loss = loss
+        self.splitter = Splitter()
+        self.prose = Prose()
+        self.claims: list[Claim] = []
+        self.bare: list[Side] = []
+        self.contexts: dict[int, Context] = {}
+        self.numbers: dict[int, int] = {}
+        self.number = 0
+        self.definitions: list[Definition] = []
+        self.macros: dict[str, Macro] = {}
+
+    def read(self, kind: str) -> Work:
+        self.definitions = list(definitions(self.source.text))
+        self.macros = table_of(self.definitions)
+        pieces = list(segments(self.source.text, kind))
+        for segment in pieces:
+            if segment.kind == "words":
+                self.prose.read(self.source.text[segment.start : segment.stop], segment.start)
+            else:
+                self.formula(segment)
+        defined: dict[str, Claim] = {}
+        for claim in self.claims:
+            if claim.defines is not None:
+                defined.setdefault(claim.defines, claim)
+        inferred = dict.fromkeys(
+            note
+            for claim in self.claims
+            for side in (claim.left, claim.right)
+            for reading in side.readings[:1]
+            for note in reading.notes
+        )
+        return Work(tuple(self.claims), tuple(self.bare), defined, tuple(inferred))
+
+    def formula(self, segment: Segment) -> None:
+        inside = any(one.start <= segment.start < one.stop for one in self.definitions)
+        if inside:
+            return
+        self.number += 1
+        try:
+            tokens = expand(self.tokens(segment), self.macros)
+        except SyntaxFault as fault:
+            self.refuse(segment, fault)
+            return
+        if not tokens:
+            return
+        try:
+            env = parse_display(tokens)
+        except SyntaxFault as fault:
+            self.line_by_line(segment, tokens, fault)
+            return
+        self.take(env, segment)
+
+    def tokens(self, segment: Segment) -> list[Token]:
+        """The tokens of a formula, without the definitions that stand in it."""
+        found: list[Token] = []
+        position = segment.start
+        for one in self.definitions:
+            if segment.start <= one.start < segment.stop:
+                found += tokenize(self.source.text, position, one.start)
+                position = one.stop
+        found += tokenize(self.source.text, position, segment.stop)
+        if len(found) > MAX_TOKENS:
+            raise SyntaxFault(f"a formula of more than {MAX_TOKENS} signs", segment.start)
+        return found
+
+    # -- what was not read
+
+    def refuse(
+        self, segment: Segment, fault: SyntaxFault, start: int | None = None, stop: int | None = None
+    ) -> None:
+        """An unread claim, where anything is claimed."""
+        begun = segment.start if start is None else start
+        ended = segment.stop if stop is None else stop
+        text = self.source.text[begun:ended]
+        if segment.kind == "inline" and not any(
+            sign in text for sign in ("=", "<", ">", r"\le", r"\ge", r"\approx")
+        ):
+            return
+        where = self.source.locate(fault.place, fault.place)
+        unread = Unread(where.line, where.column, fault.reason)
+        span = self.source.locate(begun, ended)
+        latex = " ".join(text.split())[:500]
+        side = Side(latex, span, (), unread)
+        empty = Side("", span, (), unread)
+        self.claims.append(
+            Claim(span, latex, "", side, empty, side, self.number, self.count(), "unread", unread=unread)
+        )
+
+    def count(self) -> int:
+        self.numbers[self.number] = self.numbers.get(self.number, 0) + 1
+        return self.numbers[self.number]
+
+    def line_by_line(self, segment: Segment, tokens: list[Token], fault: SyntaxFault) -> None:
+        """A display that cannot be read as a whole: its lines one by one, those unread with their reason."""
+        lines = rows_of(tokens)
+        if len(lines) == 1:
+            self.refuse(segment, fault)
+            return
+        for line in lines:
+            if not line:
+                continue
+            try:
+                env = parse_display(line)
+            except SyntaxFault as inner:
+                self.refuse(segment, inner, line[0].start, line[-1].stop)
+                self.splitter.statements.append(Statement([], self.number))
+            else:
+                self.take(env, segment)
+
+    # -- what was read
+
+    def take(self, env: Env, segment: Segment) -> None:
+        node = single(env)
+        if segment.kind == "inline" and self.prose.takes(node):
+            return
+        clauses = list(self.prose.clauses)
+        statements = self.splitter.display(env, self.number, self.prose.words)
+        for statement in statements:
+            statement.clauses = [*clauses, *statement.clauses]
+            self.state(statement)
+        self.prose.display()
+
+    def state(self, statement: Statement) -> None:
+        context = self.contexts.get(self.number)
+        if context is None or not statement.continues:
+            context = Context(self.vocabulary, locate=self.source.locate, loss=self.loss)
+            self.contexts[self.number] = context
+        builder = Builder(context, self.source, self.number)
+        if not statement.has_relation:
+            for member in statement.members:
+                node = without_remarks(member.node)
+                if node is not None:
+                    span = self.source.locate(node.start, node.stop)
+                    self.bare.append(Side(to_source(node), span))
+            return
+        for claim in builder.claims(statement):
+            self.claims.append(replace(claim, number=self.count()))
+
+
+def single(env: Env) -> Node | None:
+    """The one formula of a display."""
+    if len(env.rows) == 1 and len(env.rows[0].cells) == 1:
+        return env.rows[0].cells[0]
+    return None
+
+
+def rows_of(tokens: list[Token]) -> list[list[Token]]:
+    """The lines of a display: split at every row outside braces and inner environments."""
+    lines: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        if token.kind in ("{", "begin"):
+            depth += 1
+        elif token.kind in ("}", "end"):
+            depth -= 1
+        if token.kind == "row" and depth <= 0:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return lines

@@ -1,0 +1,1 @@
+"""The judge: says line by line what is right and wrong in a derivation, and why."""

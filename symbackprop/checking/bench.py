@@ -1,0 +1,410 @@
+"""Whether two sides are equal: at random points of the forward pass, in one sight, for all free indices.
+
+``Bench`` holds the points of one problem; ``Bench.link`` compares two expressions and says ``holds``,
+``fails`` or ``unknown``. Where the left side is not defined nothing is compared; a name without a value, or a
+condition that is never met, makes the outcome unknown unless the shapes alone decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from symbackprop.checking.ranges import dims_of
+from symbackprop.checking.seer import Seer, extents, is_one
+from symbackprop.checking.sight import Sight, batch_of, declared
+from symbackprop.core.arrays import Grid, Jacobian
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.verdicts import Counterexample, Evidence
+from symbackprop.core.written import Blocks, Dummy, Slope
+from symbackprop.errors import SymbackpropError
+from symbackprop.verification.differences import Oracle
+from symbackprop.verification.equality import compare
+from symbackprop.verification.free import free_indices
+from symbackprop.verification.point import Array, Refusal, ShapeClash
+from symbackprop.verification.replay import Verifier
+from symbackprop.verification.scope import ROOT, Scope
+
+Status = Literal["holds", "fails", "unknown"]
+DUMMIES = (-1.7, -0.6, -0.25, 0.35, 0.9, 1.6)
+MOST_ENTRIES = 12  # entries that are named as differing
+_EVALUATION_ERRORS = (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+
+
+class EntryAgainstArray(Refusal):
+    """A number on one side, an array on the other: an index was left out somewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What comparing two sides gave.
+
+    clash    the sides fail by their shapes alone.
+    lone     a number stands against an array.
+    bent     an array was listed as vectors do not lie by the convention.
+    entries  the one-based positions that differ, of a matrix or over the free indices.
+    """
+
+    status: Status
+    evidence: Evidence
+    clash: bool = False
+    lone: bool = False
+    bent: bool = False
+    entries: tuple[tuple[int, ...], ...] = ()
+    sides: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sides are equal at every point."""
+        return self.status == "holds"
+
+    @property
+    def fails(self) -> bool:
+        """Whether the sides differ somewhere."""
+        return self.status == "fails"
+
+
+def unknown(reason: str, *, lone: bool = False) -> Outcome:
+    """The outcome of what cannot be decided."""
+    return Outcome("unknown", Evidence(None, reason=reason), lone=lone)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known beside the forward pass: definitions of the work, the condition, the dummy variables."""
+
+    named: Mapping[str, Expr] = field(default_factory=dict)
+    condition: Expr | None = None
+    zero_outside: bool = False
+    moved: Mapping[Tensor, Expr] = field(default_factory=dict)
+    example: Index | None = None  # the letter of the one example that is looked at
+    light: Any = None  # a ``light.Light``: derivatives as an earlier wrong line has them
+
+
+class Bench:
+    """The points of one problem."""
+
+    def __init__(self, graph: Graph, verifier: Verifier) -> None:
+        self.graph = graph
+        self.verifier = verifier
+        self.batch = batch_of(graph)
+        self.declared = declared(graph)
+        self.batch_dims = {name for t, axis in self.batch.items() for name in t.shape[axis].names}
+        self._all: tuple[Oracle, ...] | None = None
+        self._sized: dict[tuple[tuple[str, int], ...], Bench] = {}
+        self._seers: dict[tuple[int, Sight, int, int, int], tuple[Setting, Seer]] = {}
+
+    @property
+    def runs(self) -> tuple[Oracle, ...]:
+        """The points with their derivatives; Refusal if none could be drawn."""
+        if self._all is None:
+            more = () if self.dims_are_named else self.verifier.further_runs
+            self._all = self.verifier.runs + more
+        return self._all
+
+    @property
+    def dims_are_named(self) -> bool:
+        """Whether sizes are drawn: else the same few entries are looked at, and more points are wanted."""
+        return all(
+            dim.names for tensor in self.graph.tensors.values() for dim in tensor.shape if not dim.is_one
+        )
+
+    def forget(self) -> None:
+        """Drop what is remembered of one work."""
+        self._seers.clear()
+        for bench in self._sized.values():
+            bench.forget()
+
+    def sized(self, sizes: Mapping[str, int]) -> Bench:
+        """The bench with some sizes fixed, for a line that is written out for them."""
+        key = tuple(sorted(sizes.items()))
+        if key not in self._sized:
+            self._sized[key] = SizedBench(self.graph, self.verifier, dict(sizes))
+        return self._sized[key]
+
+    def seer(self, run: Oracle, sight: Sight, setting: Setting) -> Seer:
+        """The evaluator of a run in a sight."""
+        key = (id(run), sight, id(setting.named), id(setting.moved), id(setting.light))
+        found = self._seers.get(key)
+        if found is None:
+            seer = Seer(run, sight, self.batch, setting.named, moved=setting.moved)
+            if setting.light is not None:
+                light = setting.light
+                seer.lit = lambda of, by: light.partial(self, run, of, by)
+            found = self._seers[key] = (setting, seer)
+        return found[1]
+
+    def link(
+        self, left: Expr, right: Expr, setting: Setting | None = None, sight: Sight | None = None,
+        *, quick: bool = False,
+    ) -> Outcome:  # fmt: skip
+        """Whether ``left = right`` in a sight; ``quick`` looks at one point only."""
+        setting, sight = setting or Setting(), sight or self.declared
+        try:
+            runs = self.runs[:1] if quick else self.runs
+        except Refusal as refusal:
+            return unknown(str(refusal))
+        worst, bent, seen, refused = 0.0, False, False, None
+        letters = letters_of(left, right, setting.condition)
+        for run in runs:
+            try:
+                look = Look(self, run, left, right, setting, sight, letters)
+                failed = look.compared()
+            except ShapeClash as clash:
+                evidence = Evidence("evaluation", 1, (run.point.sizes,), None, str(clash))
+                return Outcome("fails", evidence, clash=True)
+            except EntryAgainstArray as refusal:
+                return unknown(str(refusal), lone=True)
+            except Refusal as refusal:
+                refused = refused or str(refusal)
+                continue
+            except RecursionError:
+                return unknown("the line is nested too deeply to be evaluated")
+            except SymbackpropError as error:
+                refused = refused or error.message
+                continue
+            except _EVALUATION_ERRORS as error:
+                refused = refused or f"it could not be evaluated ({type(error).__name__})"
+                continue
+            if failed is not None:
+                return failed
+            worst, bent, seen = max(worst, look.error), bent or look.bent, seen or look.compared_any
+        if refused is not None:
+            return unknown(refused)
+        if not seen:
+            return unknown("the condition is met at no place that was tried")
+        sizes = tuple(run.point.sizes for run in runs)
+        return Outcome("holds", Evidence(method_of(left, right), len(runs), sizes, worst), bent=bent)
+
+
+class SizedBench(Bench):
+    """A bench at points with given sizes."""
+
+    def __init__(self, graph: Graph, verifier: Verifier, sizes: Mapping[str, int]) -> None:
+        super().__init__(graph, verifier)
+        self._sizes = sizes
+        self._drawn: tuple[Oracle, ...] | None = None
+
+    @property
+    def runs(self) -> tuple[Oracle, ...]:
+        """Points with the sizes of this bench."""
+        if self._drawn is None:
+            self._drawn = self.verifier.runs_with(self._sizes)
+        return self._drawn
+
+
+def method_of(left: Expr, right: Expr) -> str:
+    """How the sides are known: derivatives by differences, anything else by evaluation."""
+    kinds = (Partial, Jacobian, Slope)
+    has = any(isinstance(node, kinds) for side in (left, right) for node in side.walk())
+    return "differences" if has else "evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The free indices of a claim with the dims of the places where they stand alone; dummy variables."""
+
+    ranges: Mapping[Index, tuple[Dim, ...]]
+    dummies: tuple[str, ...]
+
+
+def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
+    """What is free in a claim and in its condition."""
+    parts = (left, right) if condition is None else (left, right, condition)
+    ranges = {index: {index.dim: None} for part in parts for index in free_indices(part)}
+    dummies: dict[str, None] = {}
+    for part in parts:
+        for node in part.walk():
+            if isinstance(node, Element) and ranges:
+                for dim, slot in zip(dims_of(node), node.slots, strict=False):
+                    single = slot.single
+                    if single is not None and single in ranges:
+                        ranges[single][dim] = None
+            elif isinstance(node, Dummy):
+                dummies[node.letter] = None
+    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)))
+
+
+class Look:
+    """Both sides at one point."""
+
+    def __init__(
+        self, bench: Bench, run: Oracle, left: Expr, right: Expr, setting: Setting, sight: Sight,
+        letters: Letters | None = None,
+    ) -> None:  # fmt: skip
+        self.bench, self.run, self.left, self.right = bench, run, left, right
+        self.letters = letters or letters_of(left, right, setting.condition)
+        self.setting, self.sight = setting, sight
+        self.error = 0.0
+        self.bent = False
+        self.compared_any = False
+
+    def compared(self) -> Outcome | None:
+        """None where the sides agree; what is wrong where they do not."""
+        seer = self.bench.seer(self.run, self.sight, self.setting)
+        seer.unknown.clear()
+        seer.bent = False
+        scope, free = self._scope(seer)
+        with np.errstate(all="ignore"):
+            left, right = self._matched(seer, scope)
+            mask = self._mask(seer, scope)
+        self.bent = seer.bent
+        if seer.unknown:
+            raise Refusal(f"{', '.join(seer.unknown)} has no meaning in this problem")
+        expected, got, mask = np.broadcast_arrays(np.real(left), np.real(right), mask)
+        if self.setting.zero_outside:
+            expected, got = np.nan_to_num(expected), np.nan_to_num(got)
+        defined = np.isfinite(expected) & mask
+        if not defined.any():
+            if mask.any():
+                raise Refusal("the left side is not defined at any place that was tried")
+            return None
+        missing = defined & ~np.isfinite(got)
+        known = defined & ~missing
+        self.compared_any = True
+        a, b = np.where(known, expected, 0.0), np.where(known, got, 0.0)
+        close = _close(a, b)
+        if close is not None:
+            self.error = close
+            if missing.any():
+                raise Refusal("an entry on the right lies outside its range at some places")
+            return None
+        comparison = compare(a, b, self.run.largest, lambda: self._gaps(known))
+        self.error = comparison.error
+        if comparison.entry is not None:
+            if self.run.chosen:
+                raise Refusal("the sides differ where there is a choice of slope, at a kink")
+            return self._failure(a, b, scope, free, comparison.entry)
+        if missing.any():
+            raise Refusal("an entry on the right lies outside its range at some places")
+        return None
+
+    def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
+        """The free indices with their positions: the largest range of the places where each stands alone."""
+        point, scope = self.run.point, ROOT
+        for index, dims in self.letters.ranges.items():
+            if index is self.setting.example:
+                scope = scope.extended(index, np.array([seer.example]))
+            else:
+                most = max(point.extent(dim) for dim in dims)
+                scope = scope.extended(index, np.arange(1, most + 1))
+        for letter in self.letters.dummies:
+            known = seer.dummies.get(letter)
+            index = known[0] if known else Index(Dim(len(DUMMIES)), letter)
+            seer.dummies[letter] = (index, np.array(DUMMIES), 0.0)
+            scope = scope.extended(index, np.arange(1, len(DUMMIES) + 1))
+        return scope, tuple(self.letters.ranges)
+
+    def _matched(self, seer: Seer, scope: Scope) -> tuple[Array, Array]:
+        left, right = seer.value(self.left, scope), seer.value(self.right, scope)
+        if left.shape[-2:] == right.shape[-2:] or _is_zero(self.right) or _is_zero(self.left):
+            return left, right
+        flat = seer.is_flat(self.left), seer.is_flat(self.right)
+        for one, other in ((0, 1), (1, 0)):
+            pair = [left, right]
+            if flat[one] and 1 in pair[one].shape[-2:]:
+                wanted = pair[one].shape[-2:]
+                if pair[other].shape[-2] * pair[other].shape[-1] == wanted[0] * wanted[1]:
+                    pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
+                    return pair[0], pair[1]
+        for one, other in ((0, 1), (1, 0)):
+            pair, nodes = [left, right], (self.left, self.right)
+            wanted = pair[one].shape[-2:]
+            count = wanted[0] * wanted[1]
+            whole = 1 not in pair[other].shape[-2:] and pair[other].shape[-2] * pair[other].shape[-1] == count
+            if 1 in wanted and count > 1 and whole and _is_written_out(nodes[one]):
+                pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
+                seer.bent = True
+                return pair[0], pair[1]
+        listed = self._listed(scope, left, right)
+        if listed is not None:
+            return listed
+        if is_one(left) != is_one(right):
+            raise EntryAgainstArray(
+                f"a number stands against an array of {extents(right if is_one(left) else left)}"
+            )
+        raise ShapeClash(f"the left side is {extents(left)}, the right side is {extents(right)}")
+
+    def _listed(self, scope: Scope, left: Array, right: Array) -> tuple[Array, Array] | None:
+        """Entries over an index on one side, the same written as a list on the other."""
+        if is_one(left) == is_one(right):
+            return None
+        entry, array, node, other = (
+            (left, right, self.left, self.right) if is_one(left) else (right, left, self.right, self.left)
+        )
+        count = array.shape[-1] * array.shape[-2]
+        if 1 not in array.shape[-2:] or not _is_written_out(other) or array.ndim > 2:
+            return None
+        loose = [index for index in free_indices(node) if index not in free_indices(other)]
+        axes = [k for k, (index, at) in enumerate(scope.axes) if index in loose and len(at) == count]
+        if len(axes) != 1:
+            return None
+        shape = [1] * len(scope.axes) + [1, 1]
+        shape[axes[0]] = count
+        spread = array.reshape(shape)
+        return (entry, spread) if is_one(left) else (spread, entry)
+
+    def _mask(self, seer: Seer, scope: Scope) -> Array:
+        if self.setting.condition is None:
+            return np.ones((1, 1), dtype=bool)
+        return np.asarray(np.real(seer.value(self.setting.condition, scope)) == 1)
+
+    def _gaps(self, known: Array) -> Iterator[Array]:
+        for neighbour in self.bench.verifier.neighbours(self.run):
+            other = Seer(neighbour, self.sight, self.bench.batch, self.setting.named)
+            scope, _ = self._scope(other)
+            left, right = self._matched(other, scope)
+            yield np.broadcast_to(np.where(known, np.real(left) - np.real(right), 0.0), known.shape)
+
+    def _failure(
+        self, a: Array, b: Array, scope: Scope, free: tuple[Index, ...], where: tuple[int, ...]
+    ) -> Outcome:
+        gap, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        off = gap > np.maximum(1e-6 * size, 1e-10 * size.max())
+        places = [tuple(int(at) + 1 for at in place) for place in np.argwhere(off)]
+        shape = a.shape
+        kept = [axis for axis in range(len(shape)) if axis < len(free) or (axis >= len(shape) - 2)]
+        drop = {axis for axis in kept if axis >= len(shape) - 2 and shape[axis] == 1}
+
+        def named(place: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(place[axis] for axis in kept if axis not in drop)
+
+        point = self.run.point
+        example = Counterexample(
+            point.sizes,
+            point.seed,
+            named(tuple(at + 1 for at in where)),
+            float(a[where]) + 0.0,
+            float(b[where]) + 0.0,
+        )
+        method = method_of(self.left, self.right)
+        evidence = Evidence(method, 1, (point.sizes,), None, "the two sides differ", example)
+        distinct = tuple(dict.fromkeys(named(place) for place in places[: 4 * MOST_ENTRIES]))
+        return Outcome("fails", evidence, entries=distinct[:MOST_ENTRIES])
+
+
+def _close(a: Array, b: Array) -> float | None:
+    """The relative deviation of two arrays that are plainly equal and not all zero; else None."""
+    gap, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+    scale = float(size.max(initial=0.0))
+    if scale == 0.0:
+        return 0.0
+    return None if (gap > np.maximum(1e-6 * size, 1e-10 * scale)).any() else float(gap.max()) / scale
+
+
+def _is_written_out(node: Expr) -> bool:
+    """Whether a matrix stands in it entry by entry: then it may list the entries of another array."""
+    return any(isinstance(part, Grid | Blocks) for part in node.walk())
+
+
+def _is_zero(node: Expr) -> bool:
+    return isinstance(node, Number) and node.value == 0
+
+
+__all__ = ["Bench", "EntryAgainstArray", "IndexValue", "Outcome", "Setting", "Tensor", "unknown"]

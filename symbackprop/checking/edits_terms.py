@@ -1,0 +1,197 @@
+"""Changes to terms, numbers and names; softmax that was differentiated as if it were elementwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from symbackprop.checking.edit import Edit
+from symbackprop.checking.places import Place
+from symbackprop.checking.vocabulary import Vocabulary, confused, number_of
+from symbackprop.core.arrays import Jacobian
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import (
+    UNIT,
+    Add,
+    Call,
+    DimValue,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+)
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.ops.registry import lookup
+
+# -- terms, numbers, symbols
+
+
+def _terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    node = place.node
+    if not isinstance(node, Add):
+        return
+    for at, term in enumerate(node.terms):
+        rest = (*node.terms[:at], *node.terms[at + 1 :])
+        kept = rest[0] if len(rest) == 1 else Add(rest)
+        cause = "extra-regulariser" if _is_penalty(term, words) else "extra-term"
+        yield Edit(place.put(kept), cause, 1.4, term, kept)
+    if isinstance(place.parent, MatMul | Hadamard):
+        yield from _moved_brackets(place, node)
+
+
+def _moved_brackets(place: Place, node: Add) -> Iterator[Edit]:
+    """a (b - c) for a b - c, for the first and the last factor."""
+    product = place.parent
+    assert isinstance(product, MatMul | Hadamard)
+    at = next(k for k, factor in enumerate(product.factors) if factor is node)
+    for inside in (0, len(node.terms) - 1):
+        parts: list[Expr] = []
+        for k, term in enumerate(node.terms):
+            if k == inside:
+                bare = term.arg if isinstance(term, Neg) else term
+                new = replace(product, factors=(*product.factors[:at], bare, *product.factors[at + 1 :]))
+                parts.append(Neg(new) if isinstance(term, Neg) else new)
+            else:
+                parts.append(term)
+        moved = Add(tuple(parts))
+        root = place.put(node)
+        changed = _swap(root, product, moved)
+        if changed is not root:
+            yield Edit(changed, "parenthesis", 1.5, product, moved)
+
+
+def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:
+    if expr == old:
+        return new
+    return expr.map_children(lambda child: _swap(child, old, new))
+
+
+def _is_penalty(term: Expr, words: Vocabulary) -> bool:
+    """Whether a term is a constant times a parameter."""
+    inner = term.arg if isinstance(term, Neg) else term
+    factors = inner.factors if isinstance(inner, MatMul | Hadamard) else (inner,)
+    leaves = [f.base if isinstance(f, Element) else f for f in factors]
+    parameters = [f for f in leaves if isinstance(f, Leaf) and f.tensor in words.graph.parameters]
+    rest = [f for f in leaves if f not in parameters]
+    return len([f for f in parameters if not f.tensor.is_scalar]) == 1 and all(number_of(f) for f in rest)
+
+
+def _numbers(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    node = place.node
+    if isinstance(node, Number) and node.value != 0:
+        for value in (Fraction(2), Fraction(1, 2), node.value + 1, node.value - 1):
+            if value not in (node.value, 0):
+                yield Edit(place.put(Number(value)), "factor", 1.9, node, Number(value))
+        for dim in words.counts[:2]:
+            yield Edit(place.put(DimValue(dim)), "mean", 1.9, node)
+
+
+def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    node = place.node
+    if isinstance(node, Leaf):
+        for tensor in words.tensors:
+            if tensor is not node.tensor and _may_replace(tensor, node.tensor):
+                yield Edit(place.put(Leaf(tensor)), confused(node.tensor, tensor), 1.7, node, Leaf(tensor))
+    elif isinstance(node, Partial):
+        for tensor in words.tensors:
+            if tensor is not node.by and tensor.rank == node.by.rank and not tensor.is_label:
+                new = replace(node, by=tensor)
+                yield Edit(place.put(new), confused(node.by, tensor), 1.7, node, new)
+    elif isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
+        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        for tensor in words.tensors:
+            if tensor is not old and tensor.rank == old.rank and len(node.slots) == old.rank:
+                base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
+                new_node = Element(base, node.slots)
+                yield Edit(place.put(new_node), confused(old, tensor), 1.8, node, new_node)
+        if isinstance(node.base, Partial) and not node.base.of.is_scalar:
+            for tensor in words.tensors:
+                if tensor is not node.base.of and tensor.rank == node.base.of.rank:
+                    other = Element(replace(node.base, of=tensor), node.slots)
+                    yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
+    elif isinstance(node, Jacobian) and not node.is_sliced:
+        for tensor in words.tensors:
+            for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):
+                old = node.of if new_jacobian.of is tensor else node.by
+                if tensor is not old and tensor.rank == old.rank:
+                    yield Edit(place.put(new_jacobian), confused(old, tensor), 2.0, node, new_jacobian)
+
+
+def _may_replace(new: Tensor, old: Tensor) -> bool:
+    return new.rank == old.rank or {new.rank, old.rank} == {1, 2}
+
+
+# -- softmax as if it were elementwise
+
+
+def _softmax(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    node = place.node
+    if not isinstance(node, MatMul | Hadamard):
+        return
+    for target, _, axis in words.softmaxes:
+        entry = _entry_slope(node, target)
+        if entry is not None:
+            for index in place.indices:
+                for new in _jacobian_entries(node, entry, index):
+                    yield Edit(place.put(new), "softmax-diagonal", 1.0, node, new)
+        whole = _whole_slope(node, target)
+        if whole is not None:
+            shape = target.oriented
+            weighted = Hadamard((whole, Leaf(target)))
+            op = lookup("rowsum" if axis == "rows" else "colsum")
+            assert op is not None
+            summed = Call(op, (weighted,), (shape[0], ONE) if axis == "rows" else (ONE, shape[1]))
+            new = Hadamard((Leaf(target), Add((whole, Neg(summed)))))
+            yield Edit(place.put(new), "softmax-diagonal", 1.0, node, new)
+
+
+def _entry_slope(node: MatMul | Hadamard, target: Tensor) -> Element | None:
+    """p_i, where the product holds p_i and 1 - p_i."""
+    for factor in node.factors:
+        if isinstance(factor, Element) and factor.base == Leaf(target):
+            for other in node.factors:
+                if isinstance(other, Add) and set(other.terms) == {UNIT, Neg(factor)}:
+                    return factor
+    return None
+
+
+def _jacobian_entries(node: MatMul | Hadamard, entry: Element, index: Index) -> Iterator[Expr]:
+    """p_i ([i = j] - p_j) in the place of p_i (1 - p_i)."""
+    for at, slot in enumerate(entry.slots):
+        if slot.single is None or slot.single is index:
+            continue
+        slots = (*entry.slots[:at], IndexValue(((index, 1),)), *entry.slots[at + 1 :])
+        other = Element(entry.base, slots)
+        delta = Indicator(slot, "=", slots[at], is_kron=True)
+        factors = tuple(
+            Add((delta, Neg(other))) if isinstance(factor, Add) and set(factor.terms) == {UNIT, Neg(entry)}
+            else factor for factor in node.factors
+        )  # fmt: skip
+        yield replace(node, factors=factors)
+
+
+def _whole_slope(node: MatMul | Hadamard, target: Tensor) -> Expr | None:
+    """G, where the product is G * P * (1 - P) in any order and grouping."""
+    factors: list[Expr] = []
+    for factor in node.factors:
+        factors.extend(factor.factors if isinstance(factor, Hadamard) else (factor,))
+    leaf = Leaf(target)
+    rest = [f for f in factors if f != leaf and not (isinstance(f, Add) and Neg(leaf) in f.terms)]
+    if len(factors) - len(rest) != 2 or not rest:
+        return None
+    return rest[0] if len(rest) == 1 else Hadamard(tuple(rest))
+
+
+def of_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """All changes of this module at one place."""
+    yield from _terms(place, words)
+    yield from _numbers(place, words)
+    yield from _symbols(place, words)
+    yield from _softmax(place, words)

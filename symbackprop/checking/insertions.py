@@ -1,0 +1,167 @@
+"""What may be missing: a mask, a number, a penalty, a further factor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from symbackprop.checking.edit import Edit
+from symbackprop.checking.places import Place
+from symbackprop.checking.slips import joined
+from symbackprop.checking.vocabulary import Vocabulary
+from symbackprop.core.arrays import Grid
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import (
+    UNIT,
+    Add,
+    Call,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Reduce,
+    Transpose,
+)
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.written import shape_of
+from symbackprop.ops.registry import lookup
+
+# -- insertions
+
+
+def insertions(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """Everything that may be missing at one place."""
+    node, parent = place.node, place.parent
+    if isinstance(node, IndexValue | Number | Indicator) and parent is not None:
+        return
+    yield from _masks(place, words)
+    if parent is None or isinstance(parent, Add | Neg):
+        if not isinstance(node, Add) or parent is None:
+            for number, cause in words.numbers:
+                new: Expr = MatMul((number, node))
+                yield Edit(place.put(new), cause, 1.3 if cause == "mean" else 1.6, node, new)
+        yield from _penalties(place, words)
+    yield from _factors(place, words)
+    if parent is None or isinstance(parent, MatMul | Add):
+        shape = shape_of(node)
+        op = lookup("diag")
+        if shape is not None and op is not None and shape[0].is_one != shape[1].is_one:
+            size = shape[1] if shape[0].is_one else shape[0]
+            diagonal = Call(op, (node,), (size, size))
+            yield Edit(place.put(diagonal), "diag", 1.6, node, diagonal)
+    if isinstance(node, Leaf) and isinstance(parent, MatMul | None):
+        shape, op = shape_of(node), lookup("inv")
+        if shape is not None and op is not None and shape[0] == shape[1] and not shape[0].is_one:
+            inverse = Call(op, (node,), shape)
+            yield Edit(place.put(inverse), "inverse", 2.0, node, inverse)
+
+
+def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    node = place.node
+    if isinstance(node, Neg):
+        return
+    cause = "missing-activation-derivative"
+    for one in words.activations:
+        if node.is_scalar if shape_of(node) is not None else False:
+            if isinstance(one.arg, Leaf) and (_product_of(place) or place.parent is None):
+                for slots in _choices(one.arg.tensor, place.indices):
+                    mask = Call(one.op, (Element(one.arg, slots),), (ONE, ONE), primes=1)
+                    yield Edit(place.put(MatMul((node, mask))), cause, 1.1, node)
+            continue
+        new = Hadamard((node, one.mask))
+        yield Edit(place.put(new), cause, 1.0 if place.parent is None else 1.1, node, new)
+        if isinstance(node, MatMul) and len(node.factors) > 2:
+            for start in range(len(node.factors) - 1):
+                for stop in range(start + 2, len(node.factors) + 1):
+                    if stop - start == len(node.factors):
+                        continue
+                    group = Hadamard((MatMul(node.factors[start:stop]), one.mask))
+                    whole = joined((*node.factors[:start], group, *node.factors[stop:]))
+                    yield Edit(place.put(whole), cause, 1.1, node, whole)
+
+
+def _product_of(place: Place) -> bool:
+    """Whether the place is a whole product of entries, the natural home of a further one."""
+    if isinstance(place.parent, MatMul | Hadamard | Element):
+        return False
+    return isinstance(place.node, MatMul | Hadamard | Element | Divide | Reduce)
+
+
+def _choices(tensor: Tensor, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
+    """Slots for an entry of a tensor: indices in scope of the right dims."""
+    found: list[tuple[IndexValue, ...]] = [()]
+    for dim in tensor.shape:
+        fitting = [IndexValue(((index, 1),)) for index in indices if index.dim == dim]
+        found = [(*slots, one) for slots in found for one in fitting]
+    yield from found[:6]
+
+
+def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """A further term, constant times parameter."""
+    node = place.node
+    if isinstance(node, Neg) or (isinstance(place.parent, Add) and place.node is not place.parent.terms[0]):
+        return
+    shape = shape_of(node)
+    if shape is None:
+        return
+    scales: list[Expr] = [*words.constants]
+    scales += [MatMul((Number(Fraction(2)), constant)) for constant in words.constants]
+    if not words.constants:
+        scales += [UNIT, Number(Fraction(2))]
+    for tensor in words.graph.parameters:
+        parts: list[Expr]
+        if node.is_scalar and not tensor.is_scalar:
+            parts = [Element(Leaf(tensor), slots) for slots in _choices(tensor, place.indices)]
+        elif tensor.oriented == shape and not tensor.is_scalar:
+            parts = [Leaf(tensor)]
+        else:
+            continue
+        for part in parts:
+            for scale in scales:
+                term = part if scale == UNIT else MatMul((scale, part))
+                new = Add((node, term))
+                yield Edit(place.put(new), "missing-regulariser", 1.2, node, new)
+
+
+def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """A further factor: an array of the problem, a derivative, an entry, an indicator."""
+    node = place.node
+    shape = shape_of(node)
+    if isinstance(node, Neg | Add) and place.parent is not None:
+        return
+    if any(isinstance(part, Grid) for part in (node, *place.above)):
+        return
+    if shape is not None and node.is_scalar and (place.indices or isinstance(node, Element)):
+        if not (_product_of(place) or place.parent is None):
+            return
+        for a in range(len(place.indices)):
+            for b in range(a + 1, len(place.indices)):
+                first, second = (IndexValue(((place.indices[k], 1),)) for k in (a, b))
+                new: Expr = MatMul((Indicator(first, "=", second, is_kron=True), node))
+                yield Edit(place.put(new), "kronecker", 1.7, node, new)
+        for tensor in words.tensors:
+            if tensor.is_scalar or tensor.is_label:
+                continue
+            for slots in _choices(tensor, place.indices):
+                new = MatMul((node, Element(Leaf(tensor), slots)))
+                yield Edit(place.put(new), "missing-factor", 2.2, node, new)
+        return
+    if isinstance(place.parent, MatMul):
+        return
+    arrays: list[Expr] = []
+    for tensor in words.tensors:
+        if not tensor.is_scalar and not tensor.is_label:
+            arrays.extend((Leaf(tensor), Transpose(Leaf(tensor))))
+    for loss in words.losses[:1]:
+        arrays.extend(Partial(loss, tensor) for tensor in words.tensors if not tensor.is_scalar)
+    for one in arrays:
+        for new in (MatMul((one, node)), MatMul((node, one)), Hadamard((node, one))):
+            cost = 2.3 if isinstance(new, MatMul) else 2.6
+            yield Edit(place.put(new), "missing-factor", cost, node, new)

@@ -1,0 +1,155 @@
+"""What a repair may put into a line: the masks, numbers, weights and derivatives of one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Leaf,
+    Number,
+    Operation,
+)
+from symbackprop.core.graph import Graph
+from symbackprop.core.tensors import Role, Tensor
+from symbackprop.core.written import shape_of
+from symbackprop.ops.registry import Elementwise, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """``target = op(arg)`` elementwise, by an equation of its own."""
+
+    target: Tensor
+    op: Operation
+    arg: Expr
+
+    @property
+    def mask(self) -> Expr:
+        """``op'(arg)``."""
+        return Call(self.op, (self.arg,), self.arg.shape, primes=1)
+
+
+class Vocabulary:
+    """The words of one graph."""
+
+    def __init__(self, graph: Graph, batch: dict[Tensor, int]) -> None:
+        self.graph = graph
+        self.batch = batch
+
+    @cached_property
+    def activations(self) -> tuple[Activation, ...]:
+        """The elementwise functions of one argument in the forward pass."""
+        found = []
+        for equation in self.graph.equations:
+            if equation.expr is None:
+                continue
+            for node in equation.expr.walk():
+                if isinstance(node, Call) and isinstance(node.op, Elementwise) and len(node.op.params) == 1:
+                    found.append(Activation(equation.target, node.op, node.args[0]))
+                elif isinstance(node, Call) and node.op.name == "max" and len(node.args) == 2:
+                    found.extend(_rectifier(equation.target, node))
+        return tuple(found)
+
+    @cached_property
+    def softmaxes(self) -> tuple[tuple[Tensor, Tensor, str | None], ...]:
+        """(P, Z, axis) for P = softmax(Z)."""
+        found = []
+        for equation in self.graph.equations:
+            call = equation.expr
+            if isinstance(call, Call) and call.op.name == "softmax" and isinstance(call.args[0], Leaf):
+                found.append((equation.target, call.args[0].tensor, call.axis))
+        return tuple(found)
+
+    @cached_property
+    def losses(self) -> tuple[Tensor, ...]:
+        """The scalars that are computed, the last first."""
+        return tuple(e.target for e in reversed(self.graph.equations) if e.target.is_scalar)
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All arrays and scalars with a value."""
+        return tuple(tensor for tensor in self.graph.tensors.values() if tensor.rank <= 2)
+
+    @cached_property
+    def counts(self) -> tuple[Dim, ...]:
+        """The dims that divide a mean: those of examples first."""
+        dims = dict.fromkeys(tensor.shape[axis] for tensor, axis in self.batch.items())
+        for equation in self.graph.equations:
+            for node in equation.expr.walk() if equation.expr is not None else ():
+                if isinstance(node, DimValue):
+                    dims.setdefault(node.dim)
+        return tuple(dims)
+
+    @cached_property
+    def constants(self) -> tuple[Expr, ...]:
+        """The scalar constants, such as lambda."""
+        return tuple(
+            Leaf(tensor) for tensor in self.graph.symbols
+            if tensor.is_scalar and tensor.role in (Role.CONSTANT, Role.PARAMETER) and tensor.value is None
+        )  # fmt: skip
+
+    @cached_property
+    def numbers(self) -> tuple[tuple[Expr, str], ...]:
+        """Scalar factors with the cause that their lack or excess has."""
+        found: list[tuple[Expr, str]] = []
+        for dim in self.counts:
+            found.append((Divide(Number(Fraction(1)), DimValue(dim)), "mean"))
+            found.append((DimValue(dim), "mean"))
+        found.extend((Number(value), "factor") for value in (Fraction(2), Fraction(1, 2)))
+        found.extend((constant, "missing-factor") for constant in self.constants)
+        return tuple(found)
+
+    def is_mean(self, expr: Expr) -> bool:
+        """Whether a scalar is a number of examples, or one over it."""
+        node = expr.den if isinstance(expr, Divide) and isinstance(expr.num, Number) else expr
+        return isinstance(node, DimValue)
+
+    def mask_of(self, expr: Expr) -> bool:
+        """Whether an expression is the slope of an activation, or says its formula."""
+        base = expr.base if isinstance(expr, Element) else expr
+        if isinstance(base, Call) and base.primes:
+            return True
+        return isinstance(base, Hadamard) and any(isinstance(part, Add) for part in base.factors)
+
+
+def _rectifier(target: Tensor, node: Call) -> Iterator[Activation]:
+    """``max(0, u)`` as relu."""
+    zeros = [isinstance(arg, Number) and arg.value == 0 for arg in node.args]
+    relu = lookup("relu")
+    if sum(zeros) == 1 and relu is not None:
+        yield Activation(target, relu, node.args[zeros.index(False)])
+
+
+def number_of(expr: Expr) -> bool:
+    """Whether an expression is a scalar without an index: a factor that scales."""
+    shape = shape_of(expr)
+    return shape == (ONE, ONE) and not any(isinstance(node, IndexValue) for node in expr.walk())
+
+
+def confused(old: Tensor, new: Tensor) -> str:
+    """Whether two names differ in their layer only; a member of a family in its place."""
+    if old.family is not None and new.family is not None and old.family[0] == new.family[0]:
+        return "layer" if old.role.value == "parameter" else "index"
+    return "layer" if _stem(old) == _stem(new) else "symbol"
+
+
+def _stem(tensor: Tensor) -> str:
+    return tensor.name.rstrip("0123456789").rstrip("_")
+
+
+def in_layers(old: Expr, new: Expr) -> bool:
+    """Whether two names, or entries of them, differ in their layer only."""
+    pair = [part.base if isinstance(part, Element) else part for part in (old, new)]
+    return all(isinstance(part, Leaf) for part in pair) and _stem(pair[0].tensor) == _stem(pair[1].tensor)  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Works checked against a problem: what ``symbackprop check`` and ``symbackprop.check`` run."""

@@ -1,0 +1,173 @@
+r"""Functions of a work: which they are, and how far their argument reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.derivatives import Items
+from symbackprop.reading.works.spelling import partitions, scripts_of, spell
+from symbackprop.reading.works.sums import SumReader
+from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Scripts, Sym, Word, bare
+from symbackprop.reading.works.vocabulary import Function
+
+_ACTIVATIONS = frozenset("relu leaky_relu elu gelu gelu_tanh silu sigmoid tanh softplus".split())
+
+
+class FunctionReader(SumReader):
+    """Calls, with and without brackets."""
+
+    def next_factor(self, items: Items, position: int) -> Node | None:
+        if position + 1 < len(items) and not items[position + 1][0]:
+            return items[position + 1][1]
+        return None
+
+    def arguments(self, bracket: Group) -> tuple[Expr, ...]:
+        body = bare(bracket.body)
+        if body is None:
+            return ()
+        parts = [item for _, item in body.items] if isinstance(body, Listed) else [body]
+        return tuple(self.value(part) for part in parts if part is not None)
+
+    def function_of(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
+        """(function, sub, sup, primes left over) if a piece is a function."""
+        if not isinstance(node, Sym | Word | Cmd | Scripts):
+            return None
+        cuts = partitions(node) if isinstance(node, Scripts) else iter([(node, None, None, 0, 0)])
+        fallback: tuple[Function, Node | None, Node | None, int] | None = None
+        for name, sub, sup, primes, _ in cuts:
+            if name is None:
+                continue
+            found = self.vocabulary.lookup(name)
+            functions = [one.meaning for one in found if isinstance(one.meaning, Function)]
+            if functions:
+                function = functions[0]
+                return Function(function.name, function.primes + primes), sub, sup, 0
+            if found:
+                return None
+            if fallback is None:
+                table = self.vocabulary.function(name)
+                if table is not None:
+                    fallback = (Function(table.name, primes), sub, sup, 0)
+        if fallback is not None:
+            return fallback
+        return self.activation(node)
+
+    def activation(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
+        r"""An undeclared ``\sigma``: the sigmoid if the graph has one, else relu or its only activation."""
+        base = bare(node.base) if isinstance(node, Scripts) else node
+        sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
+        if not isinstance(base, Sym) or base.name != r"\sigma" or sub is not None:
+            return None
+        used = [
+            part.op.name
+            for equation in self.graph.equations
+            if equation.expr is not None
+            for part in equation.expr.walk()
+            if isinstance(part, Call) and part.op.kind in ("elementwise", "function")
+        ]
+        names = list(
+            dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
+        )
+        chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
+        if chosen is None and len(names) == 1:
+            chosen = names[0]
+        if chosen is None:
+            return None
+        self.note(rf"\sigma is {chosen}")
+        return Function(chosen, primes), None, sup, 0
+
+    def applied(
+        self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int
+    ) -> tuple[Expr, int]:
+        """A function and its argument."""
+        item = items[position][1]
+        assert item is not None
+        found, sub, sup, _ = function
+        following = self.next_factor(items, position)
+        bracket = following.base if isinstance(following, Scripts) else following
+        bracket = bare(bracket)
+        if isinstance(bracket, Group) and bracket.opener in ("(", "[", r"\{", r"\lbrace"):
+            args = self.arguments(bracket)
+            end = position + 2
+            behind = following if isinstance(following, Scripts) else None
+        elif following is None or (isinstance(items[position][1], Word) and following is None):
+            if self.meanings(item):
+                return self.symbol(item), position + 1
+            return self.unknown(item), position + 1  # the function itself, which has no value
+        else:
+            end = self.reach(items, position + 1)
+            run = items[position + 1 : end]
+            args = (self.factors((("", run[0][1]), *run[1:]), item),)
+            behind = None
+        value = self.called_as(found, args, item)
+        value = self.noted(value, item)
+        if sub is not None:
+            value = self.entry(value, sub, item)
+        if sup is not None:
+            if spell(sup) == "-1":
+                raise Refused("the inverse of a function", sup.start, "unknown")
+            value = self.raised(value, sup, item)
+        if behind is not None:
+            below, above, primes = scripts_of(behind)
+            if primes:
+                raise Refused("a prime behind a call", behind.start)
+            if below is not None:
+                value = self.entry(value, below, behind)
+            if above is not None:
+                value = self.raised(value, above, behind)
+        return value, end
+
+    def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
+        r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
+        base = item.base if isinstance(item, Scripts) else item
+        applied = self.applied_to(args)
+        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
+        if not undeclared or applied is None or applied == function.name:
+            return self.call(function.name, args, item, function.primes)
+        options: list[tuple[str, str, Callable[[], Expr]]] = [
+            (
+                function.name,
+                r"\sigma is not declared",
+                lambda: self.call(function.name, args, item, function.primes),
+            ),
+            (
+                applied,
+                "the forward pass applies it here",
+                lambda: self.call(applied, args, item, function.primes),
+            ),
+        ]
+        shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
+        return self.choices.pick(rf"\sigma({shown})", options)
+
+    def applied_to(self, args: tuple[Expr, ...]) -> str | None:
+        """The function that the forward pass applies to an array, if that is all an equation does."""
+        for equation in self.graph.equations:
+            expr = equation.expr
+            if isinstance(expr, Call) and len(args) == 1 and expr.args[:1] == args and len(expr.args) == 1:
+                return expr.op.name
+        return None
+
+    def reach(self, items: Items, start: int) -> int:
+        """Where the argument of a function without brackets ends: before an operator, a function, a sum."""
+        item = items[start][1]
+        assert item is not None
+        if self.big(item) is not None:
+            return len(items)
+        if self.function_of(item) is not None:
+            following = self.next_factor(items, start)
+            inner = following.base if isinstance(following, Scripts) else following
+            if isinstance(bare(inner), Group) or following is None:
+                return min(start + 2, len(items)) if following is not None else start + 1
+            return self.reach(items, start + 1)
+        end = start + 1
+        while end < len(items):
+            op, item = items[end]
+            assert item is not None
+            if op or self.function_of(item) is not None or self.big(item) is not None:
+                break
+            if isinstance(item, Cmd) and self.quotient(item) is not None:
+                break
+            end += 1
+        return end

@@ -1,0 +1,559 @@
+r"""Products, functions and sums of a work: a flat list of factors in, one typed expression out.
+
+How far a function and ``\sum`` reach, that ``\odot`` binds less tightly than juxtaposition, whether a
+bracket is an argument, an index or a factor: what declarations and shapes leave open is a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import (
+    Add,
+    Divide,
+    Expr,
+    MatMul,
+    Neg,
+    Number,
+    Power,
+    Transpose,
+)
+from symbackprop.core.tensors import Tensor
+from symbackprop.core.written import Identity, Ones, shape_of
+from symbackprop.reading.syntax import Name as SyntaxName
+from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
+from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
+from symbackprop.reading.works.derivatives import Items
+from symbackprop.reading.works.functions import FunctionReader
+from symbackprop.reading.works.spelling import scripts_of, spell, without_remarks
+from symbackprop.reading.works.tree import (
+    Braces,
+    Chain,
+    Cmd,
+    Env,
+    Group,
+    Listed,
+    Node,
+    Note,
+    Num,
+    Product,
+    Scripts,
+    Sum,
+    Sym,
+    Word,
+    bare,
+)
+from symbackprop.reading.works.values import DOTS, NOWHERE, is_letter
+from symbackprop.reading.works.vocabulary import DimName, Function
+
+_SHOWN = frozenset(
+    r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
+    r"\uwave \mathop \pa \br \qty \underline \pqty \bqty \paren \parens \overparen".split()
+)
+
+
+class Meaning(FunctionReader):
+    """The reader of sides."""
+
+    # -- any piece
+
+    def value(self, node: Node | None) -> Expr:
+        inner = bare(node)
+        if inner is None:
+            raise Refused("an operand is missing", node.start if node is not None else 0)
+        return self.noted(self._value(inner), inner)
+
+    def _value(self, node: Node) -> Expr:
+        match node:
+            case Num():
+                return self.number(node)
+            case Sum():
+                return self.sum(node)
+            case Product():
+                return self.product(node)
+            case Group():
+                return self.group(node)
+            case Env():
+                return self.environment(node)
+            case Sym() | Word() | Scripts() | Cmd():
+                return self.factors((("", node),), node)
+            case Chain():
+                raise Refused("a relation inside a formula", node.places[0])
+            case Listed():
+                return self.listed(node)
+            case Note():
+                raise Refused(f"{node.text} in a formula", node.start)
+        raise Refused("this piece", node.start)
+
+    def listed(self, node: Listed) -> Expr:
+        kept = [item for _, item in node.items if item is not None and without_remarks(item) is not None]
+        if len(kept) == 1:
+            return self.value(kept[0])
+        raise Refused("several formulas where one is wanted", node.start)
+
+    def sum(self, node: Sum) -> Expr:
+        terms: list[Expr] = []
+        for sign, term in node.terms:
+            if term is None:
+                raise Refused("a term is missing", node.stop)
+            if sign not in ("", "+", "-"):
+                raise Refused(f"the sign {sign}", term.start, "unknown")
+            value = self.value(term)
+            terms.append(Neg(value) if sign == "-" else value)
+        return terms[0] if len(terms) == 1 else Add(tuple(self.sized(terms)))
+
+    def sized(self, terms: list[Expr]) -> list[Expr]:
+        r"""Ones in a sum: alone they are 1; ``\mathbf 1 b^T`` is as high as the terms beside it."""
+        shapes = [shape for term in terms if (shape := shape_of(term)) is not None and shape != (ONE, ONE)]
+        found: list[Expr] = []
+        for term in terms:
+            bare_term = term.arg if isinstance(term, Neg) else term
+            if isinstance(bare_term, Ones):
+                one = Number(Fraction(1))
+                found.append(Neg(one) if isinstance(term, Neg) else one)
+                continue
+            if isinstance(bare_term, MatMul) and isinstance(bare_term.factors[0], Ones) and shapes:
+                ones = self.of_extent(shapes[0][0])
+                if ones is not None:
+                    product = MatMul((ones, *bare_term.factors[1:]))
+                    found.append(Neg(product) if isinstance(term, Neg) else product)
+                    continue
+            found.append(term)
+        return found
+
+    def product(self, node: Product) -> Expr:
+        clean = without_remarks(node)
+        if not isinstance(clean, Product):
+            return self.value(clean)
+        return self.factors(self.flat(clean), clean)
+
+    def flat(self, node: Product) -> Items:
+        """The factors, with unseen braces round products opened and letters of one word joined."""
+        items: list[tuple[str, Node | None]] = []
+        for op, item in node.items:
+            if item is None:
+                raise Refused("a factor is missing", node.stop)
+            inner = bare(item)
+            if isinstance(inner, Note):
+                continue
+            if isinstance(item, Braces) and isinstance(inner, Product) and not any(o for o, _ in inner.items):
+                nested = self.flat(inner)
+                items.append((op, nested[0][1]))
+                items.extend(nested[1:])
+            else:
+                items.append((op, inner))
+        return tuple(self.words(items))
+
+    def words(self, items: list[tuple[str, Node | None]]) -> list[tuple[str, Node | None]]:
+        """Letters that touch and spell a known word as one ``Word``: ``softmax``, ``net_o``."""
+        found: list[tuple[str, Node | None]] = []
+        position = 0
+        while position < len(items):
+            run = self.run(items, position)
+            if run is None:
+                found.append(items[position])
+                position += 1
+            else:
+                found.append((items[position][0], run[0]))
+                position = run[1]
+        return found
+
+    def run(self, items: list[tuple[str, Node | None]], position: int) -> tuple[Node, int] | None:
+        text, end, best, unknown = "", position, None, True
+        previous: Node | None = None
+        while end < len(items) and len(text) < 24:
+            op, item = items[end]
+            if (op and end > position) or (
+                previous is not None and item is not None and previous.stop != item.start
+            ):
+                break
+            base = item.base if isinstance(item, Scripts) else item
+            if isinstance(base, Sym) and len(base.name) == 1:
+                text += base.name
+            elif isinstance(base, Num) and base.text.isdigit() and text:
+                text += base.text
+            else:
+                break
+            end += 1
+            if len(text) > 1 and item is not None and self.is_word(text, items, end, item):
+                best = (text, end, item)
+            unknown = unknown and not self.vocabulary.lookup(base)
+            if text.isupper() and len(text) > 1 and unknown and item is not None:
+                best = (text, end, item)  # CE, MSE: no product of unknown letters
+            if isinstance(item, Scripts):
+                break
+            previous = item
+        if best is None:
+            return None
+        text, end, last = best
+        first = items[position][1]
+        assert first is not None
+        word: Node = Word(first.start, last.stop, r"\mathrm", text)
+        if isinstance(last, Scripts):
+            word = Scripts(first.start, last.stop, word, last.scripts)
+        return word, end
+
+    def is_word(self, text: str, items: list[tuple[str, Node | None]], end: int, last: Node) -> bool:
+        """Whether these letters are one name: declared, or a function before its argument."""
+        if text in self.vocabulary.words:
+            return True
+        following = items[end][1] if end < len(items) and not items[end][0] else None
+        called = isinstance(following, Group) or isinstance(last, Scripts)
+        probe = Word(0, 0, r"\mathrm", text)
+        return len(text) > 2 and called and self.vocabulary.function(probe) is not None
+
+    # -- factors
+
+    def factors(self, items: Items, node: Node) -> Expr:
+        """All factors as one expression."""
+        units: list[tuple[str, Expr, Node]] = []
+        position = 0
+        while position < len(items):
+            op, item = items[position]
+            assert item is not None
+            begun = position
+            value, position = self.unit(items, position)
+            value, position = self.indices_behind(value, items, position)
+            last = items[position - 1][1]
+            where = item if position == begun + 1 or last is None else Product(item.start, last.stop, ())
+            units.append((op, self.noted(value, where), item))
+        return self.folded(units, node)
+
+    def unit(self, items: Items, position: int) -> tuple[Expr, int]:
+        """The factor that begins at ``position``, and where the next one begins."""
+        item = items[position][1]
+        assert item is not None
+        declared = self.declared_run(items, position)
+        if declared is not None:
+            return declared
+        following = self.next_factor(items, position)
+        base = bare(item.base) if isinstance(item, Scripts) else item
+        big = self.big(item)
+        if big is not None:
+            return self.reduced(item, big, items[position + 1 :]), len(items)
+        if isinstance(base, Sym):
+            if base.name == r"\nabla" and not self.is_declared(r"\nabla"):
+                return self.nabla(item, items, position)
+            if base.name in (r"\partial", "d") and item is base:
+                found = self.inline(items, position)
+                if found is None and base.name == "d":
+                    found = self.differential(items, position)
+                if found is not None:
+                    return found
+                if base.name == r"\partial":
+                    raise Refused(r"\partial outside a derivative", item.start, "unknown")
+        if isinstance(item, Cmd):
+            quotient = self.quotient(item)
+            if quotient is not None:
+                return self.differential_quotient(item, quotient, items, position)
+        if following is not None and self.is_indicator(item, following):
+            return self.marked(following), position + 2
+        function = self.function_of(item)
+        if function is not None:
+            return self.applied(function, items, position)
+        if isinstance(following, Group) and isinstance(item, Sym | Scripts | Word | Cmd):
+            called = self.before_bracket(item, following, items, position)
+            if called is not None:
+                return called
+        return self.one(item), position + 1
+
+    def one(self, item: Node) -> Expr:
+        """A factor that nothing behind it belongs to."""
+        match item:
+            case Scripts():
+                found = self.special_scripts(item)
+                return found if found is not None else self.symbol(item)
+            case Sym() | Word():
+                return self.plain(item)
+            case Cmd():
+                return self.command(item)
+        return self.value(item)
+
+    def plain(self, item: Node) -> Expr:
+        if isinstance(item, Word) and item.kind != "word":
+            raise Refused(f"the words '{item.text}' in a formula", item.start, "unknown")
+        if isinstance(item, Sym):
+            if item.name in (r"\mathbf", r"\quad"):
+                raise Refused(f"{item.name} alone", item.start)
+            if item.name == r"\infty":
+                raise Refused("infinity as a value", item.start, "unknown")
+            if item.name == "e" and not self.vocabulary.lookup(item):
+                return self.call("exp", (Number(Fraction(1)),), item)
+        identity = self.identity(item)
+        return identity if identity is not None else self.symbol(item)
+
+    def special_scripts(self, node: Scripts) -> Expr | None:
+        """Scripts that are no scripts of a name: ``e^x``, norms, indicators, brackets, braces."""
+        base = bare(node.base)
+        if base is None:
+            raise Refused("a script without a base", node.start)
+        if (
+            isinstance(base, Sym)
+            and base.name == "e"
+            and node.sub is None
+            and not self.vocabulary.lookup(base)
+        ):
+            _, sup, primes = scripts_of(node)
+            if sup is not None and not primes:
+                return self.call("exp", (self.value(sup),), node)
+        if isinstance(base, Cmd) and base.name in _SHOWN:
+            if base.name in (r"\underbrace", r"\overbrace", r"\underbracket", r"\overbracket"):
+                return self.command(base)
+            return self.with_bracket(base, node)
+        if isinstance(base, Group):
+            found = self.norm(node)
+            return found if found is not None else self.with_bracket(base, node)
+        if isinstance(base, Env | Product | Sum) or (isinstance(base, Cmd) and base.name in FRACTIONS):
+            return self.with_bracket(base, node)
+        if isinstance(base, Num):
+            return self.with_bracket(base, node)
+        if isinstance(base, Cmd) and is_bold_one(base) and not self.meanings(node):
+            sub, sup, primes = scripts_of(node)
+            if not primes and not isinstance(sub, Chain | Group):
+                found = self.ones(sub, node)
+                return self.raised(found, sup, node) if sup is not None else found
+        if isinstance(base, Scripts) and not self.meanings(node):
+            return self.with_bracket(base, node)
+        if not self.meanings(node):
+            return self.indexed_indicator(node) or self.identity(node)
+        return None
+
+    def with_bracket(self, base: Node, node: Scripts) -> Expr:
+        sub, sup, primes = scripts_of(node)
+        if primes:
+            raise Refused("a prime on a bracket", node.start)
+        expr = self.value(base)
+        if sub is not None:
+            expr = self.entry(expr, sub, node)
+        return self.raised(expr, sup, node) if sup is not None else expr
+
+    def identity(self, node: Node) -> Expr | None:
+        r"""``I``, ``I_n``, ``I_{2 \times 2}`` where nothing of that name is declared: the identity."""
+        base = node.base if isinstance(node, Scripts) else node
+        if spell(base, loose=True) != "I" or base is None or self.vocabulary.lookup(base):
+            return None
+        sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
+        if primes or (sup is not None and not self.is_turn(sup)):
+            return None
+        if isinstance(sub, Product):
+            sub = bare(sub.items[0][1])
+        size: SyntaxNode | None = None
+        if isinstance(sub, Num) and sub.text.isdigit():
+            size = SyntaxNum(NOWHERE, Fraction(sub.text), sub.text)
+        elif sub is not None:
+            dims = [
+                one.meaning.name for one in self.vocabulary.lookup(sub) if isinstance(one.meaning, DimName)
+            ]
+            size = SyntaxName(NOWHERE, dims[0]) if dims else None
+        if size is None:
+            return Identity()
+        return self.called("eye", (size,), self.scope, node)
+
+    def command(self, node: Cmd) -> Expr:
+        """A command with arguments as a value."""
+        if node.name in FRACTIONS:
+            return self.fraction(node)
+        if node.name == r"\sqrt":
+            arg = self.value(node.args[0])
+            if node.option is not None:
+                root = self.value(node.option)
+                return Power(arg, Divide(Number(Fraction(1)), root))
+            return self.call("sqrt", (arg,), node)
+        if node.name in (r"\abs", r"\vqty"):
+            return self.absolute(self.value(node.args[0]), node)
+        if node.name == r"\norm":
+            return self.call("norm", (self.value(node.args[0]),), node)
+        if node.name in (r"\transpose", r"\trans", r"\tran"):
+            return Transpose(self.value(node.args[0]))
+        if node.name in _SHOWN:
+            return self.value(node.args[-1])
+        if node.name in (r"\inner", r"\ip", r"\innerproduct", r"\dotp"):
+            return self.call("dot", tuple(map(self.value, node.args)), node)
+        if node.name in (r"\underset", r"\overset", r"\stackrel"):
+            return self.value(node.args[1])
+        if node.name in FONTS or node.name in ACCENTS:
+            return self.marked_name(node)
+        raise Refused(f"the command {node.name} as a value", node.start, "unknown")
+
+    def marked_name(self, node: Cmd) -> Expr:
+        """A letter in a font or with an accent: declared, a bold digit, or unknown."""
+        if self.meanings(node):
+            return self.symbol(node)
+        inner = bare(node.args[0])
+        if node.name in FONTS and inner is not None:
+            if is_bold_one(node):
+                return Ones()
+            if isinstance(inner, Num) and inner.text in ("0", "1"):
+                self.note(f"{spell(node)} is {inner.text} in every entry")
+                return self.number(inner)
+            if not isinstance(inner, Sym | Word):
+                return self.value(inner)
+            if isinstance(inner, Sym) and (found := self.letter(inner)) is not None:
+                return found[1]
+            scripted = self.vocabulary.lookup(inner)
+            if scripted:
+                return self.symbol(inner)
+        if isinstance(inner, Scripts) and inner.base is not None and node.name in ACCENTS:
+            moved = Cmd(node.start, node.stop, node.name, (inner.base,), None)
+            return self.one(Scripts(node.start, node.stop, moved, inner.scripts))
+        return self.unknown(node)
+
+    def fraction(self, node: Cmd) -> Expr:
+        top, below = node.args
+        num, den = self.value(top), self.value(below)
+        return self.divided(num, den, node)
+
+    # -- brackets behind a factor
+
+    def before_bracket(
+        self, item: Node, bracket: Group, items: Items, position: int
+    ) -> tuple[Expr, int] | None:
+        """A name before a bracket: ``L(y)`` the node, an unknown function called, else a product."""
+        meanings = self.meanings(item)
+        if meanings:
+            meaning = meanings[0][0]
+            if bracket.opener == "(" and self.only_names(bracket.body):
+                whole = isinstance(meaning, Tensor) and meaning.is_scalar and meanings[0][2] is None
+                depends = isinstance(meaning, Tensor) and self.depends(meaning, bracket)
+                if whole or depends:
+                    return self.one(item), position + 2
+            return None
+        called = self.only_names(bracket.body) or isinstance(bare(bracket.body), Listed)
+        if bracket.opener == "(" and called and self.is_plain_name(item):
+            return self.unknown(item, self.arguments(bracket), True), position + 2
+        return None
+
+    def depends(self, tensor: Tensor, bracket: Group) -> bool:
+        """Whether a bracket behind an intermediate lists what it is computed from, as in ``h(x)``."""
+        equation = self.graph.equation_of(tensor)
+        if equation is None or bracket.body is None:
+            return False
+        inputs = {one.name for one in equation.inputs}
+        body = bare(bracket.body)
+        names = [item for _, item in body.items] if isinstance(body, Listed) else [body]
+        for name in names:
+            found = self.meanings(name) if name is not None else []
+            if not found or not isinstance(found[0][0], Tensor) or found[0][0].name not in inputs:
+                return False
+        return True
+
+    def is_plain_name(self, item: Node) -> bool:
+        base = bare(item.base) if isinstance(item, Scripts) else item
+        if isinstance(base, Num) or base is None:
+            return False
+        if isinstance(base, Sym):
+            if self.letter(base) is not None or base.name in DOTS:
+                return False
+            if isinstance(item, Scripts) and base.name == r"\delta":
+                return False
+        return isinstance(base, Sym | Word | Cmd) and self.is_plain(base)
+
+    def indices_behind(self, value: Expr, items: Items, position: int) -> tuple[Expr, int]:
+        """``Z[k]``, ``W[i][j]``: an index if only letters and numbers stand inside."""
+        slots: list[Node] = []
+        begun = position
+        script: Scripts | None = None
+        while position < len(items) and not items[position][0] and script is None:
+            following = items[position][1]
+            bracket = bare(following.base) if isinstance(following, Scripts) else following
+            if not (isinstance(bracket, Group) and bracket.opener == "[" and bracket.closer == "]"):
+                break
+            if not self.is_index(bracket.body):
+                break
+            body = bare(bracket.body)
+            listed = [item for _, item in body.items] if isinstance(body, Listed) else [body]
+            slots.extend(item for item in listed if item is not None)
+            script = following if isinstance(following, Scripts) else None
+            position += 1
+        if not slots or isinstance(value, Number):
+            return value, begun
+        whole = Listed(
+            slots[0].start, slots[-1].stop, tuple((("," if n else ""), s) for n, s in enumerate(slots))
+        )
+        node = items[begun - 1][1]
+        assert node is not None
+        sub: Node = whole if len(slots) > 1 else slots[0]
+        found = self.entry(value, sub, Product(node.start, slots[-1].stop, (("", node), ("", sub))))
+        if script is not None:
+            below, above, primes = scripts_of(script)
+            if below is not None or primes:
+                raise Refused("this script behind an index", script.start)
+            if above is not None:
+                found = self.raised(found, above, script)
+        return found, position
+
+    def is_index(self, node: Node | None) -> bool:
+        """Whether nothing but letters without another meaning, dims and numbers stands here."""
+        inner = bare(node)
+        match inner:
+            case Num(_, _, text):
+                return text.isdigit()
+            case Listed(_, _, items) | Sum(_, _, items):
+                return all(self.is_index(item) for _, item in items)
+            case Product(_, _, items):
+                return all(not op and self.is_index(item) for op, item in items)
+            case Sym() | Scripts():
+                key = spell(inner).strip()
+                if key in (":", r"\cdot"):
+                    return True
+                if key in self.bound or self.label_in(inner) is not None:
+                    return True
+                return is_letter(key) and not any(isinstance(one[0], Tensor) for one in self.meanings(inner))
+        return False
+
+    # -- declared spellings of several factors
+
+    def declared_run(self, items: Items, position: int) -> tuple[Expr, int] | None:
+        for length in range(min(self.vocabulary.longest, len(items) - position), 1, -1):
+            run = items[position : position + length]
+            if any(op for op, _ in run[1:]) or run[0][1] is None or run[-1][1] is None:
+                continue
+            node = Product(run[0][1].start, run[-1][1].stop, (("", run[0][1]), *run[1:]))
+            for named in self.vocabulary.lookup(node):
+                if not isinstance(named.meaning, Function):
+                    return self.noted(
+                        self.finished(named.meaning, None, None, 0, node), node
+                    ), position + length
+        return None
+
+    # -- derivatives in products
+
+    def differential_quotient(
+        self, item: Cmd, quotient: tuple[Node | None, Node], items: Items, position: int
+    ) -> tuple[Expr, int]:
+        r"""``\frac{\partial A}{\partial B}``, or the operator before what it acts on."""
+        of, by = quotient
+        if of is not None:
+            return self.derivative(of, by, item), position + 1
+        if position + 1 >= len(items) or items[position + 1][0]:
+            raise Refused("a derivative of nothing", item.start)
+        following = items[position + 1][1]
+        rest = items[position + 1 :]
+        whole = self.joined((("", rest[0][1]), *rest[1:]))
+        first = following.base if isinstance(following, Scripts) else following
+        if isinstance(bare(first), Group) and len(rest) > 1:
+            assert following is not None
+
+            def bracket_only() -> tuple[Expr, int]:
+                assert following is not None
+                return self.derivative(following, by, item), position + 2
+
+            def all_of_it() -> tuple[Expr, int]:
+                return self.derivative(whole, by, item), len(items)
+
+            options: list[tuple[str, str, Callable[[], tuple[Expr, int]]]] = [
+                ("of the bracket", "a bracket follows", bracket_only),
+                ("of the whole term", "the term goes on", all_of_it),
+            ]
+            return self.choices.pick(f"{spell(item).strip()} before {spell(whole)[:40]}", options)
+        return self.derivative(whole, by, item), len(items)
+
+
+def is_bold_one(node: Node) -> bool:
+    r"""``\mathbf 1``, ``\mathbb 1``: a vector of ones where it is no indicator."""
+    inner = bare(node.args[0]) if isinstance(node, Cmd) and len(node.args) == 1 else None
+    return isinstance(node, Cmd) and node.name in FONTS and isinstance(inner, Num) and inner.text == "1"

@@ -1,0 +1,117 @@
+r"""What the words between formulas say: which formula is a condition, and what it governs.
+
+English is not understood. Read are the words that make a condition of the formula behind them ("if", "when",
+"for" before ``i = j``), "else", and a comparison of two letters in plain text ("When i = j:"). A condition
+governs its sentence; at the end of a paragraph that ends in a colon it governs the displays that follow, up
+to the next words that say anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from symbackprop.reading.works.spelling import parse_formula
+from symbackprop.reading.works.statements import Clause
+from symbackprop.reading.works.tree import Chain, Node, Num, Scripts, Sym, bare
+
+_PLAIN = re.compile(
+    r"\b(if|when|for|case|where)\s+([A-Za-z])\s*(=|≠|!=|<|>|≤|≥|/=)\s*([A-Za-z0-9])(?![A-Za-z(])",
+    re.IGNORECASE,
+)
+_SIGNS = {"≠": r"\ne", "!=": r"\ne", "/=": r"\ne", "≤": r"\le", "≥": r"\ge"}
+_HARD = frozenset("if when whenever unless assume assuming suppose case".split())
+_SOFT = frozenset(("for",))
+_ELSE = frozenset("else otherwise".split())
+_CONNECTING = frozenset("and so then thus hence therefore we get have that is which gives or".split())
+_SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
+
+
+@dataclass(slots=True)
+class Prose:
+    """What governs at a place of the text."""
+
+    clauses: list[Clause] = field(default_factory=list)
+    waiting: Clause | None = None  # a word that makes the next formula a condition
+    words: str = ""  # of the sentence so far
+    carried: bool = False  # the conditions stand before a colon and hold for the displays behind it
+
+    def read(self, text: str, start: int) -> None:
+        """Words between two formulas; ``start`` is their offset."""
+        self.waiting = None
+        says = says_something(text)
+        pieces = _SENTENCE.split(text)
+        if self.carried and says:
+            self.clauses, self.carried = [], False
+        if len(pieces) > 1 and not (self.carried and not says):
+            self.clauses = []
+        last = pieces[-1]
+        self.words = last if len(pieces) > 1 else f"{self.words} {last}"
+        offset = start + len(text) - len(last)
+        self._plain(last, offset)
+        self._keyword(last, offset)
+        if text.rstrip().endswith((":", ",")) and "\n" in text[len(text.rstrip()) :] and self.clauses:
+            self.carried = True
+        elif len(pieces) > 1 and not last.strip() and pieces[-2].rstrip().endswith(":"):
+            before = pieces[-2]
+            self._plain(before, start)
+            self.carried = bool(self.clauses)
+
+    def _plain(self, text: str, offset: int) -> None:
+        for match in _PLAIN.finditer(text):
+            sign = _SIGNS.get(match[3], match[3])
+            node = parse_formula(f"{match[2]} {sign} {match[4]}")
+            if node is not None:
+                place = offset + match.start()
+                self.clauses = [Clause(match[0], node, place, place + len(match[0]))]
+
+    def _keyword(self, text: str, offset: int) -> None:
+        words = re.findall(r"[A-Za-z]+", text)
+        if not words:
+            return
+        last = words[-1].lower()
+        stop = offset + len(text)
+        if last in _ELSE and self.clauses:
+            self.clauses = [*self.clauses, Clause(last, None, stop - len(last), stop, True)]
+            return
+        if last in _HARD or last in _SOFT:
+            self.waiting = Clause(last, None, stop - len(last), stop)
+            return
+        first = next((word.lower() for word in words if word.lower() in _HARD), None)
+        if first is not None and not self.clauses and "then" not in [word.lower() for word in words]:
+            self.clauses = [Clause(" ".join(text.split())[-80:], None, offset, stop)]
+
+    def takes(self, node: Node | None) -> bool:
+        """Whether a formula at this place is a condition; then it is one from here on."""
+        waiting, self.waiting = self.waiting, None
+        if waiting is None or not isinstance(node, Chain):
+            return False
+        if waiting.text in _SOFT and not compares_letters(node):
+            return False
+        self.clauses = [Clause(waiting.text, node, node.start, node.stop)]
+        return True
+
+    def display(self) -> None:
+        """A display was read: conditions of a sentence without a colon end there."""
+        if not self.carried and not self.waiting:
+            self.words = ""
+
+
+def says_something(text: str) -> bool:
+    """Whether words do more than connect."""
+    words = re.findall(r"[A-Za-z]{2,}", text)
+    return any(word.lower() not in _CONNECTING for word in words)
+
+
+def compares_letters(node: Chain) -> bool:
+    r"""``i = j``, ``k \ne y_i``, ``l = 1``: letters and numbers that are indices."""
+    return all(member is not None and _is_small(member) for _, member in node.members)
+
+
+def _is_small(node: Node) -> bool:
+    inner = bare(node)
+    if isinstance(inner, Scripts):
+        return isinstance(bare(inner.base), Sym)
+    return isinstance(inner, Num) or (
+        isinstance(inner, Sym) and len(inner.name) == 1 and inner.name.islower()
+    )

@@ -1,0 +1,388 @@
+r"""Statements: the trees of a display, in; chains of members with what governs them, out.
+
+Rows, cells, commas, gaps and words decide where a chain begins and ends:
+
+- a cell or row that begins with a relation goes on with the chain before it, also over displays;
+- one that begins with an operator goes on with the last member;
+- words such as "if", "when", "for" make what follows them a condition of the chain before (or after) them;
+- anything else begins a chain of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.tree import (
+    Braces,
+    Chain,
+    Env,
+    Group,
+    Listed,
+    Node,
+    Note,
+    Num,
+    Product,
+    Row,
+    Sum,
+    Sym,
+    Word,
+)
+
+_IF = frozenset("if when whenever for where unless case suppose assume assuming given provided iff".split())
+_ELSE = frozenset("else otherwise elsewhere".split())
+_DEFINING = frozenset("where with let".split())
+_SHAPES = frozenset((r"\in", r"\sim", r"\subset", r"\subseteq", r"\ni", r"\notin"))
+_FORALL = r"\forall"
+_LABELS = frozenset((".", ")", ":"))
+
+
+@dataclass(slots=True)
+class Member:
+    """One member of a chain: the relation before it, and the tree (None: nothing was written)."""
+
+    relation: str
+    node: Node | None
+    place: int  # of the relation; of the first member, of the tree
+
+
+@dataclass(slots=True)
+class Clause:
+    """A condition as written: words, or a chain (``i = j``); ``otherwise`` for "else"."""
+
+    text: str
+    node: Node | None
+    start: int
+    stop: int
+    otherwise: bool = False
+
+
+@dataclass(slots=True)
+class Statement:
+    """A chain; ``display`` counts the displays; ``clauses`` govern all of it."""
+
+    members: list[Member]
+    display: int
+    clauses: list[Clause] = field(default_factory=list)
+    words: str = ""
+    continues: bool = False  # begins with a relation that nothing in its display precedes
+
+    @property
+    def has_relation(self) -> bool:
+        """Whether anything is stated."""
+        return len(self.members) > 1
+
+
+class Splitter:
+    """Collects the statements of one document, display by display."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+        self._display = 0
+        self._waiting: list[Clause] = []  # conditions read before the statement that they govern
+        self._condition: str | None = None  # the word that makes what comes next a condition
+        self._fresh = True  # nothing of this row has been read
+        self._words = ""
+
+    def display(self, env: Env, number: int, words: str = "") -> list[Statement]:
+        """The statements of one display (or inline formula); a continuation extends one of before."""
+        self._display = number
+        self._waiting, self._condition = [], None
+        self._words = words
+        before = len(self.statements)
+        self._rows(env)
+        self._settle(before)
+        return self.statements[before:]
+
+    # -- rows and cells
+
+    def _rows(self, env: Env) -> None:
+        for row in env.rows:
+            self._fresh = True
+            self._row(row)
+            self._end_row()
+
+    def _row(self, row: Row) -> None:
+        for number, cell in enumerate(row.cells):
+            if cell is None:
+                continue
+            inner = _inner(cell)
+            if inner is not None:
+                self._rows(inner)
+                self._fresh = False
+                continue
+            self._cell(cell, first=self._fresh or (number % 2 == 0 and self._finished()))
+            self._fresh = False
+
+    def _end_row(self) -> None:
+        self._condition = None
+
+    def _finished(self) -> bool:
+        """Whether the last statement needs nothing more."""
+        last = self.statements[-1] if self.statements else None
+        return last is None or last.members[-1].node is not None
+
+    def _cell(self, cell: Node, *, first: bool) -> None:
+        items = cell.items if isinstance(cell, Listed) else (("", cell),)
+        begun = first
+        for place, (sep, item) in enumerate(items):
+            if item is None:
+                continue
+            if isinstance(item, Num) and place == 0 and len(items) > 1 and items[1][0] in _LABELS:
+                continue  # the number of a list: "1. Z = ..."
+            if isinstance(item, Word) and item.kind in ("prose", "remark"):
+                self._word(item)
+                continue
+            if isinstance(item, Note):
+                continue
+            self._piece(item, sep, fresh=begun or place > 0)
+            begun = False
+
+    def _word(self, word: Word) -> None:
+        if word.kind == "remark":
+            return
+        keyword = leading_keyword(word.text)
+        if keyword in _ELSE:
+            self._govern(Clause(word.text, None, word.start, word.stop, True))
+            self._condition = None
+        elif keyword is not None:
+            self._condition = word.text
+        elif self._condition is not None:
+            self._govern(Clause(f"{self._condition} {word.text}", None, word.start, word.stop))
+            self._condition = None
+        elif word.text.strip(" ,").lower() in ("and", "or") and self._waiting:
+            self._condition = word.text
+        else:
+            self._words = f"{self._words} {word.text}".strip()
+
+    def _piece(self, node: Node, sep: str, *, fresh: bool) -> None:
+        """One piece between separators."""
+        members = members_of(node)
+        last = self._last()
+        if self._condition is not None and self._takes_condition(members):
+            self._govern(Clause(self._condition, node, node.start, node.stop))
+            if self._waiting:
+                self._condition = None
+            return
+        if self._waiting and len(members) == 1 and sep == ",":
+            before = self._waiting[-1].node
+            if is_range_part(node, sep) or (before is not None and is_range_part(before, sep)):
+                self._waiting.append(Clause("range", node, node.start, node.stop))
+                return
+        if last is not None and len(members) == 1 and last.has_relation and is_range_part(node, sep):
+            last.clauses.append(Clause("range", node, node.start, node.stop))
+            return
+        if members[0].node is None:
+            self._continue(members)
+            return
+        if last is None and self._completes(members):
+            return
+        if last is not None and not self._starts_new(node, last, sep, fresh):
+            last.members[-1].node = joined(last.members[-1].node, members[0].node)
+            last.members.extend(members[1:])
+            return
+        statement = Statement(members, self._display, self._waiting, self._words)
+        self._waiting, self._words = [], ""
+        self.statements.append(statement)
+
+    def _starts_new(self, node: Node, last: Statement, sep: str, fresh: bool) -> bool:
+        """Whether a piece with a first member begins a chain of its own."""
+        if last.members[-1].node is None or ends_open(last.members[-1].node):
+            return False
+        if sep and sep not in (r"\quad", r"\qquad"):
+            return True
+        return not begins_open(node)
+
+    def _continue(self, members: list[Member]) -> None:
+        rest = members[1:]
+        last = self._last() or self._earlier()
+        if last is None:
+            members[0].place = rest[0].place if rest else members[0].place
+            self.statements.append(Statement(members, self._display, self._waiting, self._words, True))
+            self._waiting, self._words = [], ""
+            return
+        if last.display != self._display:
+            self.statements.append(
+                Statement(
+                    [Member("", last.members[-1].node, last.members[-1].place), *rest],
+                    self._display, [*last.clauses, *self._waiting], self._words, True,
+                )
+            )  # fmt: skip
+            self._waiting, self._words = [], ""
+            return
+        last.members.extend(rest)
+
+    def _completes(self, members: list[Member]) -> bool:
+        """Whether a display is the missing right side of the formula before it: ``$f =$`` and a display."""
+        earlier = self.statements[-1] if self.statements else None
+        if earlier is None or len(members) > 1 or self._display - earlier.display != 1:
+            return False
+        if not earlier.has_relation or earlier.members[-1].node is not None:
+            return False
+        first, relation = earlier.members[-2], earlier.members[-1].relation
+        joined_up = [Member("", first.node, first.place), Member(relation, members[0].node, members[0].place)]
+        self.statements.append(Statement(joined_up, self._display, self._waiting, self._words))
+        self._waiting, self._words = [], ""
+        return True
+
+    def _last(self) -> Statement | None:
+        """The statement of this display that is open."""
+        if self.statements and self.statements[-1].display == self._display:
+            return self.statements[-1]
+        return None
+
+    def _earlier(self) -> Statement | None:
+        """The chain of the display before, which one that begins with a relation goes on with."""
+        found = next((one for one in reversed(self.statements) if one.has_relation), None)
+        return found if found is not None and self._display - found.display <= 1 else None
+
+    # -- conditions
+
+    def _takes_condition(self, members: list[Member]) -> bool:
+        """Whether what comes next is the condition: "where" and "let" define, they do not limit."""
+        keyword = leading_keyword(self._condition or "")
+        if keyword in _DEFINING:
+            self._condition = None
+            return False
+        return True
+
+    def _govern(self, clause: Clause) -> None:
+        last = self._last()
+        late = last is not None and (not self._fresh or (last.has_relation and clause.otherwise))
+        if last is not None and late:
+            last.clauses.append(clause)
+        else:
+            self._waiting.append(clause)
+
+    def _settle(self, before: int) -> None:
+        """A condition that governs nothing in its display is what the display states."""
+        if not self._waiting:
+            return
+        if len(self.statements) > before:
+            self._waiting = []
+            return
+        for clause in self._waiting:
+            if clause.node is not None:
+                members = members_of(clause.node)
+                if members[0].node is not None:
+                    self.statements.append(Statement(members, self._display, [], clause.text))
+        self._waiting = []
+
+
+def leading_keyword(text: str) -> str | None:
+    """The word that makes a condition of what follows, if the text begins or ends with one."""
+    words = [word.strip(".,:;()").lower() for word in text.split()]
+    words = [word for word in words if word]
+    if not words:
+        return None
+    for word in (words[0], words[-1]):
+        if word in _IF or word in _ELSE or word in _DEFINING:
+            return word
+    return None
+
+
+def members_of(node: Node) -> list[Member]:
+    """The members of a chain; a formula without a relation is one member."""
+    if not isinstance(node, Chain):
+        return [Member("", node, node.start)]
+    found = [Member("", node.members[0][1], node.start)]
+    for (relation, member), place in zip(node.members[1:], node.places, strict=True):
+        found.append(Member(relation, member, place))
+    return found
+
+
+def is_range_part(node: Node, sep: str) -> bool:
+    r"""``\dots`` and ``K`` of ``k = 1, \dots, K``; ``\forall i``."""
+    if isinstance(node, Sym) and node.name in (r"\dots", r"\ldots", r"\cdots", "...", r"\dotsc"):
+        return sep == ","
+    if isinstance(node, Product) and isinstance(node.items[0][1], Sym):
+        return node.items[0][1].name == _FORALL
+    return False
+
+
+def _inner(cell: Node) -> Env | None:
+    """The display inside a display, if a cell is nothing else."""
+    while True:
+        if isinstance(cell, Env):
+            return cell if cell.name in DISPLAYS or not cell.name else None
+        if isinstance(cell, Braces | Group) and cell.body is not None:
+            if isinstance(cell, Group) and not (cell.closer == "." or cell.opener == "."):
+                return None
+            cell = cell.body
+        elif isinstance(cell, Listed):
+            inner = [item for _, item in cell.items if item is not None and not isinstance(item, Note)]
+            if len(inner) != 1:
+                return None
+            cell = inner[0]
+        else:
+            return None
+
+
+def begins_open(node: Node) -> bool:
+    """Whether a piece begins with an operator, so that it goes on with what stands before it."""
+    if isinstance(node, Sum):
+        return bool(node.terms[0][0]) or (node.terms[0][1] is not None and begins_open(node.terms[0][1]))
+    if isinstance(node, Product):
+        return bool(node.items[0][0])
+    if isinstance(node, Chain):
+        first = node.members[0][1]
+        return first is not None and begins_open(first)
+    return False
+
+
+def ends_open(node: Node) -> bool:
+    """Whether a piece ends with an operator."""
+    if isinstance(node, Sum):
+        last = node.terms[-1][1]
+        return last is None or ends_open(last)
+    if isinstance(node, Product):
+        return node.items[-1][1] is None
+    return False
+
+
+def joined(left: Node | None, right: Node | None) -> Node | None:
+    """Two pieces of one formula, parted by a line break or ``&``, as one."""
+    if left is None or right is None:
+        return right if left is None else left
+    start, stop = left.start, right.stop
+    terms: list[tuple[str, Node | None]] = list(left.terms) if isinstance(left, Sum) else [("", left)]
+    added: list[tuple[str, Node | None]] = list(right.terms) if isinstance(right, Sum) else [("", right)]
+    sign, first = added[0]
+    if sign:
+        if terms[-1][1] is None and len(added) >= 1:
+            inner = Sum(right.start, right.stop, ((sign, first),))
+            terms[-1] = (terms[-1][0], inner)
+            added = added[1:]
+    else:
+        last_sign, last = terms[-1]
+        terms[-1] = (last_sign, _product(last, first))
+        added = added[1:]
+    whole = [*terms, *added]
+    if len(whole) == 1 and not whole[0][0]:
+        return whole[0][1]
+    return Sum(start, stop, tuple(whole))
+
+
+def _product(left: Node | None, right: Node | None) -> Node | None:
+    if left is None or right is None:
+        return right if left is None else left
+    items: list[tuple[str, Node | None]] = list(left.items) if isinstance(left, Product) else [("", left)]
+    added: list[tuple[str, Node | None]] = list(right.items) if isinstance(right, Product) else [("", right)]
+    if items[-1][1] is None and not added[0][0]:
+        items[-1] = (items[-1][0], added[0][1])
+        added = added[1:]
+    return Product(left.start, right.stop, (*items, *added))
+
+
+def is_shape_relation(relation: str) -> bool:
+    r"""Whether a relation says where a thing lives, as ``\in``."""
+    return relation in _SHAPES
+
+
+def walk_members(statements: list[Statement]) -> Iterator[Node]:
+    """The trees of all members."""
+    for statement in statements:
+        for member in statement.members:
+            if member.node is not None:
+                yield member.node
