@@ -137,7 +137,8 @@ def test_every_entry_of_a_result_stands_in_the_shape_of_its_variable() -> None:
     derivation = _written(net, "Z")
     result = derivation.derived.expr
     assert isinstance(result, Grid)
-    assert derivation.text == "[(P[1,1] - Y[1,1])/2, (P[1,2] - Y[1,2])/2; (P[2,1] - Y[2,1])/2, (P[2,2] - Y[2,2])/2]"
+    rows = [", ".join(f"(P[{n},{k}] - Y[{n},{k}])/2" for k in (1, 2)) for n in (1, 2)]
+    assert derivation.text == f"[{'; '.join(rows)}]"
     assert derivation.assumptions == ("each row of `Y` sums to 1",)
     assert derivation.verify().status == "holds"
     assert derivation.verify().evidence.sizes[0] == {"N": 2, "d": 2, "k": 2}
