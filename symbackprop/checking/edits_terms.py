@@ -111,6 +111,11 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
                 new_node = Element(base, node.slots)
                 yield Edit(place.put(new_node), confused(old, tensor), 1.8, node, new_node)
+        if isinstance(node.base, Partial) and not node.base.of.is_scalar:
+            for tensor in words.tensors:
+                if tensor is not node.base.of and tensor.rank == node.base.of.rank:
+                    other = Element(replace(node.base, of=tensor), node.slots)
+                    yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
     elif isinstance(node, Jacobian) and not node.is_sliced:
         for tensor in words.tensors:
             for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):

@@ -95,6 +95,12 @@ class Seer(Evaluator):
         return self._plain
 
     @property
+    def example(self) -> int:
+        """Which example is looked at: one-based, the same everywhere at a point."""
+        sizes = [self.point.extent(tensor.shape[axis]) for tensor, axis in self.batch.items()]
+        return min(2, *sizes) if sizes else 1
+
+    @property
     def rows(self) -> bool:
         """Whether vectors lie as rows in this sight."""
         by_convention = self.oracle.dependencies.graph.convention.vectors_are_rows
@@ -190,18 +196,12 @@ def running(seer: Seer, node: Jacobian) -> tuple[tuple[Dim, ...], tuple[Dim, ...
     return found[0], found[1]
 
 
-def _example(seer: Seer) -> int:
-    """Which example is looked at: one-based, the same everywhere at a point."""
-    sizes = [seer.point.extent(tensor.shape[axis]) for tensor, axis in seer.batch.items()]
-    return min(2, *sizes) if sizes else 1
-
-
 def _seen(seer: Seer, tensor: Tensor, value: Array) -> Array:
     """The value of a whole tensor, or of a gradient shaped like it, in this sight."""
     axis = seer.batch.get(tensor)
     vector = tensor.rank == 1
     if axis is not None:
-        at = _example(seer) - 1
+        at = seer.example - 1
         side = axis if tensor.rank == 2 else next(s for s in (0, 1) if tensor.axis_of_side(s) == axis)
         value = value[at : at + 1, :] if side == 0 else value[:, at : at + 1]
         vector = tensor.rank == 2
@@ -233,7 +233,7 @@ def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
             if slot is not None:
                 slots.append(slot)
             elif axis == held:
-                slots.append(IndexValue((), Dim(_example(seer))))
+                slots.append(IndexValue((), Dim(seer.example)))
             elif dim.is_one:
                 slots.append(IndexValue((), ONE))
             else:
@@ -457,11 +457,25 @@ def _stepped(seer: Seer, node: Stepped, scope: Scope) -> Array:
     return Seer(seer.oracle, seer.sight, seer.batch, seer.named, overrides=overrides).value(node.arg, scope)
 
 
+def _cell(seer: Seer, node: Expr, scope: Scope) -> Array:
+    """A cell; a number without a value if a name in it has no meaning, so that the shape is known."""
+    try:
+        return seer.value(node, scope)
+    except Refusal:
+        names = [
+            part.name for part in node.walk() if isinstance(part, Opaque) and part.name not in seer.named
+        ]
+        if not names:
+            raise
+        seer.unknown.update(dict.fromkeys(names))
+        return np.full((1, 1), np.nan)
+
+
 def _blocks(seer: Seer, node: Blocks, scope: Scope) -> Array:
     """Blocks side by side and one below the other."""
     rows = []
     for row in node.rows:
-        values = [seer.value(cell, scope) for cell in row]
+        values = [_cell(seer, cell, scope) for cell in row]
         if any(value.ndim > 2 for value in values):
             lead = np.broadcast_shapes(*(value.shape[:-2] for value in values))
             values = [np.broadcast_to(value, lead + value.shape[-2:]) for value in values]
@@ -474,7 +488,7 @@ def _blocks(seer: Seer, node: Blocks, scope: Scope) -> Array:
 
 
 def _grid(seer: Seer, node: Grid, scope: Scope) -> Array:
-    cells = [seer.value(cell, scope) for cell in node.cells]
+    cells = [_cell(seer, cell, scope) for cell in node.cells]
     if any(not is_one(cell) for cell in cells):
         return _blocks(seer, Blocks(node.cells, node.columns), scope)
     together = np.stack([cell[..., 0, 0] for cell in np.broadcast_arrays(*cells)], axis=-1)

@@ -50,6 +50,24 @@ class Opaque(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Identity(Expr):
+    """The identity matrix, as large as its place asks."""
+
+    @property
+    def shape(self) -> Shape:
+        raise ValueError("the size of the identity depends on its place")
+
+
+@dataclass(frozen=True, slots=True)
+class Ones(Expr):
+    """A vector of ones, as long as its place asks."""
+
+    @property
+    def shape(self) -> Shape:
+        raise ValueError("the number of ones depends on their place")
+
+
+@dataclass(frozen=True, slots=True)
 class Dots(Expr):
     """An ellipsis, as a cell of a matrix, a term or a factor."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
@@ -220,7 +221,7 @@ def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> st
             sums = "each sum" if written_out else f"the sum over `{letter}`"
             return f"{sums} runs over the {place} index of {name}, hence {name[:-1]}^T`"
     if not bound:
-        return "as an outer product" if _has_product(after) else "for all entries at once"
+        return "as an outer product" if _has_outer(after) else "for all entries at once"
     if not _has_product(after) and calls & {"rowsum", "colsum"}:
         return "for all entries at once"
     sums = "each sum" if written_out else f"the sum over `{bound[0].letter}`"
@@ -236,6 +237,16 @@ def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:
                     if isinstance(slot, Index) and slot in term.bound:
                         return ("first" if position == 0 else "last"), slot.letter
     return None
+
+
+def _has_outer(expr: Expr) -> bool:
+    """Whether a column meets a row somewhere."""
+    for node in expr.walk():
+        if isinstance(node, MatMul):
+            arrays = [factor.shape for factor in node.factors if not factor.is_scalar]
+            if any(left[1].is_one for left, _ in pairwise(arrays)):
+                return True
+    return False
 
 
 def _has_product(expr: Expr) -> bool:

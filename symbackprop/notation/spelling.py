@@ -381,6 +381,8 @@ class Speller:
 
     def _extreme(self, atom: Extreme, row: Place, column: Place) -> Expr:
         """max(A), rowmax(A), colmax(A); a smallest of a row is minus a largest of -A."""
+        if atom.kind == "prod" or atom.where:
+            raise NoSpelling
         if len(atom.bound) + len(atom.free) > 2 or (row is not None and column is not None):
             raise NoSpelling
         free = row if row is not None else column

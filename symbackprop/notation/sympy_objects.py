@@ -149,6 +149,10 @@ class ElementwiseIndicator(Elementwise):
     def _code(self, printer: Any) -> str:
         sign = str(self.args[0])
         left, right = (bracketed(printer, side) for side in self.operands)
+        if sign == "=" and not all(side.is_Symbol or side.is_number for side in self.operands):
+            # computed in two ways, what is equal may differ by rounding
+            near = printer._module_format("numpy.isclose")
+            return f"({near}({left}, {right}, rtol=1e-12, atol=0.0) * 1.0)"
         return f"(({left} {_CODE_SIGNS.get(sign, sign)} {right}) * 1.0)"
 
     def _sympystr(self, printer: Any) -> str:

@@ -16,9 +16,10 @@ from symbackprop.core.expr import Expr
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
+from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import check_letter, interval, range_of
+from symbackprop.reading.entries import check_letter, range_of
 from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Expr, Hadamard, Indicator, Power
-from symbackprop.core.written import Blocks, Dots, Pieces, shape_of
+from symbackprop.core.expr import (
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Indicator,
+    LabelValue,
+    Power,
+    label_of,
+)
+from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
 from symbackprop.reading.works.derivatives import DerivativeReader
@@ -22,6 +31,7 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
+from symbackprop.reading.works.values import UNKNOWN
 
 COMPARISONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\ge": ">=",
@@ -101,9 +111,21 @@ class BracketReader(DerivativeReader):
                     raise Refused("an empty cell", node.start)
                 cells.append(self.cell(cell))
         width = len(rows[0])
-        if any(isinstance(cell, Dots) or shape_of(cell) != (ONE, ONE) for cell in cells):
+        if any(isinstance(cell, Dots) for cell in cells) or not self.are_scalars(cells):
             return Blocks(tuple(cells), width)
         return cells[0] if len(cells) == 1 else Grid(tuple(cells), width)
+
+    def are_scalars(self, cells: list[Expr]) -> bool:
+        """Whether all cells are scalars: unknown ones beside a known one, and derivatives by one entry."""
+        shapes = [shape_of(cell) for cell in cells]
+        if any(shape is not None and shape != (ONE, ONE) for shape in shapes):
+            return False
+        entries = (
+            isinstance(cell, Slope) and isinstance(cell.of, Opaque) and isinstance(cell.by, Element)
+            for cell, shape in zip(cells, shapes, strict=True)
+            if shape is None
+        )
+        return (ONE, ONE) in shapes or all(entries)
 
     def cell(self, node: Node) -> Expr:
         if isinstance(node, Listed):
@@ -177,7 +199,21 @@ class BracketReader(DerivativeReader):
         if relation is None:
             raise Refused(f"{node.members[1][0]} in a condition", node.places[0], "unknown")
         sides = [self.compared(side) for _, side in node.members if side is not None]
+        self.share_range(sides[0], sides[1])
         return self.noted(Indicator(sides[0], relation, sides[1]), node)
+
+    def share_range(self, left: Expr, right: Expr) -> None:
+        """An index that is compared with another one, or with a label, has its range."""
+        for one, other in ((left, right), (right, left)):
+            index = one.single if isinstance(one, IndexValue) else None
+            if index is None or index.dim != UNKNOWN:
+                continue
+            if isinstance(other, LabelValue) and other.label is not None:
+                label = label_of(other.label)
+                if label is not None and label.facts.classes is not None:
+                    index.dim = label.facts.classes
+            elif isinstance(other, IndexValue) and other.single is not None:
+                index.dim = other.single.dim
 
     def compared(self, node: Node) -> Expr:
         """A side of a comparison: a position where it can be one, else a value."""
@@ -222,6 +258,7 @@ class BracketReader(DerivativeReader):
         if len(slots) != 2:
             return None
         left, right = (self.compared_index(slot) for slot in slots)
+        self.share_range(left, right)
         return Indicator(left, "=", right, True)
 
     def compared_index(self, node: Node) -> Expr:

@@ -7,8 +7,9 @@ everywhere, then once for each other one, the least departures first, within a f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from symbackprop.core.tensors import Index
 from symbackprop.reading.works.work import Choice
 
 MAX_RUNS = 40
@@ -38,33 +39,46 @@ class Choices:
         self.decided = decided or {}
         self.met: dict[str, int] = {}  # what -> how many possibilities
         self.made: list[Choice] = []
+        self.opaque: list[str] = []
+        self.notes: list[str] = []
+        self.example: Index | None = None
 
-    def pick(self, what: str, options: Sequence[Option[T]]) -> T:
-        """One of the options that can be read at all; ``Refused`` if none can."""
+    def _state(self) -> tuple[object, ...]:
+        return dict(self.met), list(self.made), list(self.opaque), list(self.notes), self.example
+
+    def _restore(self, state: tuple[Any, ...]) -> None:
+        self.met, self.made, self.opaque, self.notes, self.example = state
+
+    def pick(self, what: str, options: Sequence[Option[T]], worse: Callable[[T], bool] | None = None) -> T:
+        """One of the options that can be read at all; ``Refused`` if none can.
+
+        What is ``worse`` counts only where nothing else is possible.
+        """
         if len(options) == 1:
             return options[0][2]()
-        wanted = self.decided.get(what, 0)
         refused: Refused | None = None
-        done: list[tuple[str, str, T, dict[str, int], list[Choice]]] = []
+        done: list[tuple[str, str, T, tuple[Any, ...]]] = []
+        before = self._state()
         for reading, why, read in options:
-            met, made = dict(self.met), list(self.made)
             try:
                 value = read()
             except Refused as error:
                 refused = refused or error
             else:
-                done.append((reading, why, value, self.met, self.made))
-            self.met, self.made = met, made
+                done.append((reading, why, value, self._state()))
+            self._restore(before)
+            before = self._state()
         if not done:
             assert refused is not None
             raise refused
+        if worse is not None and any(not worse(one[2]) for one in done):
+            done = [one for one in done if not worse(one[2])]
+        reading, why, value, state = done[min(self.decided.get(what, 0), len(done) - 1)]
+        self._restore(state)
         if len(done) > 1:
-            self.met[what] = len(done)
-        reading, why, value, met, made = done[min(wanted, len(done) - 1)]
-        self.met = {**met, **self.met}
-        self.made = made
-        if len(done) > 1 and all(choice.what != what for choice in made):
-            self.made.append(Choice(what, reading, why))
+            self.met[what] = max(len(done), self.met.get(what, 0))
+            if all(choice.what != what for choice in self.made):
+                self.made.append(Choice(what, reading, why))
         return value
 
 

@@ -41,6 +41,7 @@ _RELATIONS = {
     r"\cong": "~", r"\propto": "prop", r"\gets": "gets", r"\leftarrow": "gets", "+=": "+=", "-=": "-=",
     r"\in": "in", r"\sim": "in", r"\subset": "in", r"\subseteq": "in",
 }  # fmt: skip
+_SPACES = (r"\mathbb{R}", r"\mathbf{R}", r"\R", r"\mathbb{Z}", r"\mathbb{N}")
 _IMPLIES = frozenset(
     r"\implies \Rightarrow \Longrightarrow \iff \Leftrightarrow \Longleftrightarrow \impliedby "
     r"\Leftarrow".split()
@@ -62,6 +63,10 @@ class Builder:
             return
         self.context.dummies = dummies_of(members)
         sides = [self.side(member) for member in members]
+        counting = self.context.counting()
+        if counting is not None:  # a letter counts examples already: it is the one that is meant
+            self.context.example = counting
+            sides = [self.side(member) for member in members]
         conditions = self.conditions(statement.clauses, sides)
         start = 0
         number = first_number
@@ -115,6 +120,8 @@ class Builder:
         """The claim with its kind, what it defines, and why it is unread."""
         if is_shape_relation(right.relation) or claim.relation == "in":
             return replace(claim, kind="sizes")
+        if any(side.latex.startswith(_SPACES) for side in (claim.left, claim.right)):
+            return replace(claim, kind="sizes")
         if left.node is not None and right.node is not None and self.is_sizes(left.node, right.node):
             return replace(claim, kind="sizes")
         if begins and left.node is not None and right.node is not None:
@@ -124,7 +131,8 @@ class Builder:
         unread = claim.left.unread or claim.right.unread
         if claim.relation not in ("=", "<", ">", "<=", ">=", "!=", "~"):
             place = self.source.locate(right.place, right.place)
-            unread = unread or Unread(place.line, place.column, f"the relation {right.relation} is not read")
+            why = f"the relation {right.relation} is not read"
+            unread = unread or Unread(place.line, place.column, why, "unknown")
         defines = claim.left.name if begins and claim.relation == "=" else None
         return replace(claim, unread=unread, defines=defines)
 
@@ -185,7 +193,7 @@ class Builder:
         node = without_remarks(member.node)
         if node is None:
             where = self.source.locate(member.place, member.place)
-            why = Unread(where.line, where.column, "nothing stands on this side")
+            why = Unread(where.line, where.column, "nothing stands on this side", "form")
             return Side("", where, (), why)
         span = self.source.locate(node.start, node.stop)
         latex = to_source(node)
@@ -193,7 +201,7 @@ class Builder:
         unread = None
         if not readings and refused is not None:
             place = self.source.locate(refused.place or node.start, refused.place or node.start)
-            unread = Unread(place.line, place.column, refused.reason)
+            unread = Unread(place.line, place.column, refused.reason, refused.code)
         return Side(latex, span, readings, unread, name_of(node, readings))
 
     def readings(self, node: Node) -> tuple[tuple[Reading, ...], Refused | None]:
@@ -207,9 +215,9 @@ class Builder:
             return Reading(
                 expr,
                 tuple(choices.made),
-                tuple(reader.opaque),
-                tuple(reader.notes),
-                reader.example,
+                tuple(choices.opaque),
+                tuple(choices.notes),
+                choices.example,
                 reader.spans,
             )
 
@@ -229,17 +237,18 @@ class Builder:
     def conditions(self, clauses: list[Clause], sides: list[Side]) -> tuple[Condition, ...]:
         """What governs the claims of a statement."""
         found: list[Condition] = []
+        seen: set[int] = set()
         for clause in clauses:
-            if clause.text == "range":
+            if clause.text == "range" or clause.start in seen:
                 continue
+            seen.add(clause.start)
             span = self.source.locate(clause.start, clause.stop)
-            text = f"{clause.text} {to_source(clause.node)}".strip()
+            stated = clause.stop - clause.start <= len(clause.text)  # in the words themselves
+            text = clause.text if stated else f"{clause.text} {to_source(clause.node)}".strip()
             if clause.otherwise:
-                earlier = [one for one in found if one.holds is not None]
-                holds = negated(earlier[-1].holds) if earlier and earlier[-1].holds is not None else None
-                letters = earlier[-1].letters if earlier else ()
-                found = [one for one in found if one not in earlier[-1:]]
-                found.append(Condition(text, span, holds, True, letters))
+                before = found.pop() if found else None
+                holds = negated(before.holds) if before is not None and before.holds is not None else None
+                found.append(Condition(text, span, holds, True, before.letters if before else ()))
                 continue
             found.append(self.condition(clause, text, span))
         return tuple(found)
@@ -255,7 +264,7 @@ class Builder:
             holds = None
         written = {spell(one).strip() for one in node.walk() if isinstance(one, Sym)}
         letters = tuple(sorted(written & set(self.context.letters)))
-        if reader.opaque:
+        if reader.choices.opaque:
             holds = None
         return Condition(text, span, holds, False, letters)
 

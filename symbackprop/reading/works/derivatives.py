@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Slice, Transpose
 from symbackprop.core.tensors import Tensor
@@ -17,7 +17,7 @@ from symbackprop.core.written import Dummy, Opaque, Slope
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FRACTIONS
 from symbackprop.reading.works.spelling import scripts_of, spell
-from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Num, Product, Scripts, Sym, bare
+from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Num, Product, Scripts, Sym, Word, bare
 from symbackprop.reading.works.values import SymbolReader
 
 _PAIRS = frozenset(
@@ -84,9 +84,29 @@ class DerivativeReader(SymbolReader):
 
     def derivative(self, of: Node, by: Node, node: Node) -> Expr:
         """The derivative of one piece by another."""
+        flat = self.flattened(of), self.flattened(by)
+        if flat != (None, None):
+            return self.noted(self.vectorised(flat[0] or of, flat[1] or by, node), node)
         if self.is_second(node):
             return self.second(of, by, node)
         return self.noted(self.slope(self.differentiated(of), self.variable(by), node), node)
+
+    def flattened(self, node: Node) -> Node | None:
+        r"""W in ``\operatorname{vec} W``."""
+        if not isinstance(node, Product) or len(node.items) != 2 or node.items[1][0]:
+            return None
+        word, operand = node.items[0][1], bare(node.items[1][1])
+        if not isinstance(word, Word) or word.text != "vec" or operand is None:
+            return None
+        return bare(operand.body) if isinstance(operand, Group) else operand
+
+    def vectorised(self, of: Node, by: Node, node: Node) -> Expr:
+        """A Jacobian whose matrices are listed entry by entry, in the order of ``style: {vec: ...}``."""
+        sides = tuple(self.value(side) for side in (of, by))
+        if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
+            raise Refused("vec of what is no symbol", node.start)
+        order: Vec = "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
+        return Jacobian(sides[0].tensor, sides[1].tensor, vec=order)
 
     def is_second(self, node: Node) -> bool:
         if not isinstance(node, Cmd) or node.name not in FRACTIONS:

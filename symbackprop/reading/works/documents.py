@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
@@ -27,6 +27,7 @@ class Segment:
     start: int
     stop: int
     environment: str = ""
+    outside: tuple[int, int] = (0, 0)  # with its signs
 
 
 @dataclass(slots=True)
@@ -189,9 +190,9 @@ def segments(text: str, kind: str) -> Iterator[Segment]:
     begun = 0
     count = 0
     for segment in _Scanner(text, kind).formulas():
-        if segment.start > begun and (words := _words(text, begun, segment)) is not None:
-            yield words
-        begun = segment.stop
+        if segment.outside[0] > begun:
+            yield Segment("words", begun, segment.outside[0])
+        begun = segment.outside[1]
         if segment.kind != "skip":
             count += 1
             if count > MAX_FORMULAS:
@@ -199,10 +200,6 @@ def segments(text: str, kind: str) -> Iterator[Segment]:
             yield segment
     if begun < len(text):
         yield Segment("words", begun, len(text))
-
-
-def _words(text: str, begun: int, segment: Segment) -> Segment | None:
-    return Segment("words", begun, segment.start) if segment.start > begun else None
 
 
 def _formula(text: str) -> Iterator[Segment]:
@@ -235,10 +232,10 @@ class _Scanner:
             position = match.end()
             segment = self._at(match)
             if segment is not None:
-                yield segment
                 position = max(position, segment.stop)
                 if segment.kind != "skip":
                     position = self._behind(match, segment)
+                yield replace(segment, outside=(match.start(), position))
                 if segment.environment == "\0end":
                     return
 

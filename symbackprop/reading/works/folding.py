@@ -3,10 +3,11 @@ r"""Factors joined to one expression: ``\odot`` and ``*`` bind less tightly than
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
-from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Divide, Expr, Hadamard, MatMul, Number, Shape
-from symbackprop.core.written import shape_of
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Call, DimValue, Divide, Expr, Hadamard, MatMul, Number, Shape, Transpose
+from symbackprop.core.written import Ones, shape_of
 from symbackprop.reading.works.brackets import BracketReader
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.spelling import spell
@@ -68,12 +69,37 @@ class FoldingReader(BracketReader):
     def multiplied(self, factors: list[Expr]) -> Expr:
         if not factors:
             raise Refused("a factor is missing", 0)
+        factors = [self.counted(factors, place) for place in range(len(factors))]
         return factors[0] if len(factors) == 1 else MatMul(tuple(factors))
+
+    def counted(self, factors: list[Expr], place: int) -> Expr:
+        """Ones as many as the factor beside them asks: ``1^T A`` has the rows of A, ``A 1`` its columns."""
+        factor = factors[place]
+        turned = isinstance(factor, Transpose)
+        inner = factor.arg if isinstance(factor, Transpose) else factor
+        if not isinstance(inner, Ones):
+            return factor
+        neighbour = place + 1 if turned else place - 1
+        shape = shape_of(factors[neighbour]) if 0 <= neighbour < len(factors) else None
+        if shape is None or shape == (ONE, ONE):
+            return factor
+        ones = self.of_extent(shape[0] if turned else shape[1])
+        if ones is None:
+            return factor
+        return Transpose(ones) if turned else ones
+
+    def of_extent(self, dim: Dim) -> Expr | None:
+        """That many ones, as a column."""
+        op = self.scope.operation("ones")
+        assert op is not None
+        size: Expr = Number(Fraction(dim.constant)) if dim.is_number else DimValue(dim)
+        return Call(op, (size,), (dim, ONE))
 
     def combined(self, op: str, left: Expr, right: Expr, node: Node) -> Expr:
         """Two operands of a loose operator."""
         shapes = (shape_of(left), shape_of(right))
         scalar = (ONE, ONE) in shapes
+        left, right = (Number(Fraction(1)) if isinstance(one, Ones) else one for one in (left, right))
         if op in _ELEMENTWISE:
             return self.elementwise(left, right)
         if op == r"\oslash":

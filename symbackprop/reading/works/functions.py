@@ -2,7 +2,9 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 
 from __future__ import annotations
 
-from symbackprop.core.expr import Call, Expr
+from collections.abc import Callable
+
+from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
@@ -93,13 +95,13 @@ class FunctionReader(SumReader):
         elif following is None or (isinstance(items[position][1], Word) and following is None):
             if self.meanings(item):
                 return self.symbol(item), position + 1
-            raise Refused(f"{spell(item).strip()} without its argument", item.start)
+            return self.unknown(item), position + 1  # the function itself, which has no value
         else:
             end = self.reach(items, position + 1)
             run = items[position + 1 : end]
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
-        value = self.call(found.name, args, item, found.primes)
+        value = self.called_as(found, args, item)
         value = self.noted(value, item)
         if sub is not None:
             value = self.entry(value, sub, item)
@@ -117,19 +119,55 @@ class FunctionReader(SumReader):
                 value = self.raised(value, above, behind)
         return value, end
 
+    def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
+        r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
+        base = item.base if isinstance(item, Scripts) else item
+        applied = self.applied_to(args)
+        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
+        if not undeclared or applied is None or applied == function.name:
+            return self.call(function.name, args, item, function.primes)
+        options: list[tuple[str, str, Callable[[], Expr]]] = [
+            (
+                function.name,
+                r"\sigma is not declared",
+                lambda: self.call(function.name, args, item, function.primes),
+            ),
+            (
+                applied,
+                "the forward pass applies it here",
+                lambda: self.call(applied, args, item, function.primes),
+            ),
+        ]
+        shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
+        return self.choices.pick(rf"\sigma({shown})", options)
+
+    def applied_to(self, args: tuple[Expr, ...]) -> str | None:
+        """The function that the forward pass applies to an array, if that is all an equation does."""
+        for equation in self.graph.equations:
+            expr = equation.expr
+            if isinstance(expr, Call) and len(args) == 1 and expr.args[:1] == args and len(expr.args) == 1:
+                return expr.op.name
+        return None
+
     def reach(self, items: Items, start: int) -> int:
         """Where the argument of a function without brackets ends: before an operator, a function, a sum."""
-        end = start
+        item = items[start][1]
+        assert item is not None
+        if self.big(item) is not None:
+            return len(items)
+        if self.function_of(item) is not None:
+            following = self.next_factor(items, start)
+            inner = following.base if isinstance(following, Scripts) else following
+            if isinstance(bare(inner), Group) or following is None:
+                return min(start + 2, len(items)) if following is not None else start + 1
+            return self.reach(items, start + 1)
+        end = start + 1
         while end < len(items):
             op, item = items[end]
-            if op and end > start and op != r"\cdot":
-                break
-            if op == r"\cdot" and end > start:
-                break
             assert item is not None
-            if end > start and (self.function_of(item) is not None or self.big(item) is not None):
+            if op or self.function_of(item) is not None or self.big(item) is not None:
                 break
-            if end > start and isinstance(item, Cmd) and self.quotient(item) is not None:
+            if isinstance(item, Cmd) and self.quotient(item) is not None:
                 break
             end += 1
         return end

@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Add,
     Divide,
     Expr,
+    MatMul,
     Neg,
     Number,
     Power,
     Transpose,
 )
 from symbackprop.core.tensors import Tensor
+from symbackprop.core.written import Identity, Ones, shape_of
+from symbackprop.reading.syntax import Name as SyntaxName
+from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
 from symbackprop.reading.works.derivatives import Items
@@ -41,8 +47,8 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.values import DOTS, is_letter
-from symbackprop.reading.works.vocabulary import Function
+from symbackprop.reading.works.values import DOTS, NOWHERE, is_letter
+from symbackprop.reading.works.vocabulary import DimName, Function
 
 _SHOWN = frozenset(
     r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
@@ -98,7 +104,26 @@ class Meaning(FunctionReader):
                 raise Refused(f"the sign {sign}", term.start, "unknown")
             value = self.value(term)
             terms.append(Neg(value) if sign == "-" else value)
-        return terms[0] if len(terms) == 1 else Add(tuple(terms))
+        return terms[0] if len(terms) == 1 else Add(tuple(self.sized(terms)))
+
+    def sized(self, terms: list[Expr]) -> list[Expr]:
+        r"""Ones in a sum: alone they are 1; ``\mathbf 1 b^T`` is as high as the terms beside it."""
+        shapes = [shape for term in terms if (shape := shape_of(term)) is not None and shape != (ONE, ONE)]
+        found: list[Expr] = []
+        for term in terms:
+            bare_term = term.arg if isinstance(term, Neg) else term
+            if isinstance(bare_term, Ones):
+                one = Number(Fraction(1))
+                found.append(Neg(one) if isinstance(term, Neg) else one)
+                continue
+            if isinstance(bare_term, MatMul) and isinstance(bare_term.factors[0], Ones) and shapes:
+                ones = self.of_extent(shapes[0][0])
+                if ones is not None:
+                    product = MatMul((ones, *bare_term.factors[1:]))
+                    found.append(Neg(product) if isinstance(term, Neg) else product)
+                    continue
+            found.append(term)
+        return found
 
     def product(self, node: Product) -> Expr:
         clean = without_remarks(node)
@@ -138,7 +163,7 @@ class Meaning(FunctionReader):
         return found
 
     def run(self, items: list[tuple[str, Node | None]], position: int) -> tuple[Node, int] | None:
-        text, end, best = "", position, None
+        text, end, best, unknown = "", position, None, True
         previous: Node | None = None
         while end < len(items) and len(text) < 24:
             op, item = items[end]
@@ -156,6 +181,9 @@ class Meaning(FunctionReader):
             end += 1
             if len(text) > 1 and item is not None and self.is_word(text, items, end, item):
                 best = (text, end, item)
+            unknown = unknown and not self.vocabulary.lookup(base)
+            if text.isupper() and len(text) > 1 and unknown and item is not None:
+                best = (text, end, item)  # CE, MSE: no product of unknown letters
             if isinstance(item, Scripts):
                 break
             previous = item
@@ -255,7 +283,8 @@ class Meaning(FunctionReader):
                 raise Refused("infinity as a value", item.start, "unknown")
             if item.name == "e" and not self.vocabulary.lookup(item):
                 return self.call("exp", (Number(Fraction(1)),), item)
-        return self.symbol(item)
+        identity = self.identity(item)
+        return identity if identity is not None else self.symbol(item)
 
     def special_scripts(self, node: Scripts) -> Expr | None:
         """Scripts that are no scripts of a name: ``e^x``, norms, indicators, brackets, braces."""
@@ -282,6 +311,11 @@ class Meaning(FunctionReader):
             return self.with_bracket(base, node)
         if isinstance(base, Num):
             return self.with_bracket(base, node)
+        if isinstance(base, Cmd) and is_bold_one(base) and not self.meanings(node):
+            sub, sup, primes = scripts_of(node)
+            if not primes and not isinstance(sub, Chain | Group):
+                found = self.ones(sub, node)
+                return self.raised(found, sup, node) if sup is not None else found
         if isinstance(base, Scripts) and not self.meanings(node):
             return self.with_bracket(base, node)
         if not self.meanings(node):
@@ -298,29 +332,26 @@ class Meaning(FunctionReader):
         return self.raised(expr, sup, node) if sup is not None else expr
 
     def identity(self, node: Node) -> Expr | None:
-        r"""``I_n``, ``I_{2 \times 2}``: the identity of a stated size."""
-        if (
-            not isinstance(node, Scripts)
-            or spell(node.base, loose=True) not in ("I", "<I>")
-            or node.sub is None
-        ):
+        r"""``I``, ``I_n``, ``I_{2 \times 2}`` where nothing of that name is declared: the identity."""
+        base = node.base if isinstance(node, Scripts) else node
+        if spell(base, loose=True) != "I" or base is None or self.vocabulary.lookup(base):
             return None
-        sub = bare(node.sub)
-        size = bare(sub.items[0][1]) if isinstance(sub, Product) and sub.items[1][0] == r"\times" else sub
-        if size is None or self.vocabulary.lookup(Sym(0, 0, "I")):
+        sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
+        if primes or (sup is not None and not self.is_turn(sup)):
             return None
-        try:
-            place = self.position(size)
-        except Refused:
-            return None
-        if place.indices:
-            return None
-        from symbackprop.core.expr import DimValue  # noqa: PLC0415
-
-        extent: Expr = (
-            Number(Fraction(place.offset.constant)) if place.offset.is_number else DimValue(place.offset)
-        )
-        return self.call("eye", (extent,), node)
+        if isinstance(sub, Product):
+            sub = bare(sub.items[0][1])
+        size: SyntaxNode | None = None
+        if isinstance(sub, Num) and sub.text.isdigit():
+            size = SyntaxNum(NOWHERE, Fraction(sub.text), sub.text)
+        elif sub is not None:
+            dims = [
+                one.meaning.name for one in self.vocabulary.lookup(sub) if isinstance(one.meaning, DimName)
+            ]
+            size = SyntaxName(NOWHERE, dims[0]) if dims else None
+        if size is None:
+            return Identity()
+        return self.called("eye", (size,), self.scope, node)
 
     def command(self, node: Cmd) -> Expr:
         """A command with arguments as a value."""
@@ -354,6 +385,8 @@ class Meaning(FunctionReader):
             return self.symbol(node)
         inner = bare(node.args[0])
         if node.name in FONTS and inner is not None:
+            if is_bold_one(node):
+                return Ones()
             if isinstance(inner, Num) and inner.text in ("0", "1"):
                 self.note(f"{spell(node)} is {inner.text} in every entry")
                 return self.number(inner)
@@ -389,9 +422,9 @@ class Meaning(FunctionReader):
                 if whole or depends:
                     return self.one(item), position + 2
             return None
-        if bracket.opener == "(" and self.is_plain_name(item):
-            args = self.arguments(bracket)
-            return self.unknown(item, args, True), position + 2
+        called = self.only_names(bracket.body) or isinstance(bare(bracket.body), Listed)
+        if bracket.opener == "(" and called and self.is_plain_name(item):
+            return self.unknown(item, self.arguments(bracket), True), position + 2
         return None
 
     def depends(self, tensor: Tensor, bracket: Group) -> bool:
@@ -518,3 +551,9 @@ class Meaning(FunctionReader):
             ]
             return self.choices.pick(f"{spell(item).strip()} before {spell(whole)[:40]}", options)
         return self.derivative(whole, by, item), len(items)
+
+
+def is_bold_one(node: Node) -> bool:
+    r"""``\mathbf 1``, ``\mathbb 1``: a vector of ones where it is no indicator."""
+    inner = bare(node.args[0]) if isinstance(node, Cmd) and len(node.args) == 1 else None
+    return isinstance(node, Cmd) and node.name in FONTS and isinstance(inner, Num) and inner.text == "1"

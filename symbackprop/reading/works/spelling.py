@@ -73,10 +73,15 @@ def spell(node: Node | None, *, loose: bool = False) -> str:
                 f"{_RESPELLED.get(opener, opener)}{spell(body, loose=loose)}{_RESPELLED.get(closer, closer)}"
             )
         case Product(_, _, items) | Sum(_, _, items) | Listed(_, _, items):
-            return "".join(f"{sign}{spell(item, loose=loose)}" for sign, item in items)
+            return "".join(f"{_sign(sign)}{spell(item, loose=loose)}" for sign, item in items)
         case Chain(_, _, members):
             return "".join(f"{relation}{spell(member, loose=loose)}" for relation, member in members)
     return to_source(node)
+
+
+def _sign(sign: str) -> str:
+    sign = _RESPELLED.get(sign, sign)
+    return f"{sign} " if sign[:1] == "\\" and sign[-1:].isalpha() else sign
 
 
 def _scripts(node: Scripts, loose: bool) -> str:

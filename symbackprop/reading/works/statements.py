@@ -176,6 +176,8 @@ class Splitter:
         if members[0].node is None:
             self._continue(members)
             return
+        if last is None and self._completes(members):
+            return
         if last is not None and not self._starts_new(node, last, sep, fresh):
             last.members[-1].node = joined(last.members[-1].node, members[0].node)
             last.members.extend(members[1:])
@@ -210,6 +212,19 @@ class Splitter:
             self._waiting, self._words = [], ""
             return
         last.members.extend(rest)
+
+    def _completes(self, members: list[Member]) -> bool:
+        """Whether a display is the missing right side of the formula before it: ``$f =$`` and a display."""
+        earlier = self.statements[-1] if self.statements else None
+        if earlier is None or len(members) > 1 or self._display - earlier.display != 1:
+            return False
+        if not earlier.has_relation or earlier.members[-1].node is not None:
+            return False
+        first, relation = earlier.members[-2], earlier.members[-1].relation
+        joined_up = [Member("", first.node, first.place), Member(relation, members[0].node, members[0].place)]
+        self.statements.append(Statement(joined_up, self._display, self._waiting, self._words))
+        self._waiting, self._words = [], ""
+        return True
 
     def _last(self) -> Statement | None:
         """The statement of this display that is open."""

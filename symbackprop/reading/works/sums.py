@@ -2,8 +2,10 @@ r"""Sums, products over an index, and indicators of a work: which index runs whe
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Expr, IndexValue, MatMul, Range, Reduce
+from symbackprop.core.expr import Call, Expr, IndexValue, MatMul, Range, Reduce, Run, Slice, broadcast_shape
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
@@ -78,14 +80,45 @@ class SumReader(FoldingReader):
                 raise Refused(f"how far {index.letter} runs is not known", item.start, "unknown")
         if extra:
             body = MatMul((*extra, body))
+        if shape_of(body) not in (None, (ONE, ONE)):
+            return self.line_sum(binder, ranges, body, item)
+        if isinstance(body, Reduce) and body.binder == binder == "sum":
+            return Reduce(binder, (*ranges, *body.ranges), body.body)
         return Reduce(binder, tuple(ranges), body)
+
+    def line_sum(self, binder: str, ranges: list[Range], body: Expr, item: Node) -> Expr:
+        r"""``\sum_n A_{n:}`` is colsum(A), ``\sum_k f(A_{:k})`` is rowsum(f(A)); others stay as they are."""
+        index = ranges[0].index
+        plain = binder == "sum" and len(ranges) == 1 and ranges[0] == Range(index)
+        sliced = [part for part in body.walk() if isinstance(part, Slice) and _has(part, index)]
+        uses = sum(isinstance(part, IndexValue) and any(one is index for one, _ in part.indices)
+                   for part in body.walk())  # fmt: skip
+        sides = {next(i for i, s in enumerate(part.slots) if isinstance(s, IndexValue)) for part in sliced}
+        whole = all(_is_whole(part) for part in sliced)
+        if not plain or not whole or len(sides) != 1 or uses != len(sliced):
+            return Reduce(binder, tuple(ranges), body)
+
+        def opened(expr: Expr) -> Expr:
+            return (
+                expr.base
+                if any(expr is part for part in sliced) and isinstance(expr, Slice)
+                else (self.reshaped(expr.map_children(opened)))
+            )
+
+        return self.call("colsum" if sides == {0} else "rowsum", (opened(body),), item)
+
+    def reshaped(self, expr: Expr) -> Expr:
+        """A call with the shape that its arguments have now."""
+        if isinstance(expr, Call) and expr.op.kind in ("elementwise", "function"):
+            return replace(expr, call_shape=broadcast_shape(expr.args))
+        return expr
 
     def ranges(
         self, sub: Node | None, sup: Node | None, item: Node
     ) -> tuple[list[Range], list[Index], Chain | None]:
         r"""The ranges under a sum: ``i``, ``i, j``, ``ij``, ``i = 1``, ``j \neq i``, ``n \in B``."""
         inner = bare(sub)
-        high = self.position(sup) if sup is not None and spell(sup) not in ("", r"\infty ") else None
+        high = self.last(sup)
         if inner is None:
             raise Refused("a sum with nothing below", item.start)
         if isinstance(inner, Cmd) and inner.name == r"\substack":
@@ -101,6 +134,19 @@ class SumReader(FoldingReader):
             return self.related_range(inner, high, item)
         assert inner is not None
         return self.plain_ranges([inner], high)
+
+    def last(self, sup: Node | None) -> IndexValue | None:
+        """Where a sum ends; None for the end of the range, also where that has its own name (``n_2``)."""
+        if sup is None or spell(sup) in ("", r"\infty "):
+            return None
+        known = set(self.context.letters)
+        found = self.position(sup)
+        for index, _ in found.indices:
+            if index.letter not in known and index.letter not in self.bound:
+                del self.context.letters[index.letter]
+                self.note(f"{index.letter} is where the range of the sum ends")
+                return None
+        return found
 
     def plain_ranges(
         self, parts: list[Node], high: IndexValue | None
@@ -163,3 +209,13 @@ class SumReader(FoldingReader):
         index = Index(UNKNOWN, key)
         self.bound = {**self.bound, key: index}
         return index
+
+
+def _has(part: Slice, index: Index) -> bool:
+    return any(isinstance(slot, IndexValue) and slot.single is index for slot in part.slots)
+
+
+def _is_whole(part: Slice) -> bool:
+    """Whether a slice of a matrix is a row or a column."""
+    runs = [slot for slot in part.slots if isinstance(slot, Run)]
+    return len(part.slots) == 2 and len(runs) == 1 and runs[0].low == IndexValue((), ONE)

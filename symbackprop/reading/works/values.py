@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
-    Call,
     DimValue,
     Element,
     Expr,
@@ -28,12 +28,14 @@ from symbackprop.core.expr import (
     label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.core.written import Dots, Dummy, Opaque, Rounded, shape_of
+from symbackprop.core.written import Dots, Dummy, Ones, Opaque, Rounded, Stepped, shape_of
 from symbackprop.errors import InputError
 from symbackprop.reading.calls import read_call
 from symbackprop.reading.elaborate import read as read_text
 from symbackprop.reading.scope import Scope, pi_of
 from symbackprop.reading.syntax import Apply, Name
+from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
 from symbackprop.reading.tokens import Place
 from symbackprop.reading.works.choices import Choices, Refused
 from symbackprop.reading.works.commands import FONTS
@@ -85,6 +87,20 @@ class Context:
     dummies: frozenset[str] = frozenset()
     locate: Callable[[int, int], Span] | None = None
     loss: Tensor | None = None
+    example: Index | None = None
+
+    def example_of(self, dim: Dim) -> Index:
+        """The index of the example that is meant: a letter that counts examples, else one of its own."""
+        if self.example is None:
+            self.example = Index(dim, "n")
+        return self.example
+
+    def counting(self) -> Index | None:
+        """The letter that counts examples, if there is one besides ``example``."""
+        if self.example is None:
+            return None
+        found = [one for one in self.letters.values() if one.dim == self.example.dim]
+        return found[0] if len(found) == 1 and found[0] is not self.example else None
 
 
 class SymbolReader:
@@ -97,9 +113,6 @@ class SymbolReader:
         self.choices = choices
         self.bound: dict[str, Index] = {}
         self.spans = Spans()
-        self.opaque: list[str] = []
-        self.notes: list[str] = []
-        self.example: Index | None = None
         self.scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
             derivatives=True, layout=self.graph.layout,
@@ -122,31 +135,31 @@ class SymbolReader:
     def unknown(self, node: Node, args: tuple[Expr, ...] = (), called: bool = False) -> Expr:
         """A name without a meaning."""
         name = spell(node).strip()
-        if name not in self.opaque:
-            self.opaque.append(name)
+        if name not in self.choices.opaque:
+            self.choices.opaque.append(name)
         return self.noted(Opaque(name, args, (), called), node)
 
     def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        if text not in self.choices.notes:
+            self.choices.notes.append(text)
 
     def call(self, name: str, args: tuple[Expr, ...], node: Node, primes: int = 0) -> Expr:
         """A call of a function of the problem or the table."""
         if any(shape_of(arg) is None for arg in args):
-            op = self.scope.operation(name)
-            assert op is not None
-            fill = tuple(
-                Number(param.default) for param in op.params[len(args) :] if param.default is not None
-            )
-            return Call(op, (*args, *fill), (ONE, ONE), primes)
+            return Opaque(name + "'" * primes, args, (), True)
         names = {f"arg{place}": arg for place, arg in enumerate(args)}
         scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
             params=names, derivatives=True,
         )  # fmt: skip
-        apply = Apply(NOWHERE, name, primes, tuple(Name(NOWHERE, one) for one in names))
+        return self.called(name, tuple(Name(NOWHERE, one) for one in names), scope, node, primes)
+
+    def called(
+        self, name: str, args: tuple[SyntaxNode, ...], scope: Scope, node: Node, primes: int = 0
+    ) -> Expr:
+        """The same, of arguments that the reader of plain text understands."""
         try:
-            return read_call(apply, scope, read_text)
+            return read_call(Apply(NOWHERE, name, primes, args), scope, read_text)
         except InputError as error:
             raise Refused(error.message, node.start, "shape" if error.code == "shape" else "form") from None
 
@@ -172,12 +185,19 @@ class SymbolReader:
             )
         if isinstance(node, Sym) and (special := self.letter(node)) is not None:
             found = special
-            options.insert(0 if found[0] else len(options), ("the index", "bound here", lambda: found[1]))
+            words = "any number" if isinstance(found[1], Dummy) else "the index"
+            options.insert(0 if found[0] else len(options), (words, "a letter", lambda: found[1]))
         if options:
-            return self.noted(self.choices.pick(spell(node).strip(), options), node)
+            return self.noted(self.choices.pick(spell(node).strip(), options, self.is_power), node)
         if scripted is not None and scripted.base is not None:
             return self.scripted(scripted)
         return self.unknown(node)
+
+    def is_power(self, expr: Expr) -> bool:
+        """A power of an array, which is hardly ever meant where a name can be read in another way."""
+        while isinstance(expr, Element | Slice | Transpose):
+            expr = expr.arg if isinstance(expr, Transpose) else expr.base
+        return isinstance(expr, Power) and shape_of(expr.base) != (ONE, ONE)
 
     def described(self, meaning: Meaning) -> str:
         match meaning:
@@ -196,23 +216,28 @@ class SymbolReader:
     def meanings(self, node: Node) -> list[tuple[Meaning, int, Node | None, Node | None, int]]:
         """(meaning, level, sub, sup, primes left over), the best first; functions are left to products."""
         found: list[tuple[Meaning, int, Node | None, Node | None, int]] = []
+        split: set[int] = set()  # those whose subscript is part name, part index
         cuts = partitions(node) if isinstance(node, Scripts) else iter([(node, None, None, 0, 0)])
         for name, sub, sup, primes, _ in cuts:
             if name is None:
                 continue
+            exact = False
             for named in self.vocabulary.lookup(name):
                 if isinstance(named.meaning, Function):
                     continue
-                if all(named.meaning != other[0] for other in found):
+                exact = exact or named.level == 0
+                if all(not same_cut((named.meaning, sub, sup), other) for other in found):
                     found.append((named.meaning, named.level, sub, sup, primes))
-            for template, holes in self.vocabulary.match(name) if sub is None else ():
+            for template, holes in self.vocabulary.match(name) if sub is None and not exact else ():
                 positions = self.holes(template, holes)
                 if positions is not None:
                     meaning = Template(substituted(template, positions), template.text)
                     found.append((meaning, 0, sub, sup, primes))
             if found and found[0][1] == 0 and found[0][2:] == (None, None, 0):
                 break  # declared as a whole: nothing else is meant
-        return found
+            split |= {len(found) - 1} if found and name_sub(name) is not None and sub is not None else set()
+        whole = [one for place, one in enumerate(found) if place not in split]
+        return whole or found
 
     def holes(self, template: Template, holes: Mapping[str, Node]) -> dict[str, IndexValue] | None:
         """Positions for the letters of a pattern."""
@@ -232,7 +257,7 @@ class SymbolReader:
     def letter(self, node: Sym) -> tuple[bool, Expr] | None:
         """(surely, value) of a letter that is an index, a dummy or a constant."""
         name = node.name
-        if name in self.context.dummies and not self.vocabulary.lookup(node):
+        if name in self.context.dummies:
             return True, Dummy(name)
         if name in self.bound:
             return True, IndexValue(((self.bound[name], 1),))
@@ -262,6 +287,10 @@ class SymbolReader:
                 raise Refused("a function without its argument", node.start)
         if primes:
             raise Refused(f"{self.described(meaning)} is no function, it has no prime", node.start)
+        if sub is not None and is_later(sub):
+            expr, sub = Stepped(expr), None
+        if sup is not None and is_later(sup):
+            expr, sup = Stepped(expr), None
         if sub is not None:
             expr = self.entry(self.noted(expr, node), sub, node)
         return self.raised(expr, sup, node) if sup is not None else expr
@@ -287,6 +316,18 @@ class SymbolReader:
         if sub is not None:
             expr = self.entry(expr, sub, node)
         return self.raised(expr, sup, node) if sup is not None else expr
+
+    def ones(self, sub: Node | None, node: Node) -> Expr:
+        r"""``\mathbf 1``, ``\mathbf 1_N``: ones, as many as it says or as its place asks."""
+        if sub is None:
+            return Ones()
+        named = [one.meaning for one in self.vocabulary.lookup(sub)]
+        dims = [meaning.name for meaning in named if isinstance(meaning, DimName)]
+        if dims:
+            return self.called("ones", (Name(NOWHERE, dims[0]),), self.scope, node)
+        if isinstance(sub, Num) and sub.text.isdigit():
+            return self.called("ones", (SyntaxNum(NOWHERE, Fraction(sub.text), sub.text),), self.scope, node)
+        return Ones()
 
     def is_plain(self, node: Node) -> bool:
         """Whether a piece is one name without a meaning."""
@@ -315,6 +356,8 @@ class SymbolReader:
         """What a superscript does: a transpose, a power, the number of an example, a remark on the shape."""
         if isinstance(sup, Product) and any(op == r"\times" for op, _ in sup.items):
             return expr  # X^{N \times D} states the shape
+        if is_later(sup):
+            return Stepped(expr)
         shape = shape_of(expr)
         scalar = shape == (ONE, ONE)
         if self.is_turn(sup):
@@ -334,8 +377,8 @@ class SymbolReader:
             return self.of_example(expr, sup, node)
         if isinstance(sup, Sum) and spell(sup) == "-1" and not scalar:
             return self.call("inv", (expr,), node)
-        if isinstance(sup, Product) and spell(sup) in (r"\odot 2", r"\circ 2"):
-            return Power(expr, Number(Fraction(2)))
+        if isinstance(sup, Product) and len(sup.items) == 1 and sup.items[0][0] in (r"\odot", r"\circ"):
+            return Power(expr, self.value(sup.items[0][1]))
         return self.power(expr, sup)
 
     def power(self, expr: Expr, sup: Node) -> Expr:
@@ -356,7 +399,7 @@ class SymbolReader:
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
         axis = self.batch_axis(tensor)
         if axis is None:
-            raise Refused(f"{tensor.name} is no batch of examples", sup.start, "unknown")
+            return self.entry(expr, sup.body, node)
         place = self.position(sup.body, tensor.shape[axis])
         self.note(f"the superscript {spell(sup)} counts examples")
         return self.slice(expr, tensor, axis, place)
@@ -385,9 +428,7 @@ class SymbolReader:
         if isinstance(inner, Group) and inner.opener in "([" and inner.body is not None:
             inner = bare(inner.body)
         if isinstance(inner, Listed):
-            if any(sep not in ("", ",", ";") for sep, _ in inner.items):
-                raise Refused("these indices", inner.start)
-            return [item for _, item in inner.items if item is not None]
+            return self.listed_slots(inner)
         if isinstance(inner, Product) and not any(op for op, _ in inner.items):
             parts = [item for _, item in inner.items if item is not None]
             numbered = isinstance(parts[0], Num) and rank == 1
@@ -398,6 +439,18 @@ class SymbolReader:
         if isinstance(inner, Num) and rank == 2 and len(inner.text) == 2 and inner.text.isdigit():
             return self.digits(inner, 2, 1)
         return [inner] if inner is not None else []
+
+    def listed_slots(self, node: Listed) -> list[Node]:
+        """Indices with commas between them; a colon is a whole axis."""
+        found: list[Node] = []
+        for sep, item in node.items:
+            if sep not in ("", ",", ";", ":"):
+                raise Refused("these indices", node.start)
+            if sep == ":":
+                found.append(Sym(node.start, node.stop, ":"))
+            if item is not None:
+                found.append(item)
+        return found
 
     def digits(self, node: Node, rank: int, count: int) -> list[Node]:
         """``12`` below a matrix is 1 and 2."""
@@ -413,6 +466,8 @@ class SymbolReader:
         inner = bare(sub)
         if isinstance(inner, Product) and any(op == r"\times" for op, _ in inner.items):
             return expr  # I_{2 \times 2} states the shape
+        if is_later(sub):
+            return Stepped(expr)
         axes = axes_of(expr)
         if axes is None:
             slots = self.slots(sub, 2)
@@ -457,22 +512,22 @@ class SymbolReader:
         if tensor is None:
             raise Refused("one index on a matrix", node.start, "shape")
         batch = self.batch_axis(tensor)
-        name = spell(node).strip()
+        name = "one index on a matrix" if batch is None else "one index on a batch"
         across = self.graph.convention.vectors_are_rows
 
         def take(axis: int) -> Callable[[], Expr]:
             return lambda: self.slice(expr, tensor, axis, self.position(slot, axes[axis]))
 
-        row = (f"row {spell(slot)}", "one index on a matrix", take(0))
-        column = (f"column {spell(slot)}", "one index on a matrix", take(1))
+        row = ("a row", spell(node).strip(), take(0))
+        column = ("a column", spell(node).strip(), take(1))
         options: list[tuple[str, str, Callable[[], Expr]]] = [row, column] if across else [column, row]
         if batch is not None:
             letter = spell(slot)
             if letter in self.context.letters and self.context.letters[letter].dim == axes[batch]:
-                options.sort(key=lambda one: one[0].startswith("row") != (batch == 0))
+                options.sort(key=lambda one: (one[0] == "a row") != (batch == 0))
             else:
                 options.insert(
-                    0, ("one example", "a batch with one index", lambda: self.of_one(expr, slot, axes, batch))
+                    0, ("one example", spell(node).strip(), lambda: self.of_one(expr, slot, axes, batch))
                 )
         return self.choices.pick(name, options)
 
@@ -484,10 +539,10 @@ class SymbolReader:
 
     def the_example(self, dim: Dim) -> Index:
         """The index of the example that is meant where none is written."""
-        if self.example is None:
-            self.example = self.context.letters.setdefault("\0example", Index(dim, "n"))
+        if self.choices.example is None:
+            self.choices.example = self.context.example_of(dim)
             self.note("one example of the batch is meant")
-        return self.example
+        return self.choices.example
 
     def position(self, node: Node | None, dim: Dim = UNKNOWN) -> IndexValue:
         """A place along an axis: a letter, a number, ``j + 1``, a dim, what a label says."""
@@ -526,7 +581,7 @@ class SymbolReader:
         """A letter as an index: bound, free, a dim, or a label."""
         key = spell(node).strip()
         index = self.bound.get(key)
-        if index is None and not isinstance(node, Scripts | Word):
+        if index is None:
             named = self.vocabulary.lookup(node)
             dims = [one.meaning for one in named if isinstance(one.meaning, DimName)]
             if dims and key not in self.context.letters:
@@ -552,6 +607,21 @@ class SymbolReader:
                     return label_slot(Element(Leaf(meaning), (place,)))
                 return label_slot(self.label(meaning, sub, node))
         return None
+
+
+def name_sub(node: Node) -> Node | None:
+    """The subscript of a name."""
+    return node.sub if isinstance(node, Scripts) else None
+
+
+def same_cut(one: tuple[Meaning, Node | None, Node | None], other: tuple[Any, ...]) -> bool:
+    """Whether two ways to cut a symbol leave the same name and the same scripts."""
+    return one[0] == other[0] and spell(one[1]) == spell(other[2]) and spell(one[2]) == spell(other[3])
+
+
+def is_later(script: Node) -> bool:
+    """Whether a script says "after the update"."""
+    return spell(bare(script)).strip("<>()").lower() in ("new", "updated", "next", "after")
 
 
 def is_letter(key: str) -> bool:

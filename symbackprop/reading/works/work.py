@@ -94,11 +94,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Why something was not read, and where."""
+    """Why something was not read, and where.
+
+    code  "syntax": the text could not be read (an unread claim); "unknown": it was read, but holds
+          something that has no meaning here (a set, a bare function, a relation such as an arrow);
+          "shape": an index too many or too few, extents that cannot fit; "form": a sentence of
+          mathematics that is not understood. All but "syntax" make a claim unchecked, not unread.
+    """
 
     line: int
     column: int
     reason: str
+    code: str = "syntax"
 
 
 @dataclass(frozen=True, slots=True)
