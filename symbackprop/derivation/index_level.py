@@ -136,6 +136,9 @@ class Board:
             first = quotient
         steps = [self.lines.step(rule, reason, start, first, about)]
         reason = f"put `{user.equation.target.name}` back in"
+        if folded.is_zero:
+            facts = self._shop.vanishing(plain)
+            reason = join([fact.words for fact in facts]) if facts else "the deviations from a mean sum to 0"
         return [*steps, self.lines.step("fold", reason, first, last, about)]
 
     def _quotient(self, user: Local) -> Expr | None:

@@ -67,7 +67,9 @@ def transposed(expr: Expr) -> Expr:
     if isinstance(expr, Leaf):
         return expr if expr.tensor.is_symmetric else Transpose(expr)
     if isinstance(expr, MatMul):
-        return product(*(transposed(factor) for factor in reversed(expr.factors)))
+        scales = [factor for factor in expr.factors if factor.is_scalar]
+        arrays = [transposed(factor) for factor in reversed(expr.factors) if not factor.is_scalar]
+        return product(*scales, *arrays)
     if isinstance(expr, Call) and expr.op.name in ("diag", "eye"):
         return expr
     pushed = _pushed(expr)
@@ -88,7 +90,7 @@ def _pushed(expr: Expr) -> Expr | None:
         if expr.op.kind in ELEMENTWISE_KINDS:
             args = tuple(transposed(arg) for arg in expr.args)
             return Call(expr.op, args, (columns, rows), expr.primes, expr.axis, expr.axis_given)
-        if expr.op.name == "ones" and len(expr.args) == 2:
+        if expr.op.name in ("ones", "zeros") and len(expr.args) == 2:
             return Call(expr.op, (expr.args[1], expr.args[0]), (columns, rows))
     return None
 

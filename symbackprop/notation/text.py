@@ -311,7 +311,7 @@ def _element(expr: Element, context: _Context) -> _Printed:
         return f"d{of.name}[{top}]/d{by.name}{entry}", _DERIV
     text, own = _print(expr.base, context)
     slots = ",".join(_slot(slot, context) for slot in expr.slots)
-    if own == _DERIV:
+    if own == _DERIV and not isinstance(expr.base, Jacobian):
         return f"{text}[{slots}]", _DERIV
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
