@@ -67,7 +67,7 @@ def repairs(count: int = 40) -> None:
         start = time.process_time()
         checker.check(mutant.text)
         times.append(time.process_time() - start)
-    print(f"a wrong line with its repair: median {statistics.median(times):.2f} s, at most {max(times):.2f} s")
+    print(f"a wrong line with its repair: median {statistics.median(times):.2f} s, most {max(times):.2f} s")
 
 
 def a_class(works: int) -> None:
