@@ -316,7 +316,7 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                value = derived.values[node.by] if node.of is derived.of else node
+                value = derived.values.get(node.by, node) if node.of is derived.of else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
