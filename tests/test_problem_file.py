@@ -321,8 +321,6 @@ LATER = [
     (BASE + "index_from: 0", 7, 1, "index_from: 0"),
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),
     (BASE.replace("[n], role", "[n, m, k], role"), 3, 14, "more than two indices"),
-    (HEAD + "  f: {role: function, is: softmax}\n" + FORWARD, 4, 27, "another name for softmax"),
-    (HEAD + "  f: {role: function, of: a, is: 'beta * a'}\n" + FORWARD, 4, 35, "beta"),
     (ASKING + "  - {derive: d2L/dW2}", 8, 14, "second derivative"),
     *((ASKING + f"  - {{{kind}: dL/dW}}", 8, 6, kind) for kind in ("hessian", "hvp")),
     (BASE + "assume: ['x[1] = 2']", 7, 10, "assumption"),

@@ -34,6 +34,7 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Run,
     Slice,
     Transpose,
 )
@@ -257,7 +258,10 @@ def _element(seer: Seer, node: Element, scope: Scope) -> Array:
 
 def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     value = entries.a_slice(seer.plain, node, scope)
-    if len(node.runs) == 1 and (value.shape[-2] == 1) != seer.rows:
+    as_row = seer.rows
+    if seer.sight.as_cut and len(node.slots) == 2:
+        as_row = isinstance(node.slots[1], Run)
+    if len(node.runs) == 1 and (value.shape[-2] == 1) != as_row:
         return np.asarray(value.swapaxes(-1, -2))
     return value
 
@@ -349,6 +353,9 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
         sizes = {value.shape[side] for value in values} - {1}
         if len(sizes) > 1:
             raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
+    whole = tuple(max(value.shape[side] for value in values) for side in (-2, -1))
+    if all(value.shape[-2:] != whole for value in values):
+        raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     return values
 
 
