@@ -250,7 +250,29 @@ def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
     return seer.laid_out(value.reshape((*lead, *sizes)), lead, own, other, sliced=node.is_sliced)
 
 
+def _literal(seer: Seer, node: Element) -> Array | None:
+    """``A[1,2]`` of an array: no letters, so no gathering; None for anything else."""
+    base = node.base
+    if not isinstance(base, Leaf) or base.tensor.rank != len(node.slots) or base.tensor.rank > 2:
+        return None
+    if any(type(slot) is not IndexValue or slot.indices for slot in node.slots):
+        return None
+    value = seer.plain.tensor(base.tensor)
+    places = [0, 0]
+    for side in (0, 1):
+        axis = base.tensor.axis_of_side(side)
+        if axis is not None:
+            places[side] = seer.point.extent(node.slots[axis].offset) - 1
+    row, column = places
+    if not (0 <= row < value.shape[-2] and 0 <= column < value.shape[-1]):
+        return np.full((1, 1), np.nan)
+    return np.asarray(value[..., row : row + 1, column : column + 1])
+
+
 def _element(seer: Seer, node: Element, scope: Scope) -> Array:
+    literal = _literal(seer, node) if not scope.axes else None
+    if literal is not None:
+        return literal
     if seer.plain is not seer and isinstance(node.base, Leaf | Partial):
         return seer.plain.value(node, scope)
     return entries.element(seer, node, scope)

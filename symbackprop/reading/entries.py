@@ -428,8 +428,8 @@ def _compared(letter: str, body: Node, scope: Scope, read: Read) -> Dim | None:
     for node in body.walk():
         if isinstance(node, Bind):
             for bounds in node.ranges:
-                other = bounds.other
-                if bounds.op is not None and isinstance(other, Name) and other.name == letter:
+                ends = (bounds.other, bounds.low, bounds.high)
+                if any(isinstance(end, Name) and end.name == letter for end in ends):
                     return range_of(bounds.index, node.body, scope, read, bounds.at)
     return None
 
