@@ -443,8 +443,7 @@ def _hadamard(parts: Sequence[Any]) -> Any:
     if not matrices:
         return sympy.Mul(*scalars)
     shape = stretched(matrices)
-    counts = {part: matrices.count(part) for part in matrices}
-    matrices = [part if count == 1 else ElementwisePower(part, count) for part, count in counts.items()]
+    matrices = _powers(matrices)
     if len(matrices) == 1:
         total = matrices[0]
     elif all(shape_of(part) == shape for part in matrices):
@@ -452,6 +451,18 @@ def _hadamard(parts: Sequence[Any]) -> Any:
     else:
         total = BroadcastProduct(*matrices)
     return sympy.MatMul(sympy.Mul(*scalars), total) if scalars else total
+
+
+def _powers(matrices: Sequence[Any]) -> list[Any]:
+    """Equal factors as a power of our own: SymPy would make one that ``lambdify`` refuses."""
+    counts: dict[Any, int] = {}
+    for part in matrices:
+        flat = part.args if isinstance(part, sympy.HadamardProduct) else (part,)
+        for factor in flat:
+            whole = isinstance(factor, ElementwisePower) and factor.args[1].is_Integer
+            base, power = factor.args if whole else (factor, 1)
+            counts[base] = counts.get(base, 0) + int(power)
+    return [base if count == 1 else ElementwisePower(base, count) for base, count in counts.items()]
 
 
 def _quotient(num: Any, den: Any) -> Any:

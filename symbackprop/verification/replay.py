@@ -379,7 +379,8 @@ def _entry_sides(run: Oracle, entry: Expr, indices: tuple[Index, ...], name: str
 def _way_value(run: Oracle, name: str, way: Way) -> Array:
     """What a way gives: numbers, or a failure."""
     try:
-        got = np.asarray(way(run.point))
+        with np.errstate(all="ignore"):
+            got = np.asarray(way(run.point))
     except (Refusal, SymbackpropError) as error:
         raise Refusal(f"{name}: {error}") from error
     except _WAY_ERRORS as error:

@@ -118,7 +118,7 @@ class Maker:
         name = f"{kind}{sum(other.startswith(kind) for other in self.shapes) + 1}"
         native = "1" not in shape or shape == SCALAR or shape in map(self.vector, shape)
         own = shape if native else (shape[1], shape[0])
-        self.lines.append(f"{name} = {text if native else f'{text}^T'}")
+        self.lines.append(f"{name} = {text if native else f'({text})^T'}")
         self.shapes[name] = own
         return name if native else f"({name}^T)"
 
@@ -218,7 +218,11 @@ class Maker:
     def total(self, depth: int) -> str:
         """A sum, a mean, a norm, an extreme."""
         name = self.use(self.rng.choice("sum sum mean norm sumsq norm1 max min".split()))
-        return f"{name}({self.formula(self.array(), depth)})"
+        shape = self.array()
+        inner = self.formula(shape, depth)
+        if name == "norm":  # what was drawn may be zero for all values, where a norm has no slope
+            inner = f"{inner} + {self.declare('q', shape, ', positive: true', 'input')}"
+        return f"{name}({inner})"
 
     def logsumexp(self, depth: int) -> str:
         """Of a vector."""
