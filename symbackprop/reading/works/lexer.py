@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from symbackprop.reading.works.commands import (
+    ARGUMENTS,
     BARS,
     CLOSERS,
     GAPS,
@@ -60,6 +61,7 @@ class Token:
 _TOKEN = re.compile(
     r"""
     (?P<space>[ \t\r\n\f\v\u00a0\ufeff~]+|%[^\n]*|&(?:space|nbsp);)
+  | (?P<name>[a-zA-Z][0-9]+(?:[a-z](?![0-9A-Za-z]))?)
   | (?P<letter>[a-zA-Z])
   | (?P<row>\\\\\*?(?:[ \t]*\[[^\]\n]{0,20}\])?|\\(?:cr|tabularnewline|newline)(?![A-Za-z]))
   | (?P<env>\\(?:begin|end)[ \t]*\{[A-Za-z]{1,30}\*?\})
@@ -134,6 +136,9 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         source = hit.group()
         if kind in ("letter", "num"):
             push(Token(kind, source, begun, position))
+        elif kind == "name":
+            position = begun + _name_length(source, found)
+            push(Token("word" if position > begun + 1 else "letter", text[begun:position], begun, position))
         elif kind == "sign":
             push(Token(_CLASS[source], source, begun, position, side))
         elif kind == "cmd":
@@ -176,6 +181,14 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         if len(found) > MAX_TOKENS:
             break
     return _tidy(found)
+
+
+def _name_length(source: str, found: list[Token]) -> int:
+    """How much of ``w22`` is one name: all (no number stands behind a letter in a product), or its letter."""
+    last = found[-1] if found else None
+    if last is not None and (last.kind in ("^", "_") or last.text in ARGUMENTS):
+        return 1  # TeX takes the letter alone
+    return len(source)
 
 
 def _strange(text: str, position: int, found: list[Token]) -> int:
