@@ -124,6 +124,7 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
     match = _TOKEN.match
     position = start
     side = ""
+    budget = _LONGEST_WORDS
     while position < end:
         hit = match(text, position, end)
         if hit is None:
@@ -156,11 +157,13 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
                 continue
             if name in TEXTS or name in UPRIGHT:
                 begun_text = position
-                position, token = _words(text, begun, position, end, name)
+                position, token = _words(text, begun, position, min(end, position + budget), name)
                 if token is not None:
                     push(token)
                 elif position == begun_text:
                     push(Token("cmd", name, begun, position))
+                    if text[position : position + 1] == "{" and name in TEXTS:  # its end was sought in vain
+                        budget = budget // 2 + 100
             else:
                 push(Token(_CLASS.get(name, "cmd"), name, begun, position, side))
         elif kind == "row":
@@ -297,7 +300,9 @@ def normal(tokens: Sequence[Token]) -> list[str]:
     r"""What is compared when a formula is printed back: no spacing, sizes, fonts; one ``\frac``."""
     found: list[str] = []
     for token in tokens:
-        if token.kind in ("word", "prose", "remark"):
+        if token.kind == "num":
+            found.extend(token.text)  # TeX takes one digit as an argument
+        elif token.kind in ("word", "prose", "remark"):
             found.append(f"{token.by}{{{token.text}}}")
         elif (token.kind == "sep" and token.text in GAPS) or token.text == ".":
             if token.text == "." and token.kind == "sep":
