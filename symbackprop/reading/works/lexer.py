@@ -156,14 +156,7 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
             if name in SPACING or name in SWITCHES or name in ("\\ ", "\\\n"):
                 continue
             if name in TEXTS or name in UPRIGHT:
-                begun_text = position
-                position, token = _words(text, begun, position, min(end, position + budget), name)
-                if token is not None:
-                    push(token)
-                elif position == begun_text:
-                    push(Token("cmd", name, begun, position))
-                    if text[position : position + 1] == "{" and name in TEXTS:  # its end was sought in vain
-                        budget = budget // 2 + 100
+                position, budget = _push_words(text, begun, position, end, name, budget, found)
             else:
                 push(Token(_CLASS.get(name, "cmd"), name, begun, position, side))
         elif kind == "row":
@@ -184,6 +177,20 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         if len(found) > MAX_TOKENS:
             break
     return _tidy(found)
+
+
+def _push_words(
+    text: str, begun: int, position: int, end: int, name: str, budget: int, found: list[Token]
+) -> tuple[int, int]:
+    r"""The token of ``\text{...}``, or of the command alone; where to go on, and how far to seek an end."""
+    stop, token = _words(text, begun, position, min(end, position + budget), name)
+    if token is not None:
+        found.append(token)
+    elif stop == position:
+        found.append(Token("cmd", name, begun, position))
+        if text[position : position + 1] == "{" and name in TEXTS:  # its end was sought in vain
+            budget = budget // 2 + 100
+    return stop, budget
 
 
 def _name_length(source: str, found: list[Token]) -> int:
