@@ -7,21 +7,22 @@ condition that is never met, makes the outcome unknown unless the shapes alone d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from symbackprop.checking.ranges import dims_of
 from symbackprop.checking.seer import Seer, extents, is_one
 from symbackprop.checking.sight import Sight, batch_of, declared
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Number, Partial
+from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Dummy, Slope
+from symbackprop.core.written import Blocks, Dummy, Opaque, Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
@@ -82,6 +83,7 @@ class Setting:
     condition: Expr | None = None
     zero_outside: bool = False
     moved: Mapping[Tensor, Expr] = field(default_factory=dict)
+    example: Index | None = None  # the letter of the one example that is looked at
     light: Any = None  # a ``light.Light``: derivatives as an earlier wrong line has them
 
 
@@ -93,16 +95,38 @@ class Bench:
         self.verifier = verifier
         self.batch = batch_of(graph)
         self.declared = declared(graph)
+        self.batch_dims = {name for t, axis in self.batch.items() for name in t.shape[axis].names}
+        self._all: tuple[Oracle, ...] | None = None
+        self._sized: dict[tuple[tuple[str, int], ...], Bench] = {}
         self._seers: dict[tuple[int, Sight, int, int, int], tuple[Setting, Seer]] = {}
 
     @property
     def runs(self) -> tuple[Oracle, ...]:
         """The points with their derivatives; Refusal if none could be drawn."""
-        return self.verifier.runs
+        if self._all is None:
+            more = () if self.dims_are_named else self.verifier.further_runs
+            self._all = self.verifier.runs + more
+        return self._all
+
+    @property
+    def dims_are_named(self) -> bool:
+        """Whether sizes are drawn: else the same few entries are looked at, and more points are wanted."""
+        return all(
+            dim.names for tensor in self.graph.tensors.values() for dim in tensor.shape if not dim.is_one
+        )
 
     def forget(self) -> None:
         """Drop what is remembered of one work."""
         self._seers.clear()
+        for bench in self._sized.values():
+            bench.forget()
+
+    def sized(self, sizes: Mapping[str, int]) -> Bench:
+        """The bench with some sizes fixed, for a line that is written out for them."""
+        key = tuple(sorted(sizes.items()))
+        if key not in self._sized:
+            self._sized[key] = SizedBench(self.graph, self.verifier, dict(sizes))
+        return self._sized[key]
 
     def seer(self, run: Oracle, sight: Sight, setting: Setting) -> Seer:
         """The evaluator of a run in a sight."""
@@ -127,9 +151,10 @@ class Bench:
         except Refusal as refusal:
             return unknown(str(refusal))
         worst, bent, seen, refused = 0.0, False, False, None
+        letters = letters_of(left, right, setting.condition)
         for run in runs:
             try:
-                look = Look(self, run, left, right, setting, sight)
+                look = Look(self, run, left, right, setting, sight, letters)
                 failed = look.compared()
             except ShapeClash as clash:
                 evidence = Evidence("evaluation", 1, (run.point.sizes,), None, str(clash))
@@ -145,7 +170,11 @@ class Bench:
                 refused = refused or error.message
                 continue
             except _EVALUATION_ERRORS as error:
-                refused = refused or f"it could not be evaluated ({type(error).__name__})"
+                refused = (
+                    refused
+                    or _unnamed(left, right, setting)
+                    or (f"it could not be evaluated ({type(error).__name__})")
+                )
                 continue
             if failed is not None:
                 return failed
@@ -158,6 +187,31 @@ class Bench:
         return Outcome("holds", Evidence(method_of(left, right), len(runs), sizes, worst), bent=bent)
 
 
+class SizedBench(Bench):
+    """A bench at points with given sizes."""
+
+    def __init__(self, graph: Graph, verifier: Verifier, sizes: Mapping[str, int]) -> None:
+        super().__init__(graph, verifier)
+        self._sizes = sizes
+        self._drawn: tuple[Oracle, ...] | None = None
+
+    @property
+    def runs(self) -> tuple[Oracle, ...]:
+        """Points with the sizes of this bench."""
+        if self._drawn is None:
+            self._drawn = self.verifier.runs_with(self._sizes)
+        return self._drawn
+
+
+def _unnamed(left: Expr, right: Expr, setting: Setting) -> str | None:
+    """That a name has no meaning, if one has none."""
+    names = {
+        node.name: None for side in (left, right) for node in side.walk()
+        if isinstance(node, Opaque) and node.name not in setting.named
+    }  # fmt: skip
+    return f"{', '.join(names)} has no meaning in this problem" if names else None
+
+
 def method_of(left: Expr, right: Expr) -> str:
     """How the sides are known: derivatives by differences, anything else by evaluation."""
     kinds = (Partial, Jacobian, Slope)
@@ -165,13 +219,40 @@ def method_of(left: Expr, right: Expr) -> str:
     return "differences" if has else "evaluation"
 
 
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The free indices of a claim with the dims of the places where they stand alone; dummy variables."""
+
+    ranges: Mapping[Index, tuple[Dim, ...]]
+    dummies: tuple[str, ...]
+
+
+def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
+    """What is free in a claim and in its condition."""
+    parts = (left, right) if condition is None else (left, right, condition)
+    ranges = {index: {index.dim: None} for part in parts for index in free_indices(part)}
+    dummies: dict[str, None] = {}
+    for part in parts:
+        for node in part.walk():
+            if isinstance(node, Element) and ranges:
+                for dim, slot in zip(dims_of(node), node.slots, strict=False):
+                    single = slot.single
+                    if single is not None and single in ranges:
+                        ranges[single][dim] = None
+            elif isinstance(node, Dummy):
+                dummies[node.letter] = None
+    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)))
+
+
 class Look:
     """Both sides at one point."""
 
     def __init__(
-        self, bench: Bench, run: Oracle, left: Expr, right: Expr, setting: Setting, sight: Sight
-    ) -> None:
+        self, bench: Bench, run: Oracle, left: Expr, right: Expr, setting: Setting, sight: Sight,
+        letters: Letters | None = None,
+    ) -> None:  # fmt: skip
         self.bench, self.run, self.left, self.right = bench, run, left, right
+        self.letters = letters or letters_of(left, right, setting.condition)
         self.setting, self.sight = setting, sight
         self.error = 0.0
         self.bent = False
@@ -201,6 +282,12 @@ class Look:
         known = defined & ~missing
         self.compared_any = True
         a, b = np.where(known, expected, 0.0), np.where(known, got, 0.0)
+        close = _close(a, b)
+        if close is not None:
+            self.error = close
+            if missing.any():
+                raise Refusal("an entry on the right lies outside its range at some places")
+            return None
         comparison = compare(a, b, self.run.largest, lambda: self._gaps(known))
         self.error = comparison.error
         if comparison.entry is not None:
@@ -212,32 +299,20 @@ class Look:
         return None
 
     def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
-        parts = [self.left, self.right, *([self.setting.condition] if self.setting.condition else [])]
-        free = tuple(dict.fromkeys(index for part in parts for index in free_of(part, self.setting.named)))
-        scope = ROOT
-        for index in free:
-            scope = scope.extended(index, np.arange(1, self._extent(index, parts) + 1))
-        letters = {node.letter for part in parts for node in part.walk() if isinstance(node, Dummy)}
-        for letter in sorted(letters):
+        """The free indices with their positions: the largest range of the places where each stands alone."""
+        point, scope = self.run.point, ROOT
+        for index, dims in self.letters.ranges.items():
+            if index is self.setting.example:
+                scope = scope.extended(index, np.array([seer.example]))
+            else:
+                most = max(point.extent(dim) for dim in dims)
+                scope = scope.extended(index, np.arange(1, most + 1))
+        for letter in self.letters.dummies:
             known = seer.dummies.get(letter)
             index = known[0] if known else Index(Dim(len(DUMMIES)), letter)
             seer.dummies[letter] = (index, np.array(DUMMIES), 0.0)
             scope = scope.extended(index, np.arange(1, len(DUMMIES) + 1))
-        return scope, free
-
-    def _extent(self, index: Index, parts: Sequence[Expr]) -> int:
-        """The largest range of the places where an index stands alone."""
-        point = self.run.point
-        found = [point.extent(index.dim)]
-        for part in parts:
-            for node in part.walk():
-                if isinstance(node, Element):
-                    found.extend(
-                        point.extent(dim)
-                        for dim, slot in zip(_dims_of(node), node.slots, strict=False)
-                        if slot.single is index
-                    )
-        return max(found)
+        return scope, tuple(self.letters.ranges)
 
     def _matched(self, seer: Seer, scope: Scope) -> tuple[Array, Array]:
         left, right = seer.value(self.left, scope), seer.value(self.right, scope)
@@ -251,11 +326,42 @@ class Look:
                 if pair[other].shape[-2] * pair[other].shape[-1] == wanted[0] * wanted[1]:
                     pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
                     return pair[0], pair[1]
+        for one, other in ((0, 1), (1, 0)):
+            pair, nodes = [left, right], (self.left, self.right)
+            wanted = pair[one].shape[-2:]
+            count = wanted[0] * wanted[1]
+            whole = 1 not in pair[other].shape[-2:] and pair[other].shape[-2] * pair[other].shape[-1] == count
+            if 1 in wanted and count > 1 and whole and _is_written_out(nodes[one]):
+                pair[other] = seer.listed(pair[other], across=wanted[0] == 1)
+                seer.bent = True
+                return pair[0], pair[1]
+        listed = self._listed(scope, left, right)
+        if listed is not None:
+            return listed
         if is_one(left) != is_one(right):
             raise EntryAgainstArray(
                 f"a number stands against an array of {extents(right if is_one(left) else left)}"
             )
         raise ShapeClash(f"the left side is {extents(left)}, the right side is {extents(right)}")
+
+    def _listed(self, scope: Scope, left: Array, right: Array) -> tuple[Array, Array] | None:
+        """Entries over an index on one side, the same written as a list on the other."""
+        if is_one(left) == is_one(right):
+            return None
+        entry, array, node, other = (
+            (left, right, self.left, self.right) if is_one(left) else (right, left, self.right, self.left)
+        )
+        count = array.shape[-1] * array.shape[-2]
+        if 1 not in array.shape[-2:] or not _is_written_out(other) or array.ndim > 2:
+            return None
+        loose = [index for index in free_indices(node) if index not in free_indices(other)]
+        axes = [k for k, (index, at) in enumerate(scope.axes) if index in loose and len(at) == count]
+        if len(axes) != 1:
+            return None
+        shape = [1] * len(scope.axes) + [1, 1]
+        shape[axes[0]] = count
+        spread = array.reshape(shape)
+        return (entry, spread) if is_one(left) else (spread, entry)
 
     def _mask(self, seer: Seer, scope: Scope) -> Array:
         if self.setting.condition is None:
@@ -296,20 +402,18 @@ class Look:
         return Outcome("fails", evidence, entries=distinct[:MOST_ENTRIES])
 
 
-def free_of(expr: Expr, named: Mapping[str, Expr]) -> tuple[Index, ...]:
-    """The free indices, those in the slots of opaque names too."""
-    return free_indices(expr)
+def _close(a: Array, b: Array) -> float | None:
+    """The relative deviation of two arrays that are plainly equal and not all zero; else None."""
+    gap, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+    scale = float(size.max(initial=0.0))
+    if scale == 0.0:
+        return 0.0
+    return None if (gap > np.maximum(1e-6 * size, 1e-10 * scale)).any() else float(gap.max()) / scale
 
 
-def _dims_of(node: Element) -> tuple[Dim, ...]:
-    base = node.base
-    if isinstance(base, Leaf):
-        return base.tensor.shape
-    if isinstance(base, Partial):
-        if len(node.slots) == base.of.rank + base.by.rank and not base.of.is_scalar:
-            return (*base.of.shape, *base.by.shape)
-        return base.by.shape
-    return ()
+def _is_written_out(node: Expr) -> bool:
+    """Whether a matrix stands in it entry by entry: then it may list the entries of another array."""
+    return any(isinstance(part, Grid | Blocks) for part in node.walk())
 
 
 def _is_zero(node: Expr) -> bool:

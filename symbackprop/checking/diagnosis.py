@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from symbackprop.checking.messages import CAUSE_WORDS
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.paths import Path, diagonal_only, forgotten
 from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
-from symbackprop.checking.sight import Sight
+from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
+from symbackprop.core.expr import ZERO, Element, Expr, IndexValue, Number, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Rounded
 from symbackprop.errors import SymbackpropError
@@ -33,9 +33,11 @@ from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
-LAST_DIGITS = 5
+LAST_DIGITS = 2
+MOST_READINGS = 4
 # A forgotten path is found as a missing term too.
-_NEAR = {
+_NEAR: Mapping[str, tuple[str, ...]] = {
+    "softmax-diagonal": ("softmax-diagonal",),
     "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
     "missing-regulariser": ("missing-regulariser",),
 }
@@ -69,32 +71,53 @@ class Doctor:
         self.numeric = numeric
         self.words = Vocabulary(bench.graph, bench.batch)
 
-    def diagnose(self, judged: Judged, setting: Setting, sights: Sequence[Sight]) -> Diagnosis:
-        """The causes of a wrong line; ``sights`` are the ways in which the work is right elsewhere."""
+    def diagnose(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
+        """The causes of a wrong line; ``usual`` are the ways in which the work is right elsewhere."""
         truth = judged.whole if judged.whole is not None and judged.whole.left is not None else judged.link
         if truth is None or truth.left is None or truth.right is None:
             return self._plain(judged, "algebra")
         if truth.numeric:
             return self._numeric(judged, truth, setting)
-        left, right = truth.left.expr, truth.right.expr
-        found = repairs(self.bench, self.words, left, right, setting, sights)
-        special = self._special(left, right, setting)
-        if special is not None:
-            same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
-            if same or not found or special[0] in _NEAR:
-                return self._explained(judged, truth, special, same, setting)
-        if found:
-            return self._repaired(judged, truth, found)
-        if isinstance(right, Grid):
-            cell = self._cell(judged, left, right, setting, sights)
-            if cell is not None:
-                return cell
-        plain = self._plain(judged, self._fallback(judged, left, right))
+        for other in self._readings(judged, truth):
+            diagnosis = self._by_repair(judged, other, setting, usual)
+            if diagnosis is not None:
+                return diagnosis
+        left = truth.left.expr
+        plain = self._plain(judged, self._fallback(judged, left, truth.right.expr))
         value = self._derived(left, setting)
         if value is not None:
             plain.repair = self._line(judged, value)
             plain.repairs = () if plain.repair is None else (plain.repair,)
         return plain
+
+    def _readings(self, judged: Judged, truth: Truth) -> Iterator[Truth]:
+        """The reading that was judged, then the other ones."""
+        yield truth
+        for left, right in replace(judged.claim, left=judged.claim.first).readings(MOST_READINGS):
+            if left is not truth.left or right is not truth.right:
+                yield replace(truth, left=left, right=right)
+
+    def _by_repair(
+        self, judged: Judged, truth: Truth, setting: Setting, usual: Sequence[Sight]
+    ) -> Diagnosis | None:
+        """The diagnosis of one reading, if some change of it makes the line true."""
+        assert truth.left is not None
+        assert truth.right is not None
+        left, right = truth.left.expr, truth.right.expr
+        bench = self.bench if truth.sizes is None else self.bench.sized(truth.sizes)
+        found = repairs(bench, self.words, left, right, setting, usual)
+        special = self._special(left, right, setting)
+        if special is not None:
+            same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
+            if same or not found or special[0] in _NEAR:
+                explained = self._explained(judged, truth, special, same, setting)
+                explained.causes = tuple(dict.fromkeys((*explained.causes, *(one.cause for one in found))))
+                return explained
+        if found:
+            return self._repaired(judged, truth, found)
+        if isinstance(right, Grid):
+            return self._cell(judged, left, right, setting, usual)
+        return None
 
     # -- a repair was found
 
@@ -105,7 +128,7 @@ class Doctor:
         fields = self._fields(judged, best)
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
-        message = f"{message[:1].upper()}{message[1:]}." if not message.endswith(".") else message
+        message = _sentence(words.sentence, message)
         reason = self._reason(truth, best)
         example = self._example(truth.right.expr, best.expr)
         text = " ".join(part for part in (message, reason, example) if part)
@@ -212,14 +235,14 @@ class Doctor:
         message = words.sentence.format(**fields)
         line = None if right is None else self._line(judged, right)
         return Diagnosis(
-            (cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields), line,
+            (cause,), _sentence(words.sentence, message), words.question.format(**fields), line,
             () if line is None else (line,), truth.right.expr, truth.right,
         )  # fmt: skip
 
     # -- matrices cell by cell, numbers
 
     def _cell(
-        self, judged: Judged, left: Expr, right: Grid, setting: Setting, sights: Sequence[Sight]
+        self, judged: Judged, left: Expr, right: Grid, setting: Setting, usual: Sequence[Sight]
     ) -> Diagnosis | None:
         """The cause of the first cell that is wrong."""
         entry = next((place for place in judged.evidence_entries() if len(place) >= 1), None)
@@ -231,14 +254,14 @@ class Doctor:
         if not 0 <= at < len(right.cells):
             return None
         cell = right.cells[at]
-        if abs(judged.evidence.counterexample.expected) < 1e-12:
+        entry_of = Element(left, tuple(IndexValue((), Dim(k)) for k in place))
+        if self.bench.link(entry_of, ZERO, setting).holds:
             diagnosis = self._plain(judged, "kronecker")
             diagnosis.causes = ("kronecker", "index")
             diagnosis.message = f"Entry ({place[0]}, {place[1]}) is 0. {self._numbers(judged)}."
             diagnosis.spot = cell
             return diagnosis
-        slots = tuple(IndexValue((), Dim(k)) for k in place)
-        found = repairs(self.bench, self.words, Element(left, slots), cell, setting, sights)
+        found = repairs(self.bench, self.words, entry_of, cell, setting, usual)
         if not found:
             return None
         truth = Truth(judged.whole.outcome if judged.whole else judged.link.outcome)  # type: ignore[union-attr]
@@ -267,7 +290,7 @@ class Doctor:
     def _done_instead(self, left: Expr, right: Expr, setting: Setting) -> Iterator[tuple[str, Expr]]:
         assert self.numeric is not None
         for edit in ordered(left, self.words, free_indices(left))[:BUDGET]:
-            if not self.numeric.link(edit.expr, right, setting).holds:
+            if _size(edit.expr) > _size(left) or not self.numeric.link(edit.expr, right, setting).holds:
                 continue
             cause = edit.cause
             if cause in ("extra-factor", "factor", "missing-factor", "mean"):
@@ -293,19 +316,31 @@ class Doctor:
         return (
             example is not None
             and bool(units)
-            and (abs(example.expected - example.got) <= LAST_DIGITS * max(units))
+            and (abs(example.expected - example.got) <= LAST_DIGITS * min(units))
         )
 
     # -- no repair
 
     def _fallback(self, judged: Judged, left: Expr, right: Expr) -> str:
         outcome = (judged.whole or judged.link).outcome  # type: ignore[union-attr]
+        if self._right_for_one(judged, left, right):
+            return "missing-batch-sum"
         free = [index for index in free_indices(left) if index not in free_indices(right)]
         if outcome.clash:
             return "shape"
         if free and isinstance(left, Element):
             return "index"
         return "algebra"
+
+    def _right_for_one(self, judged: Judged, left: Expr, right: Expr) -> bool:
+        """Whether the line is right where the batch has one example only."""
+        if not self.bench.batch_dims:
+            return False
+        truth = judged.whole or judged.link
+        sizes = dict(truth.sizes or {}) if truth is not None else {}
+        bench = self.bench.sized({**sizes, **dict.fromkeys(self.bench.batch_dims, 1)})
+        found = sights(self.bench.graph, batch=False, listed=False)
+        return any(bench.link(left, right, judged.setting, sight).holds for sight in found)
 
     def _plain(self, judged: Judged, cause: str) -> Diagnosis:
         words = CAUSE_WORDS[cause]
@@ -317,7 +352,7 @@ class Doctor:
             )
         elif "{old}" in words.sentence or "{new}" in words.sentence:
             message = f"{words.meaning}: {fields['numbers']}"
-        return Diagnosis((cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields))
+        return Diagnosis((cause,), _sentence(words.sentence, message), words.question.format(**fields))
 
     def _numbers(self, judged: Judged) -> str:
         example = judged.evidence.counterexample
@@ -327,6 +362,17 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _sentence(template: str, words: str) -> str:
+    """A sentence; one that begins with a formula gets a word before it."""
+    if template.startswith("{old}") and words:
+        words = f"here {words}"
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
+
+
+def _size(expr: Expr) -> int:
+    return sum(1 for _ in expr.walk())
 
 
 def _close(a: Array, b: Array) -> bool:

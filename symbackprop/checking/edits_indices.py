@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
+from symbackprop.checking.ranges import renamed
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
@@ -28,6 +29,9 @@ from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup
 
+MOST_SPOTS = 6
+
+
 # -- sums, indices
 
 
@@ -39,7 +43,7 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
             body = replace(node, ranges=rest) if rest else node.body
             for index in free:
                 if index.dim == bound.index.dim:
-                    new = _renamed(body, bound.index, index)
+                    new = renamed(body, bound.index, index)
                     yield Edit(place.put(new), "extra-sum", 1.5, node, new)
         return
     examples = {tensor.shape[axis] for tensor, axis in words.batch.items()}
@@ -71,15 +75,6 @@ def _indices_of(node: Expr) -> tuple[Index, ...]:
         if isinstance(part, IndexValue):
             found.update((index, None) for index, _ in part.indices)
     return tuple(found)
-
-
-def _renamed(expr: Expr, old: Index, new: Index) -> Expr:
-    if isinstance(expr, IndexValue):
-        if any(index is old for index, _ in expr.indices):
-            pairs = tuple((new if index is old else index, factor) for index, factor in expr.indices)
-            return replace(expr, indices=pairs)
-        return expr
-    return expr.map_children(lambda child: _renamed(child, old, new))
 
 
 def _indices(place: Place) -> Iterator[Edit]:
@@ -128,10 +123,65 @@ def _exchanges(place: Place) -> Iterator[Edit]:
             if second is first or second in bound:
                 continue
             if second in letters:
-                new = _renamed(node, first, spare := Index(first.dim, first.letter))
-                new = _renamed(_renamed(new, second, first), spare, second)
+                new = renamed(node, first, spare := Index(first.dim, first.letter))
+                new = renamed(renamed(new, second, first), spare, second)
                 yield Edit(place.put(new), "index", 1.45, node, new)
-            yield Edit(place.put(_renamed(node, first, second)), "index", 1.6, node)
+            yield Edit(place.put(renamed(node, first, second)), "index", 1.6, node)
+
+
+def _scopes(place: Place) -> Iterator[Edit]:
+    """A factor that stands outside a sum whose index it has."""
+    node = place.node
+    if not isinstance(node, MatMul):
+        return
+    for at, factor in enumerate(node.factors):
+        if not isinstance(factor, Reduce):
+            continue
+        for k, other in enumerate(node.factors):
+            for index in _indices_of(other) if k != at else ():
+                for bound in factor.ranges:
+                    if index.dim == bound.index.dim and index is not bound.index:
+                        inner = MatMul((renamed(other, index, bound.index), factor.body))
+                        moved = replace(factor, body=inner)
+                        rest = tuple(moved if j == at else f for j, f in enumerate(node.factors) if j != k)
+                        new = rest[0] if len(rest) == 1 else MatMul(rest)
+                        yield Edit(place.put(new), "parenthesis", 1.6, other, new)
+
+
+def _pairs(place: Place) -> Iterator[Edit]:
+    """A letter put for another in two entries of one product."""
+    node = place.node
+    if not isinstance(node, MatMul | Hadamard):
+        return
+    factors = node.factors
+    spots = [
+        (k, s) for k, factor in enumerate(factors) if isinstance(factor, Element)
+        for s, slot in enumerate(factor.slots) if slot.single is not None
+    ]  # fmt: skip
+    for a in range(min(len(spots), MOST_SPOTS)):
+        for b in range(a + 1, min(len(spots), MOST_SPOTS)):
+            old = _slot(factors, spots[a]).single
+            if old is None or _slot(factors, spots[b]).single is not old:
+                continue
+            for index in place.indices:
+                if index is not old:
+                    changed = _with_slot(factors, spots[a], index)
+                    new = replace(node, factors=_with_slot(changed, spots[b], index))
+                    yield Edit(place.put(new), "index", 1.7, node, new)
+
+
+def _slot(factors: Sequence[Expr], spot: tuple[int, int]) -> IndexValue:
+    factor = factors[spot[0]]
+    assert isinstance(factor, Element)
+    return factor.slots[spot[1]]
+
+
+def _with_slot(factors: tuple[Expr, ...], spot: tuple[int, int], index: Index) -> tuple[Expr, ...]:
+    k, s = spot
+    factor = factors[k]
+    assert isinstance(factor, Element)
+    slots = (*factor.slots[:s], IndexValue(((index, 1),)), *factor.slots[s + 1 :])
+    return (*factors[:k], Element(factor.base, slots), *factors[k + 1 :])
 
 
 def _slots(place: Place, node: Element) -> Iterator[Edit]:
@@ -164,3 +214,5 @@ def of_indices(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterat
     yield from _sums(place, words, free)
     yield from _indices(place)
     yield from _exchanges(place)
+    yield from _pairs(place)
+    yield from _scopes(place)

@@ -105,6 +105,9 @@ def _orders(place: Place, node: MatMul | Hadamard) -> Iterator[Edit]:
             continue
         new = MatMul((*factors[:at], factors[at + 1], factors[at], *factors[at + 2 :]))
         yield Edit(place.put(new), "order", 1.1, node, new)
+    if len(factors) == 2 and isinstance(factors[1], Transpose):
+        outer = MatMul((factors[1].arg, Transpose(factors[0])))
+        yield Edit(place.put(outer), "order", 1.2, node, outer)
     if len(factors) > 2:
         new = MatMul(factors[::-1])
         yield Edit(place.put(new), "order", 1.2, node, new)

@@ -9,6 +9,7 @@ from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
 from symbackprop.checking.vocabulary import Vocabulary
+from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     UNIT,
@@ -134,6 +135,8 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
     node = place.node
     shape = shape_of(node)
     if isinstance(node, Neg | Add) and place.parent is not None:
+        return
+    if any(isinstance(part, Grid) for part in (node, *place.above)):
         return
     if shape is not None and node.is_scalar and (place.indices or isinstance(node, Element)):
         if not (_product_of(place) or place.parent is None):

@@ -7,24 +7,30 @@ named. A later line is judged in the light of the first wrong one: what is right
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from symbackprop.checking.bench import Bench, Outcome, Setting, unknown
+from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import Light, light_of
-from symbackprop.checking.numeric import Numeric, is_numeric
+from symbackprop.checking.numeric import Numeric, has_symbols, is_numeric
 from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard
+from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque
+from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
 from symbackprop.verification.free import free_indices
+from symbackprop.verification.point import Refusal
 
+_SPEAKS = re.compile(r"\b(if|when|where|for|case|else|otherwise|assume|suppose|diagonal)\b", re.IGNORECASE)
 Prove = Callable[[Expr, Expr], bool]
 
 
@@ -33,9 +39,11 @@ class Judge:
 
     def __init__(
         self, bench: Bench, *, numeric: Numeric | None = None, prove: Prove | None = None,
-        zero_outside: bool = False, loss: Tensor | None = None, steps: Mapping[Tensor, Expr] | None = None,
+        zero_outside: bool = False, sizes: Mapping[str, int] | None = None,
+        loss: Tensor | None = None, steps: Mapping[Tensor, Expr] | None = None,
     ) -> None:  # fmt: skip
         self.loss = loss
+        self.given_sizes = sizes or {}
         self.steps = steps or {}
         self.bench = bench
         self.numeric = numeric
@@ -51,7 +59,10 @@ class Judge:
         self.named, self.lights, self.moved = {}, [], {}
         found: list[Judged] = []
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
-        for claim in work.claims:
+        last: Claim | None = None
+        for written in work.claims:
+            claim = _continued(written, last)
+            last = claim
             judged = self._one(claim, broken)
             judged.setting = self.setting(claim)
             found.append(judged)
@@ -186,6 +197,9 @@ class Judge:
             if whole.outcome.clash and whole.status == "fails":
                 judged.verdict, judged.evidence = "wrong", whole.outcome.evidence
             return judged
+        if self._only_where_unlike(claim, truth):
+            message = "right only where the indices differ; no such condition was read"
+            return Judged(claim, "unchecked", link, whole, message=message)
         unread = next((one for one in claim.conditions if one.holds is None), None)
         if unread is not None:
             return Judged(
@@ -199,33 +213,58 @@ class Judge:
                 return judged
         return Judged(claim, "wrong", link, truth, evidence=truth.outcome.evidence)
 
+    def _only_where_unlike(self, claim: Claim, truth: Truth) -> bool:
+        """Whether words stand before a line that may say i /= j, and it is right there."""
+        if truth.left is None or truth.right is None or not _SPEAKS.search(claim.words):
+            return False
+        free = list(dict.fromkeys((*free_indices(truth.left.expr), *free_indices(truth.right.expr))))
+        for first, second in combinations(free, 2):
+            if first.dim == second.dim:
+                for op in ("!=", "="):
+                    holds = Indicator(IndexValue(((first, 1),)), op, IndexValue(((second, 1),)))
+                    setting = replace(self.setting(claim), condition=holds)
+                    if self.bench.link(truth.left.expr, truth.right.expr, setting, truth.sight).holds:
+                        return True
+        return False
+
     def _slip(self, claim: Claim, side: Side, truth: Truth) -> Judged | None:
         """A slip of notation that the evident repair makes true."""
         if not (truth.outcome.lone or truth.outcome.clash):
             return None
         for left, right in self._pairs(claim, side):
-            for repaired in slip_of(left.expr, right.expr, self.bench):
-                outcome = self.bench.link(repaired.left, repaired.right, self.setting(claim))
-                if outcome.holds:
-                    judged = Judged(claim, "notation", truth, truth, repaired.words, repaired.cause)
-                    judged.evidence, judged.repaired = outcome.evidence, repaired.right
-                    return judged
+            sized = sizes_of(left.expr, right.expr, self.bench, self.given_sizes)
+            benches = [self.bench, *(self.bench.sized(sizes) for sizes in sized)]
+            for repaired in slip_of(left.expr, right.expr):
+                for bench in benches:
+                    outcome = bench.link(repaired.left, repaired.right, self.setting(claim))
+                    if outcome.holds:
+                        judged = Judged(claim, "notation", truth, truth, repaired.words, repaired.cause)
+                        judged.evidence, judged.repaired = outcome.evidence, repaired.right
+                        return judged
         return None
 
     # -- truth of one relation
 
     def truth(self, claim: Claim, side: Side, light: Light | None = None) -> Truth:
         """Whether ``side`` equals the right side of the claim: the first reading and sight that holds."""
+        found = self._truth(claim, side, light)
+        if found.status == "fails" and self.numeric is None and not found.outcome.clash:
+            sides = [one.expr for one in (found.left, found.right) if one is not None]
+            if any(map(is_numeric, sides)) and any(map(has_symbols, sides)):
+                return Truth(unknown("the problem gives no values, so numbers cannot be judged"))
+        return found
+
+    def _truth(self, claim: Claim, side: Side, light: Light | None) -> Truth:
         failed: Truth | None = None
         refused: Truth | None = None
         pairs = list(self._pairs(claim, side))
-        if self.numeric is not None and light is None:
-            for left, right in pairs:
-                if is_numeric(left.expr) or is_numeric(right.expr):
-                    outcome = self.numeric.link(left.expr, right.expr, self.setting(claim), claim.relation)
-                    if outcome.holds:
-                        return Truth(outcome, left, right, self.bench.declared, numeric=True)
-                    failed = failed or (Truth(outcome, left, right, None, True) if outcome.fails else None)
+        if light is None:
+            numbers = self._in_numbers(claim, pairs)
+            if numbers is not None and (numbers.status == "holds" or claim.relation != "="):
+                return numbers
+            failed = numbers if numbers is not None and numbers.status == "fails" else None
+        if claim.relation != "=":
+            return Truth(unknown("a relation between formulas that is no equation is not judged"))
         for setting in self._settings(claim):
             for left, right in pairs:
                 truth = self._in(left, right, setting, self.bench.declared, light)
@@ -240,14 +279,58 @@ class Judge:
                     truth = self._in(left, right, setting, sight, light)
                     if truth.status == "holds":
                         return truth
+        if light is None and failed is not None and failed.outcome.clash:
+            sized = self._written_out(claim, pairs)
+            if sized is not None:
+                return sized
         if refused is not None and (failed is None or not failed.outcome.clash or refused.outcome.lone):
             return refused
-        assert failed is not None or refused is not None or not pairs
         return failed or refused or Truth(unknown("no reading of the two sides agrees"))
+
+    def _in_numbers(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
+        """A claim with numbers at the values of the problem; None if there are no numbers, or no values."""
+        found: Truth | None = None
+        for left, right in pairs:
+            bare = not (has_symbols(left.expr) or has_symbols(right.expr))
+            if not (bare or is_numeric(left.expr) or is_numeric(right.expr)):
+                continue
+            numeric = self.numeric
+            if numeric is None and bare:
+                try:
+                    numeric = Numeric(self.bench, self.bench.runs[0])
+                except Refusal:
+                    return None
+            if numeric is None:
+                continue
+            outcome = numeric.link(left.expr, right.expr, self.setting(claim), claim.relation)
+            truth = Truth(outcome, left, right, self.bench.declared, numeric=True)
+            if outcome.holds:
+                return truth
+            found = found or truth
+        return found
+
+    def _written_out(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
+        """A line that is written out for small sizes, judged at those; None if it says no sizes."""
+        found: Truth | None = None
+        for left, right in pairs:
+            for sizes in sizes_of(left.expr, right.expr, self.bench, self.given_sizes):
+                bench = self.bench.sized(sizes)
+                for sight in (self.bench.declared, *self._sights(left.expr, right.expr)):
+                    setting = self.setting(claim)
+                    if sight.example:
+                        setting = replace(setting, example=left.example or right.example)
+                    outcome = bench.link(left.expr, right.expr, setting, sight)
+                    if outcome.holds:
+                        return Truth(outcome, left, right, sight, sizes=sizes)
+                    if not outcome.clash:
+                        found = found or Truth(outcome, left, right, sight, sizes=sizes)
+        return found
 
     def _in(
         self, left: Reading, right: Reading, setting: Setting, sight: Sight, light: Light | None
     ) -> Truth:
+        if sight.example:
+            setting = replace(setting, example=left.example or right.example)
         if light is not None:
             outcome = light.link(self.bench, left.expr, right.expr, setting, sight)
         else:
@@ -255,14 +338,31 @@ class Judge:
         return Truth(outcome, left, right, sight)
 
     def _pairs(self, claim: Claim, side: Side) -> Iterator[tuple[Reading, Reading]]:
-        yield from replace(claim, left=side).readings()
+        pairs = list(replace(claim, left=side).readings())
+        yield from pairs
+        for left, right in pairs:
+            yield from self._same_example(left, right)
+
+    def _same_example(self, left: Reading, right: Reading) -> Iterator[tuple[Reading, Reading]]:
+        """A letter that counts examples is the example that is meant."""
+        example = left.example or right.example
+        if example is None:
+            return
+        for index in dict.fromkeys((*free_indices(left.expr), *free_indices(right.expr))):
+            if index is not example and index.dim == example.dim:
+                change = {example: IndexValue(((index, 1),))}
+                one, other = (replace(r, expr=at(r.expr, change), example=index) for r in (left, right))
+                yield one, other
 
     def _sights(self, left: Expr, right: Expr) -> Iterator[Sight]:
         seer_listed = any(_may_be_listed(node) for side in (left, right) for node in side.walk())
+        cut = any(is_row(node) for side in (left, right) for node in side.walk())
         found = sights(self.bench.graph, batch=bool(self.bench.batch), listed=seer_listed)
         for sight in found:
             if sight != self.bench.declared:
                 yield sight
+            if cut:
+                yield replace(sight, as_cut=True)
 
     def _settings(self, claim: Claim) -> Iterator[Setting]:
         yield self.setting(claim)
@@ -304,6 +404,29 @@ class Judge:
     def _update(self, claim: Claim) -> Judged:
         """``W = W - eta G``: the new value; right if it is a step against the gradient."""
         return judge_update(self, claim)
+
+
+def is_row(node: Expr) -> bool:
+    """Whether a row (or a column) of a matrix is taken that does not lie as vectors do."""
+    if not isinstance(node, Slice) or len(node.runs) != 1 or len(node.slots) != 2:
+        return False
+    return node.across != isinstance(node.slots[1], Run)
+
+
+def _continued(claim: Claim, last: Claim | None) -> Claim:
+    """A display that goes on where the last one ended belongs to its chain, under the same conditions."""
+    if last is None or not claim.inherited or claim.number != 1 or claim.left.latex != last.right.latex:
+        return claim
+    change = {
+        index: IndexValue(((last.indices[letter], 1),))
+        for letter, index in claim.indices.items() if letter in last.indices
+    }  # fmt: skip
+    readings = tuple(replace(one, expr=at(one.expr, change)) for one in claim.right.readings)
+    return replace(
+        claim, left=last.right, right=replace(claim.right, readings=readings), first=last.first,
+        number=last.number + 1, derivation=last.derivation, conditions=last.conditions,
+        indices={**claim.indices, **last.indices},
+    )  # fmt: skip
 
 
 def replace_verdict(judged: Judged, verdict: str, message: str) -> Judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from symbackprop.checking.bench import Outcome, Setting
@@ -13,13 +14,14 @@ from symbackprop.reading.works.work import Claim, Reading
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One relation: the pair of readings that decided, the sight, the outcome."""
+    """One relation: the readings that decided, the sight, the sizes it is written for, the outcome."""
 
     outcome: Outcome
     left: Reading | None = None
     right: Reading | None = None
     sight: Sight | None = None
     numeric: bool = False
+    sizes: Mapping[str, int] | None = None
 
     @property
     def status(self) -> str:

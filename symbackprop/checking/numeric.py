@@ -14,30 +14,60 @@ import numpy as np
 
 from symbackprop.checking.bench import Bench, EntryAgainstArray, Look, Outcome, Setting, unknown
 from symbackprop.checking.seer import Seer
-from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Number, Power
+from symbackprop.core.arrays import Grid, Jacobian
+from symbackprop.core.expr import (
+    DimValue,
+    Element,
+    Expr,
+    Hadamard,
+    IndexValue,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Partial,
+    Slice,
+)
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Blocks, Rounded
+from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Rounded, Slope, Stepped
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.point import Array, Refusal, ShapeClash
 
 CLOSE = 1e-9
 FEW_DIGITS = 1
 _LITERALS = (Number, Rounded)
-_ARITHMETIC = (Add, Neg, Divide, Hadamard, MatMul, Power, Number, Rounded, Grid, Blocks)
+_SYMBOLS = (
+    Leaf,
+    Partial,
+    Jacobian,
+    Slope,
+    Element,
+    Slice,
+    Opaque,
+    Dummy,
+    IndexValue,
+    DimValue,
+    Dots,
+    Stepped,
+)
 
 
 def is_numeric(expr: Expr) -> bool:
     """Whether numbers stand where symbols could: decimals, a matrix of numbers, nothing but numbers."""
     if isinstance(expr, Number):
         return expr.value not in (0, 1)
-    if all(isinstance(node, _ARITHMETIC) for node in expr.walk()):
+    if not has_symbols(expr) and any(isinstance(node, Number) for node in expr.walk()):
         return True
     return any(
         isinstance(node, Rounded)
         or (isinstance(node, Grid | Blocks) and all(_is_literal(cell) for cell in node.cells))
         for node in expr.walk()
     )
+
+
+def has_symbols(expr: Expr) -> bool:
+    """Whether anything but numbers stands in it."""
+    return any(isinstance(node, _SYMBOLS) for node in expr.walk())
 
 
 def _is_literal(cell: Expr) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.checking.bench import Bench, Setting
 from symbackprop.checking.edits import Edit, edits
+from symbackprop.checking.ranges import redimensioned
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Element, Expr, IndexValue, Indicator
 from symbackprop.core.tensors import Index
 from symbackprop.verification.free import free_indices
 
 BUDGET = 600  # candidates that are tried
+_RENAMING = ("symbol", "layer", "index")
 ENOUGH = 5  # repairs that are kept
 
 
@@ -57,7 +59,8 @@ def repairs(
 def ordered(right: Expr, words: Vocabulary, free: Sequence[Index]) -> list[Edit]:
     """The candidates, each formula once, cheap ones first; at most ``BUDGET``."""
     seen: dict[Expr, Edit] = {}
-    for edit in edits(right, words, free):
+    for found in edits(right, words, free):
+        edit = replace(found, expr=redimensioned(found.expr)) if found.cause in _RENAMING else found
         known = seen.get(edit.expr)
         if known is None or edit.cost < known.cost:
             seen[edit.expr] = edit
@@ -66,8 +69,10 @@ def ordered(right: Expr, words: Vocabulary, free: Sequence[Index]) -> list[Edit]
 
 
 def _is_empty(left: Expr, edit: Edit) -> bool:
-    """Whether the change only turns a = b into a = a, or loses a free index."""
-    return edit.expr == left
+    """Whether the change only turns a = b into a = a, or puts in a delta that is always 1."""
+    if edit.expr == left:
+        return edit.cause != "sign"
+    return any(isinstance(node, Indicator) and node.left == node.right for node in edit.expr.walk())
 
 
 def positions(expr: Expr) -> Iterator[IndexValue]:

@@ -34,6 +34,7 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Run,
     Slice,
     Transpose,
 )
@@ -93,6 +94,12 @@ class Seer(Evaluator):
             self._plain.unknown, self._plain.written = self.unknown, self.written
             self._plain.dummies, self._plain.lit = self.dummies, self.lit
         return self._plain
+
+    @property
+    def example(self) -> int:
+        """Which example is looked at: one-based, the same everywhere at a point."""
+        sizes = [self.point.extent(tensor.shape[axis]) for tensor, axis in self.batch.items()]
+        return min(2, *sizes) if sizes else 1
 
     @property
     def rows(self) -> bool:
@@ -190,18 +197,12 @@ def running(seer: Seer, node: Jacobian) -> tuple[tuple[Dim, ...], tuple[Dim, ...
     return found[0], found[1]
 
 
-def _example(seer: Seer) -> int:
-    """Which example is looked at: one-based, the same everywhere at a point."""
-    sizes = [seer.point.extent(tensor.shape[axis]) for tensor, axis in seer.batch.items()]
-    return min(2, *sizes) if sizes else 1
-
-
 def _seen(seer: Seer, tensor: Tensor, value: Array) -> Array:
     """The value of a whole tensor, or of a gradient shaped like it, in this sight."""
     axis = seer.batch.get(tensor)
     vector = tensor.rank == 1
     if axis is not None:
-        at = _example(seer) - 1
+        at = seer.example - 1
         side = axis if tensor.rank == 2 else next(s for s in (0, 1) if tensor.axis_of_side(s) == axis)
         value = value[at : at + 1, :] if side == 0 else value[:, at : at + 1]
         vector = tensor.rank == 2
@@ -233,7 +234,7 @@ def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
             if slot is not None:
                 slots.append(slot)
             elif axis == held:
-                slots.append(IndexValue((), Dim(_example(seer))))
+                slots.append(IndexValue((), Dim(seer.example)))
             elif dim.is_one:
                 slots.append(IndexValue((), ONE))
             else:
@@ -249,7 +250,29 @@ def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
     return seer.laid_out(value.reshape((*lead, *sizes)), lead, own, other, sliced=node.is_sliced)
 
 
+def _literal(seer: Seer, node: Element) -> Array | None:
+    """``A[1,2]`` of an array: no letters, so no gathering; None for anything else."""
+    base = node.base
+    if not isinstance(base, Leaf) or base.tensor.rank != len(node.slots) or base.tensor.rank > 2:
+        return None
+    if any(type(slot) is not IndexValue or slot.indices for slot in node.slots):
+        return None
+    value = seer.plain.tensor(base.tensor)
+    places = [0, 0]
+    for side in (0, 1):
+        axis = base.tensor.axis_of_side(side)
+        if axis is not None:
+            places[side] = seer.point.extent(node.slots[axis].offset) - 1
+    row, column = places
+    if not (0 <= row < value.shape[-2] and 0 <= column < value.shape[-1]):
+        return np.full((1, 1), np.nan)
+    return np.asarray(value[..., row : row + 1, column : column + 1])
+
+
 def _element(seer: Seer, node: Element, scope: Scope) -> Array:
+    literal = _literal(seer, node) if not scope.axes else None
+    if literal is not None:
+        return literal
     if seer.plain is not seer and isinstance(node.base, Leaf | Partial):
         return seer.plain.value(node, scope)
     return entries.element(seer, node, scope)
@@ -257,7 +280,10 @@ def _element(seer: Seer, node: Element, scope: Scope) -> Array:
 
 def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     value = entries.a_slice(seer.plain, node, scope)
-    if len(node.runs) == 1 and (value.shape[-2] == 1) != seer.rows:
+    as_row = seer.rows
+    if seer.sight.as_cut and len(node.slots) == 2:
+        as_row = isinstance(node.slots[1], Run)
+    if len(node.runs) == 1 and (value.shape[-2] == 1) != as_row:
         return np.asarray(value.swapaxes(-1, -2))
     return value
 
@@ -349,6 +375,9 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
         sizes = {value.shape[side] for value in values} - {1}
         if len(sizes) > 1:
             raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
+    whole = tuple(max(value.shape[side] for value in values) for side in (-2, -1))
+    if all(value.shape[-2:] != whole for value in values):
+        raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     return values
 
 
@@ -457,11 +486,25 @@ def _stepped(seer: Seer, node: Stepped, scope: Scope) -> Array:
     return Seer(seer.oracle, seer.sight, seer.batch, seer.named, overrides=overrides).value(node.arg, scope)
 
 
+def _cell(seer: Seer, node: Expr, scope: Scope) -> Array:
+    """A cell; a number without a value if a name in it has no meaning, so that the shape is known."""
+    try:
+        return seer.value(node, scope)
+    except Refusal:
+        names = [
+            part.name for part in node.walk() if isinstance(part, Opaque) and part.name not in seer.named
+        ]
+        if not names:
+            raise
+        seer.unknown.update(dict.fromkeys(names))
+        return np.full((1, 1), np.nan)
+
+
 def _blocks(seer: Seer, node: Blocks, scope: Scope) -> Array:
     """Blocks side by side and one below the other."""
     rows = []
     for row in node.rows:
-        values = [seer.value(cell, scope) for cell in row]
+        values = [_cell(seer, cell, scope) for cell in row]
         if any(value.ndim > 2 for value in values):
             lead = np.broadcast_shapes(*(value.shape[:-2] for value in values))
             values = [np.broadcast_to(value, lead + value.shape[-2:]) for value in values]
@@ -474,7 +517,7 @@ def _blocks(seer: Seer, node: Blocks, scope: Scope) -> Array:
 
 
 def _grid(seer: Seer, node: Grid, scope: Scope) -> Array:
-    cells = [seer.value(cell, scope) for cell in node.cells]
+    cells = [_cell(seer, cell, scope) for cell in node.cells]
     if any(not is_one(cell) for cell in cells):
         return _blocks(seer, Blocks(node.cells, node.columns), scope)
     together = np.stack([cell[..., 0, 0] for cell in np.broadcast_arrays(*cells)], axis=-1)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from symbackprop.checking.bench import Bench
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -20,6 +19,7 @@ from symbackprop.core.expr import (
     MatMul,
     Number,
     Partial,
+    Shape,
     Transpose,
 )
 from symbackprop.core.tensors import Index
@@ -37,7 +37,7 @@ class Repaired:
     cause: str
 
 
-def slip_of(left: Expr, right: Expr, bench: Bench) -> Iterator[Repaired]:
+def slip_of(left: Expr, right: Expr) -> Iterator[Repaired]:
     """Evident repairs of a line whose shapes do not fit, the likeliest first."""
     if isinstance(right, Number) and right.value == 1:
         size = _square(left)
@@ -104,9 +104,15 @@ def _product(node: MatMul, at: int) -> Iterator[tuple[Expr, str, str]]:
     factors = node.factors
     first, second = factors[at], factors[at + 1]
     shapes = shape_of(first), shape_of(second)
-    if shapes[0] is not None and shapes[0] == shapes[1] and 1 in [int(d.is_one) for d in shapes[0]]:
+    if _lie_alike(shapes[0], shapes[1]):
         yield (
             joined((*factors[:at], Hadamard((first, second)), *factors[at + 2 :])),
+            "two columns side by side are meant entry by entry", "hadamard",
+        )  # fmt: skip
+    if isinstance(second, Transpose) and _lie_alike(shapes[0], shape_of(second.arg)):
+        pair = Transpose(Hadamard((first, second.arg)))
+        yield (
+            joined((*factors[:at], pair, *factors[at + 2 :])),
             "two columns side by side are meant entry by entry", "hadamard",
         )  # fmt: skip
     if isinstance(second, Transpose):
@@ -116,6 +122,15 @@ def _product(node: MatMul, at: int) -> Iterator[tuple[Expr, str, str]]:
                 joined((*factors[:start], Transpose(inner), *factors[at + 2 :])),
                 "the transpose is meant for the whole product before it", "parenthesis",
             )  # fmt: skip
+
+
+def _lie_alike(first: Shape | None, second: Shape | None) -> bool:
+    """Whether two vectors lie the same way, as far as their shapes are known."""
+    sides = [
+        {side for side in (0, 1) if shape[side].is_one and not shape[1 - side].is_one}
+        for shape in (first, second) if shape is not None
+    ]  # fmt: skip
+    return all(sides) and (len(sides) < 2 or sides[0] == sides[1])
 
 
 def joined(factors: tuple[Expr, ...]) -> Expr:

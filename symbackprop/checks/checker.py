@@ -17,13 +17,13 @@ from symbackprop.checking.diagnosis import Diagnosis, Doctor
 from symbackprop.checking.findings import Finding, Inferred, Mark, WorkReport
 from symbackprop.checking.judge import Judge
 from symbackprop.checking.judged import Judged
-from symbackprop.checking.numeric import Numeric
+from symbackprop.checking.numeric import Numeric as GivenPoint
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
 from symbackprop.checks.forms import excluded
 from symbackprop.checks.points import priced
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf, Number, Partial
+from symbackprop.core.expr import Expr, Leaf, Number, Numeric, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Rounded, Slope
 from symbackprop.derivation.proof import Prover
@@ -48,6 +48,7 @@ class Checker:
     context: Context
     _judge: Judge | None = None
     _doctor: Doctor | None = None
+    _prover: Prover | None = None
     _proofs: dict[tuple[Expr, Expr], bool] = field(default_factory=dict)
 
     @property
@@ -59,10 +60,18 @@ class Checker:
             scalars = [e.target for e in self.spec.graph.equations if e.target.is_scalar]
             self._judge = Judge(
                 bench, numeric=numeric, prove=self._proves, zero_outside=self.spec.zero_outside,
+                sizes=self.spec.sizes,
                 loss=scalars[-1] if scalars else None, steps=self._steps(),
             )  # fmt: skip
             self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
         return self._judge
+
+    @property
+    def prover(self) -> Prover:
+        """What proves equalities for all sizes; made once."""
+        if self._prover is None:
+            self._prover = Prover(self.context.session())
+        return self._prover
 
     @property
     def doctor(self) -> Doctor:
@@ -129,7 +138,7 @@ class Checker:
             yield Inferred(name, " ".join(claim.latex.split()), claim.line)
         for text in work.inferred:
             yield Inferred(text.split()[0] if text.split() else "", text, None)
-        seen: set[str] = set()
+        seen: set[str] = set(work.inferred)
         for one in judged:
             truth = one.link or one.whole
             for reading in (truth.left, truth.right) if truth is not None else ():
@@ -149,7 +158,7 @@ class Checker:
 
     # -- what the problem gives
 
-    def _numeric(self, bench: Bench) -> Numeric | None:
+    def _numeric(self, bench: Bench) -> GivenPoint | None:
         spec = self.spec
         if not spec.values:
             return None
@@ -159,7 +168,7 @@ class Checker:
             shape = tuple(dim.evaluate(spec.sizes) for dim in tensor.oriented)
             floats[tensor] = np.array(array, dtype=float).reshape(shape)
         given = Given(spec.graph, spec.sizes, floats, self.context.expand)
-        return Numeric(bench, given.oracle, frozenset(self._constants()))
+        return GivenPoint(bench, given.oracle, frozenset(self._constants()))
 
     def _constants(self) -> Iterator[Fraction]:
         for value in self.spec.values.values():
@@ -177,7 +186,8 @@ class Checker:
             if isinstance(body, UpdateBody):
                 for wanted in body.wanted.values():
                     for one in wanted:
-                        found[one.by if isinstance(one, Partial) else one.tensor] = body.step
+                        step = body.step.source if isinstance(body.step, Numeric) else body.step
+                        found[one.by if isinstance(one, Partial) else one.tensor] = step
         if len(set(map(repr, found.values()))) == 1:
             step = next(iter(found.values()))
             for tensor in self.spec.graph.parameters:
@@ -196,7 +206,7 @@ class Checker:
         if self.spec.layout == "numerator" or not partial.of.is_scalar:
             return None
         try:
-            return Prover(self.context.session()).value(partial)
+            return self.prover.value(partial)
         except _ERRORS:
             return None
 
@@ -204,7 +214,7 @@ class Checker:
         if any(isinstance(node, _UNPROVED) for side in (left, right) for node in side.walk()):
             return False
         try:
-            return Prover(self.context.session()).equal(left, right) is not None
+            return self.prover.equal(left, right) is not None
         except _ERRORS:
             return False
 

@@ -149,11 +149,11 @@ class DerivativeReader(SymbolReader):
         head, bracket = of.items[0][1], of.items[1][1]
         if head is None or not isinstance(bracket, Group) or bracket.opener != "(":
             return None
-        if not self.only_names(bracket.body) or self.function_of(head) is not None:
+        if not self.only_names(bracket.body) or self.function_of(head, called=True) is not None:
             return None
         return head if self.meanings(head) else None
 
-    def function_of(self, node: Node) -> object | None:
+    def function_of(self, node: Node, *, called: bool = False) -> object | None:
         """The function that a piece is, if it is one; given by the reader of products."""
         raise NotImplementedError
 

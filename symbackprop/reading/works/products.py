@@ -252,13 +252,14 @@ class Meaning(FunctionReader):
                 return self.differential_quotient(item, quotient, items, position)
         if following is not None and self.is_indicator(item, following):
             return self.marked(following), position + 2
-        function = self.function_of(item)
+        called = isinstance(following, Group) and following.opener == "("
+        function = self.function_of(item, called=called)
         if function is not None:
             return self.applied(function, items, position)
         if isinstance(following, Group) and isinstance(item, Sym | Scripts | Word | Cmd):
-            called = self.before_bracket(item, following, items, position)
-            if called is not None:
-                return called
+            before = self.before_bracket(item, following, items, position)
+            if before is not None:
+                return before
         return self.one(item), position + 1
 
     def one(self, item: Node) -> Expr:

@@ -40,6 +40,8 @@ class Prose:
         """Words between two formulas; ``start`` is their offset."""
         self.waiting = None
         says = says_something(text)
+        if self.clauses and text.lstrip().startswith(":") and not says:
+            self.carried = True
         pieces = _SENTENCE.split(text)
         if self.carried and says:
             self.clauses, self.carried = [], False

@@ -1,0 +1,55 @@
+"""Sizes that a line is written out for: a 2 x 2 matrix stands for the case in which a dim is 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from symbackprop.checking.bench import Bench
+from symbackprop.core.arrays import Grid, Jacobian
+from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.tensors import Tensor
+from symbackprop.core.written import Blocks
+
+MOST = 6  # sizes that are tried
+
+
+def sizes_of(left: Expr, right: Expr, bench: Bench, given: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Sizes under which the shapes of a line that holds a matrix in full may fit; those of the file only."""
+    extents = {
+        size for side in (left, right) for node in side.walk() if isinstance(node, Grid | Blocks)
+        for size in (len(node.rows), node.columns) if size > 1
+    }  # fmt: skip
+    if not extents:
+        return
+    if given:
+        yield dict(given)
+        return
+    named = [dim for dim in _dims(left, right, bench) if dim not in bench.batch_dims]
+    seen = 0
+    for size in sorted(extents):
+        for chosen in [named] if len(named) < 2 else [named, *([name] for name in named)]:
+            if chosen and seen < MOST:
+                seen += 1
+                yield dict.fromkeys(chosen, size)
+
+
+def _dims(left: Expr, right: Expr, bench: Bench) -> list[str]:
+    """The names of the dims of what stands on both sides."""
+    found: dict[str, None] = {}
+    for side in (left, right):
+        for node in side.walk():
+            for tensor in _tensors(node):
+                for dim in tensor.shape:
+                    found.update(dict.fromkeys(dim.names))
+    return list(found)
+
+
+def _tensors(node: Expr) -> tuple[Tensor, ...]:
+    if isinstance(node, Leaf):
+        return (node.tensor,)
+    if isinstance(node, Partial | Jacobian):
+        return (node.of, node.by)
+    return ()
+
+
+__all__ = ["Element", "sizes_of"]
