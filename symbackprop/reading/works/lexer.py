@@ -265,6 +265,8 @@ def _words(text: str, begun: int, position: int, end: int, name: str) -> tuple[i
         if len(content) < 2 or not _PLAIN.fullmatch(content):
             return position, None
         return close + 1, Token("word", content, begun, close + 1, name)
+    if name == r"\operatorname" and re.search(r"\\[A-Za-z]", content):
+        return position, None  # \operatorname{\varphi}: mathematics in another font
     if name in REMARKS:
         return close + 1, Token("remark", content, begun, close + 1, name)
     kind = "prose" if is_prose(content) and "operatorname" not in name else "word"
