@@ -215,7 +215,7 @@ def _line_sum(printer: Printer, expr: Call) -> Box | None:
 
 def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     """A row ``A_{n:}`` or column ``A_{:k}`` of an array."""
-    if isinstance(array, Partial):
+    if isinstance(array, Partial) and not array.turned:  # below a turned one the indices would be those of W
         return printer.partial(array, script, 0.8)
     if (
         isinstance(array, Call)

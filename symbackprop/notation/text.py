@@ -45,6 +45,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.written_text import WRITTEN, written_text
 
 _SUM, _TERM, _CHAIN, _FACTOR, _DERIV, _NUMBER, _ATOM = range(7)
 _Printed = tuple[str, int]
@@ -386,8 +387,13 @@ def _indicator(expr: Indicator, context: _Context) -> _Printed:
     return f"ind({left} {expr.op} {right})", _ATOM
 
 
+def _written(expr: Expr, context: _Context) -> _Printed:
+    return written_text(expr, lambda part: _print(part, context)[0]), _ATOM
+
+
 _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
     {
+        **dict.fromkeys(WRITTEN, _written),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

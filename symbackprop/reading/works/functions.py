@@ -81,8 +81,9 @@ class FunctionReader(SumReader):
         chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
         if chosen is None and len(names) == 1:
             chosen = names[0]
-        if chosen is None:
+        if chosen is None and names:
             return None
+        chosen = chosen or "sigmoid"
         self.note(rf"\sigma is {chosen}")
         return Function(chosen, primes), None, sup, 0
 

@@ -466,8 +466,7 @@ class Meaning(FunctionReader):
             if not self.is_index(bracket.body):
                 break
             body = bare(bracket.body)
-            listed = [item for _, item in body.items] if isinstance(body, Listed) else [body]
-            slots.extend(item for item in listed if item is not None)
+            slots.extend(self.listed_slots(body) if isinstance(body, Listed) else [body] if body else [])
             script = following if isinstance(following, Scripts) else None
             position += 1
         if not slots or isinstance(value, Number):
@@ -493,7 +492,10 @@ class Meaning(FunctionReader):
         match inner:
             case Num(_, _, text):
                 return text.isdigit()
-            case Listed(_, _, items) | Sum(_, _, items):
+            case Listed(_, _, items):
+                separated = all(sep in ("", ",", ":", ";") for sep, _ in items)
+                return separated and all(item is None or self.is_index(item) for _, item in items)
+            case Sum(_, _, items):
                 return all(self.is_index(item) for _, item in items)
             case Product(_, _, items):
                 return all(not op and self.is_index(item) for op, item in items)

@@ -86,11 +86,14 @@ class Vocabulary:
     longest: int = 1  # the most factors that one spelling has
     words: dict[str, str] = field(default_factory=dict)  # plain words in letters -> their spelling
     unread: list[str] = field(default_factory=list)
+    layout: str = "gradient"
 
     @staticmethod
-    def of(graph: Graph, notation: Sequence[NotationEntry], names: Names) -> Vocabulary:
+    def of(
+        graph: Graph, notation: Sequence[NotationEntry], names: Names, layout: str = "gradient"
+    ) -> Vocabulary:
         """The table of a graph and its ``notation:``."""
-        found = Vocabulary(graph, names)
+        found = Vocabulary(graph, names, layout=layout)
         style = names.style
         for name, tensor in graph.tensors.items():
             found.add(tensor_symbol(tensor, style).tex, tensor, 0)
