@@ -203,10 +203,11 @@ def _question() -> Schema:
         "parts": _list_of({"$ref": "#/$defs/question"}),
         "points": _REF_NUMBER,
         "space": _REF_NUMBER,
-        "in_terms_of": _some(_REF_NAME, minItems=1),
+        "in_terms_of": _some(_FORMULA, minItems=1),
         "via": _one_of(keys.ROADS),
         "level": _levels(),
         "cases": _some(_FORMULA, minItems=1),
+        "definition": _FLAG,
         "dims": _by_name({"type": "integer", "minimum": 1}),
         "answer": _TEXT,
         "digits": {"type": "integer", "minimum": 0, "maximum": keys.MOST_DIGITS},
@@ -214,6 +215,7 @@ def _question() -> Schema:
         "then": _some(_REF_NAME, minItems=1),
         "with": _FORMULA,
         "conventions": _list_of(_one_of(keys.CONVENTIONS), minItems=1, uniqueItems=True),
+        "layouts": _list_of(_one_of(keys.LAYOUTS), minItems=1, uniqueItems=True),
     }
     found = _table(KINDS | QUESTION, (*keys.KINDS, *keys.QUESTION), forms)
     asks = [{"required": [kind]} for kind in keys.KINDS]

@@ -71,7 +71,7 @@ KINDS = MappingProxyType(
         "update": "A step of gradient descent: {step: 0.5, of: [W, b]}.",
         "hessian": "Derive this second derivative, such as d2L/dw2.",
         "hvp": "Derive the product of this second derivative and the vector given by with.",
-        "compare": "Derive this in several conventions, given by conventions.",
+        "compare": "Derive this in several conventions or layouts, given by conventions and layouts.",
         "shapes": "State the shapes of these, such as [dL/dW, dH/dU].",
     }
 )
@@ -88,6 +88,7 @@ QUESTION = MappingProxyType(
         "via": "The road through a softmax loss: log (of its logarithm, the usual one) or jacobian.",
         "level": "How this question is answered; a list prints several.",
         "cases": "Conditions to treat one by one, such as [i = j, i != j].",
+        "definition": "Whether the answer begins with the definition of the Jacobian.",
         "dims": "Sizes for this question, such as {N: 1, D: 2}.",
         "answer": "The answer, in your words.",
         "digits": "Digits behind the point; rounded from the exact value, halves to the even digit.",
@@ -95,6 +96,7 @@ QUESTION = MappingProxyType(
         "then": "What to compute after the step.",
         "with": "The vector of the product.",
         "conventions": "The conventions to compare.",
+        "layouts": "The layouts to compare.",
     }
 )
 

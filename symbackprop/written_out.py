@@ -49,6 +49,11 @@ class WrittenOut(Derivation):
         return ()
 
     @property
+    def is_entrywise(self) -> bool:
+        """Never: all entries stand in the result."""
+        return False
+
+    @property
     def sizes_text(self) -> str:
         """The sizes that concern the derivative, in words, formulas in `backticks`."""
         of = self.general.derived.partial.of

@@ -1,9 +1,14 @@
-"""``compare``: one derivation in several conventions, each verified in its own forward pass."""
+"""``compare``: one derivation in several conventions and layouts, each verified in its own forward pass.
+
+A layout changes how derivatives lie, a convention how arrays are stored; in each the whole derivation is made
+anew, by the same calculus.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 from symbackprop.answering.derive import derived_answer
 from symbackprop.answering.desk import Desk
@@ -16,8 +21,15 @@ from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import CompareBody
+from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
+from symbackprop.written_out import written_out, written_out_jacobian
 
+LIES = {
+    "gradient": "that of a number lies as the array does, a Jacobian has a row for each entry above",
+    "numerator": "that of a number is turned, a Jacobian has a row for each entry above",
+    "denominator": "that of a number lies as the array does, a Jacobian has a column for each entry above",
+}
 STANDS = {
     Convention.ROW: "examples and vectors are rows",
     Convention.COLUMN: "examples and vectors are columns",
@@ -29,19 +41,42 @@ def compare(desk: Desk, question: Question) -> Iterator[Answer]:
     """One answer for each convention and level, all with the id of the question."""
     body = question.body
     assert isinstance(body, CompareBody)
-    for convention in body.conventions:
+    for convention, layout in product(body.conventions, body.layouts or (desk.spec.layout,)):
         context, partial = _in_convention(desk, body.partial, convention)
+        if layout != context.graph.layout:
+            context = Context(replace(context.graph, layout=layout), context.names)
         for level in desk.levels(question):
-            derived = context.session(question.via).derive(partial.of, partial.by, level)
-            derivation = Derivation(context, derived, question.via)
+            derivation = _derivation(desk, context, partial, question.via, level)
             answer = derived_answer(question.id, question.kind, question.target, level, derivation)
             equation = _equation(context.graph, partial, context.names)
             note = f"*{convention.value}*: {STANDS[convention]}"
             note += f"; {equation}" if equation else ""
-            boxes = tuple(replace(box, note=f"{note}.") for box in answer.shown.boxes)
             heading = f"Convention {convention.value}"
+            if body.layouts:
+                alone = len(body.conventions) == 1
+                note = f"*{layout} layout*: {LIES[layout]}" + ("" if alone else f"; {note}")
+                heading = f"Layout {layout}" if alone else f"{heading}, layout {layout}"
+            boxes = tuple(
+                replace(box, note=" ".join(filter(None, (box.note, f"{note}."))))
+                for box in answer.shown.boxes
+            )
             shown = replace(answer.shown, heading=heading, boxes=boxes, graph=context.graph)
             yield replace(answer, shown=shown)
+
+
+def _derivation(desk: Desk, context: Context, partial: Partial, via: str, level: str) -> Derivation:
+    """The derivation in another graph; of an array its Jacobian."""
+    of, by = partial.of, partial.by
+    flipped = context.graph.layout == "denominator"
+    if level == "entries":
+        if of.is_scalar:
+            return written_out(context, of, (by,), desk.sizes, via)[by]
+        body = JacobianBody("", of, by)
+        return written_out_jacobian(context, body, desk.sizes, via, flipped=flipped)
+    session = context.session(via)
+    if of.is_scalar:
+        return Derivation(context, session.derive(of, by, level), via)
+    return Derivation(context, session.jacobian(of, by, level, flipped=flipped), via)
 
 
 def _in_convention(desk: Desk, partial: Partial, to: Convention) -> tuple[Context, Partial]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of, entry_of
@@ -59,9 +60,14 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     gradient = derivation.derived.jacobian is None
     partial = derivation.partial if gradient else derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial
+    box = Box(target, derivation.formula, _shape(derivation), note)
+    boxes = (*_slices(derivation), box)
+    if isinstance(target, Jacobian) and target.vec is not None:
+        partial = derivation.derived.partial
+        boxes = (replace(box, shape=target.shape), *_slices(derivation))
     return Shown(
         asks=(partial,),
-        boxes=(*_slices(derivation), Box(target, derivation.formula, _shape(derivation), note)),
+        boxes=boxes,
         steps=derivation.steps,
         verdict=verdict,
         of=derivation.of,

@@ -16,8 +16,14 @@ from symbackprop.answering.shapes import shapes
 from symbackprop.answering.show import show
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import AskBody
+from symbackprop.reading.jacobian_bodies import JacobianBody
 
 Answerer = Callable[[Desk, Question], Iterator[Answer | Told]]
+
+
+def _derive(desk: Desk, question: Question) -> Iterator[Answer]:
+    """The derivative of a scalar; of an array, its Jacobian."""
+    return (jacobian if isinstance(question.body, JacobianBody) else derive)(desk, question)
 
 
 def _ask(_: Desk, question: Question) -> Iterator[Told]:
@@ -27,7 +33,7 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
     {
-        "derive": derive, "jacobian": jacobian, "explicit": explicit, "ask": _ask,
+        "derive": _derive, "jacobian": jacobian, "explicit": explicit, "ask": _ask,
         "evaluate": evaluate, "gradient": gradient, "update": update,
         "show": show, "compare": compare, "shapes": shapes,
     }

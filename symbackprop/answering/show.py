@@ -14,6 +14,7 @@ from symbackprop.answering.derive import choices_of
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of
 from symbackprop.answering.record import Answer, Result
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.expr import Comprehension, Element, Expr, Leaf, Partial
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.proof import Proof, Prover
@@ -25,6 +26,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody, ShowBody
+from symbackprop.reading.jacobian_bodies import body_of
 from symbackprop.results import Derivation
 
 PROVED = "the same, written otherwise: proved for all sizes"
@@ -37,7 +39,9 @@ def show(desk: Desk, question: Question) -> Iterator[Answer]:
     assert isinstance(question.body, ShowBody)
     if levels is None:
         entry = isinstance(question.body.left, Element)
-        levels = ("index",) if entry and _lone(question.body.left) is not None else desk.level
+        levels = ("index",) if entry and (
+            _lone(question.body.left) is not None or _of_array(question.body.left)
+        ) else desk.level
     for level in levels:
         yield _Claim(desk, question, question.body, level).answer()
 
@@ -103,6 +107,22 @@ class _Claim:
                 )
             derivation.verify()
             yield derivation
+        for node in self._jacobians():
+            body = body_of(node, to_text(node, self.desk.context.names))
+            if body is not None:
+                derivation = self.desk.jacobian_of(body, self.question.via, self.level)
+                derivation.verify()
+                yield derivation
+
+    def _jacobians(self) -> list[Expr]:
+        """Likewise the Jacobians, and entries of Jacobians."""
+        if self._partials():
+            return []
+        for side in (self.body.left, self.body.right):
+            found = [node for node in side.walk() if _of_array(node)]
+            if found:
+                return list(dict.fromkeys(found))
+        return []
 
     def _letters(self, alone: bool) -> tuple[str, ...]:
         """The letters of ``dL/dW[i,j]`` on the left."""
@@ -123,22 +143,31 @@ class _Claim:
                 found.setdefault(replace(node, turned=False))
         return tuple(found)
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether the left side is a derivative, or an entry of one."""
+        return _lone(self.body.left) is not None or _of_array(self.body.left)
+
     def _closing(self, derivations: list[Derivation], prover: Prover) -> Iterator[Step]:
         """From what was derived to what was claimed."""
         left, right = self.body.left, self.body.right
-        lone = _lone(left)
-        if lone is not None and derivations:
+        if self._is_alone and derivations:
+            if _of_array(left) and self._says_so(derivations[0]):
+                return
             derived = derivations[0].formula.expr
             ends = derivations[0].steps[-1].after.expr if derivations[0].steps else derived
-            if isinstance(left, Element) or isinstance(derived, Comprehension):
+            entries = isinstance(left, Element) or derivations[0].is_entrywise
+            if entries or isinstance(derived, Comprehension) or ends.shape != right.shape:
                 yield from self._line(left, right, prover)
             elif ends != right:
                 yield from self._line(ends, right, prover)
             return
-        values = {
-            one.partial: one.in_layout(one.derived.values[one.by])
+        values: dict[Expr, Expr] = {
+            one.derived.asked if one.derived.jacobian else one.partial: one.in_layout(
+                one.derived.values[one.by]
+            )
             for one in derivations
-            if not isinstance(one.derived.values[one.by], Comprehension)
+            if not isinstance(one.derived.values[one.by], Comprehension | TensorEntries)
         }
         middle = _put(left, values)
         if middle not in (left, right):
@@ -146,6 +175,13 @@ class _Claim:
             yield self._step("insert", f"put in {names}", left, middle)
             left = middle
         yield from self._line(left, right, prover)
+
+    def _says_so(self, derivation: Derivation) -> bool:
+        """Whether the lines of the derivation are the claim, letter by letter."""
+        names = self.desk.context.names
+        left, right = to_text(self.body.left, names), to_text(self.body.right, names)
+        starts = any(step.before.text == left for step in derivation.steps)
+        return starts and derivation.steps[-1].after.text == right
 
     def _line(self, before: Expr, after: Expr, prover: Prover) -> Iterator[Step]:
         proof = prover.equal(before, after)
@@ -157,11 +193,13 @@ class _Claim:
     ) -> Step:
         names = self.desk.context.names
         quantity = next(iter(self._partials()), None)
-        lone = _lone(self.body.left)
+        if quantity is None:
+            quantity = next((_partial_of(node) for node in self._jacobians()), None)
+        alone = self._is_alone
         return Step(
             rule, because, Formula(before, names), Formula(after, names), uses=uses,
-            quantity=quantity if lone is not None else None,
-            heading="" if lone is not None and quantity is not None else "What is to be shown.",
+            quantity=quantity if alone else None,
+            heading="" if alone and quantity is not None else "What is to be shown.",
         )  # fmt: skip
 
     def _checked(self, step: Step) -> Step:
@@ -189,8 +227,7 @@ class _Claim:
 
     def _truth(self, derivations: list[Derivation]) -> Formula | None:
         """What the left side really is, where it is a derivative."""
-        lone = _lone(self.body.left)
-        return derivations[0].formula if lone is not None and derivations else None
+        return derivations[0].formula if self._is_alone and derivations else None
 
     def _result(self, verdict: Verdict, truth: Formula | None) -> Result:
         """The right side of what holds."""
@@ -242,9 +279,24 @@ def _lone(expr: Expr) -> Partial | None:
     return base if isinstance(base, Partial) and base.of.is_scalar else None
 
 
-def _put(expr: Expr, values: dict[Partial, Expr]) -> Expr:
+def _of_array(expr: Expr) -> bool:
+    """Whether this is a Jacobian, what some indices leave of one, or an entry of one."""
+    if isinstance(expr, Element):
+        return isinstance(expr.base, Partial) and not expr.base.of.is_scalar
+    return isinstance(expr, Jacobian)
+
+
+def _partial_of(expr: Expr) -> Partial:
+    if isinstance(expr, Jacobian):
+        return Partial(expr.of, expr.by)
+    assert isinstance(expr, Element)
+    assert isinstance(expr.base, Partial)
+    return expr.base
+
+
+def _put(expr: Expr, values: dict[Expr, Expr]) -> Expr:
     """Derivatives replaced by what they were found to be, where that has a matrix form."""
-    if isinstance(expr, Partial):
+    if isinstance(expr, Partial | Jacobian):
         value = values.get(expr)
         return expr if value is None or isinstance(value, Comprehension) else value
     if isinstance(expr, Element):
@@ -261,6 +313,8 @@ def _distinct(steps: list[Step]) -> list[Step]:
 
 
 def _shape(expr: Expr) -> tuple[str, ...] | None:
+    if isinstance(expr, Jacobian):
+        return tuple(str(dim) for dim in expr.shape)
     lone = _lone(expr)
     if lone is not None and not isinstance(expr, Element):
         return shape_in_layout(lone, "numerator" if lone.turned else "gradient")

@@ -89,6 +89,11 @@ class Dim:
         return all(c > 0 for _, c in self.coefficients) and self.least >= 0
 
     @property
+    def never_positive(self) -> bool:
+        """Whether this is at most 0 for all sizes."""
+        return (self * -1).never_negative
+
+    @property
     def least(self) -> int:
         """The number this is when every name is 1."""
         return self.constant + sum(c for _, c in self.coefficients)

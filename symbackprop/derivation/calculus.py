@@ -30,6 +30,7 @@ from symbackprop.notation.forms import (
     Form,
     Group,
     OfMatrix,
+    Position,
     Slot,
     Term,
     Truth,
@@ -183,13 +184,25 @@ class Slopes:
         return Form()
 
     def _extreme(self, atom: Extreme, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
-        """d max_i f(i) = sum_i [f(i) = max] df(i): the slope is that of the largest."""
-        change: dict[Index, Slot] = {index: fresh(index) for index in atom.bound}
+        """d max_i f(i) = sum_i [f(i) = max] df(i): the slope is that of the largest.
+
+        d prod_i f(i) = sum_i df(i) prod_(k /= i) f(k).
+        """
+        new = tuple(fresh(index) for index in atom.bound)
+        change: dict[Index, Slot] = dict(zip(atom.bound, new, strict=True))
         form = atom.form.rename(change)
         inner = self.differentiate(form, tensor, slots)
-        here = single(Truth(form, "=", single(atom)))
-        fresh_ones = tuple(index for index in change.values() if isinstance(index, Index))
-        return bind(_inside_of(here, inner), fresh_ones) if not inner.is_zero else inner
+        if inner.is_zero:
+            return inner
+        if atom.kind == "prod":
+            (own,), (other,) = new, atom.bound
+            apart = Truth(single(Position(other)), "!=", single(Position(own)))
+            here = single(Extreme("prod", atom.form, atom.bound, (*atom.where, apart)))
+        else:
+            here = single(Truth(form, "=", single(atom)))
+        for truth in atom.where:
+            here = product(here, single(truth.rename(change)))
+        return bind(_inside_of(here, inner), new)
 
     def _of_matrix(self, atom: OfMatrix, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         """From A M = I: dA M + A dM = 0, hence dM = -M dA M; and d det A = det A tr(M dA)."""

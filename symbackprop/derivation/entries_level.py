@@ -31,12 +31,13 @@ from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.derivation.written import in_place, written
 from symbackprop.notation.forms import Fn, Form, Slot, single
+from symbackprop.notation.latex_lines import estimated_width
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Step
 
 MOST_TERMS = 24  # terms of all chain rules of a quantity together, if all are shown
 MOST_LOCAL = 4  # local derivatives that are worked out in lines of their own
-WIDEST_ROW = 14  # entries in a row of the result into which derivatives are still put
+WIDEST_RESULT = 34.0  # em, of a result into which derivatives are still put
 LONGEST_FORMULA = 240  # characters of an entry of the forward pass that is printed
 LONGEST_EQUATION = 60  # characters of an equation that stands in a reason
 
@@ -78,13 +79,17 @@ class EntryBoard(Chain):
     def as_short_as_fits(self) -> Quantity:
         """The quantity without the lines that put derivatives in, where the result would get too wide."""
         stages = self.quantity.stages
-        place = self.places[0]
         count = next((n for n, stage in enumerate(stages) if stage.rule == "insert"), len(stages))
-        plain, full = (leaves(self.value_at(stage.form, place)) for stage in (stages[count - 1], stages[-1]))
-        columns = self.tensor.oriented[1].constant
-        if count in (0, len(stages)) or full <= plain or full * columns <= WIDEST_ROW:
+        if count in (0, len(stages)):
+            return self.quantity
+        plain, full = (stages[at].form for at in (count - 1, -1))
+        plain_leaves, full_leaves = (leaves(self.value_at(form, self.places[0])) for form in (plain, full))
+        if full_leaves <= plain_leaves or fits(self.lines, self._array(full)):
             return self.quantity
         return replace(self.quantity, stages=stages[:count])
+
+    def _array(self, form: Form) -> Expr:
+        return assembled(self.lines, self.tensor, form, self.quantity.row, self.quantity.column)
 
     def in_matrices(self, grid: Expr) -> tuple[Step, ...]:
         """The line that goes on from the entries: the same as a formula of matrices, where there is one."""
@@ -240,6 +245,11 @@ class EntryBoard(Chain):
     ) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
+
+
+def fits(lines: Lines, result: Expr) -> bool:
+    """Whether a matrix written out is not too wide for a page."""
+    return estimated_width(result, lines.names) <= WIDEST_RESULT
 
 
 def equation_text(lines: Lines, equation: Equation) -> str:

@@ -18,7 +18,7 @@ from symbackprop.core.arrays import Grid, Jacobian, Vec
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import ZERO, Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.derivation.entries_level import WIDEST_ROW, EntryBoard
+from symbackprop.derivation.entries_level import EntryBoard, fits
 from symbackprop.derivation.entry_chain import MOST_SHOWN
 from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.jacobian_work import Part
@@ -130,7 +130,7 @@ class _Table:
             max(leaves(self._at(form, top, place)) for top in self.tops for place in self.sides[:MOST_LISTED])
             for form in (self.plain, self.full)
         )
-        return self.full if full <= plain or full * self._columns <= WIDEST_ROW else self.plain
+        return self.full if full <= plain or fits(self.lines, self._grid(self.full)) else self.plain
 
     @property
     def _columns(self) -> int:

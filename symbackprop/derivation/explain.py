@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
@@ -209,22 +210,30 @@ def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> st
 
     ``written_out`` sums have no letter.
     """
+    transpose = transpose_reason(form, after, written_out=written_out)
+    if transpose is not None:
+        return transpose
     calls = {node.op.name for node in after.walk() if isinstance(node, Call)}
-    turned = [n.arg for n in after.walk() if isinstance(n, Transpose) and isinstance(n.arg, Leaf)]
     bound = [index for term in form.terms for index in term.bound]
-    for leaf in turned:
-        found = _turned(form, leaf.tensor)
-        if found is not None:
-            place, letter = found
-            name = f"`{leaf.tensor.name}`"
-            sums = "each sum" if written_out else f"the sum over `{letter}`"
-            return f"{sums} runs over the {place} index of {name}, hence {name[:-1]}^T`"
     if not bound:
-        return "as an outer product" if _has_product(after) else "for all entries at once"
+        return "as an outer product" if _has_outer(after) else "for all entries at once"
     if not _has_product(after) and calls & {"rowsum", "colsum"}:
         return "for all entries at once"
     sums = "each sum" if written_out else f"the sum over `{bound[0].letter}`"
     return f"{sums} is a matrix product"
+
+
+def transpose_reason(form: Form, after: Expr, *, written_out: bool = False) -> str | None:
+    """Where a transpose comes from: which index of the matrix the sum of one entry runs over."""
+    for node in after.walk():
+        if isinstance(node, Transpose) and isinstance(node.arg, Leaf):
+            found = _turned(form, node.arg.tensor)
+            if found is not None:
+                place, letter = found
+                name = node.arg.tensor.name
+                sums = "each sum" if written_out else f"the sum over `{letter}`"
+                return f"{sums} runs over the {place} index of `{name}`, hence `{name}^T`"
+    return None
 
 
 def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:
@@ -236,6 +245,16 @@ def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:
                     if isinstance(slot, Index) and slot in term.bound:
                         return ("first" if position == 0 else "last"), slot.letter
     return None
+
+
+def _has_outer(expr: Expr) -> bool:
+    """Whether a column meets a row somewhere."""
+    for node in expr.walk():
+        if isinstance(node, MatMul):
+            arrays = [factor.shape for factor in node.factors if not factor.is_scalar]
+            if any(left[1].is_one for left, _ in pairwise(arrays)):
+                return True
+    return False
 
 
 def _has_product(expr: Expr) -> bool:

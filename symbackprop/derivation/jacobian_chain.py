@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.expr import ZERO, Expr, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board, index_work
@@ -156,6 +156,8 @@ class JacobianChain:
             named.append(self._product(outer, local))
             value = self.values[target]
             short = cost(value) + cost(own) <= LONGEST_PRODUCT
+            if ZERO in (own, value):
+                continue
             put_in.append(self._product(value if short else outer, own))
         after = addition(named)
         if len(users) == 1 and users[0].equation.target is self.of:
@@ -163,7 +165,7 @@ class JacobianChain:
         names = [f"`{user.equation.target.name}`" for user in users]
         reason = f"chain rule: `{tensor.name}` enters `{self.of.name}` through {join(names)}"
         self.steps.append(self.lines.step("chain-rule", reason, left, after, partial))
-        result = addition(put_in)
+        result = addition(put_in) if put_in else ZERO
         if result != after:
             self.steps.append(self.lines.step("insert", "put the Jacobians in", after, result, partial))
         return result

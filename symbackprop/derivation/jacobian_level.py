@@ -139,10 +139,11 @@ class _Gradient:
     def _why_shorter(self, road: Road) -> str:
         """Why the product of the Jacobian and the cotangent is what is written."""
         names = {n.op.name for value in road.values for n in value.walk() if isinstance(n, Call)}
+        if len(road.values) == 1 and _is_call(road.values[0], "eye"):
+            rest = "; every line adds its part" if road.summed else ""
+            return f"the identity changes nothing{rest}"
         if road.summed:
             return spelling_reason(self.quantity.stages[0].form, road.short)
-        if any(_is_call(value, "eye") for value in road.values) and len(road.values) == 1:
-            return "the identity changes nothing"
         if "diag" in names:
             plain = all(not isinstance(value, Add) for value in road.values)
             return f"{'' if plain else 'multiply out; '}a diagonal matrix multiplies entry by entry"

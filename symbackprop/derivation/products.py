@@ -37,6 +37,9 @@ def _taken_apart(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr], list[Exp
         return -coefficient, scalars, arrays, below
     if isinstance(expr, Divide) and expr.den.is_scalar and not expr.is_scalar:
         coefficient, scalars, arrays, below = _taken_apart(expr.num)
+        number, *rest = expr.den.factors if isinstance(expr.den, MatMul) else (expr.den,)
+        if isinstance(number, Number) and rest:
+            return coefficient / number.value, scalars, arrays, [*below, *rest]
         return coefficient, scalars, arrays, [*below, expr.den]
     if isinstance(expr, Number):
         return expr.value, [], [], []

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.session import Session
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.forms import Form
+from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.layouts import as_gradient
-from symbackprop.notation.normal import expanded, normal, same
+from symbackprop.notation.normal import expanded, same
 from symbackprop.notation.substitution import at, entry_in
 
 LARGEST = 400  # nodes of a side that is still multiplied out
@@ -38,6 +39,7 @@ class Prover:
 
     session: Session
     _values: dict[Partial, Expr] = field(default_factory=dict)
+    _forms: dict[Partial, tuple[Form, tuple[Slot, ...]]] = field(default_factory=dict)
 
     def equal(self, left: Expr, right: Expr) -> Proof | None:
         """A proof of ``left = right`` for all values of their free indices, or None."""
@@ -67,22 +69,20 @@ class Prover:
         return None if value == partial else value
 
     def jacobian_entry(self, element: Element) -> Expr | None:
-        """``dP[i]/dZ[j]`` by the calculus: the entry of P, unfolded down to Z, differentiated."""
+        """``dP[i]/dZ[j]`` by the calculus, in named intermediates; None at slots that forms do not write."""
         partial = element.base
         assert isinstance(partial, Partial)
-        shop, of, by = self.session.shop, partial.of, partial.by
+        of, by = partial.of, partial.by
         slots = [shop_slot(slot) for slot in element.slots]
         if any(slot is None for slot in slots):
             return None
-        whole = self._unfolded(Leaf(of), stop=by)
-        places = [None if dim.is_one else Index(dim, "i") for dim in whole.shape]
-        form = normal(shop.lowering.lower(whole, places[0], places[1]))
-        by_axis = {of.axis_of_side(side): places[side] for side in (0, 1)}
-        names = {index: slots[axis] for axis in of.index_axes if (index := by_axis[axis]) is not None}
-        form = form.rename(names)  # type: ignore[arg-type]
-        wanted = tuple(slots[of.rank + axis] for axis in by.index_axes)
-        slope = shop.slopes.differentiate(form, by, wanted)  # type: ignore[arg-type]
-        return entries_of(shop.tidy(normal(slope)), shop.leaf)
+        if partial not in self._forms:
+            self._forms[partial] = self.session.jacobian_form(of, by)
+        form, indices = self._forms[partial]
+        wanted = [slots[axis] for axis in of.index_axes] + [slots[of.rank + axis] for axis in by.index_axes]
+        places = {old: new for old, new in zip(indices, wanted, strict=True) if new is not None}
+        shop = self.session.shop
+        return entries_of(shop.tidy(form.rename(places)), shop.leaf)  # type: ignore[arg-type]
 
     def _as_letters(self, expr: Expr) -> Expr:
         return self._changed(expr, lambda partial: None, lambda tensor: None)
@@ -93,18 +93,12 @@ class Prover:
     def _by_definitions(self, expr: Expr) -> Expr:
         return self._changed(expr, self.value, self.session.definition)
 
-    def _unfolded(self, expr: Expr, stop: Tensor) -> Expr:
-        """Intermediates by their definitions, down to ``stop``."""
-
-        def definition(tensor: Tensor) -> Expr | None:
-            return None if tensor is stop else self.session.definition(tensor)
-
-        return self._changed(expr, lambda partial: None, definition)
-
     def _changed(self, expr: Expr, values: Values, definition: Callable[[Tensor], Expr | None]) -> Expr:
         if isinstance(expr, Element) and isinstance(expr.base, Partial) and _is_local(expr):
             entry = self.jacobian_entry(expr)
-            return expr if entry is None else entry
+            return expr if entry is None else self._changed(entry, values, definition)
+        if isinstance(expr, Jacobian):
+            return self._changed(expr.comprehension(), values, definition)
         if isinstance(expr, Partial):
             value = values(expr)
             return expr if value is None else self._changed(value, values, definition)

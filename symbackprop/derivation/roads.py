@@ -12,7 +12,7 @@ from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Entry, Factor, Fn, Form, Group, Term, change_parts, single
+from symbackprop.notation.forms import Entry, Factor, Fn, Form, Group, Term, change_parts, parts_of, single
 from symbackprop.ops.registry import lookup
 
 
@@ -76,20 +76,13 @@ def _only_logs(form: Form, tensor: Tensor) -> bool:
     """Whether every entry of ``tensor`` is the whole argument of a log."""
     for term in form.terms:
         for atom, _ in term.factors:
-            if isinstance(atom, Entry) and atom.tensor is tensor:
-                return False
-            if isinstance(atom, Fn):
-                if _is_log_of(atom, tensor):
-                    continue
-                if not all(_only_logs(arg, tensor) for arg in atom.args):
-                    return False
-            elif isinstance(atom, Group):
-                if not _only_logs(atom.form, tensor):
-                    return False
-            elif not isinstance(atom, Entry) and any(
-                isinstance(e, Entry) and e.tensor is tensor for e in Form((term,)).atoms()
-            ) and not isinstance(atom, (Fn, Group)):
+            if isinstance(atom, Fn) and _is_log_of(atom, tensor):
                 continue
+            if isinstance(atom, Fn | Group):
+                if not all(_only_logs(part, tensor) for part in parts_of(atom)):
+                    return False
+            elif single(atom).mentions(tensor):
+                return False
     return True
 
 

@@ -164,7 +164,9 @@ def _placements(definition: Definition, atom: Atom) -> Iterator[tuple[Slot, ...]
         quick = _aligned(pattern, atom)
         if quick is not None:
             slots = tuple(quick.get(index, index) for index in definition.indices)
-            if not all(_fits(slot, index) for slot, index in zip(slots, definition.indices, strict=True)):
+            sure = _whole_axes(pattern)
+            pairs = zip(slots, definition.indices, strict=True)
+            if not all(index in sure or _fits(slot, index) for slot, index in pairs):
                 return
             if pattern.rename(dict(quick)).key == atom.key:
                 yield slots
@@ -187,6 +189,18 @@ def _choices(atom: Atom, count: int) -> Iterator[tuple[Slot, ...]]:
     ]
     numbers = dict.fromkeys(slot for entry in entries for slot in entry.slots if isinstance(slot, int))
     yield from combinations_of((*atom.free, *numbers), repeat=count)
+
+
+def _whole_axes(pattern: Fn) -> set[Index]:
+    """The indices of a definition that run over a whole axis: any entry of that axis is one of theirs."""
+    return {
+        slot
+        for part in parts_of(pattern)
+        for inner in part.atoms()
+        if isinstance(inner, Entry)
+        for axis, slot in zip(inner.tensor.index_axes, inner.slots, strict=True)
+        if isinstance(slot, Index) and inner.tensor.shape[axis] == slot.dim
+    }
 
 
 def _fits(slot: Slot, index: Index) -> bool:

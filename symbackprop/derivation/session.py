@@ -240,6 +240,12 @@ class Session:
         sweep.run()
         return jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
 
+    def jacobian_form(self, of: Tensor, by: Tensor) -> tuple[Form, tuple[Slot, ...]]:
+        """d ``of`` / d ``by`` at an entry of each, in intermediates alone, and the indices of both."""
+        sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
+        quantity = sweep.run()[by]
+        return unfolded(quantity.form, sweep, self.lines), (*quantity.head, *quantity.indices)
+
     def where(self, derived: Derived, conditions: Sequence[Expr]) -> tuple[Derived, tuple[Step, ...]]:
         """A Jacobian where relations of numbers hold (u[i] > 0), and the lines that lead there."""
         work = derived.jacobian

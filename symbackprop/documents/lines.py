@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial, Reduce
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import Text, author_words, escape
@@ -18,6 +18,7 @@ from symbackprop.documents.model import Equation, Line, Paragraph
 from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.latex_box import Latex
 from symbackprop.notation.latex_lines import break_lines, estimated_width
+from symbackprop.notation.latex_products import joins_arrays
 from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 
@@ -199,6 +200,8 @@ class Setter:
         steps = [f"${tensor_latex(target, self.names)}$" for target in via if target is not quantity.of]
         if not via:
             return Text(f"The derivative by ${by}$.")
+        if not quantity.of.is_scalar and via == [quantity.of]:
+            return Text(f"How ${of}$ depends on ${by}$.")
         if quantity.of in via:
             steps.append("directly" if not steps else "also directly")
         if steps == ["directly"]:
@@ -221,12 +224,12 @@ class Setter:
 
 
 def has_array_product(expr: Expr) -> bool:
-    """Whether a product of two or more arrays stands at the top of ``expr`` or in one of its terms."""
+    """Whether arrays are multiplied, or a Jacobian is, at the top of ``expr`` or in one of its terms."""
     if isinstance(expr, MatMul):
-        return sum(not factor.is_scalar for factor in expr.factors) > 1
+        return joins_arrays(expr)
     if isinstance(expr, Hadamard | Add | Neg | Divide):
         return any(has_array_product(child) for child in expr.children)
-    return False
+    return isinstance(expr, Reduce) and not expr.is_scalar and has_array_product(expr.body)
 
 
 def _mark(step: Step) -> tuple[Text | None, bool]:

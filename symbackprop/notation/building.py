@@ -30,6 +30,21 @@ TRANSPOSE_COST = 2
 ONES_COST = 3
 
 
+def shown_arguments(call: Call) -> list[Expr]:
+    """The arguments without those that a call need not give: defaults, names that a function holds."""
+    kept = list(call.args)
+    captured = getattr(call.op, "captured", ())
+    for param in reversed(call.op.params[: len(kept)]):
+        last = kept[-1]
+        default = isinstance(last, Number) and last.value == param.default
+        own = isinstance(last, Leaf) and last.tensor.name == param.name
+        size = isinstance(last, DimValue) and last.dim.single_name == param.name
+        if not default and not (param.name in captured and (own or size)):
+            break
+        kept.pop()
+    return kept
+
+
 def cost(expr: Expr) -> int:
     """Leaves count 2, transposes and diag 2, ones 3, numbers and dims 1."""
     if isinstance(expr, Transpose):
@@ -52,7 +67,9 @@ def transposed(expr: Expr) -> Expr:
     if isinstance(expr, Leaf):
         return expr if expr.tensor.is_symmetric else Transpose(expr)
     if isinstance(expr, MatMul):
-        return product(*(transposed(factor) for factor in reversed(expr.factors)))
+        scales = [factor for factor in expr.factors if factor.is_scalar]
+        arrays = [transposed(factor) for factor in reversed(expr.factors) if not factor.is_scalar]
+        return product(*scales, *arrays)
     if isinstance(expr, Call) and expr.op.name in ("diag", "eye"):
         return expr
     pushed = _pushed(expr)
@@ -73,7 +90,7 @@ def _pushed(expr: Expr) -> Expr | None:
         if expr.op.kind in ELEMENTWISE_KINDS:
             args = tuple(transposed(arg) for arg in expr.args)
             return Call(expr.op, args, (columns, rows), expr.primes, expr.axis, expr.axis_given)
-        if expr.op.name == "ones" and len(expr.args) == 2:
+        if expr.op.name in ("ones", "zeros") and len(expr.args) == 2:
             return Call(expr.op, (expr.args[1], expr.args[0]), (columns, rows))
     return None
 

@@ -28,6 +28,7 @@ from symbackprop.core.expr import (
     label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import addition, powered, scaled
 from symbackprop.notation.common import content, shared_factors, without
 from symbackprop.notation.forms import (
@@ -46,12 +47,14 @@ from symbackprop.notation.forms import (
     Slot,
     Term,
     Truth,
+    indices_in,
     negated,
     number,
     number_of,
     parts_of_slot,
     product,
     single,
+    slot_of,
     total,
 )
 from symbackprop.notation.normal import normal
@@ -106,11 +109,67 @@ def _term(term: Term, leaf: LeafOf, with_labels: frozenset[Index] = frozenset())
     below = [_factor(a, e, leaf) for a, e in outside if e < 0]
     if not term.bound:
         return scaled(term.coefficient, front, None, below)
+    ranges, inside = _conditioned(term.bound, inside)
     top = [_factor(a, e, leaf) for a, e in _ordered(inside, leaf) if e > 0]
     bottom = [_factor(a, e, leaf) for a, e in inside if e < 0]
     body = scaled(Fraction(1), top, None, bottom)
-    summed = Reduce("sum", tuple(Range(index) for index in term.bound), body)
+    summed = Reduce("sum", ranges, body)
     return scaled(term.coefficient, [*front, summed], None, below)
+
+
+def _conditioned(
+    bound: tuple[Index, ...], factors: list[tuple[Atom, Exponent]]
+) -> tuple[tuple[Range, ...], list[tuple[Atom, Exponent]]]:
+    """The ranges of a sum, with the relations of positions that say where it runs; the other factors.
+
+    A relation goes to the last of its indices, which then stands behind the others.
+    """
+    said: dict[Index, list[tuple[Atom, str, Slot]]] = {}
+    rest: list[tuple[Atom, Exponent]] = []
+    for atom, exponent in factors:
+        found = _said(atom, bound) if isinstance(atom, Truth) and exponent == 1 else None
+        alone = found is None or not any(found[0] in f[0].free for f in factors if f[0] is not atom)
+        if found is None or alone:
+            rest.append((atom, exponent))
+        else:
+            said.setdefault(found[0], []).append((atom, found[1], found[2]))
+    spots: list[Range] = []
+    for index in bound:
+        spot, left = _spot(index, said.get(index, []))
+        spots.append(spot)
+        rest.extend((atom, 1) for atom in left)
+    return tuple(spots), rest
+
+
+def _spot(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list[Atom]]:
+    """The range of an index by what is said of it: a condition, or two ends; and what is left."""
+    if not said:
+        return Range(index), []
+    lower = next((one for one in said if one[1] in (">", ">=")), None)
+    upper = next((one for one in said if one[1] in ("<", "<=")), None)
+    if lower is not None and upper is not None:
+        (least, low), (most, high) = ((one, parts_of_slot(one[2])) for one in (lower, upper))
+        first = IndexValue(low[0], low[1] + (1 if least[1] == ">" else 0))
+        last = IndexValue(high[0], high[1] - (1 if most[1] == "<" else 0))
+        left = [atom for atom, _, _ in said if atom is not least[0] and atom is not most[0]]
+        return Range(index, first, last), left
+    (_, op, slot), *others = said
+    return Range(index, condition=(op, _slot(slot))), [atom for atom, _, _ in others]
+
+
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
+
+
+def _said(truth: Truth, bound: tuple[Index, ...]) -> tuple[Index, str, Slot] | None:
+    """What a relation of positions says of the last bound index in it, which must stand alone on its side."""
+    sides = slot_of(truth.left), slot_of(truth.right)
+    if sides[0] is None or sides[1] is None:
+        return None
+    own = [index for index in bound if any(index in indices_in(side) for side in sides if side is not None)]
+    for mine, other, op in ((*sides, truth.op), (*sides[::-1], _TURNED[truth.op])):
+        if own and mine is own[-1] and other is not None and own[-1] not in indices_in(other):
+            return own[-1], op, other
+    return None
 
 
 def _choice(term: Term, leaf: LeafOf, with_labels: frozenset[Index]) -> Expr | None:
@@ -160,16 +219,24 @@ def _label_entry(atom: Entry, leaf: LeafOf) -> tuple[Expr, Slot] | None:
 
 
 def _ordered(factors: list[tuple[Atom, Exponent]], leaf: LeafOf) -> list[tuple[Atom, Exponent]]:
-    """Dims and scalars, derivatives, entries, composites, deltas: the deltas last."""
+    """Dims and scalars, derivatives, entries, composites, deltas: the deltas last.
+
+    Of one array the entries at whole-number places stand in the order of their places: p[1] p[2].
+    """
     ranks: list[type[Atom]] = [
         DimFactor, Entry, Position, OfMatrix, Group, Fn, Extreme, Truth, Flat, Delta,
     ]  # fmt: skip
 
-    def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int]:
+    entries = [atom for atom, _ in factors if isinstance(atom, Entry)]
+    placed = all(isinstance(slot, int) for atom in entries for slot in atom.slots)
+    first = {atom.tensor: at for at, atom in reversed(tuple(enumerate(entries)))} if placed else {}
+
+    def rank(factor: tuple[Atom, Exponent]) -> tuple[bool, bool, int, int, tuple[Slot, ...]]:
         atom = factor[0]
+        where = (first[atom.tensor], atom.slots) if placed and isinstance(atom, Entry) else (0, ())
         derivative = isinstance(atom, Entry) and isinstance(leaf(atom.tensor), Partial)
         own = bool(atom.free) or (isinstance(atom, Entry) and bool(atom.slots))
-        return (own, not derivative, ranks.index(type(atom)))
+        return (own, not derivative, ranks.index(type(atom)), *where)
 
     return sorted(factors, key=rank)
 
@@ -211,10 +278,25 @@ def _atom(atom: Atom, leaf: LeafOf) -> Expr:
 
 
 def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
-    """max[i](f(i)); the smallest is minus the largest of -f(i)."""
+    """max[i](f(i)), prod[i](f(i)); the smallest is minus the largest of -f(i)."""
     small = atom.kind == "min"
     body = entries_of(negated(atom.form) if small else atom.form, leaf)
-    found = Reduce("max", tuple(Range(index) for index in atom.bound), body)
+    said: dict[Index, list[tuple[Atom, str, Slot]]] = {index: [] for index in atom.bound}
+    loose: list[Atom] = []
+    for truth in atom.where:
+        one = _said(truth, atom.bound)
+        if one is None:
+            loose.append(truth)
+        else:
+            said[one[0]].append((truth, one[1], one[2]))
+    spots = [_spot(index, said[index]) for index in atom.bound]
+    loose.extend(truth for _, left in spots for truth in left)
+    if loose and atom.kind != "prod":
+        raise UnsupportedError("a maximum with several conditions on an index is not supported yet")
+    for condition in loose:  # a factor that a condition leaves out is one to the power of 0
+        body = Power(body, _atom(condition, leaf))
+    ranges = tuple(spot for spot, _ in spots)
+    found = Reduce("prod" if atom.kind == "prod" else "max", ranges, body)
     return Neg(found) if small else found
 
 

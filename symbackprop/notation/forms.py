@@ -308,27 +308,40 @@ class Group(Atom):
 
 
 class Extreme(Atom):
-    """The largest (or smallest) of ``form`` over ``bound``: "max" or "min"."""
+    """The largest (or smallest) of ``form`` over ``bound``: "max" or "min"; or the product of all: "prod".
 
-    __slots__ = ("bound", "form", "kind")
+    ``where`` are conditions on the bound indices; a product has one bound index.
+    """
 
-    def __init__(self, kind: str, form: Form, bound: tuple[Index, ...]) -> None:
+    __slots__ = ("bound", "form", "kind", "where")
+
+    def __init__(
+        self, kind: str, form: Form, bound: tuple[Index, ...], where: tuple[Truth, ...] = ()
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.form = form
         self.bound = bound
+        self.where = where
+
+    @property
+    def _whole(self) -> Term:
+        """All that the bound indices stand in, as one term."""
+        factors: tuple[Factor, ...] = ((Group(self.form), 1), *((truth, 1) for truth in self.where))
+        return Term(Fraction(1), factors, self.bound)
 
     def _find_free(self) -> Iterator[Index]:
-        return (index for index in self.form.free if index not in self.bound)
+        return iter(self._whole.free)
 
     def write(self, names: Naming) -> str:
-        return f"X{self.kind}({Term(Fraction(1), ((Group(self.form), 1),), self.bound).write(names)})"
+        return f"X{self.kind}({self._whole.write(names)})"
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
-        whole = Term(Fraction(1), ((Group(self.form), 1),), self.bound).rename(change)
-        inner = whole.factors[0][0]
+        whole = self._whole.rename(change)
+        inner, where = whole.factors[0][0], [atom for atom, _ in whole.factors[1:]]
         assert isinstance(inner, Group)
-        return Extreme(self.kind, inner.form, whole.bound)
+        truths = tuple(atom for atom in where if isinstance(atom, Truth))
+        return Extreme(self.kind, inner.form, whole.bound, truths)
 
 
 class OfMatrix(Atom):
@@ -438,6 +451,28 @@ def number_of(slot: Slot) -> Form:
     if offset.constant:
         terms.append(Term(Fraction(offset.constant)))
     return Form(terms)
+
+
+def slot_of(form: Form) -> Slot | None:
+    """The position that a form is as a number, the other way round than ``number_of``; None if it is none."""
+    parts: list[tuple[Index, int]] = []
+    offset = Dim(0)
+    for term in form.terms:
+        if term.bound or term.coefficient.denominator != 1 or len(term.factors) > 1:
+            return None
+        factor = int(term.coefficient)
+        atom, exponent = term.factors[0] if term.factors else (None, 1)
+        if exponent != 1:
+            return None
+        if atom is None:
+            offset = offset + factor
+        elif isinstance(atom, Position):
+            parts.append((atom.index, factor))
+        elif isinstance(atom, DimFactor):
+            offset = offset + atom.dim * factor
+        else:
+            return None
+    return position(parts, offset)
 
 
 Factor = tuple[Atom, Exponent]
@@ -581,7 +616,7 @@ def with_parts(atom: Atom, parts: tuple[Form, ...]) -> Atom:
     if isinstance(atom, Truth):
         return Truth(parts[0], atom.op, parts[1])
     if isinstance(atom, Extreme):
-        return Extreme(atom.kind, parts[0], atom.bound)
+        return Extreme(atom.kind, parts[0], atom.bound, atom.where)
     if isinstance(atom, OfMatrix):
         return OfMatrix(atom.op, atom.expr, parts[0], (atom.row, atom.column), atom.slots)
     return atom

@@ -54,9 +54,11 @@ from symbackprop.notation.latex_box import (
     superscript,
 )
 from symbackprop.notation.latex_calls import call_box
+from symbackprop.notation.latex_grids import grid_box
 from symbackprop.notation.latex_numbers import number_box, numeric_box
 from symbackprop.notation.latex_products import hadamard_box, product_box, quotient_box
 from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
@@ -267,22 +269,6 @@ def _with_slots(printer: Printer, tensor: Tensor, slots: Slots) -> Symbol:
     return Symbol(box.tex, box.width)
 
 
-def grid_box(printer: Printer, expr: Grid, first: int = 0, last: int | None = None) -> Box:
-    """A matrix in square brackets; of a part of its columns only the outer brackets stand."""
-    stop = expr.columns if last is None else last
-    rows = [[printer.box(cell) for cell in row[first:stop]] for row in expr.rows]
-    gap = "[8pt]" if any(box.tall >= FRACTION_TALL for row in rows for box in row) else ""
-    large = r"\displaystyle " if gap else ""  # else a fraction in a cell is as small as one in a line of text
-    body = rf" \\{gap} ".join(" & ".join(f"{large}{box.signed}" for box in row) for row in rows)
-    columns = zip(*rows, strict=True)
-    width = sum(max(box.full_width for box in column) + 1.0 for column in columns) + 0.6
-    opening = "[" if first == 0 else "."
-    closing = "]" if stop == expr.columns else "."
-    shape = "c" * (stop - first)
-    tex = rf"\left{opening}\begin{{array}}{{{shape}}} {body} \end{{array}}\right{closing}"
-    return Box(tex, ATOM, width, 4)
-
-
 def _comprehension(printer: Printer, expr: Comprehension | TensorEntries) -> Box:
     return printer.box(expr.body)
 
@@ -323,27 +309,6 @@ def _slice(printer: Printer, expr: Slice) -> Box:
         return printer.partial(base, script, width)
     inner = printer.box(base).bracketed()
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
-
-
-def _add(printer: Printer, expr: Add) -> Box:
-    tex, width, tall = "", 0.0, 0
-    negative = False
-    for place, term in enumerate(expr.terms):
-        box = add_term(printer, term)
-        if place == 0:
-            tex, width, negative = box.tex, box.width, box.negative
-        else:
-            tex += f" {'-' if box.negative else '+'} {box.tex}"
-            width += box.width + 1.3
-        tall = max(tall, box.tall)
-    # The sign of a sum is the sign of its first term only, so it stays inside.
-    return Box(f"-{tex}" if negative else tex, SUM, width + (0.8 if negative else 0.0), tall)
-
-
-def add_term(printer: Printer, term: Expr) -> Box:
-    """A term of a sum; a sum inside it gets brackets."""
-    box = printer.box(term)
-    return box.bracketed() if box.level == SUM else box
 
 
 def _neg(printer: Printer, expr: Neg) -> Box:
@@ -419,7 +384,7 @@ _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
         Leaf: _leaf,
         DimValue: _dim,
         Partial: _partial,
-        Add: _add,
+        Add: sum_box,
         Neg: _neg,
         MatMul: product_box,
         Hadamard: hadamard_box,

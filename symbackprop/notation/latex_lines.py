@@ -27,14 +27,15 @@ from symbackprop.core.expr import (
     Reduce,
     Transpose,
 )
+from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex import (
     Printer,
-    add_term,
-    grid_box,
 )
 from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex, as_subscript
-from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
+from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell
+from symbackprop.notation.latex_grids import block_of_grid, grid_with_dots
 from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
+from symbackprop.notation.latex_sums import add_term
 from symbackprop.notation.names import PLAIN, Names
 
 _INDENT = 2.0
@@ -64,7 +65,7 @@ def estimated_width(expr: Expr, names: Names = PLAIN) -> float:
 def break_lines(expr: Expr, names: Names, width: float, *, shapes: bool = False) -> tuple[Latex, ...]:
     """``expr`` on as few lines as fit ``width`` (em); later lines are meant to be indented."""
     printer = Printer(expr, names, shapes=shapes)
-    box = printer.box(expr)
+    box = grid_with_dots(printer, expr, width) if isinstance(expr, Grid) else printer.box(expr)
     if box.full_width <= width:
         return (Latex(box.signed),)
     return _fill(_split(printer, expr, width - _INDENT, 0), width)
@@ -117,9 +118,9 @@ def _split_grid(printer: Printer, expr: Grid, limit: float, depth: int) -> list[
     first = 0
     while first < expr.columns:
         last = first + 1
-        while last < expr.columns and grid_box(printer, expr, first, last + 1).width <= limit:
+        while last < expr.columns and block_of_grid(printer, expr, first, last + 1).width <= limit:
             last += 1
-        box = grid_box(printer, expr, first, last)
+        box = block_of_grid(printer, expr, first, last)
         pieces.append(_Piece(box.tex, box.width, depth))
         first = last
     return pieces
@@ -205,7 +206,7 @@ def _split_call(printer: Printer, expr: Call, limit: float, depth: int) -> list[
     written = as_reduce(expr)
     if written is not None:
         return _split(printer, written, limit, depth)
-    arguments = shown_args(expr)
+    arguments = shown_arguments(expr)
     if len(arguments) == 1 and expr.op.kind in ("elementwise", "function", "along"):
         pieces = _bracketed(printer, arguments[0], limit - 3.0, depth)
         return [pieces[0].before(head_tex(expr), 0.5 * len(expr.op.name)), *pieces[1:]]

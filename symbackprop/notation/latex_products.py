@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Divide, Expr, Hadamard, MatMul, Number
 from symbackprop.notation.latex_box import (
     ATOM,
@@ -46,11 +47,17 @@ def product_box(printer: Printer, expr: MatMul) -> Box:
     if expr.factors and (first := printer.box(expr.factors[0])).negative and first.level > SUM:
         negative, boxes[0] = True, first._replace(negative=False)
     printer.shapes = shapes
-    spread = shapes and sum(not factor.is_scalar for factor in expr.factors) > 1
+    spread = shapes and joins_arrays(expr)
     if spread:
         strut = r"\vphantom{\frac{X}{X_X}}" if any(box.tall >= BIG_TALL for box in boxes) else ""
         boxes = [shaped(printer, box, factor, strut) for box, factor in zip(boxes, expr.factors, strict=True)]
     return beside(boxes, negative, r"\;" if spread else None)
+
+
+def joins_arrays(expr: MatMul) -> bool:
+    """Whether the shapes of the factors say something: there are two arrays, or there is a Jacobian."""
+    arrays = [factor for factor in expr.factors if not factor.is_scalar]
+    return len(arrays) > 1 or any(isinstance(factor, Jacobian) for factor in arrays)
 
 
 def beside(boxes: list[Box], negative: bool = False, space: str | None = None) -> Box:

@@ -170,7 +170,7 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
 
 def _reason(step: Step) -> str:
     """Where a transpose came from is no reason in this layout: it is gone, or stands elsewhere."""
-    return step.because.partition(", hence ")[0] if step.rule == "spell" else step.because
+    return step.because.partition(", hence ")[0] if step.rule in ("spell", "collapse") else step.because
 
 
 def shape_in_layout(partial: Partial, layout: str) -> tuple[str, ...]:

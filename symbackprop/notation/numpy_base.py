@@ -14,7 +14,21 @@ from fractions import Fraction
 from typing import Literal
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, Operation, Partial, Shape
+from symbackprop.core.expr import (
+    Call,
+    DimValue,
+    Element,
+    Expr,
+    IndexValue,
+    Leaf,
+    Neg,
+    Number,
+    Operation,
+    Partial,
+    Shape,
+    Slice,
+    Transpose,
+)
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation import pycode as py
@@ -102,6 +116,23 @@ def align(node: ast.expr, shape: Shape, target: Shape) -> ast.expr:
     if held(target) == "mat" and held(shape) == "col":
         return py.subscript(node, py.COLON, py.literal(None))
     return node
+
+
+def related(left: ast.expr, op: str, right: ast.expr, sides: tuple[Expr, Expr]) -> ast.expr:
+    """``left op right``; numbers that were computed are equal up to rounding."""
+    if op in ("=", "!=") and not all(map(_is_read, sides)):
+        near = py.call("np.isclose", left, right, rtol=py.literal(1e-12), atol=py.literal(0.0))
+        return near if op == "=" else py.compare(near, "==", py.literal(False))
+    return py.compare(left, RELATIONS[op], right)
+
+
+def _is_read(expr: Expr) -> bool:
+    """Whether a value is read from an array (or is a number) rather than computed."""
+    if isinstance(expr, Element | Slice):
+        return _is_read(expr.base)
+    if isinstance(expr, Transpose | Neg):
+        return _is_read(expr.arg)
+    return isinstance(expr, Leaf | Partial | Number | DimValue | IndexValue)
 
 
 def code(writer: Writer, expr: Expr) -> ast.expr:

@@ -174,8 +174,11 @@ def _along(writer: Writer, call: Call, template: str, rule: str) -> ast.expr:
     line = {"row": "rows", "col": "columns"}.get(how)
     axis = 0 if call.axis in (line, "columns") else 1
     if line != call.axis and how != "mat":
-        numbers = {param.name for param, arg in zip(call.op.params, call.args, strict=False) if arg.is_scalar}
-        nodes = {name: node if name in numbers else _lifted(node, how) for name, node in nodes.items()}
+        single = {param.name: arg.is_scalar for param, arg in zip(call.op.params, call.args, strict=False)}
+        nodes = {
+            name: _lifted(node, how) if how == "scalar" or not single.get(name) else node
+            for name, node in nodes.items()
+        }
     filled_in = py.fill(template, {**nodes, "axis": py.literal(axis)})
     if how == "mat" or line == call.axis or rule in ("scalar", "dot"):
         return filled_in

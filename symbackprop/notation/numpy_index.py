@@ -41,7 +41,7 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.notation import pycode as py
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.numpy_axes import Axes, arranged, count, free_indices, has_indices, span, union
-from symbackprop.notation.numpy_base import RELATIONS, Writer, code, dim_code, plus, real
+from symbackprop.notation.numpy_base import RELATIONS, Writer, code, dim_code, plus, real, related
 from symbackprop.notation.numpy_reduce import reduced
 from symbackprop.notation.text import axes_of, is_whole
 
@@ -127,7 +127,8 @@ def _pointwise(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
     filled = expr.map_children(lambda _: next(ready))
     if isinstance(filled, Indicator):
         left, right = (code(writer, side) for side in (filled.left, filled.right))
-        return Axes(py.compare(left, RELATIONS[filled.op], right), order)
+        assert isinstance(expr, Indicator)
+        return Axes(related(left, filled.op, right, (expr.left, expr.right)), order)
     return Axes(code(writer, filled), order)
 
 

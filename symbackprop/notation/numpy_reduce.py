@@ -188,12 +188,33 @@ def _contracted(parts: Sequence[Axes], bound: Sequence[Index], wanted: Sequence[
             return Axes(py.method(parts[0].node, "sum"))
         left = tuple(index for index in axes if index not in bound)
         return Axes(_reduce_axes(parts[0].node, "sum", places), left)
+    joined = _joined(parts, bound, kept) if len(parts) == len(_TWO) else None
+    if joined is not None:
+        return joined
     letters = _letters(order)
     scripts = ",".join("".join(letters[index] for index in part.axes) for part in parts)
     result = "".join(letters[index] for index in kept)
     many = {"optimize": py.literal(True)} if len(parts) > 2 else {}
     text = py.literal(f"{scripts}->{result}")
     return Axes(py.call("np.einsum", text, *(part.node for part in parts), **many), kept)
+
+
+_TWO = (0, 1)
+
+
+def _joined(parts: Sequence[Axes], bound: Sequence[Index], kept: tuple[Index, ...]) -> Axes | None:
+    """A matrix product: two factors of one or two axes that have one bound index in common, and only that."""
+    left, right = parts if not kept or kept[0] in parts[0].axes else (parts[1], parts[0])
+    common = [index for index in left.axes if index in right.axes]
+    if len(common) != 1 or common != list(bound) or max(len(left.axes), len(right.axes)) > len(_TWO):
+        return None
+    shared = common[0]
+    if left.axes.count(shared) != 1 or right.axes.count(shared) != 1:
+        return None
+    rows = left.node if left.axes[-1] == shared else py.attribute(left.node, "T")
+    columns = right.node if right.axes[0] == shared else py.attribute(right.node, "T")
+    axes = tuple(index for part in (left, right) for index in part.axes if index != shared)
+    return Axes(py.binary(rows, "@", columns), axes)
 
 
 def _letters(indices: Sequence[Index]) -> dict[Index, str]:

@@ -122,6 +122,8 @@ def is_truth(node: ast.expr) -> bool:
     """Whether the value is boolean: numpy refuses to negate or subtract such an array."""
     while isinstance(node, (ast.Subscript, ast.Attribute)):  # a view of it: (u > 0)[:, None]
         node = node.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr == "isclose"
     return isinstance(node, ast.Compare)
 
 

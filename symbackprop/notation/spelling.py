@@ -20,6 +20,7 @@ from symbackprop.core.expr import (
     Divide,
     Element,
     Expr,
+    Hadamard,
     IndexValue,
     Indicator,
     Leaf,
@@ -80,6 +81,44 @@ class Speller:
     def full(self, form: Form, row: Place, column: Place) -> Expr:
         """The matrix spelling with the full shape; NoSpelling if there is none."""
         return self._full(self._form(form, row, column), row, column)
+
+    def filled(self, expr: Expr, row: Place, column: Place) -> Expr:
+        """The same as a Jacobian is written: nothing is stretched.
+
+        Every term of a sum has the full shape, I - 1 p^T where ``expr`` stretches p^T; a vector scales the
+        rows or columns of a matrix as a diagonal matrix: diag(v) W for v * W.
+        """
+        if isinstance(expr, Add):
+            return Add(tuple(self._stretched(term, row, column) for term in expr.terms))
+        if isinstance(expr, Hadamard):
+            return self._by_diagonals(expr) or expr
+        return _scaling(expr, lambda one: self.filled(one, row, column)) or expr
+
+    def _by_diagonals(self, expr: Hadamard) -> Expr | None:
+        """diag(v) W diag(u) for v * W * u^T."""
+        rows, columns = expr.shape
+        whole = [one for one in expr.factors if one.shape == expr.shape]
+        down = [one for one in expr.factors if one.shape == (rows, ONE)]
+        across = [one for one in expr.factors if one.shape == (ONE, columns)]
+        count = len(whole) + len(down) + len(across)
+        if rows.is_one or columns.is_one or count != len(expr.factors) or not whole or len(whole) == count:
+            return None
+        left = [self._as_diagonal(hadamard(*down), rows)] if down else []
+        right = [self._as_diagonal(hadamard(*across), columns)] if across else []
+        return product(*left, hadamard(*whole), *right)
+
+    def _as_diagonal(self, vector: Expr, dim: Dim) -> Expr:
+        return Call(self._operation("diag"), (self._native(vector),), (dim, dim))
+
+    def _stretched(self, expr: Expr, row: Place, column: Place) -> Expr:
+        """A term in the full shape, what scales it in front."""
+        if not expr.is_scalar:
+            found = _scaling(expr, lambda one: self._stretched(one, row, column))
+            if found is not None:
+                return found
+        if isinstance(expr, Hadamard):
+            return self._by_diagonals(expr) or self._full(expr, row, column)
+        return self._full(expr, row, column)
 
     def part(self, form: Form, row: Place, column: Place) -> Expr:
         """The matrix spelling; a side on which the form does not depend may have extent 1."""
@@ -367,6 +406,8 @@ class Speller:
 
     def _extreme(self, atom: Extreme, row: Place, column: Place) -> Expr:
         """max(A), rowmax(A), colmax(A); a smallest of a row is minus a largest of -A."""
+        if atom.kind == "prod" or atom.where:
+            raise NoSpelling
         if len(atom.bound) + len(atom.free) > 2 or (row is not None and column is not None):
             raise NoSpelling
         free = row if row is not None else column
@@ -537,3 +578,16 @@ def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:
     if end.is_scalar or all(factor.is_scalar for factor in rest_factors) or isinstance(end, Add):
         return None, None
     return end, product(*rest_factors)
+
+
+def _scaling(expr: Expr, change: Callable[[Expr], Expr]) -> Expr | None:
+    """The same multiple of a changed array; None where nothing scales."""
+    if isinstance(expr, Neg):
+        return Neg(change(expr.arg))
+    if isinstance(expr, Divide) and expr.den.is_scalar:
+        return Divide(change(expr.num), expr.den)
+    if isinstance(expr, MatMul) and sum(not factor.is_scalar for factor in expr.factors) == 1:
+        scales = [factor for factor in expr.factors if factor.is_scalar]
+        (array,) = (factor for factor in expr.factors if not factor.is_scalar)
+        return product(*scales, change(array))
+    return None

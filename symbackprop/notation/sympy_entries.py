@@ -69,6 +69,65 @@ class EntryProduct(sympy.Product):
 
 
 
+class EntryMax(sympy.Expr):
+    """The largest over positions: ``EntryMax(body, (spot, low, high), counts)``.
+
+    Positions where ``counts`` is 0 are left out.
+    """
+
+    def __new__(cls, body: Any, limit: Any, counts: Any = sympy.S.One) -> Any:
+        """Of one position what it is."""
+        return sympy.Expr.__new__(cls, sympy.sympify(body), sympy.Tuple(*limit), sympy.sympify(counts))
+
+    @property
+    def bound_symbols(self) -> list[Any]:
+        """The position that runs."""
+        return [self.args[1][0]]
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        """All symbols but the position."""
+        spot, low, high = self.args[1]
+        inside = self.args[0].free_symbols | self.args[2].free_symbols
+        found: set[Any] = (inside - {spot}) | low.free_symbols | high.free_symbols
+        return found
+
+    def doit(self, **hints: Any) -> Any:
+        """The largest, written out if the limits are numbers."""
+        spot, low, high = self.args[1]
+        if not (low.is_Integer and high.is_Integer):
+            return self
+        places = range(int(low), int(high) + 1)
+        kept = [place for place in places if self.args[2].subs(spot, place) != 0]
+        return entries_read(sympy.Max(*(self.args[0].subs(spot, place).doit(**hints) for place in kept)))
+
+    def _eval_subs(self, old: Any, new: Any) -> Any:
+        spot, low, high = self.args[1]
+        if old == spot:
+            return self
+        body, limit, counts = self.args[0], (spot, low.subs(old, new), high.subs(old, new)), self.args[2]
+        if spot in getattr(new, "free_symbols", ()):
+            other = spot.as_dummy()
+            body, counts = body.xreplace({spot: other}), counts.xreplace({spot: other})
+            limit = (other, *limit[1:])
+        return EntryMax(body.subs(old, new), limit, counts.subs(old, new))
+
+    def _numpycode(self, printer: Any) -> str:
+        spot, low, high = self.args[1]
+        body, here, first, stop = (printer._print(part) for part in (self.args[0], spot, low, high + 1))
+        chosen = "" if self.args[2] == 1 else f" if {printer._print(self.args[2])}"
+        largest = printer._module_format("numpy.amax")
+        return f"{largest}([{body} for {here} in range({first}, {stop}){chosen}])"
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"Max({printer._print(self.args[0])}, {printer._print(self.args[1])})"
+
+    def _latex(self, printer: Any) -> str:
+        spot, low, high = (printer._print(part) for part in self.args[1])
+        return rf"\max_{{{low} \leq {spot} \leq {high}}} {printer._print(self.args[0])}"
+
+
+
 def entry_sums(value: Any) -> Any:
     """SymPy's sums as ours."""
     return value.replace(lambda node: type(node) is sympy.Sum, lambda node: EntrySum(*node.args))

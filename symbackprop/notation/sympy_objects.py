@@ -149,6 +149,10 @@ class ElementwiseIndicator(Elementwise):
     def _code(self, printer: Any) -> str:
         sign = str(self.args[0])
         left, right = (bracketed(printer, side) for side in self.operands)
+        if sign == "=" and not all(side.is_Symbol or side.is_number for side in self.operands):
+            # computed in two ways, what is equal may differ by rounding
+            near = printer._module_format("numpy.isclose")
+            return f"({near}({left}, {right}, rtol=1e-12, atol=0.0) * 1.0)"
         return f"(({left} {_CODE_SIGNS.get(sign, sign)} {right}) * 1.0)"
 
     def _sympystr(self, printer: Any) -> str:
@@ -179,10 +183,10 @@ def scalar_rule(operation: Operation, primes: int, entries: tuple[Any, ...]) -> 
 
 
 def _slope_code(operation: Operation, primes: int, texts: list[str], printer: Any) -> str:
-    """Code of f'(x) from its template, of higher derivatives from the scalar formula."""
+    """Code of f(x) and f'(x) from its templates, of higher derivatives from the scalar formula."""
     names = [param.name for param in operation.params]
-    template = getattr(operation, "slope_numpy", None)
-    if primes == 1 and template is not None:
+    template = getattr(operation, "slope_numpy" if primes else "numpy", None)
+    if primes < 2 and template is not None:
         values = {name: ast.parse(text, mode="eval").body for name, text in zip(names, texts, strict=True)}
         return f"({py.show(_Portable(printer).visit(py.fill(template, values)))} * 1.0)"
     # The code is the name: SymPy remembers results by name, and must not mix up two arguments.
@@ -232,7 +236,7 @@ class Applied(Elementwise):
     def _code(self, printer: Any) -> str:
         head = self.args[0]
         texts = [printer._print(operand) for operand in self.operands]
-        if head.primes:
+        if head.primes or head.operation.kind == "function":  # of the problem: no table knows its name
             return _slope_code(head.operation, head.primes, texts, printer)
         return f"{printer._module_format(LOOKUP)}('{head.operation.name}').forward({', '.join(texts)})"
 

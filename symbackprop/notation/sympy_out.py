@@ -43,6 +43,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Run,
     Slice,
     Transpose,
     label_of,
@@ -53,7 +54,7 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, shape_of, stretched
-from symbackprop.notation.sympy_entries import EntryProduct, EntrySum, by_entries, entry_sums
+from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
     RELATIONS,
@@ -66,6 +67,7 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseQuotient,
     scalar_rule,
 )
+from symbackprop.notation.sympy_slices import Piece
 from symbackprop.notation.sympy_structures import Cell, Eye, OneHot, ScalarStructure, Structure
 from symbackprop.notation.sympy_tensors import TensorByEntries
 
@@ -226,7 +228,11 @@ class _Writer:
         if places and op in ("=", "!="):
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        relation = RELATIONS[op](*parts)
+        computed = not all(isinstance(part, sympy.Symbol | sympy.Number | MatrixElement) for part in parts)
+        if op == "=" and computed and not places:  # equal up to rounding
+            relation = sympy.Abs(parts[0] - parts[1]) <= sympy.Abs(parts[1]) / 10**12
+        else:
+            relation = RELATIONS[op](*parts)
         return sympy.Piecewise((1, relation), (0, True))
 
     def call(self, call: Call) -> Any:
@@ -309,7 +315,7 @@ class _Writer:
                 spots = [self.position(index) for index in indices]
                 return TensorByEntries.of(spots, self.value(body), [dim_value(dim) for dim in expr.dims])
             case Slice():
-                return self.indexed(expr.comprehension())
+                return self.piece(expr)
             case Comprehension(row=None, column=None, body=body):
                 return self.value(body)
             case Comprehension(row=row, column=column, body=body):
@@ -318,6 +324,25 @@ class _Writer:
                 return by_entries(spots[0], spots[1], self.value(body), (rows, columns))
             case _:
                 raise UnsupportedError(f"no SymPy spelling of {type(expr).__name__}")
+
+    def piece(self, expr: Slice) -> Any:
+        """Rows and columns of a matrix; entry by entry where a position depends on an index."""
+        base = self.value(expr.base)
+        starts = [slot.low if isinstance(slot, Run) else slot for slot in expr.slots]
+        fixed = all(isinstance(at, IndexValue) and not at.indices for at in starts)
+        if not is_matrix(base) or not fixed or any(isinstance(at, LabelValue) for at in starts):
+            return self.indexed(expr.comprehension())
+        slots = dict(zip(sides_of(expr.base), expr.slots, strict=False))
+        spans: list[Any] = []
+        for side in (0, 1):
+            slot = slots.get(side)
+            low = slot.low if isinstance(slot, Run) else slot
+            spans.append(dim_value(low.offset) - 1 if isinstance(low, IndexValue) else sympy.S.Zero)
+            spans.append(dim_value(slot.count) if isinstance(slot, Run) else sympy.S.One)
+        found = Piece(base, *spans)
+        if len(expr.runs) == 1 and isinstance(slots.get(1), Run) != expr.across:
+            return sympy.Transpose(found)
+        return found
 
     def element(self, expr: Element) -> Any:
         """One entry; a slot of an axis that is literally 1 is 0."""
@@ -345,20 +370,33 @@ class _Writer:
         spot = self.position(entry.index)
         low = self.place(entry.low, -1) if entry.low is not None else sympy.S.Zero
         high = self.place(entry.high, -1) if entry.high is not None else dim_value(entry.index.dim) - 1
-        limits = (spot, low, high)
-        condition: Any = sympy.true
+        counts: Any = sympy.S.One
         if entry.condition is not None:
-            op, other = entry.condition
-            condition = RELATIONS[op](spot + 1, self.place(other))
+            # As limits, or as a factor: SymPy draws cases (Piecewise) out of sums that bind what they hold.
+            op, there = entry.condition[0], self.place(entry.condition[1], -1)
+            if op in (">", ">="):
+                low = sympy.Max(low, there + 1 if op == ">" else there)
+            elif op in ("<", "<="):
+                high = sympy.Min(high, there - 1 if op == "<" else there)
+            else:
+                same = sympy.KroneckerDelta(spot, there)
+                counts = 1 - same if op == "!=" else same
+        limits = (spot, low, high)
         if binder == "prod":
-            return EntryProduct(_where(condition, body, 1), limits)
-        total = EntrySum(_where(condition, body, 0), limits)
-        if binder == "sum":
-            return total
-        if binder == "mean":
-            count = high - low + 1 if condition is sympy.true else EntrySum(_where(condition, 1, 0), limits)
-            return total / count
-        raise UnsupportedError(f"no SymPy spelling of {binder} over an index")
+            return EntryProduct(body * counts + 1 - counts, limits)
+        if binder == "max":
+            return EntryMax(body, limits, counts)
+        total = EntrySum(body * counts, limits)
+        return total if binder == "sum" else total / EntrySum(counts, limits)
+
+
+def sides_of(base: Expr) -> list[int]:
+    """The side, 0 for rows and 1 for columns, of each slot of a slice of ``base``."""
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    if tensor is None:
+        return [side for side in (0, 1) if not base.shape[side].is_one]
+    axes = {tensor.axis_of_side(side): side for side in (0, 1)}
+    return [axes[axis] for axis in range(tensor.rank)]
 
 
 def of_matrix(name: str, value: Any) -> Any:
@@ -366,10 +404,6 @@ def of_matrix(name: str, value: Any) -> Any:
     if not is_matrix(value):
         return {"inv": 1 / value, "det": value, "logdet": sympy.log(sympy.Abs(value))}[name]
     return sympy.Inverse(value)
-
-
-def _where(condition: Any, body: Any, otherwise: int) -> Any:
-    return body if condition is sympy.true else sympy.Piecewise((body, condition), (otherwise, True))
 
 
 def _constant(rule: str, shape: Sequence[Any]) -> Any:
@@ -395,6 +429,7 @@ def _hadamard(parts: Sequence[Any]) -> Any:
     if not matrices:
         return sympy.Mul(*scalars)
     shape = stretched(matrices)
+    matrices = _powers(matrices)
     if len(matrices) == 1:
         total = matrices[0]
     elif all(shape_of(part) == shape for part in matrices):
@@ -402,6 +437,18 @@ def _hadamard(parts: Sequence[Any]) -> Any:
     else:
         total = BroadcastProduct(*matrices)
     return sympy.MatMul(sympy.Mul(*scalars), total) if scalars else total
+
+
+def _powers(matrices: Sequence[Any]) -> list[Any]:
+    """Equal factors as a power of our own: SymPy would make one that ``lambdify`` refuses."""
+    counts: dict[Any, int] = {}
+    for part in matrices:
+        flat = part.args if isinstance(part, sympy.HadamardProduct) else (part,)
+        for factor in flat:
+            whole = isinstance(factor, ElementwisePower) and factor.args[1].is_Integer
+            base, power = factor.args if whole else (factor, 1)
+            counts[base] = counts.get(base, 0) + int(power)
+    return [base if count == 1 else ElementwisePower(base, count) for base, count in counts.items()]
 
 
 def _quotient(num: Any, den: Any) -> Any:

@@ -70,6 +70,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import normal
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.labels import choice, hoisted, onehot_tensor
+from symbackprop.ops.ranges import ordered, stretched
 from symbackprop.ops.registry import Elementwise, lookup
 
 Place = Index | None
@@ -263,25 +264,66 @@ class _Lowerer:
         return position(changed, offset)
 
     def reduce(self, expr: Reduce, row: Place, column: Place) -> Form:
-        if expr.binder not in ("sum", "mean"):
-            raise UnsupportedError(f"{expr.binder}[...] is not supported yet")
-        bound: list[Index] = []
-        scale = number(1)
         saved = dict(self._names)
-        for spot in expr.ranges:
-            bound.append(self._bound(spot))
-            if expr.binder == "mean":
-                scale = product(scale, power(dim_form(spot.index.dim), Fraction(-1)))
+        bound: list[Index] = []
+        conditions: list[list[Indicator]] = []
+        for spot in stretched(expr) if expr.binder == "sum" else expr.ranges:
+            new, asked = self._bound(spot)
+            bound.append(new)
+            conditions.append(asked)
         body = self.part(expr.body, row, column)
+        if expr.binder in ("max", "prod"):
+            return self._extreme_of(expr.binder, normal(body), bound, conditions, saved)
+        inside = number(1)
+        for one in (one for several in conditions for one in several):
+            inside = product(inside, self.indicator(one, None, None))
         self._names = saved
-        return normal(product(scale, bind(body, tuple(bound))))
+        total_ = bind(product(inside, body), tuple(bound))
+        if expr.binder == "sum":
+            return normal(total_)
+        count = normal(bind(inside, tuple(bound)))
+        return normal(product(power(count, Fraction(-1)), total_))
 
-    def _bound(self, spot: Range) -> Index:
-        if spot.low is not None or spot.high is not None or spot.condition is not None:
-            raise UnsupportedError("a range with bounds or a condition is not supported yet")
+    def _extreme_of(
+        self, kind: str, body: Form, bound: list[Index], conditions: list[list[Indicator]],
+        saved: dict[Index, Slot],
+    ) -> Form:  # fmt: skip
+        """max over all indices at once; a product over one index after the other, the last innermost."""
+        where = [tuple(self._truth(one) for one in several) for several in conditions]
+        self._names = saved
+        if kind == "max":
+            return single(Extreme("max", body, tuple(bound), tuple(t for several in where for t in several)))
+        for index, truths in zip(reversed(bound), reversed(where), strict=True):
+            body = single(Extreme("prod", body, (index,), truths))
+        return body
+
+    def _truth(self, condition: Indicator) -> Truth:
+        """A condition on positions, as it stands."""
+        if self._label_indicator(condition) is not None:
+            raise UnsupportedError("a maximum or product with a condition on a label is not supported yet")
+        left, right = (normal(self.part(side, None, None)) for side in (condition.left, condition.right))
+        return Truth(left, condition.op, right)
+
+    def _bound(self, spot: Range) -> tuple[Index, list[Indicator]]:
+        """The index of a range, and what is asked of it where that depends on other indices.
+
+        Positions low..high without indices are counted from 1: i = 2..n is i' + 1 with i' = 1..n-1.
+        """
+        here = IndexValue(((spot.index, 1),))
+        asked = [] if spot.condition is None else [Indicator(here, *spot.condition)]
+        low = spot.low or IndexValue((), Dim(1))
+        high = spot.high or IndexValue((), spot.index.dim)
+        if not low.indices and not high.indices:
+            new = Index(high.offset - low.offset + 1, spot.index.letter)
+            self._names[spot.index] = position(((new, 1),), low.offset - 1)
+            return new, asked
+        if spot.low is not None:
+            asked.append(Indicator(here, ">=", low))
+        if spot.high is not None:
+            asked.append(Indicator(here, "<=", high))
         new = Index(spot.index.dim, spot.index.letter)
         self._names[spot.index] = new
-        return new
+        return new, asked
 
     def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
         compared = self._label_indicator(expr)
@@ -295,7 +337,7 @@ class _Lowerer:
             return delta if expr.op == "=" else total((number(1), negated(delta)))
         left = normal(self.part(expr.left, row, column))
         right = normal(self.part(expr.right, row, column))
-        return single(Truth(left, expr.op, right))
+        return single(ordered(Truth(left, expr.op, right)) if places else Truth(left, expr.op, right))
 
     def _label_indicator(self, expr: Indicator) -> Form | None:
         """[y_n = k]; of two labels the sum over the classes that both may be."""

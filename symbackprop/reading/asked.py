@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from symbackprop.core.expr import Element, Partial
+from symbackprop.core.expr import Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import did_you_mean
@@ -42,8 +42,10 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
         letters = _entry_letters(node, known, value)
         node = replace(node, by=tuple(by.base if isinstance(by, Sub) else by for by in node.by))
     partial = read(node, scope)
-    assert not isinstance(partial, Element)
-    assert isinstance(partial, Partial)
+    if not isinstance(partial, Partial):
+        raise fail(
+            f"{show(node.of)} is not a scalar", node.at, f"a question may be jacobian: {show(node)}", "shape"
+        )
     if letters and len(letters) != len(partial.by.index_axes):
         shape = " x ".join(str(dim) for dim in partial.by.shape) or "a scalar"
         raise fail(

@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.tensors import Convention, Tensor
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
-from symbackprop.reading.asked import read_asked, read_pair, read_partial
+from symbackprop.reading.asked import read_asked, read_pair
 from symbackprop.reading.formulas import read_equation
-from symbackprop.reading.jacobian_bodies import read_jacobian
+from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.sizes import read_sizes
@@ -54,14 +55,15 @@ class ShowBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class CompareBody(Body):
-    """A derivative of a scalar in several conventions."""
+    """A derivative, of a scalar or of an array, in several conventions and layouts."""
 
     partial: Partial
     conventions: tuple[Convention, ...]
+    layouts: tuple[str, ...] = ()
 
     @property
     def said(self) -> tuple[str, ...]:
-        return tuple(convention.value for convention in self.conventions)
+        return (*(convention.value for convention in self.conventions), *self.layouts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,27 @@ class ShapesBody(Body):
 
 def _compare(asking: Asking) -> CompareBody:
     target = asking.target("a derivative such as dL/dW")
-    partial = read_partial(target, asking.graph, asking.kind)
-    value, path = asking.body.get("conventions"), f"conventions of {asking.path}"
-    found = tuple(Convention)
-    if value is not None:
-        found = tuple(
-            Convention(fields.choice(item, path, keys.CONVENTIONS))
-            for item in fields.items(value, path, single=True)
-        )
-        if not found or len(set(found)) != len(found):
-            raise fields.schema_error(f"{path} must name each convention once", value)
-    return CompareBody(tidy(target.text), partial, found)
+    of, by = read_pair(target, asking.graph, asking.names)
+    if by is None:
+        message = f"{asking.path} compares a derivative, and {tidy(target.text)} is none"
+        raise fields.schema_error(message, target, "such as dL/dW")
+    layouts = _each_once(asking, "layouts", keys.LAYOUTS)
+    named = _each_once(asking, "conventions", keys.CONVENTIONS)
+    conventions = tuple(Convention(name) for name in named or keys.CONVENTIONS)
+    if layouts and not named:
+        conventions = (asking.graph.convention,)
+    return CompareBody(tidy(target.text), Partial(of, by), conventions, layouts)
+
+
+def _each_once(asking: Asking, key: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """What a list of choices names; () where it is not given."""
+    value, path = asking.body.get(key), f"{key} of {asking.path}"
+    if value is None:
+        return ()
+    found = tuple(fields.choice(item, path, choices) for item in fields.items(value, path, single=True))
+    if not found or len(set(found)) != len(found):
+        raise fields.schema_error(f"{path} must name each {key[:-1]} once", value)
+    return found
 
 
 def _shapes(asking: Asking) -> ShapesBody:
@@ -113,10 +125,25 @@ def _show(asking: Asking) -> ShowBody:
     return ShowBody(tidy(target.text), left, right)
 
 
-def _derive(asking: Asking) -> DeriveBody:
+def _derive(asking: Asking) -> Body:
+    """The derivative of a scalar; of an array, it is its Jacobian."""
     target = asking.target("a derivative such as dL/dW")
-    partial, entry = read_asked(target, asking.graph, asking.kind)
+    try:
+        partial, entry = read_asked(target, asking.graph, asking.kind)
+    except InputError as refused:
+        found = _jacobian_or_none(asking)
+        one_entry = isinstance(refused, UnsupportedError)  # at fixed places, or on the diagonal
+        if found is None or (found.of.is_scalar and not one_entry):
+            raise refused from None
+        return found
     return DeriveBody(tidy(target.text), partial, entry, read_sizes(asking, partial.of))
+
+
+def _jacobian_or_none(asking: Asking) -> JacobianBody | None:
+    try:
+        return read_jacobian(asking)
+    except InputError:
+        return None
 
 
 def _explicit(asking: Asking) -> Body:

@@ -24,8 +24,9 @@ from symbackprop.core.expr import (
     label_of,
 )
 from symbackprop.notation.layouts import layout_partial
+from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import no_number, read_binder, read_element
+from symbackprop.reading.entries import no_number, read_element
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (

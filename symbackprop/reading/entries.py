@@ -13,10 +13,9 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     IndexValue,
+    LabelValue,
     Leaf,
     Partial,
-    Range,
-    Reduce,
     Run,
     Slice,
     label_of,
@@ -24,12 +23,9 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
-from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope
-from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import (
     Bind,
-    Bounds,
     Chain,
     Derivative,
     Minus,
@@ -106,41 +102,75 @@ def _run(slot: Span, dim: Dim, node: Sub, scope: Scope) -> Run:
     count = last - start + 1
     if not count.surely_positive and (count * -1 + 1).surely_positive:
         raise fail(f"the range {show(slot)} is empty", slot.at, None, "shape")
-    first = IndexValue(_index_parts(low, scope), start)
+    first = IndexValue(index_parts(low, scope), start)
     found = Run(first, count)
-    _check_reach(first, found.high, dim, slot, node, scope)
+    check_reach(first, found.high, dim, slot, node, scope)
     return found
 
 
-def _index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int], ...]:
+def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int], ...]:
+    """The indices of the letters, with their coefficients."""
     found = [(scope.index(letter), coefficient) for letter, coefficient in letters.items()]
     return tuple((index, coefficient) for index, coefficient in found if index is not None)
 
 
-def _check_reach(
-    low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Sub, scope: Scope
+def check_reach(
+    low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope
 ) -> None:
     """Positions must lie in 1..dim for all values of their indices."""
     resolve = scope.unifier.resolve
-    ends: list[Dim] = []
-    for value, last in ((low, False), (high, True)):
-        end = value.offset
-        for index, coefficient in value.indices:
-            end = end + (resolve(index.dim) * coefficient if (coefficient > 0) == last else Dim(coefficient))
-        ends.append(resolve(end))
-    below, above = ends[0] - 1, resolve(dim) - ends[1]
-    unsolved = any(name[0] == "?" for gap in (below, above) for name in gap.names)
-    if unsolved or (below.never_negative and above.never_negative):
+    below = [resolve(end - 1) for end in _ends(low, scope, last=False)]
+    above = [resolve(resolve(dim) - end) for end in _ends(high, scope, last=True)]
+    unsolved = any(name[0] == "?" for gap in (*below, *above) for name in gap.names)
+    if unsolved or all(any(gap.never_negative for gap in gaps) for gaps in (below, above)):
         return
-    if isinstance(slot, Span) and not low.indices and not below.surely_negative and not above.surely_negative:
+    surely = any(all(gap.surely_negative for gap in gaps) for gaps in (below, above))
+    if isinstance(slot, Span) and not low.indices and not surely:
         return  # 1..k of n entries: the author says that k <= n
-    where = f"{ends[0]}..{ends[1]}"
+    where = f"{resolve(below[0] + 1)}..{resolve(resolve(dim) - above[0])}"
     raise fail(
         f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in 1..{resolve(dim)}",
         slot.at,
         "give the index a range of its own, or declare the shape so that all positions exist",
         "shape",
     )
+
+
+def _ends(value: IndexValue, scope: Scope, *, last: bool) -> list[Dim]:
+    """Bounds of the values of a position: by the ranges of its indices, and by what conditions say of them.
+
+    The inner indices go first: their ends may hold the outer ones.
+    """
+    if not value.indices:
+        return [value.offset]
+    order = list(scope.indices.values())
+    inner = max(value.indices, key=lambda part: order.index(part[0]) if part[0] in order else -1)
+    index, factor = inner
+    upwards = (factor > 0) == last
+    found: list[Dim] = []
+    for end in _limits(index, scope, upwards=upwards):
+        parts = {other: c for other, c in value.indices if other is not index}
+        for other, c in end.indices:
+            parts[other] = parts.get(other, 0) + c * factor
+        rest = IndexValue(tuple((i, c) for i, c in parts.items() if c), value.offset + end.offset * factor)
+        found.extend(_ends(rest, scope, last=last))
+    return found
+
+
+def _limits(index: Index, scope: Scope, *, upwards: bool) -> list[IndexValue]:
+    """What an index is at most, or at least: the end of its range first."""
+    spot = scope.ranges.get(index)
+    plain = IndexValue((), scope.unifier.resolve(index.dim) if upwards else Dim(1))
+    if spot is None:
+        return [plain]
+    stated = spot.high if upwards else spot.low
+    found = [plain if stated is None else stated]
+    if spot.condition is not None:
+        relation, other = spot.condition
+        shift = {"<": -1, "<=": 0} if upwards else {">": 1, ">=": 0}
+        if relation in shift and not isinstance(other, LabelValue):
+            found.append(IndexValue(other.indices, other.offset + shift[relation]))
+    return found
 
 
 def read_label(node: Node, scope: Scope) -> Expr | None:
@@ -222,8 +252,8 @@ def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
         _check_position(offset, dim, slot, node)
         return IndexValue((), offset)
     if len(indices) > 1 or offset != Dim(0) or 1 not in indices.values():
-        found = IndexValue(_index_parts(indices, scope), offset)
-        _check_reach(found, found, dim, slot, node, scope)
+        found = IndexValue(index_parts(indices, scope), offset)
+        check_reach(found, found, dim, slot, node, scope)
         return found
     (letter,) = indices
     index = scope.index(letter)
@@ -347,70 +377,12 @@ def _added(a: Affine | None, b: Affine | None) -> Affine | None:
 # -- ranges
 
 
-def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
-    """``sum[j](body)`` and ``mean[j](body)``."""
-    if node.binder not in ("sum", "mean"):
-        raise not_yet(f"bind:{node.binder}", node.at)
-    _check_body_has(node, scope)
-    indices: dict[str, Index] = {}
-    for bounds in node.ranges:
-        check_letter(bounds.index, bounds.at, scope)
-        if bounds.index in indices or bounds.index in scope.indices:
-            raise fail(f"the index {bounds.index} is bound already", bounds.at, "use another letter")
-        dim = interval(bounds, scope) or range_of(bounds.index, node.body, scope, read, bounds.at)
-        if dim is None:
-            raise fail(
-                f"the range of {bounds.index} is not known",
-                bounds.at,
-                f"write {node.binder}[{bounds.index} = 1..n](...)",
-                "shape",
-            )
-        indices[bounds.index] = Index(dim, bounds.index)
-    body = read(node.body, scope.with_indices(indices))
-    shape = scope.unifier.shape(body)
-    if not (shape[0].is_one and shape[1].is_one) and not scope.derivatives:
-        letters = ",".join(indices)
-        raise ShapeError(
-            f"{node.binder}[{letters}] adds numbers, but {show(node.body)} is {shape_text(shape)}",
-            node.body,
-            "write an entry such as x[i], or sum(A) for all entries",
-        )
-    return Reduce(node.binder, tuple([Range(index) for index in indices.values()]), body)
-
-
-def _check_body_has(node: Bind, scope: Scope) -> None:
-    """Refuse ``sum[k](c)``: an index without bounds must stand somewhere in what is added."""
-    names = {part.name for part in node.body.walk() if isinstance(part, Name)}
-    for bounds in node.ranges:
-        if bounds.low is None and bounds.index not in names and not scope.knows(bounds.index):
-            raise fail(
-                f"the index {bounds.index} does not stand in {show(node.body)}",
-                bounds.at,
-                f"write an entry, as in {node.binder}[{bounds.index}](x[{bounds.index}])",
-                "shape",
-            )
-
-
 def check_letter(letter: str, at: Place, scope: Scope) -> None:
     """Refuse an index letter that already means something else."""
     if scope.knows(letter):
         raise fail(
             f"{letter} is {scope.what_is(letter)} and cannot be an index as well", at, "use another letter"
         )
-
-
-def interval(bounds: Bounds, scope: Scope) -> Dim | None:
-    """The dim of an explicit range 1..n; None if no range is given."""
-    if bounds.op is not None:
-        raise not_yet("condition", bounds.at)
-    if bounds.low is None or bounds.high is None:
-        return None
-    low, high = affine(bounds.low, scope), affine(bounds.high, scope)
-    if low != ({}, Dim(1)) or high is None or high[0]:
-        raise not_yet("bounds", bounds.at)
-    if high[1].is_number and high[1].constant < 1:
-        raise fail(f"the range of {bounds.index} is empty", bounds.at)
-    return high[1]
 
 
 def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Dim | None:
@@ -432,7 +404,34 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
                 "use two letters, or give the range",
                 "shape",
             )
-    return None if found is None else scope.unifier.resolve(found)
+    if found is None:
+        return _compared(letter, body, scope, read)
+    return scope.unifier.resolve(found)
+
+
+def free_letters(root: Node, scope: Scope, read: Read) -> None:
+    """The letters that stand alone in slots, and that nothing binds, as free indices before all is read."""
+    assert scope.free is not None
+    for node in root.walk():
+        for slot in node.slots if isinstance(node, Sub) else ():
+            if not isinstance(slot, Name) or scope.value(slot.name) is not None or scope.knows(slot.name):
+                continue
+            if any(isinstance(b, Bind) and any(r.index == slot.name for r in b.ranges) for b in root.walk()):
+                continue
+            dim = range_of(slot.name, root, scope, read, slot.at)
+            if dim is not None:
+                scope.free[slot.name] = Index(dim, slot.name)
+
+
+def _compared(letter: str, body: Node, scope: Scope, read: Read) -> Dim | None:
+    """The range of what a condition compares the letter with: of i in ``sum[j <= i](x[j])`` that of j."""
+    for node in body.walk():
+        if isinstance(node, Bind):
+            for bounds in node.ranges:
+                ends = (bounds.other, bounds.low, bounds.high)
+                if any(isinstance(end, Name) and end.name == letter for end in ends):
+                    return range_of(bounds.index, node.body, scope, read, bounds.at)
+    return None
 
 
 def _positions(letter: str, root: Node) -> Iterator[tuple[Sub, int]]:

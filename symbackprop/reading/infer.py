@@ -27,7 +27,7 @@ from symbackprop.reading.program import build_graph, order_lines, read_line
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
-from symbackprop.reading.syntax import Apply, Bind, Line, Name, Node
+from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 GREEK_WORDS = frozenset(
@@ -193,6 +193,8 @@ def _collect(node: Node, letters: set[str], found: dict[str, None]) -> None:
         return
     if isinstance(node, Bind):
         letters = letters | {bounds.index for bounds in node.ranges}
+    if isinstance(node, Bounds):  # what stands in a range is an index or a size, no symbol
+        return
     for child in node.children:
         _collect(child, letters, found)
 

@@ -34,14 +34,15 @@ KINDS = (
 LATER_KINDS = frozenset({"hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
-    "answer", "digits", "exact", "then", "with", "conventions",
+    "answer", "digits", "exact", "then", "with", "conventions", "layouts", "definition",
 )  # fmt: skip
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
-        "cases": ("jacobian",), "dims": ("explicit", "derive", "jacobian"), "answer": ("ask",),
+        "cases": ("jacobian",), "definition": ("jacobian",), "answer": ("ask",),
+        "dims": ("explicit", "derive", "jacobian"),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
-        "conventions": ("compare",),
+        "conventions": ("compare",), "layouts": ("compare",),
     }
 )  # fmt: skip
 # Keys that concern a derivation, and the kinds of questions that have none, or none at a level.

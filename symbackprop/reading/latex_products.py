@@ -321,7 +321,7 @@ class Meaning(DerivativeReader):
             if front or high is not None:
                 raise fail("this range is not read", sub.at, "write one sum for each index")
             index = self.index(last.left)
-            return (Bounds(last.at, index, op=last.op, other=self.node(last.right)),)
+            return (Bounds(last.at, index, op=last.op, other=self.node(last.right), joint=True),)
         low: Node | None = self.node(last.right) if isinstance(last, Compare) else None
         letter = last.left if isinstance(last, Compare) else last
         if low is not None and high is None:

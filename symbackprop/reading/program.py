@@ -8,6 +8,7 @@ column is taken if all shapes fit under it, else row.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,9 +17,10 @@ from symbackprop.core.expr import Expr
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
+from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import check_letter, interval, range_of
+from symbackprop.reading.entries import check_letter, range_of
 from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
@@ -160,6 +162,13 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     return Graph(convention, tensors, tuple(equations), dims, declarations.functions, families)
 
 
+def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
+    """Whether a symbol h0 would be printed as the member h[0] of a family h is."""
+    match = re.fullmatch(r"(.*?)_?(\d+)", name)
+    family = (declarations.families or {}).get(match.group(1)) if match else None
+    return match is not None and family is not None and int(match.group(2)) in family.members
+
+
 def declared_tensors(
     declarations: Declarations, convention: Convention, targets: set[str]
 ) -> dict[str, Tensor]:
@@ -168,6 +177,8 @@ def declared_tensors(
     for symbol in declarations.symbols.values():
         if symbol.name in targets:
             continue
+        if symbol.latex is None and _looks_like_a_member(symbol.name, declarations):
+            symbol = replace(symbol, latex=rf"\mathrm{{{symbol.name}}}")  # noqa: PLW2901 (h_0 is the member)
         if symbol.role is None or symbol.role is Role.INTERMEDIATE:
             raise fail(
                 f"{symbol.name} has no role and no equation",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Operation, Partial
+from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Operation, Partial, Range
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import BINDERS, NO_SUCH, all_operations, lookup
@@ -39,6 +39,7 @@ class Scope:
     taken        names that are defined elsewhere in the program, which no index may have.
     derivatives  whether dL/dW may stand in the formula.
     free         where free index letters are collected; None: there may be none.
+    ranges       the ranges of indices that do not run over their whole dim.
     layout       how a derivative that is written as a whole stands as an array.
     axis         the axis of operations along an axis that do not state one; None: by convention.
     """
@@ -56,10 +57,13 @@ class Scope:
     free: dict[str, Index] | None = None
     axis: str | None = None
     layout: str = "gradient"
+    ranges: Mapping[Index, Range] = field(default_factory=dict)
 
-    def with_indices(self, indices: Mapping[str, Index]) -> Scope:
-        """The same scope with further indices."""
-        return replace(self, indices={**self.indices, **indices})
+    def with_indices(self, indices: Mapping[str, Index], ranges: Iterable[Range] = ()) -> Scope:
+        """The same scope with further indices, and their ranges."""
+        more = {one.index: one for one in ranges if (one.low, one.high, one.condition) != (None, None, None)}
+        own = {**self.ranges, **more} if more else self.ranges
+        return replace(self, indices={**self.indices, **indices}, ranges=own)
 
     def index(self, name: str) -> Index | None:
         """The bound or free index of that name, or None."""

@@ -162,13 +162,17 @@ class Apply(Node):
 
 @dataclass(frozen=True, slots=True)
 class Bounds(Node):
-    """The range of an index: ``j``, ``j = low..high``, or ``j op other``."""
+    """The range of an index: ``j``, ``j = low..high``, or ``j op other``.
+
+    ``joint``: both letters of ``j op other`` are bound, as LaTeX has it.
+    """
 
     index: str
     low: Node | None = None
     high: Node | None = None
     op: str | None = None
     other: Node | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from symbackprop.errors import InputError
 from symbackprop.notation import sympy_objects as own
 from symbackprop.notation.sympy_base import is_matrix, shape_of
 from symbackprop.notation.sympy_entries import ByEntries
+from symbackprop.notation.sympy_slices import Piece
 from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
-from symbackprop.reading.syntax import Bounds, Line, Name, Node, Relation, show
+from symbackprop.reading.syntax import Bounds, Line, Name, Node, Relation, Span, Sub, show
 from symbackprop.symbolic.entries import brief
 from symbackprop.symbolic.nodes import (
     NOWHERE,
@@ -225,6 +226,8 @@ class Reader(NumberReader):
                 return call("eye", self.node(value.args[0]))
             case ByEntries():
                 return self.by_entries(value)
+            case Piece():
+                return self.piece(value)
             case AbstractLoss():
                 return self.loss(value)
         return None
@@ -246,6 +249,20 @@ class Reader(NumberReader):
             found = self.operation(op, value.operands, "")
             return self.standing(found, down=axis != "rows") if axis else found
         return self.operation(op, value.operands, axis if op.takes_axis else "")
+
+    def piece(self, value: Piece) -> Node:
+        """Rows and columns of a matrix; a single row or column stands as it did."""
+        base, *spots = value.args
+        sides = [side for side in (0, 1) if shape_of(base)[side] != 1]
+        if isinstance(base, sympy.MatrixSymbol) and len(self.table.shape(base)) == 2:
+            sides = [0, 1]
+        slots: list[Node] = []
+        for low, count in (spots[2 * side : 2 * side + 2] for side in sides):
+            first = self.position(low)
+            slots.append(first if count == 1 else Span(NOWHERE, first, self.position(low + count - 1)))
+        found = Sub(NOWHERE, self.node(base), tuple(slots))
+        runs = [slot for slot in slots if isinstance(slot, Span)]
+        return found if len(runs) != 1 else self.standing(found, down=value.shape[1] == 1)
 
     def arbitrary(self, value: own.AbstractApplied) -> Node:
         """sigma(E); the names sigma_prime and sigma_second are its derivatives."""

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from symbackprop.core.expr import Divide, Expr, MatMul, Range, Reduce
+from symbackprop.core.dims import ONE
+from symbackprop.core.expr import Divide, Expr, IndexValue, MatMul, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Point, Refusal
@@ -54,7 +55,10 @@ def _enter(node: Expr, found: list[Factor], bound: list[Index]) -> bool:
 
 
 def _is_plain(item: Range) -> bool:
-    return item.low is None and item.high is None and item.condition is None
+    """Whether the index runs over its whole dim."""
+    low = item.low is None or item.low == IndexValue((), ONE)
+    high = item.high is None or item.high == IndexValue((), item.index.dim)
+    return low and high and item.condition is None
 
 
 def contraction(host: Values, factors: list[Factor], bound: list[Index], scope: Scope) -> Array:

@@ -29,8 +29,9 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Tensor
 from symbackprop.verification.contraction import contraction, factors_under
 from symbackprop.verification.extents import require_extents
+from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Point, Refusal, ShapeClash, Watched
-from symbackprop.verification.scope import COMPARE, Scope, whole_range
+from symbackprop.verification.scope import COMPARE, ROOT, Scope, whole_range
 
 
 class Host(Protocol):
@@ -65,14 +66,17 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
         of, by = node.base.of, node.base.by
         numerator, denominator = sides_of(of, slots[: of.rank]), sides_of(by, slots[of.rank :])
         return _gather_local(host.partial(of, by), (*numerator, *denominator))
-    base = host.value(node.base, scope)
     if isinstance(node.base, Leaf):
         sides = sides_of(node.base.tensor, slots)
     elif isinstance(node.base, Partial):
         sides = sides_of(node.base.by, slots)
     else:
         sides = _sides_of_value(node.base, slots)
-    return gather(base, *sides)
+        if scope.axes and not free_indices(node.base):  # the same array at every position
+            base = host.value(node.base, ROOT)
+            found = gather(base, *sides)
+            return scope.lift(found) if max(side.ndim for side in sides) == 2 < base.ndim else found
+    return gather(host.value(node.base, scope), *sides)
 
 
 def sides_of(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
@@ -112,7 +116,7 @@ def gather(base: Array, row: Array, column: Array) -> Array:
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
     if all(extent == 1 for extent in base.shape[:-2]):
         found = base.reshape(rows, columns)[row, column]
-    elif all(extent == 1 for extent in base.shape[1:-2]):
+    elif base.ndim != max(row.ndim, column.ndim) and all(extent == 1 for extent in base.shape[1:-2]):
         stack = base.reshape(base.shape[0], rows, columns)
         found = stack[:, row, column]
         if base.ndim - 3 > found.ndim - 3:
@@ -141,10 +145,10 @@ def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     """Sum, mean, product or maximum of the body over ranges, left to right."""
     if len(node.ranges) > 1:
-        factors, inside = factors_under(node)
+        factors, summed = factors_under(node)
         known = {index for index, _ in scope.axes}
-        if len(factors) > 1 and inside and known.isdisjoint(inside):
-            return contraction(host, factors, inside, scope)
+        if len(factors) > 1 and summed and known.isdisjoint(summed):
+            return contraction(host, factors, summed, scope)
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = _enter(host, bound, inner, mask)

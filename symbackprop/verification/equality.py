@@ -28,6 +28,8 @@ CONSTANT = 1e-14  # a deviation that never changes is one of constants, and roun
 # p = 1 - 1e-50 of a saturated softmax; then differences are exactly 0 where a formula has the term.
 ABSORBED = 1e-25
 
+UNDERFLOW = 1e-150  # the product of two such numbers is no longer a number with digits: both sides vanish
+
 Gaps = Callable[[], Iterator[Array]]
 
 
@@ -49,7 +51,7 @@ def compare(expected: Array, got: Array, largest: float, nearby: Gaps) -> Compar
     """
     gap, size = np.abs(expected - got), np.maximum(np.abs(expected), np.abs(got))
     scale = float(size.max()) if size.size else 0.0
-    if scale == 0.0:
+    if scale < UNDERFLOW:
         return Comparison(0.0, None, True)
     wrong = gap > np.maximum(TOLERANCE * size, FLOOR * scale)
     if not wrong.any():

@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from symbackprop.core.arrays import Jacobian
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import ZERO, Call, Expr, Hadamard, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
@@ -31,6 +32,7 @@ from symbackprop.verification.forward import Dependencies
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, TooLarge
 from symbackprop.verification.sampling import Sampler
+from symbackprop.verification.sizes import room_of
 
 SEEDS = (101, 211, 307)
 SPARE = 7919  # added to a seed for the runs that are drawn only when they are needed
@@ -62,6 +64,10 @@ class _FailureError(Exception):
     """A definite fact, not a number, makes the line wrong."""
 
 
+def _fits(run: Oracle, room: frozenset[Dim]) -> bool:
+    return all(dim.evaluate(run.point.sizes) >= 1 for dim in room)
+
+
 class Verifier:
     """Judges lines about one graph. Deterministic: the same graph and seeds give the same verdicts."""
 
@@ -84,6 +90,7 @@ class Verifier:
         self._further: tuple[Oracle, ...] | None = None
         self._refused: str | None = None
         self._oracles: dict[int, Oracle] = {}
+        self._roomy: dict[frozenset[Dim], tuple[Oracle, ...]] = {}
         self._near: dict[int, list[Oracle]] = {}
         self._verdicts: dict[tuple[Expr, Expr, tuple[Index, ...]], Verdict] = {}
 
@@ -111,6 +118,19 @@ class Verifier:
             points = [self._sampler.draw(seed + SPARE, spread=SPREAD) for seed in self._seeds]
             self._further = tuple(self.oracle_of(point) for point in points)
         return self._further
+
+    def _runs_for(self, room: frozenset[Dim], *, several: bool) -> tuple[Oracle, ...]:
+        """The points at which every entry at a fixed place exists."""
+        runs = self.runs + (self.further_runs if several else ())
+        if all(_fits(run, room) for run in runs):
+            return runs
+        if room not in self._roomy:
+            points: list[Point] = []
+            for seed in self._seeds:
+                points.append(self._sampler.draw(seed, unlike=[point.sizes for point in points], room=room))
+            points.append(self._sampler.draw(self._seeds[0], square=True, room=room))
+            self._roomy[room] = tuple(self.oracle_of(point) for point in points)
+        return self._roomy[room]
 
     def _drawn(self) -> tuple[Oracle, ...]:
         points: list[Point] = []
@@ -166,7 +186,8 @@ class Verifier:
 
         sides = partial(_line_sides, before=before, after=after, free=free)
         several = branches(before) > 1 or branches(after) > 1
-        return self._judge(sides, "differences" if has_partial else "evaluation", several=several)
+        method = "differences" if has_partial else "evaluation"
+        return self._judge(sides, method, several=several, room=room_of(before, after))
 
     def check_partial(self, of: Tensor, by: Tensor, ways: Mapping[str, Way]) -> Verdict:
         """Every way of computing d of / d by against differences.
@@ -190,7 +211,9 @@ class Verifier:
         """Every way of computing the array of ``entry`` over ``indices`` against its value."""
         verdicts = [
             self._judge(
-                partial(_entry_sides, entry=entry, indices=tuple(indices), name=name, way=way), "differences"
+                partial(_entry_sides, entry=entry, indices=tuple(indices), name=name, way=way),
+                "differences",
+                room=room_of(entry),
             )
             for name, way in ways.items()
         ]
@@ -212,10 +235,17 @@ class Verifier:
             for step in steps
         )
 
-    def _judge(self, sides: Callable[[Oracle], _Sides], method: str, *, several: bool = False) -> Verdict:
+    def _judge(
+        self,
+        sides: Callable[[Oracle], _Sides],
+        method: str,
+        *,
+        several: bool = False,
+        room: frozenset[Dim] = frozenset(),
+    ) -> Verdict:
         """Compare in every run; a failure anywhere outweighs a refusal elsewhere."""
         try:
-            runs = self.runs + (self.further_runs if several else ())
+            runs = self._runs_for(room, several=several)
         except Refusal as refusal:
             return not_checked(str(refusal))
         seen: list[Comparison] = []
@@ -231,7 +261,7 @@ class Verifier:
         if refused is not None:
             return not_checked(refused)
         if all(comparison.zero for comparison in seen):
-            verdict = self._spare_run(sides, method, seen)
+            verdict = self._spare_run(sides, method, seen, room)
             if verdict is not None:
                 return verdict
         sizes = tuple(run.point.sizes for run in runs)
@@ -239,11 +269,15 @@ class Verifier:
         return Verdict("holds", Evidence(method, len(runs), sizes, worst))
 
     def _spare_run(
-        self, sides: Callable[[Oracle], _Sides], method: str, seen: list[Comparison]
+        self,
+        sides: Callable[[Oracle], _Sides],
+        method: str,
+        seen: list[Comparison],
+        room: frozenset[Dim],
     ) -> Verdict | None:
         """Both sides were zero everywhere: look once more elsewhere."""
         try:
-            run = self.oracle_of(self._sampler.draw(self._seeds[0] + SPARE))
+            run = self.oracle_of(self._sampler.draw(self._seeds[0] + SPARE, room=room))
             return self._in_run(run, sides, method, seen)
         except Refusal:
             return None
@@ -345,7 +379,8 @@ def _entry_sides(run: Oracle, entry: Expr, indices: tuple[Index, ...], name: str
 def _way_value(run: Oracle, name: str, way: Way) -> Array:
     """What a way gives: numbers, or a failure."""
     try:
-        got = np.asarray(way(run.point))
+        with np.errstate(all="ignore"):
+            got = np.asarray(way(run.point))
     except (Refusal, SymbackpropError) as error:
         raise Refusal(f"{name}: {error}") from error
     except _WAY_ERRORS as error:

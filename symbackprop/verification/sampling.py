@@ -12,10 +12,12 @@ where it is off) lies at a kink only formally, as long as what is made of it sta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Leaf, Operation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
@@ -67,14 +69,16 @@ class Sampler:
         sizes: Mapping[str, int] | None = None,
         unlike: Sequence[Mapping[str, int]] = (),
         spread: float = 1.0,
+        room: AbstractSet[Dim] = frozenset(),
     ) -> Point:
         """The point of ``seed``: the same on every machine and in every run.
 
-        ``spread`` scales entries of which nothing is declared; a wide one reaches rare branches.
+        ``spread`` scales entries of which nothing is declared; a wide one reaches rare branches. ``room``
+        is what must be at least 1, beside the extents.
         """
         for salt in range(RESIZED if self._needs_regular() else 1):
             rng = np.random.default_rng([seed, 1, salt] if salt else [seed, 1])
-            chosen = draw_sizes(self.graph, rng, square=square, fixed=sizes, unlike=unlike)
+            chosen = draw_sizes(self.graph, rng, square=square, fixed=sizes, unlike=unlike, room=room)
             try:
                 return self._draw_of(seed, chosen, spread)
             except Refusal as refusal:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, IndexValue, Leaf, Reduce, Run, Slice
+from symbackprop.core.expr import DimValue, Element, Expr, IndexValue, Leaf, Partial, Reduce, Run, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.verification.point import Refusal
 
@@ -42,22 +43,33 @@ def draw_sizes(
     square: bool = False,
     fixed: Mapping[str, int] | None = None,
     unlike: Sequence[Mapping[str, int]] = (),
+    room: AbstractSet[Dim] = frozenset(),
 ) -> dict[str, int]:
     """A size for every named dim such that every extent is at least 1 (at least 2 where that can be).
 
-    ``unlike`` holds earlier sizes, which are drawn again only if nothing else is found.
+    ``unlike`` holds earlier sizes, which are drawn again only if nothing else is found; ``room`` what else
+    must be at least 1 (``room_of`` a line).
     """
     dims, fixed = dims_of(graph), fixed or {}
     extents = {dim for tensor in graph.tensors.values() for dim in tensor.shape}
     extents |= {t.facts.classes for t in graph.tensors.values() if t.facts.classes is not None}
-    extents |= _needed(graph)
+    needed = _needed(graph) | room
+    least = _least(needed)
+    extents |= needed
     names = tuple(dict.fromkeys((*graph.dims, *(name for dim in dims for name in dim.names))))
     free = [name for name in names if name not in fixed]
     taken = {dim.constant for dim in extents if dim.is_number} | set(fixed.values())
     weak: dict[str, int] | None = None
     for attempt in range(TRIES):
         widened = attempt // 20
-        drawn = _square(free, widened) if square else _distinct(free, rng, taken, widened)
+        if square:
+            drawn = _square(free, widened + max((least.get(name, 0) for name in free), default=0))
+        else:
+            drawn = _distinct(free, rng, taken, widened)
+            drawn = {
+                name: size + (low if size < (low := least.get(name, 0)) else 0)
+                for name, size in drawn.items()
+            }
         sizes = {**fixed, **drawn}
         smallest = min((dim.evaluate(sizes) for dim in extents if not dim.is_number), default=2)
         if smallest >= 2 and {name: sizes[name] for name in names} not in unlike:
@@ -69,10 +81,43 @@ def draw_sizes(
     return weak
 
 
+def room_of(*exprs: Expr) -> frozenset[Dim]:
+    """What must be at least 1 so that every entry at a fixed place, such as p[5], exists."""
+    found: set[Dim] = set()
+    for node in (node for expr in exprs for node in expr.walk()):
+        if not isinstance(node, Element):
+            continue
+        for slot, dim in zip(node.slots, _axes(node.base), strict=False):
+            if not slot.indices and not dim.is_number:
+                found.add(dim - slot.offset + 1)
+    return frozenset(found)
+
+
+def _axes(base: Expr) -> tuple[Dim, ...]:
+    """The declared axes of what an entry is taken of, where they are known."""
+    match base:
+        case Leaf(tensor):
+            return tensor.shape
+        case Partial(of, by):
+            return (*of.shape, *by.shape)
+    return ()
+
+
+def _least(needed: AbstractSet[Dim]) -> dict[str, int]:
+    """Name -> what must be added to a small size, from conditions on single names such as m - 4 >= 1."""
+    found: dict[str, int] = {}
+    for dim in needed:
+        if len(dim.coefficients) == 1 and dim.coefficients[0][1] == 1 and dim.constant < 0:
+            name = dim.coefficients[0][0]
+            found[name] = max(found.get(name, 0), -dim.constant)
+    return found
+
+
 def _needed(graph: Graph) -> set[Dim]:
-    """What must be at least 1 so that every slice lies inside what it is taken of."""
+    """What must be at least 1 so that every slice and entry lies inside what it is taken of."""
     found: set[Dim] = set()
     for equation in graph.equations:
+        found |= room_of(*([equation.expr] if equation.expr else []))
         for node in equation.expr.walk() if equation.expr else ():
             if not isinstance(node, Slice):
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import symbackprop as sbp
 from symbackprop.reading.infer import infer_program
 from symbackprop.results import Context, Derivation
 
@@ -33,3 +34,23 @@ def test_it_holds(text: str, by: str, convention: str, via: str) -> None:
     derived = context.session(via).derive(graph.tensors["L"], graph.tensors[by])
     verdict = Derivation(context, derived, via).verify()
     assert verdict.status == "holds", verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("loss", "wrt", "text"),
+    [
+        ("-log(p[5])", "y", "p - eye(m)[:,5]"),
+        ("p[1]*p[6]", "y", None),
+        ("sum[k](p[k]*kron(k, 4))", "W", None),
+    ],
+)
+def test_entries_at_fixed_places_are_drawn_large_enough(loss: str, wrt: str, text: str | None) -> None:
+    """``m`` is drawn so that p[5] exists; what stands at fixed places is folded like any entry."""
+    problem = sbp.loads(
+        "symbols:\n  x: {shape: [d], role: input}\n  W: {shape: [m, d], role: parameter}\n"
+        f"forward: |\n  y = W x\n  p = softmax(y)\n  L = {loss}\n"
+    )
+    derivation = problem.derive("L", wrt)
+    assert derivation.verify().status == "holds"
+    assert {step.verdict.status for step in derivation.steps} == {"holds"}
+    assert text is None or derivation.text == text

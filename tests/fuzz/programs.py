@@ -70,7 +70,7 @@ class Maker:
         self.shapes[name] = shape
         if role == "parameter":
             self.parameters.append(name)
-        return name if native else f"{name}^T"
+        return name if native else f"({name}^T)"
 
     def symbol(self, shape: Shape, role: str = "parameter") -> str:
         """A symbol of that shape: mostly an old one where there is one, so that nodes are shared."""
@@ -78,7 +78,7 @@ class Maker:
         if names and self.rng.random() < 0.5:
             name = self.rng.choice(names)
             native = "1" not in shape or shape == SCALAR or shape in map(self.vector, shape)
-            return name if native else f"{name}^T"
+            return name if native else f"({name}^T)"
         letter = {0: "c", 1: "x", 2: "A"}[sum(dim != "1" for dim in shape)]
         return self.declare(letter, shape, role=role)
 
@@ -112,15 +112,15 @@ class Maker:
     def named(self, shape: Shape, depth: int) -> str:
         """An intermediate of its own, given a name."""
         text = self.formula(shape, depth)
-        if text in self.shapes or text.removesuffix("^T") in self.shapes:
+        if text in self.shapes or text.strip("()").removesuffix("^T") in self.shapes:
             return text
         kind = {0: "s", 1: "v", 2: "U"}[sum(dim != "1" for dim in shape)]
         name = f"{kind}{sum(other.startswith(kind) for other in self.shapes) + 1}"
         native = "1" not in shape or shape == SCALAR or shape in map(self.vector, shape)
         own = shape if native else (shape[1], shape[0])
-        self.lines.append(f"{name} = {text if native else f'{text}^T'}")
+        self.lines.append(f"{name} = {text if native else f'({text})^T'}")
         self.shapes[name] = own
-        return name if native else f"{name}^T"
+        return name if native else f"({name}^T)"
 
     def unary(self, shape: Shape, depth: int) -> str:
         """An elementwise function."""
@@ -195,26 +195,18 @@ class Maker:
         name = self.use(self.rng.choice(["max", "min"]))
         left = self.formula(shape, depth)
         right = self.rng.choice(["0", "1/2"]) if self.rng.random() < 0.3 else self.formula(shape, depth)
+        if right == left:
+            right = "0"
         return f"{name}({left}, {right})"
 
     # Scalars
 
     def scalar(self, shape: Shape, depth: int) -> str:
         """A number: of an array, or of two."""
-        return self.rng.choice(
-            [
-                self.total,
-                self.total,
-                self.pair,
-                self.square_scalar,
-                self.loss,
-                self.loss,
-                self.entry,
-                self.binder,
-                self.quadratic,
-                self.logsumexp,
-            ]
-        )(depth)
+        return self.rng.choice([
+            self.total, self.total, self.pair, self.square_scalar, self.loss, self.loss, self.entry,
+            self.binder, self.quadratic, self.logsumexp,
+        ])(depth)
 
     def array(self) -> Shape:
         """Some shape that is no scalar."""
@@ -226,7 +218,11 @@ class Maker:
     def total(self, depth: int) -> str:
         """A sum, a mean, a norm, an extreme."""
         name = self.use(self.rng.choice("sum sum mean norm sumsq norm1 max min".split()))
-        return f"{name}({self.formula(self.array(), depth)})"
+        shape = self.array()
+        inner = self.formula(shape, depth)
+        if name == "norm":  # what was drawn may be zero for all values, where a norm has no slope
+            inner = f"{inner} + {self.declare('q', shape, ', positive: true', 'input')}"
+        return f"{name}({inner})"
 
     def logsumexp(self, depth: int) -> str:
         """Of a vector."""
@@ -250,7 +246,10 @@ class Maker:
         """Of a square matrix."""
         name = self.use(self.rng.choice(["trace", "trace", "det", "logdet"]))
         dim = self.dim()
-        return f"{name}({self.formula((dim, dim), depth)})"
+        inner = self.formula((dim, dim), depth)
+        if name != "trace":  # what was drawn may be singular for all values
+            inner = f"{inner} + {self.declare('S', (dim, dim), ', posdef: true', 'input')}"
+        return f"{name}({inner})"
 
     def entry(self, depth: int) -> str:
         """One entry of a symbol or of a formula."""
@@ -264,7 +263,7 @@ class Maker:
         name = self.use(self.rng.choice(["sum[]", "mean[]"])).removesuffix("[]")
         dim = self.dim()
         vector, matrix = self.symbol(self.vector(dim)), self.symbol((dim, dim))
-        vector = vector.removesuffix("^T")
+        vector = vector.strip("()").removesuffix("^T")
         first, second = self.rng.choice(BOUNDED), self.use(self.rng.choice(["ind", "kron", "square", "tanh"]))
         weight = {
             "ind": f"ind({vector}[i] > 0)", "kron": "kron(i, j)", "square": f"square({vector}[j])",
@@ -281,9 +280,8 @@ class Maker:
         if name in ("sse", "mse"):
             return f"{name}({score}, {self.formula(shape, self.rng.randint(0, depth))})"
         if name == "huber":
-            return (
-                f"huber({score}, {self.declare('t', shape, role='target')}{self.rng.choice(['', ', 0.7'])})"
-            )
+            target = self.declare("t", shape, role="target")
+            return f"huber({score}, {target}{self.rng.choice(['', ', 0.7'])})"
         if name in ("bce", "bce_logits"):
             target = self.declare("t", shape, ", between: [0, 1]", "target")
             return f"{name}({target}, {f'sigmoid({score})' if name == 'bce' else score})"
@@ -328,11 +326,9 @@ class Maker:
         """A matrix times a vector."""
         self.use("matmul")
         inner = self.dim(dim)
-        if down:
-            matrix = self.formula((dim, inner), self.rng.randint(0, depth))
-            return f"(({matrix}) ({self.formula((inner, '1'), depth)}))"
-        line = self.formula(("1", inner), depth)
-        return f"(({line}) ({self.formula((inner, dim), self.rng.randint(0, depth))}))"
+        matrix = self.formula((dim, inner) if down else (inner, dim), self.rng.randint(0, depth))
+        vector = self.formula((inner, "1") if down else ("1", inner), depth)
+        return f"(({matrix}) ({vector}))" if down else f"(({vector}) ({matrix}))"
 
     def line(self, dim: str, down: bool, depth: int) -> str:
         """A number for every row or column."""
@@ -341,7 +337,7 @@ class Maker:
         inner = self.formula((dim, other) if down else (other, dim), depth)
         if name == "lse":
             self.use("logsumexp")
-            return self.laid(f"logsumexp({inner}, {'rows' if down else 'columns'})", down)
+            return f"logsumexp({inner}, {'rows' if down else 'columns'})"
         return f"{self.use(('row' if down else 'col') + name)}({inner})"
 
     def laid(self, text: str, down: bool) -> str:
@@ -398,11 +394,8 @@ class Maker:
         """A product of three."""
         self.use("matmul")
         one, two = self.dim(), self.dim()
-        parts = [
-            self.formula((rows, one), 0),
-            self.formula((one, two), depth),
-            self.formula((two, columns), 0),
-        ]
+        shapes = ((rows, one, 0), (one, two, depth), (two, columns, 0))
+        parts = [self.formula((left, right), level) for left, right, level in shapes]
         return f"({parts[0]} ({parts[1]}) {parts[2]})"
 
     def outer(self, rows: str, columns: str, depth: int) -> str:
@@ -429,9 +422,8 @@ class Maker:
             pieces = f"stack({self.formula((rows, columns), depth)}, {self.formula((rows, other), 0)}, rows)"
             return f"({pieces})[:,1..{columns}]"
         other = self.dim()
-        pieces = (
-            f"stack({self.formula((other, columns), 0)}, {self.formula((rows, columns), depth)}, columns)"
-        )
+        above, below = self.formula((other, columns), 0), self.formula((rows, columns), depth)
+        pieces = f"stack({above}, {below}, columns)"
         return f"({pieces})[{other}+1..{other}+{rows},:]"
 
     def padded(self, rows: str, columns: str, depth: int) -> str:
@@ -458,7 +450,7 @@ class Maker:
         """Rows looked up by labels, with repeats: a product with a one-hot matrix."""
         self.use("onehot")
         labels = self.declare("y", self.vector(rows), f", classes: {self.dim(rows)}", "input")
-        labels = labels.removesuffix("^T")
+        labels = labels.strip("()").removesuffix("^T")
         classes = self.symbols[labels].split("classes: ")[1].rstrip("}")
         return f"(onehot({labels}, rows) {self.formula((classes, columns), depth)})"
 
@@ -505,11 +497,8 @@ def draw(rng: random.Random) -> Program:
         maker.symbols["lam"] = "{role: constant}"
     convention = "row" if maker.rows else rng.choice(["column", "column-transposed"])
     symbols = {**maker.symbols, **maker.functions}
-    lines = [
-        f"convention: {convention}",
-        "symbols:",
-        *(f"  {name}: {body}" for name, body in symbols.items()),
-    ]
+    declared = (f"  {name}: {body}" for name, body in symbols.items())
+    lines = [f"convention: {convention}", "symbols:", *declared]
     forward = [*maker.lines, f"L = {loss}"]
     text = "\n".join([*lines, "forward: |", *(f"  {line}" for line in forward)]) + "\n"
     wrt = tuple(rng.sample(maker.parameters, min(2, len(maker.parameters))))

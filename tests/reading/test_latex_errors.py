@@ -71,7 +71,7 @@ REFUSED = [
     (r"q = r; r = q", "cycle", 1, 1, "in terms of itself"),
     (r"q = X c", "shape", 1, 5, "does not fit"),
     (r"q = W_{1}", "shape", 1, 5, "is a matrix and has two indices"),
-    (r"q = \sum_{j \neq i} c_j", "unsupported", 1, 11, "a condition on its index"),
+    (r"q = \sum_{j \neq 2} c_i", "shape", 1, 11, "does not stand in"),
     (r"q = \frac{\partial^2 q}{\partial c^2}", "syntax", 1, 11, "second derivative"),
     ("q = c § b", "syntax", 1, 7, "has no meaning"),
 ]  # fmt: skip

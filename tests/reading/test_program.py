@@ -330,10 +330,6 @@ LATER = [
     ("h[t] = X W for t = 1..N", "family"),
     ("q[i,j,k] = c[i]", "more than two indices"),
     ("q[i,2] = c[i]", "some entries of an array"),
-    ("q = prod[i](c[i])", "prod"),
-    ("q = max[i](c[i])", "max"),
-    ("q = sum[i = 2..M](c[i])", "bounds"),
-    ("q = sum[i != 2](c[i])", "condition"),
 ]
 
 
