@@ -16,7 +16,7 @@ from tests.checking.keys import LARGE, NETWORKS, lines_of, problem_of
 from tests.checking.liveness import liveness
 from tests.checking.mutants import KINDS, Mutant, mutants_of
 
-WANTED = 60
+WANTED = 50
 INTRODUCTION = """# Damaged lines: what the checker makes of them
 
 Right lines of our own keys are damaged in one place of their LaTeX, by rules that know nothing of the
