@@ -1,4 +1,4 @@
-"""Functions that a problem file declares: formulas with names of the file, other names for functions of the table."""
+"""Functions of a file: another name of one of the table, and elementwise ones with a formula of their own."""
 
 from __future__ import annotations
 

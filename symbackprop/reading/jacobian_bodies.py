@@ -70,6 +70,12 @@ class JacobianBody(Body):
     sizes: Mapping[str, int] = field(default_factory=dict)
     definition: bool = False
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is taken by one entry at a fixed place."""
+        places = self.entry[1]
+        return bool(places) and all(isinstance(place, int) for place in places or ())
+
 
 def read_jacobian(asking: Asking) -> JacobianBody:
     """What a question of the kind ``jacobian`` asks for."""

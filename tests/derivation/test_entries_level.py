@@ -21,8 +21,9 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import all_operations
-from symbackprop.pipeline import Problem
+from symbackprop.pipeline import Problem, loads
 from symbackprop.reading.formulas import read_formula
+from symbackprop.reports import Answer
 from symbackprop.results import Context
 from symbackprop.testing import Probe, probes
 from symbackprop.written_out import WrittenOut, written_out
@@ -176,3 +177,39 @@ def test_fixed_sizes_that_are_too_large() -> None:
     net = network("column", "W: 20 30 parameter; x: 30 input", "L = sumsq(W x)")
     with pytest.raises(InputError, match="W would have 20 x 30 = 600 entries; at most 64 are written out"):
         net.derive("L", "W", level="entries")
+
+
+def test_the_numerator_layout_turns_the_matrix() -> None:
+    net = network(
+        "column", "W: m n parameter; x: n input", "y = W x; J = J(y)", layout="numerator"
+    )
+    derivation = _written(net, "W", "J")
+    assert derivation.text == "[dJ/dy[1] x[1], dJ/dy[2] x[1]; dJ/dy[1] x[2], dJ/dy[2] x[2]]"
+    assert derivation.verify().status == "holds"
+
+
+QUESTIONS = {
+    "index": ("{derive: 'dL/dW[1,2]'}", "2 (sum[k](W[1,k] x[k]) - t[1]) x[2]"),
+    "entries": ("{derive: 'dL/dW[1,2]', level: entries}", "2 (W[1,1] x[1] + W[1,2] x[2] - t[1]) x[2]"),
+    "explicit": (
+        "{explicit: 'dL/dW[2,1]', dims: {m: 2, n: 3}}",
+        "2 (W[2,1] x[1] + W[2,2] x[2] + W[2,3] x[3] - t[2]) x[1]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("question", "expected"), QUESTIONS.values(), ids=QUESTIONS)
+def test_by_one_entry_at_a_fixed_place(question: str, expected: str) -> None:
+    text = (
+        "convention: column\nsymbols:\n  W: {shape: [m, n], role: parameter}\n"
+        "  x: {shape: [n], role: input}\n"
+        f"  t: {{shape: [m], role: input}}\nforward: L = sumsq(W x - t)\nquestions:\n  - {question}\n"
+    )
+    answer = loads(text).answer("q1")
+    assert isinstance(answer, Answer)
+    assert answer.result is not None
+    assert answer.result.derivation.text == expected
+    assert answer.steps[-1].after.text == expected
+    assert answer.verdict.status == "holds", answer.verdict.reason
+    entries = [step.before.text for step in answer.steps if step.before.text.startswith("dL/dW[")]
+    assert set(entries) == {question.split("'")[1]}

@@ -473,7 +473,7 @@ class SymbolReader:
             slots = self.slots(sub, 2)
             where = tuple(self.position(slot, UNKNOWN) for slot in slots)
             if isinstance(expr, Opaque):
-                return Opaque(f"{expr.name}_{spell(sub)}", expr.args, where, expr.called)
+                return Opaque(expr.name, expr.args, where, expr.called)
             raise Refused("an index of something whose shape is not known", node.start, "unknown")
         rank = len(axes)
         slots = self.slots(sub, rank)
