@@ -109,7 +109,7 @@ def written_out_jacobian(
         body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
     )
     of, by = made.tensors[body.of], made.tensors[body.by]
-    if of.is_scalar:
+    if body.of.is_scalar:
         places = body.entry[1]
         assert places is not None
         entry = small.session(via).written_entry(of, by, places)

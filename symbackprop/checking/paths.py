@@ -33,7 +33,7 @@ class Path:
     base: Array
 
     def is_penalty(self, by: Tensor) -> bool:
-        """Whether a parameter enters a scalar directly and alone: its share is a multiple of it or its signs."""
+        """Whether a parameter enters a scalar alone: its share is a multiple of it, or of its signs."""
         if not self.equation.target.is_scalar or by.role is not Role.PARAMETER:
             return False
         return any(_is_multiple(self.share, base) for base in (self.base, np.sign(self.base)))

@@ -56,7 +56,7 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
 
 
 def _is_own(atom: Atom, sweep: Sweep, lines: Lines) -> bool:
-    """Whether the atom is a derivative whose form is known; dJ/dy of an arbitrary J = J(y) stands for itself."""
+    """Whether the atom is a derivative whose form is known; dJ/dy of an arbitrary J stands for itself."""
     if not isinstance(atom, Entry) or atom.tensor not in lines.shop.partial_of:
         return False
     partial = lines.shop.partial_of[atom.tensor]

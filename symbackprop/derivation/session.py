@@ -125,7 +125,7 @@ class Session:
             lowering = Lowering(self.expand)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            self._lines = Lines(shop, Speller(self.graph.convention, shop.leaf, operation), self.names)
+            self._lines = Lines(shop, Speller(self.graph.convention, shop.leaf, operation, shop.means), self.names)
         return self._lines
 
     @property
@@ -316,7 +316,7 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                value = derived.values[node.by] if node.of is derived.of else node
+                value = derived.values.get(node.by, node) if node.of is derived.of else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)

@@ -153,8 +153,11 @@ class Workshop:
 
     def _has_mean(self, form: Form) -> bool:
         """Whether a mean stands in a sum of several terms, or in what one of its terms is."""
-        if len(form.terms) < 2 or leaves(form) > MOST_LEAVES:
+        if leaves(form) > MOST_LEAVES:
             return False
+        if len(form.terms) == 1:
+            groups = [a.form for a, e in form.terms[0].factors if isinstance(a, Group) and e == 1]
+            return any(self._has_mean(group) for group in groups)
         inner = [self.locals[t].form for t in form.tensors if t in self.locals]
         return any(_is_mean(term) for part in (form, *inner) for term in part.terms)
 
@@ -179,6 +182,17 @@ class Workshop:
         name = dim.single_name
         initial = name[0].lower() if name and name[0].isascii() and name[0].isalpha() else ""
         return next((letter for letter in (initial, *spare) if letter and letter not in taken), spare[0])
+
+    @property
+    def means(self) -> frozenset[str]:
+        """Which of mean, rowmean and colmean the author writes; ``mean`` where it is one of a vector."""
+        found: set[str] = set()
+        for equation in self.graph.equations:
+            for node in equation.expr.walk() if equation.expr is not None else ():
+                if isinstance(node, Call) and node.op.name in ("mean", "rowmean", "colmean"):
+                    if node.op.name != "mean" or any(side.is_one for side in node.args[0].shape):
+                        found.add(node.op.name)
+        return frozenset(found)
 
     @property
     def reserved(self) -> frozenset[str]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from symbackprop.core.dims import ONE
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     UNIT,
     Call,
+    DimValue,
     Divide,
     Expr,
     Leaf,
@@ -117,13 +118,17 @@ def _across(expr: Expr) -> Expr:
 
 @dataclass(slots=True)
 class Network:
-    """The factors of one term while it is being reduced."""
+    """The factors of one term while it is being reduced.
+
+    ``means``: which of mean, rowmean and colmean the author writes; a sum over n is then no sum divided by n.
+    """
 
     operation: Operations
     vectors_are_rows: bool
     scalars: Bundle = field(default_factory=Bundle)
     weights: dict[Index, Weight] = field(default_factory=dict)
     edges: dict[frozenset[Index], Edge] = field(default_factory=dict)
+    means: frozenset[str] = frozenset()
 
     def add_scalar(self, expr: Expr, below: bool) -> None:
         """A factor without an index."""
@@ -156,6 +161,16 @@ class Network:
             if index in (edge.row, edge.column)
         ]
 
+    def _would_average(self, name: str, dim: Dim) -> bool:
+        return name in self.means and DimValue(dim) in self.scalars.dens
+
+    def _averages(self, name: str, dim: Dim) -> bool:
+        """Whether a sum over ``dim`` is to be written as a mean; its 1/dim is used up."""
+        if not self._would_average(name, dim):
+            return False
+        self.scalars.dens.remove(DimValue(dim))
+        return True
+
     def eliminate_all(self, bound: tuple[Index, ...]) -> None:
         """Remove every bound index, fewest neighbours first; NoSpelling if that is impossible."""
         left = list(bound)
@@ -180,10 +195,12 @@ class Network:
 
     def _inner(self, weight: Weight, index: Index) -> Expr:
         """A sum over one index of vectors: v^T w, sum(v), sumsq(v)."""
-        if len(weight.nums) == 2 and not weight.dens:
+        if len(weight.nums) == 2 and not weight.dens and not self._would_average("mean", index.dim):
             first, second = weight.nums
             if _is_plain(first) and _is_plain(second):
                 return product(_across(first), _down(second))
+        if self._averages("mean", index.dim):
+            return self._call("mean", (_upright(weight.cheapest()),), (ONE, ONE))
         return self.sum_all(weight.cheapest())
 
     def sum_all(self, expr: Expr) -> Expr:
@@ -196,13 +213,19 @@ class Network:
 
     def _absorb(self, index: Index, other: Index, edge: Edge, weight: Weight | None) -> None:
         """M v, or the sums of the lines of M."""
+        side = "row" if edge.row is other else "col"
+        if weight is not None and (
+            not weight.nums
+            or (len(edge.bundle.nums) > 1 and self._would_average(f"{side}mean", index.dim))
+        ):
+            edge = self._weighted(edge, other, weight)
+            weight = None
         if weight is None:
             matrix = edge.bundle.whole()
             rows, columns = matrix.shape
-            if edge.row is other:
-                self.add_vector(other, self._call("rowsum", (matrix,), (rows, ONE)))
-            else:
-                self.add_vector(other, self._call("colsum", (matrix,), (ONE, columns)))
+            name = f"{side}mean" if self._averages(f"{side}mean", index.dim) else f"{side}sum"
+            shape = (rows, ONE) if side == "row" else (ONE, columns)
+            self.add_vector(other, self._call(name, (matrix,), shape))
             return
         down = product(edge.facing(other).whole(), weight.column())
         across = product(weight.row(), edge.facing(index).whole())
@@ -210,6 +233,12 @@ class Network:
             self.add_vector(other, across if self.vectors_are_rows else down)
         else:
             self.add_vector(other, min(down, across, key=cost))
+
+    def _weighted(self, edge: Edge, other: Index, weight: Weight) -> Edge:
+        """The matrix with each line scaled by the vector."""
+        down = edge.row is not other
+        nums, dens = laid(weight.nums, down=down), laid(weight.dens, down=down)
+        return Edge(edge.row, edge.column, Bundle([*edge.bundle.nums, *nums], [*edge.bundle.dens, *dens]))
 
     def _join(self, index: Index, near: list[Index], edges: list[Edge], weight: Weight | None) -> None:
         """A B, or A diag(v) B when a vector sits on the index."""

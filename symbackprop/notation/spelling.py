@@ -66,8 +66,15 @@ HALF = Fraction(1, 2)
 class Speller:
     """Spells forms. ``leaf`` gives the expression of a tensor, ``operation`` an operation by name."""
 
-    def __init__(self, convention: Convention, leaf: Callable[[Tensor], Expr], operation: Operations) -> None:
+    def __init__(
+        self,
+        convention: Convention,
+        leaf: Callable[[Tensor], Expr],
+        operation: Operations,
+        means: frozenset[str] = frozenset(),
+    ) -> None:
         self._rows = convention.vectors_are_rows
+        self._means = means
         self._leaf = leaf
         self._operation = operation
 
@@ -206,8 +213,28 @@ class Speller:
             if not atom.free or set(atom.free) == places or (e < 0 and set(atom.free) <= places)
         ]
         size = content(form)
-        if not pulled and size == 1:
+        scales = self._scales(shared, row, column)
+        if not pulled and not scales and size == 1:
             return None
+        if scales:
+            found = self._pulled(form, [*pulled, *scales], size, row, column)
+            if not any(side.is_one for side in found.shape) and not _is_joined(found):
+                return found
+        return self._pulled(form, pulled, size, row, column)
+
+    def _scales(
+        self, shared: list[tuple[Atom, Exponent]], row: Place, column: Place
+    ) -> list[tuple[Atom, Exponent]]:
+        """Vectors over one side of a matrix that all terms share: the gain of a normalisation."""
+        if row is None or column is None:
+            return []
+        found = [(atom, e) for atom, e in shared if e > 0 and len(atom.free) == 1]
+        sides = {atom.free[0] for atom, _ in found}
+        return found if len(sides) == 1 and sides <= {row, column} else []
+
+    def _pulled(
+        self, form: Form, pulled: list[tuple[Atom, Exponent]], size: Fraction, row: Place, column: Place
+    ) -> Expr:
         rest = tuple(without(term, pulled, size) for term in form.terms)
         inner = self._sum(rest, row, column)
         front = Term(size, tuple(pulled))
@@ -308,7 +335,7 @@ class Speller:
         return nums, dens
 
     def _network(self, term: Term) -> Network:
-        network = Network(self._operation, self._rows)
+        network = Network(self._operation, self._rows, means=self._means)
         factors = term.factors
         arrays: Sequence[tuple[tuple[Index, ...], Expr]] = ()
         if any(isinstance(atom, Flat) for atom, _ in factors):
@@ -527,6 +554,14 @@ def _crosses(left: Expr, right: Expr) -> bool:
     return left.shape[1].is_one and right.shape[0].is_one and not left.is_scalar and not right.is_scalar
 
 
+def _is_joined(expr: Expr) -> bool:
+    """Whether the factor in front meets no matrix: then it is an outer product of what is in the bracket."""
+    inner = expr.arg if isinstance(expr, Neg) else expr
+    while isinstance(inner, Divide):
+        inner = inner.num
+    return not isinstance(inner, Hadamard) or any(side.is_one for side in inner.factors[-1].shape)
+
+
 def group_ends(terms: list[Expr], has_rows: bool, has_columns: bool) -> list[Expr]:
     """Products that end (or begin) alike are joined: A x + A^T x = (A + A^T) x."""
     if len(terms) < 2 or not (has_rows or has_columns):
@@ -554,12 +589,24 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
         done.update(mates)
         present = [part for part in parts if part is not None]
-        inner = addition(_group(present, not last) if len(present) > 1 else present)
+        present, below = _over_one(present)
+        inner = addition(_group(_group(present, not last), last) if len(present) > 1 else present)
         sign = isinstance(inner, Neg)
         core = inner.arg if isinstance(inner, Neg) else inner
         joined = product(core, end) if last else product(end, core)
+        joined = joined if below is None else Divide(joined, below)
         result.append(Neg(joined) if sign else joined)
     return result
+
+
+def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:
+    """A/2 + B/2 is (A + B)/2: the parts over what divides all of them."""
+    bodies = [part.arg if isinstance(part, Neg) else part for part in parts]
+    dens = [body.den for body in bodies if isinstance(body, Divide) and body.den.is_scalar]
+    if len(dens) < len(parts) or any(den != dens[0] for den in dens):
+        return parts, None
+    tops = [body.num for body in bodies if isinstance(body, Divide)]
+    return [Neg(top) if isinstance(part, Neg) else top for part, top in zip(parts, tops, strict=True)], dens[0]
 
 
 def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:
@@ -573,11 +620,12 @@ def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:
     if not isinstance(term, MatMul):
         return None, None
     factors = term.factors
-    end = factors[-1] if last else factors[0]
-    rest_factors = factors[:-1] if last else factors[1:]
-    if end.is_scalar or all(factor.is_scalar for factor in rest_factors) or isinstance(end, Add):
+    lead = [factor for factor in factors if factor.is_scalar]
+    arrays = [factor for factor in factors if not factor.is_scalar]
+    if len(arrays) < 2:
         return None, None
-    return end, product(*rest_factors)
+    end = arrays.pop() if last else arrays.pop(0)
+    return end, product(*lead, *arrays)
 
 
 def _scaling(expr: Expr, change: Callable[[Expr], Expr]) -> Expr | None:

@@ -18,7 +18,6 @@ CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 MOST_DIGITS = 12  # that numbers are rounded to
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS: frozenset[str] = frozenset()
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",

@@ -19,7 +19,8 @@ HEAD = """# Causes
 
 Every wrong line comes back with the cause that explains it: the smallest change that makes the line true
 everywhere. The codes are stable; `policy: {deduct: {...}}` of a problem file prices them. The samples are
-lines of the tests; what is said about them is what `symbackprop check` prints. Made by `tests/checking/causes.py`.
+lines of the tests; what is said about them is what `symbackprop check` prints. Made by
+`tests/checking/causes.py`.
 """
 
 
