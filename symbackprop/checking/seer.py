@@ -416,10 +416,17 @@ def _indicator(seer: Seer, node: Indicator, scope: Scope) -> Array:
     return np.where(missing, np.nan, found) if missing.any() else found
 
 
+_LINES = {"rowsum": (-1, False), "colsum": (-2, False), "rowmean": (-1, True), "colmean": (-2, True)}
+
+
 def _call(seer: Seer, node: Call, scope: Scope) -> Array:
     if isinstance(node.op, Elementwise):
         return calls.value(seer, node, scope)
     values = [seer.value(arg, scope) for arg in node.args]
+    if node.op.name in _LINES:
+        side, mean = _LINES[node.op.name]
+        added = np.mean if mean else np.sum
+        return np.asarray(added(values[0], axis=side, keepdims=True))
     if node.op.name == "outer" and all(1 in value.shape[-2:] for value in values):
         left, right = values
         column = left.swapaxes(-1, -2) if left.shape[-2] == 1 else left
