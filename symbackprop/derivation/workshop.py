@@ -189,9 +189,10 @@ class Workshop:
         found: set[str] = set()
         for equation in self.graph.equations:
             for node in equation.expr.walk() if equation.expr is not None else ():
-                if isinstance(node, Call) and node.op.name in ("mean", "rowmean", "colmean"):
-                    if node.op.name != "mean" or any(side.is_one for side in node.args[0].shape):
-                        found.add(node.op.name)
+                if not isinstance(node, Call) or node.op.name not in ("mean", "rowmean", "colmean"):
+                    continue
+                if node.op.name != "mean" or any(side.is_one for side in node.args[0].shape):
+                    found.add(node.op.name)
         return frozenset(found)
 
     @property

@@ -606,7 +606,8 @@ def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:
     if len(dens) < len(parts) or any(den != dens[0] for den in dens):
         return parts, None
     tops = [body.num for body in bodies if isinstance(body, Divide)]
-    return [Neg(top) if isinstance(part, Neg) else top for part, top in zip(parts, tops, strict=True)], dens[0]
+    signed = [Neg(top) if isinstance(part, Neg) else top for part, top in zip(parts, tops, strict=True)]
+    return signed, dens[0]
 
 
 def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:

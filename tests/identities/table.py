@@ -1,6 +1,6 @@
 """The table of identities: every result derived and verified, then written as Markdown.
 
-    python -m tests.identities.table        writes docs/identities.md
+python -m tests.identities.table        writes docs/identities.md
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def written(rows: Sequence[Row]) -> str:
     parts = [HEAD]
     sections = dict.fromkeys(row.section for row in rows)
     for section in sections:
-        parts.append(f"\n## {section}\n\n| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|")
+        parts.append(
+            f"\n## {section}\n\n| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|"
+        )
         parts.extend(line(row, derived(row)) for row in rows if row.section == section)
     return "\n".join(parts) + "\n"
 
@@ -53,7 +55,12 @@ def shape_of(row: Row) -> str:
     numbers: dict[str, str] = {}
     declared = [part.partition(":")[0].strip() for part in row.symbols.split(";")]
     targets = re.findall(r"(\w+) =", row.forward)
-    known = {*declared, *targets, *re.findall(r"\b[A-Z]\b", row.symbols), *re.findall(r"\b[a-z]\b", row.symbols)}
+    known = {
+        *declared,
+        *targets,
+        *re.findall(r"\b[A-Z]\b", row.symbols),
+        *re.findall(r"\b[a-z]\b", row.symbols),
+    }
 
     def placed(match: re.Match[str]) -> str:
         word = match.group()
