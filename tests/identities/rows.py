@@ -26,7 +26,7 @@ class Row:
 
 
 def _rows(section: str, convention: str, *lines: str) -> tuple[Row, ...]:
-    """Each line: ``symbols | forward | by`` and, after one more bar, the number; some names make some rows."""
+    """Each line: ``symbols | forward | by`` and, after one more bar, the number."""
     found: list[Row] = []
     for line in lines:
         symbols, forward, by, *number = (part.strip() for part in line.split("|"))
