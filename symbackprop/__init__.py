@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from symbackprop.api import derive, elementwise, loss, problem
+    from symbackprop.checks.run import CheckRun
     from symbackprop.core.verdicts import Verdict
     from symbackprop.errors import InputError, OutputError, SymbackpropError, UnsupportedError
     from symbackprop.notation.steps import Step
-    from symbackprop.pipeline import CheckRun, Derivation, Problem, check, load, loads
+    from symbackprop.pipeline import Derivation, Problem, check, load, loads
 
 __version__ = "0.1.0"
 
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CheckRun": "pipeline",
+    "CheckRun": "checks.run",
     "check": "pipeline",
     "Derivation": "pipeline",
     "InputError": "errors",

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from symbackprop.core.tensors import Convention
-from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.sympy_base import shape_of
 from symbackprop.pipeline import Problem, check_level
 from symbackprop.problem_file import spec_from_mapping
@@ -31,7 +31,7 @@ def derive(
     level: str = "vector",
     of_shape: Sequence[Any] | None = None,
 ) -> Any:
-    """The derivative of a scalar SymPy expression, with its steps.
+    """The derivative of a SymPy expression, with its steps; of a vector or a matrix its Jacobian.
 
     expr        over ``sympy.MatrixSymbol``; a 1 x 1 matrix counts as a number. An n x 1 symbol is a vector
                 under the column conventions, a 1 x n symbol under row.
@@ -48,18 +48,15 @@ def derive(
     chosen = _convention(convention)
     value = _expression(expr)
     check_scalar(value, of_shape)
-    if shape_of(value) != (1, 1):
-        rows, columns = shape_of(value)
-        raise UnsupportedError(
-            f"the derivative of something that is not a scalar is not supported yet: {rows} x {columns}",
-            hint="sum its entries with sbp.sum(E), or pick one: E[0, 0]",
-        )
     several = isinstance(wrt, list | tuple)
     symbols = [_symbol(one) for one in (wrt if several else [wrt])]
     target = _target(value, symbols)
     written = _read({target: value}, convention=chosen, extra=symbols)
     found = _problem(written, {"level": level})
     names = {symbol: name for name, symbol in written.symbols.items()}
+    if shape_of(value) != (1, 1):
+        by_name = {names[one]: found.jacobian(target, names[one], level=level) for one in symbols}
+        return by_name if several else by_name[names[symbols[0]]]
     if several:
         wanted = list(dict.fromkeys(names[symbol] for symbol in symbols))
         return found.gradients(target, wanted, level=level)

@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symbackprop.answering.derive import derived_answer
 from symbackprop.answering.record import Answer
-from symbackprop.checks.checker import Checker
-from symbackprop.checks.lines import report_lines
-from symbackprop.checks.reports import write_report as write_report_file
-from symbackprop.checks.run import CheckRun, check_works, checker_of, kind_of_text
-from symbackprop.checks.strength import at_strength, check_strength
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.problems import Problem, check_level, load, loads
@@ -26,6 +21,9 @@ from symbackprop.reports import text_report
 from symbackprop.results import Context, Derivation
 from symbackprop.solving import solve_files
 from symbackprop.written_out import sizes_for, written_out
+
+if TYPE_CHECKING:
+    from symbackprop.checks.run import CheckRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +124,9 @@ def check_files(
     on_progress: Callable[[str], None] | None = None,
 ) -> CheckRun:
     """Judge each work against a problem file, or against the equations ``given``."""
+    from symbackprop.checks.run import check_works
+    from symbackprop.checks.strength import at_strength, check_strength
+
     check_strength(feedback)
     run = check_works(
         problem, works, given=given, jobs=jobs, time_limit=time_limit, on_progress=on_progress
@@ -148,6 +149,10 @@ def check(
     ``kind`` is "tex", "md", "ipynb" or "formula"; without it a text with dollar signs or environments is a
     document, any other a formula.
     """
+    from symbackprop.checks.checker import Checker
+    from symbackprop.checks.run import CheckRun, checker_of, kind_of_text
+    from symbackprop.checks.strength import at_strength, check_strength
+
     check_strength(feedback)
     if (problem is None) == (given is None):
         raise InputError("check needs a problem or given=, and not both", code="schema")
@@ -162,16 +167,19 @@ def check(
 
 def write_report(run: CheckRun, path: Path, *, engine: str = "auto") -> list[str]:
     """Write the report of a check as FILE.html, FILE.pdf or FILE.md; what was written, in words."""
-    return write_report_file(run, path, engine=engine)
+    from symbackprop.checks.reports import write_report as write_file
+
+    return write_file(run, path, engine=engine)
 
 
 def check_lines(run: CheckRun) -> Iterator[Sequence[tuple[str, str]]]:
     """A check for people, line by line, in spans of (kind, text)."""
+    from symbackprop.checks.lines import report_lines
+
     return report_lines(run)
 
 
 __all__ = [
-    "CheckRun",
     "Derivation",
     "Problem",
     "check",

@@ -23,12 +23,9 @@ from symbackprop.notation.words import Words
 from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
 from symbackprop.reading.formulas import formula_of, read_equation, read_formula
-from symbackprop.reading.keys import LATER_LEVELS, LEVELS
+from symbackprop.reading.keys import LEVELS
 from symbackprop.results import Context, Derivation, Gradients
 from symbackprop.written_out import written_out
-
-SUPPORTED_LEVELS = tuple(level for level in LEVELS if level not in LATER_LEVELS)
-
 
 _NAMES = re.compile(r"[^\W\d]\w*")
 _LETTERS = re.compile(r"\b[a-zA-Z]\b")
@@ -232,13 +229,10 @@ def _bare(side: str, free: Mapping[str, Index]) -> dict[str, Index]:
 
 
 def check_level(level: str) -> None:
-    """Refuse a level that is not there yet."""
+    """Refuse an unknown level."""
     if level not in LEVELS:
         hint = did_you_mean(level, LEVELS) or ", ".join(LEVELS)
         raise InputError(f"unknown level {level}", code="schema", hint=hint)
-    if level not in SUPPORTED_LEVELS:
-        hint = f"supported: {', '.join(SUPPORTED_LEVELS)}"
-        raise UnsupportedError(f"the level {level} is not supported yet", hint=hint)
 
 
 def inferred_sentences(spec: ProblemSpec) -> Iterator[str]:

@@ -117,7 +117,7 @@ def report_rows(context: Context, answer: Answer, readback: str) -> Iterator[Row
     holds = answer.verdict.status == "holds"
     yield Row("verdict" if holds else "alarm", check_line(answer.verdict, derivation.of.name))
     left = derivation.name
-    if derivation.is_entrywise:
+    if derivation.is_entrywise and derivation.indices:
         left += "[" + ",".join(derivation.indices) + "]"
     yield Row("result", f"{left} = {derivation.text}")
 

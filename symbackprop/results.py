@@ -386,7 +386,8 @@ class Derivation:
             expanded = Formula(self.expanded_expr, names).sympy
             arguments = arguments_of(expanded, graph, names)
             # docstring_limit: without it SymPy prints the whole expression into a docstring.
-            function = sympy.lambdify(arguments, expanded, docstring_limit=0)
+            # Not SciPy, which lambdify takes where it is installed: its import takes half a second.
+            function = sympy.lambdify(arguments, expanded, modules="numpy", docstring_limit=0)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             reason = f"SymPy cannot hold the expanded result: {error}"
 

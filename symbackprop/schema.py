@@ -207,6 +207,7 @@ def _question() -> Schema:
         "via": _one_of(keys.ROADS),
         "level": _levels(),
         "cases": _some(_FORMULA, minItems=1),
+        "definition": _FLAG,
         "dims": _by_name({"type": "integer", "minimum": 1}),
         "answer": _TEXT,
         "digits": {"type": "integer", "minimum": 0, "maximum": keys.MOST_DIGITS},

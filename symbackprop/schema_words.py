@@ -88,6 +88,7 @@ QUESTION = MappingProxyType(
         "via": "The road through a softmax loss: log (of its logarithm, the usual one) or jacobian.",
         "level": "How this question is answered; a list prints several.",
         "cases": "Conditions to treat one by one, such as [i = j, i != j].",
+        "definition": "Whether the answer begins with the definition of the Jacobian.",
         "dims": "Sizes for this question, such as {N: 1, D: 2}.",
         "answer": "The answer, in your words.",
         "digits": "Digits behind the point; rounded from the exact value, halves to the even digit.",

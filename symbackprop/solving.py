@@ -43,9 +43,12 @@ class Solved:
     messages: list[str] = field(default_factory=list)
     failed: bool = False
     chapter: _Chapter | None = None
+    problem: Problem | None = None  # in this process: what was found is written down when it is asked for
 
     def as_json(self) -> dict[str, object]:
         """The object of "problems" in the JSON format."""
+        if self.found is None and self.problem is not None:
+            self.found = found_in(self.problem)
         found = self.found or {"title": None, "assumptions": [], "equations": [], "answers": []}
         return {
             "file": self.path,
@@ -179,11 +182,19 @@ def _distinct_stems(paths: Sequence[str]) -> None:
         seen[stem] = path
 
 
+def _solve_apart(path: str, order: _Order) -> Solved:
+    """``_solve_one`` in a process of its own: what it gives back is plain data."""
+    one = _solve_one(path, order)
+    if one.problem is not None:
+        one.found, one.problem = found_in(one.problem), None
+    return one
+
+
 def _in_processes(
     paths: Sequence[str], order: _Order, jobs: int, limit: float | None, tell: Tell
 ) -> list[Solved]:
     results = run_all(
-        partial(_solve_one, order=order), paths, jobs=jobs, limit=limit,
+        partial(_solve_apart, order=order), paths, jobs=jobs, limit=limit,
         on_done=lambda count: tell(f"solved {count} of {len(paths)} problems"),
     )  # fmt: skip
     solved: list[Solved] = []
@@ -222,7 +233,7 @@ def _solve(one: Solved, order: _Order, tell: Tell) -> None:
             problem.answer(question.id)
         answers = problem.answers()
         tell(f"{path}: setting the document")
-        one.found = found_in(problem)
+        one.problem = problem
         one.failed = any(answer.failed for answer in answers)
         document = problem.document("key")
         source = render("key", document, problem.spec.templates)

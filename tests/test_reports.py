@@ -11,13 +11,15 @@ from symbackprop import reports
 
 
 def step(before: str, after: str, quantity: str = "dL/dW", status: str = "holds") -> Any:
-    return SimpleNamespace(
+    made = SimpleNamespace(
         before=SimpleNamespace(text=before),
         after=SimpleNamespace(text=after),
         because=f"because of `{after}`",
         quantity=quantity,
         verdict=SimpleNamespace(status=status),
     )
+    made.lines = (made,)
+    return made
 
 
 def lines(*steps: Any) -> list[str]:

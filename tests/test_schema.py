@@ -239,7 +239,10 @@ def test_what_belongs_to_a_kind_is_what_the_loader_says(
     judge: Draft202012Validator, kind: str, key: str
 ) -> None:
     of_kind = {"evaluate": ["x"], "gradient": ["x"], "update": {"step": 1}, "shapes": ["dL/dx"]}
-    of_key = {"dims": {"n": 2}, "digits": 3, "exact": True, "then": ["x"], "conventions": ["row"]}
+    of_key = {
+        "dims": {"n": 2}, "digits": 3, "exact": True, "then": ["x"], "conventions": ["row"],
+        "layouts": ["numerator"], "definition": True,
+    }  # fmt: skip
     of_key["cases"] = ["i = j"]
     data = question(**{kind: of_kind.get(kind, "dL/dx"), key: of_key.get(key, "v")})
     said = refusal(data)

@@ -25,10 +25,11 @@ from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
 from symbackprop.written_out import written_out, written_out_jacobian
 
+# How the derivative of a number lies, and that of an array.
 LIES = {
-    "gradient": "that of a number lies as the array does, a Jacobian has a row for each entry above",
-    "numerator": "that of a number is turned, a Jacobian has a row for each entry above",
-    "denominator": "that of a number lies as the array does, a Jacobian has a column for each entry above",
+    "gradient": ("in the shape of `{by}`", "a row for each entry of `{of}`"),
+    "numerator": ("in the transposed shape of `{by}`", "a row for each entry of `{of}`"),
+    "denominator": ("in the shape of `{by}`", "a row for each entry of `{by}`"),
 }
 STANDS = {
     Convention.ROW: "examples and vectors are rows",
@@ -54,7 +55,8 @@ def compare(desk: Desk, question: Question) -> Iterator[Answer]:
             heading = f"Convention {convention.value}"
             if body.layouts:
                 alone = len(body.conventions) == 1
-                note = f"*{layout} layout*: {LIES[layout]}" + ("" if alone else f"; {note}")
+                lies = LIES[layout][not partial.of.is_scalar].format(of=partial.of.name, by=partial.by.name)
+                note = f"*{layout} layout*: {lies}" + ("" if alone else f"; {note}")
                 heading = f"Layout {layout}" if alone else f"{heading}, layout {layout}"
             boxes = tuple(
                 replace(box, note=" ".join(filter(None, (box.note, f"{note}."))))

@@ -46,7 +46,7 @@ class Desk:
 
     def jacobian_of(self, body: JacobianBody, via: str, level: str) -> Derivation:
         """The derivation of what a question of the kind ``jacobian`` asks for."""
-        if level == "entries" and not body.of.is_scalar:
+        if level == "entries" and (body.is_placed or not body.of.is_scalar):
             sizes = body.sizes or self.sizes
             return written_out_jacobian(self.context, body, sizes, via, flipped=self.flipped)
         if body.entry == (None, None):

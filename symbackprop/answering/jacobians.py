@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from symbackprop.answering.derive import derived_answer
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.record import Answer, Case
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Partial
+from symbackprop.core.expr import Element, Expr, Hadamard, IndexValue, Indicator, Partial
 from symbackprop.core.tensors import Index
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Cases, Shown, ShownCase
+from symbackprop.errors import InputError
+from symbackprop.notation.formula import Formula
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import at
@@ -29,7 +32,39 @@ def jacobian(desk: Desk, question: Question) -> Iterator[Answer]:
     for level in desk.levels(question):
         derivation = desk.jacobian_of(body, question.via, level)
         answer = derived_answer(question.id, question.kind, body.target, level, derivation)
+        if body.definition and level != "entries":
+            answer = _defined(desk, answer, derivation)
         yield _with_cases(desk, question, body, answer) if body.cases else answer
+
+
+def _defined(desk: Desk, answer: Answer, derivation: Derivation) -> Answer:
+    """The answer with the definition first: entry (i, j) of dH/dU is dH[i]/dU[j]."""
+    name = derivation.derived.asked if not derivation.slices else derivation.slices[0][0]
+    if not isinstance(name, Jacobian):
+        of, by = derivation.of, derivation.by
+        raise InputError(
+            f"the derivative of {of.name} by {by.name} has more than two indices and is no matrix",
+            code="shape",
+            hint=f"leave out the definition, or ask for d{of.name}/d{by.name} entry by entry",
+        )
+    array, names = name.comprehension(), desk.context.names
+    places = tuple(IndexValue(((index, 1),)) for index in (array.row, array.column) if index is not None)
+    rows, columns = (name.by, name.of) if name.flipped else (name.of, name.by)
+    words = f"a row for each entry of `{rows.name}`, a column for each entry of `{columns.name}`"
+    if name.is_of_entry:
+        words = f"in the shape of `{name.by.name}`"
+    step = Step(
+        "definition",
+        "by definition" if len(places) < 2 else f"by definition: {words}",
+        Formula(Element(name, places), names),
+        Formula(array.body, names),
+        heading="What a Jacobian is.",
+    )
+    (checked,) = desk.context.verified((step,))
+    steps = (checked, *answer.steps)
+    verdict = overall([answer.verdict, checked.verdict], answer.verdict)
+    shown = replace(answer.shown, steps=steps, verdict=verdict)
+    return replace(answer, steps=steps, verdict=verdict, shown=shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Blocks, Dummy, Slope
+from symbackprop.core.written import Blocks, Dummy, Opaque, Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
@@ -170,7 +170,11 @@ class Bench:
                 refused = refused or error.message
                 continue
             except _EVALUATION_ERRORS as error:
-                refused = refused or f"it could not be evaluated ({type(error).__name__})"
+                refused = (
+                    refused
+                    or _unnamed(left, right, setting)
+                    or (f"it could not be evaluated ({type(error).__name__})")
+                )
                 continue
             if failed is not None:
                 return failed
@@ -197,6 +201,15 @@ class SizedBench(Bench):
         if self._drawn is None:
             self._drawn = self.verifier.runs_with(self._sizes)
         return self._drawn
+
+
+def _unnamed(left: Expr, right: Expr, setting: Setting) -> str | None:
+    """That a name has no meaning, if one has none."""
+    names = {
+        node.name: None for side in (left, right) for node in side.walk()
+        if isinstance(node, Opaque) and node.name not in setting.named
+    }  # fmt: skip
+    return f"{', '.join(names)} has no meaning in this problem" if names else None
 
 
 def method_of(left: Expr, right: Expr) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +36,8 @@ _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeErr
 LAST_DIGITS = 2
 MOST_READINGS = 4
 # A forgotten path is found as a missing term too.
-_NEAR = {
+_NEAR: Mapping[str, tuple[str, ...]] = {
+    "softmax-diagonal": ("softmax-diagonal",),
     "single-path": ("missing-regulariser", "missing-term", "missing-factor", "single-path"),
     "missing-regulariser": ("missing-regulariser",),
 }
@@ -109,7 +110,9 @@ class Doctor:
         if special is not None:
             same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
             if same or not found or special[0] in _NEAR:
-                return self._explained(judged, truth, special, same, setting)
+                explained = self._explained(judged, truth, special, same, setting)
+                explained.causes = tuple(dict.fromkeys((*explained.causes, *(one.cause for one in found))))
+                return explained
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
@@ -125,7 +128,7 @@ class Doctor:
         fields = self._fields(judged, best)
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
-        message = f"{message[:1].upper()}{message[1:]}." if not message.endswith(".") else message
+        message = _sentence(words.sentence, message)
         reason = self._reason(truth, best)
         example = self._example(truth.right.expr, best.expr)
         text = " ".join(part for part in (message, reason, example) if part)
@@ -136,7 +139,10 @@ class Doctor:
         )  # fmt: skip
 
     def _fields(self, judged: Judged, edit: Edit | None) -> dict[str, str]:
-        old = "this" if edit is None else self._text(edit.spot) or "this"
+        old = "this"
+        if edit is not None:
+            whole = edit.spot if edit.shown is None or edit.cause.startswith("extra") else edit.shown
+            old = self._text(whole) or old
         new = "something else" if edit is None else self._text(edit.new or edit.expr) or "something else"
         return {
             "old": old, "new": new, "reason": judged.evidence.reason or "they differ",
@@ -232,7 +238,7 @@ class Doctor:
         message = words.sentence.format(**fields)
         line = None if right is None else self._line(judged, right)
         return Diagnosis(
-            (cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields), line,
+            (cause,), _sentence(words.sentence, message), words.question.format(**fields), line,
             () if line is None else (line,), truth.right.expr, truth.right,
         )  # fmt: skip
 
@@ -349,7 +355,7 @@ class Doctor:
             )
         elif "{old}" in words.sentence or "{new}" in words.sentence:
             message = f"{words.meaning}: {fields['numbers']}"
-        return Diagnosis((cause,), f"{message[:1].upper()}{message[1:]}.", words.question.format(**fields))
+        return Diagnosis((cause,), _sentence(words.sentence, message), words.question.format(**fields))
 
     def _numbers(self, judged: Judged) -> str:
         example = judged.evidence.counterexample
@@ -359,6 +365,13 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _sentence(template: str, words: str) -> str:
+    """A sentence; one that begins with a formula gets a word before it."""
+    if template.startswith("{old}") and words:
+        words = f"here {words}"
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
 
 
 def _size(expr: Expr) -> int:

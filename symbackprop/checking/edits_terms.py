@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
@@ -89,6 +90,12 @@ def _numbers(place: Place, words: Vocabulary) -> Iterator[Edit]:
         for value in (Fraction(2), Fraction(1, 2), node.value + 1, node.value - 1):
             if value not in (node.value, 0):
                 yield Edit(place.put(Number(value)), "factor", 1.9, node, Number(value))
+        if node.value == 1:
+            for first, second in combinations(place.indices, 2):
+                if first.dim == second.dim:
+                    left, right = (IndexValue(((index, 1),)) for index in (first, second))
+                    delta = Indicator(left, "=", right, is_kron=True)
+                    yield Edit(place.put(delta), "kronecker", 1.5, node, delta)
         for dim in words.counts[:2]:
             yield Edit(place.put(DimValue(dim)), "mean", 1.9, node)
 

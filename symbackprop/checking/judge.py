@@ -21,7 +21,7 @@ from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator
+from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque
@@ -59,7 +59,10 @@ class Judge:
         self.named, self.lights, self.moved = {}, [], {}
         found: list[Judged] = []
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
-        for claim in work.claims:
+        last: Claim | None = None
+        for written in work.claims:
+            claim = _continued(written, last)
+            last = claim
             judged = self._one(claim, broken)
             judged.setting = self.setting(claim)
             found.append(judged)
@@ -88,6 +91,10 @@ class Judge:
         if claim.relation not in ("=", "~", "<", "<=", ">", ">=", "!="):
             return Judged(claim, "unchecked", message=f"the relation {claim.relation} is not judged")
         link = self.truth(claim, claim.left)
+        if claim.defines is not None and claim.number == 1 and link.status != "holds":
+            again = self._define(claim)
+            if again is not None:
+                return again
         if claim.number == 1 or claim.first is claim.left or claim.relation != "=":
             return self._single(claim, link)
         whole = self.truth(claim, claim.first)
@@ -102,6 +109,8 @@ class Judge:
             return Judged(claim, "unchecked", message="a statement about shapes; it has no value to compare")
         if claim.kind == "bare":
             return Judged(claim, "unchecked", message="a formula that states nothing")
+        if claim.left.readings and isinstance(claim.left.readings[0].expr, IndexValue):
+            return Judged(claim, "unchecked", message="a statement about an index")
         if not claim.left.readings or not claim.right.readings:
             return Judged(claim, "unread", message="a side of this line was not understood")
         return None
@@ -353,10 +362,13 @@ class Judge:
 
     def _sights(self, left: Expr, right: Expr) -> Iterator[Sight]:
         seer_listed = any(_may_be_listed(node) for side in (left, right) for node in side.walk())
+        cut = any(is_row(node) for side in (left, right) for node in side.walk())
         found = sights(self.bench.graph, batch=bool(self.bench.batch), listed=seer_listed)
         for sight in found:
             if sight != self.bench.declared:
                 yield sight
+            if cut:
+                yield replace(sight, as_cut=True)
 
     def _settings(self, claim: Claim) -> Iterator[Setting]:
         yield self.setting(claim)
@@ -398,6 +410,29 @@ class Judge:
     def _update(self, claim: Claim) -> Judged:
         """``W = W - eta G``: the new value; right if it is a step against the gradient."""
         return judge_update(self, claim)
+
+
+def is_row(node: Expr) -> bool:
+    """Whether a row (or a column) of a matrix is taken that does not lie as vectors do."""
+    if not isinstance(node, Slice) or len(node.runs) != 1 or len(node.slots) != 2:
+        return False
+    return node.across != isinstance(node.slots[1], Run)
+
+
+def _continued(claim: Claim, last: Claim | None) -> Claim:
+    """A display that goes on where the last one ended belongs to its chain, under the same conditions."""
+    if last is None or not claim.inherited or claim.number != 1 or claim.left.latex != last.right.latex:
+        return claim
+    change = {
+        index: IndexValue(((last.indices[letter], 1),))
+        for letter, index in claim.indices.items() if letter in last.indices
+    }  # fmt: skip
+    readings = tuple(replace(one, expr=at(one.expr, change)) for one in claim.right.readings)
+    return replace(
+        claim, left=last.right, right=replace(claim.right, readings=readings), first=last.first,
+        number=last.number + 1, derivation=last.derivation, conditions=last.conditions,
+        indices={**claim.indices, **last.indices},
+    )  # fmt: skip
 
 
 def replace_verdict(judged: Judged, verdict: str, message: str) -> Judged:

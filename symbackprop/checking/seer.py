@@ -34,6 +34,7 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Run,
     Slice,
     Transpose,
 )
@@ -249,7 +250,29 @@ def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
     return seer.laid_out(value.reshape((*lead, *sizes)), lead, own, other, sliced=node.is_sliced)
 
 
+def _literal(seer: Seer, node: Element) -> Array | None:
+    """``A[1,2]`` of an array: no letters, so no gathering; None for anything else."""
+    base = node.base
+    if not isinstance(base, Leaf) or base.tensor.rank != len(node.slots) or base.tensor.rank > 2:
+        return None
+    if any(type(slot) is not IndexValue or slot.indices for slot in node.slots):
+        return None
+    value = seer.plain.tensor(base.tensor)
+    places = [0, 0]
+    for side in (0, 1):
+        axis = base.tensor.axis_of_side(side)
+        if axis is not None:
+            places[side] = seer.point.extent(node.slots[axis].offset) - 1
+    row, column = places
+    if not (0 <= row < value.shape[-2] and 0 <= column < value.shape[-1]):
+        return np.full((1, 1), np.nan)
+    return np.asarray(value[..., row : row + 1, column : column + 1])
+
+
 def _element(seer: Seer, node: Element, scope: Scope) -> Array:
+    literal = _literal(seer, node) if not scope.axes else None
+    if literal is not None:
+        return literal
     if seer.plain is not seer and isinstance(node.base, Leaf | Partial):
         return seer.plain.value(node, scope)
     return entries.element(seer, node, scope)
@@ -257,7 +280,10 @@ def _element(seer: Seer, node: Element, scope: Scope) -> Array:
 
 def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     value = entries.a_slice(seer.plain, node, scope)
-    if len(node.runs) == 1 and (value.shape[-2] == 1) != seer.rows:
+    as_row = seer.rows
+    if seer.sight.as_cut and len(node.slots) == 2:
+        as_row = isinstance(node.slots[1], Run)
+    if len(node.runs) == 1 and (value.shape[-2] == 1) != as_row:
         return np.asarray(value.swapaxes(-1, -2))
     return value
 
@@ -349,6 +375,9 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
         sizes = {value.shape[side] for value in values} - {1}
         if len(sizes) > 1:
             raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
+    whole = tuple(max(value.shape[side] for value in values) for side in (-2, -1))
+    if all(value.shape[-2:] != whole for value in values):
+        raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     return values
 
 
@@ -387,10 +416,17 @@ def _indicator(seer: Seer, node: Indicator, scope: Scope) -> Array:
     return np.where(missing, np.nan, found) if missing.any() else found
 
 
+_LINES = {"rowsum": (-1, False), "colsum": (-2, False), "rowmean": (-1, True), "colmean": (-2, True)}
+
+
 def _call(seer: Seer, node: Call, scope: Scope) -> Array:
     if isinstance(node.op, Elementwise):
         return calls.value(seer, node, scope)
     values = [seer.value(arg, scope) for arg in node.args]
+    if node.op.name in _LINES:
+        side, mean = _LINES[node.op.name]
+        added = np.mean if mean else np.sum
+        return np.asarray(added(values[0], axis=side, keepdims=True))
     if node.op.name == "outer" and all(1 in value.shape[-2:] for value in values):
         left, right = values
         column = left.swapaxes(-1, -2) if left.shape[-2] == 1 else left

@@ -22,6 +22,7 @@ class Sight:
     layout      of derivatives: gradient, numerator or denominator.
     example     every batch quantity is one of its examples, inside the batch model.
     turned      vectors lie the other way than the convention says.
+    as_cut      a row of a matrix lies as a row, a column as a column.
     by_columns  where the entries of a matrix are listed, they are listed column by column.
     """
 
@@ -29,6 +30,7 @@ class Sight:
     example: bool = False
     turned: bool = False
     by_columns: bool = False
+    as_cut: bool = False
 
     def words(self, rows: bool) -> str:
         """What is unusual about it beside the declared layout, in words."""
@@ -39,6 +41,8 @@ class Sight:
             parts.append("with vectors as columns" if rows else "with vectors as rows")
         if self.by_columns:
             parts.append("with entries listed column by column")
+        if self.as_cut:
+            parts.append("with rows of a matrix as rows")
         return ", ".join(parts)
 
 

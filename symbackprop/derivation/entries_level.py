@@ -14,7 +14,7 @@ The forms are those of the other levels at whole-number places. The graph must h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid
@@ -245,6 +245,23 @@ class EntryBoard(Chain):
     ) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
+
+
+def one_entry(steps: Iterable[Step], entry: Expr) -> Iterator[Step]:
+    """Of the lines of an array those that lead to one of its entries; of others all."""
+    assert isinstance(entry, Element)
+    other = False
+    for step in steps:
+        before = step.before.expr
+        if step.quantity != entry.base:
+            yield step
+            continue
+        if isinstance(before, Element) and before.base == entry.base:
+            other = before != entry
+        elif isinstance(before, Element) or step.rule in ("forward", "log-of-quotient"):
+            other = False
+        if not other and step.rule != "assemble":
+            yield step
 
 
 def fits(lines: Lines, result: Expr) -> bool:

@@ -210,22 +210,30 @@ def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> st
 
     ``written_out`` sums have no letter.
     """
+    transpose = transpose_reason(form, after, written_out=written_out)
+    if transpose is not None:
+        return transpose
     calls = {node.op.name for node in after.walk() if isinstance(node, Call)}
-    turned = [n.arg for n in after.walk() if isinstance(n, Transpose) and isinstance(n.arg, Leaf)]
     bound = [index for term in form.terms for index in term.bound]
-    for leaf in turned:
-        found = _turned(form, leaf.tensor)
-        if found is not None:
-            place, letter = found
-            name = f"`{leaf.tensor.name}`"
-            sums = "each sum" if written_out else f"the sum over `{letter}`"
-            return f"{sums} runs over the {place} index of {name}, hence {name[:-1]}^T`"
     if not bound:
         return "as an outer product" if _has_outer(after) else "for all entries at once"
     if not _has_product(after) and calls & {"rowsum", "colsum"}:
         return "for all entries at once"
     sums = "each sum" if written_out else f"the sum over `{bound[0].letter}`"
     return f"{sums} is a matrix product"
+
+
+def transpose_reason(form: Form, after: Expr, *, written_out: bool = False) -> str | None:
+    """Where a transpose comes from: which index of the matrix the sum of one entry runs over."""
+    for node in after.walk():
+        if isinstance(node, Transpose) and isinstance(node.arg, Leaf):
+            found = _turned(form, node.arg.tensor)
+            if found is not None:
+                place, letter = found
+                name = node.arg.tensor.name
+                sums = "each sum" if written_out else f"the sum over `{letter}`"
+                return f"{sums} runs over the {place} index of `{name}`, hence `{name}^T`"
+    return None
 
 
 def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:

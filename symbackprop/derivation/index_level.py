@@ -12,6 +12,7 @@ out in lines of its own first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -31,7 +32,7 @@ from symbackprop.core.expr import (
     Reduce,
 )
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.derivation.explain import chain_reason, join, stage_reason
+from symbackprop.derivation.explain import chain_reason, join, stage_reason, transpose_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep, settled
@@ -85,6 +86,10 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         used.append(after)
         uses.extend(words)
         before = after
+    sentence = transpose_reason(quantity.form, value)
+    if sentence is not None and steps and lines.shop.graph.layout != "numerator":
+        because = f"{steps[-1].because}; {sentence} in matrices"
+        steps[-1] = replace(steps[-1], because=because)
     return Work(quantity, [*used, whole], value, steps, uses)
 
 

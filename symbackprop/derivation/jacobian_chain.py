@@ -156,7 +156,7 @@ class JacobianChain:
             named.append(self._product(outer, local))
             value = self.values[target]
             short = cost(value) + cost(own) <= LONGEST_PRODUCT
-            if own == ZERO or value == ZERO:
+            if ZERO in (own, value):
                 continue
             put_in.append(self._product(value if short else outer, own))
         after = addition(named)

@@ -56,5 +56,10 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
 
 
 def _is_own(atom: Atom, sweep: Sweep, lines: Lines) -> bool:
-    partial = lines.shop.partial_of.get(atom.tensor) if isinstance(atom, Entry) else None
-    return partial is not None and partial.of is sweep.loss and partial.by in sweep.quantities
+    """Whether the atom is a derivative whose form is known; dJ/dy of an arbitrary J stands for itself."""
+    if not isinstance(atom, Entry) or atom.tensor not in lines.shop.partial_of:
+        return False
+    partial = lines.shop.partial_of[atom.tensor]
+    if partial.of is not sweep.loss or partial.by not in sweep.quantities:
+        return False
+    return atom.tensor not in sweep.quantities[partial.by].form.tensors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.dims import ONE
@@ -81,7 +82,7 @@ class Lines:
         before: Expr,
         after: Expr,
         partial: Partial,
-        substeps: tuple[Step, ...] = (),
+        substeps: Sequence[Step] = (),
         uses: tuple[str, ...] = (),
     ) -> Step:
         """One line as a record."""

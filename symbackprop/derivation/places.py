@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product as every_choice
 
-from symbackprop.core.arrays import grid_of
+from symbackprop.core.arrays import Grid, grid_of
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.tensors import Index, Tensor
@@ -56,6 +56,15 @@ def assembled(lines: Lines, tensor: Tensor, form: Form, row: Index | None, colum
         return in_entries(lines, form_at(lines, form, indices, place))
 
     return grid_of(rows.constant, columns.constant, cell) if tensor.shape else cell(1, 1)
+
+
+def cell_at(array: Expr, tensor: Tensor, place: Place) -> Expr:
+    """The cell of an array in the shape of ``tensor`` that was written out; of a scalar itself."""
+    if not isinstance(array, Grid):
+        return array
+    held = dict(zip(tensor.index_axes, place, strict=True))
+    row, column = (held.get(axis, 1) if axis is not None else 1 for axis in map(tensor.axis_of_side, (0, 1)))
+    return array.rows[row - 1][column - 1]
 
 
 def slots_at(tensor: Tensor, place: Place) -> tuple[IndexValue, ...]:

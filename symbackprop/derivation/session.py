@@ -15,7 +15,8 @@ from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
-from symbackprop.derivation.entries_level import entries_work
+from symbackprop.derivation.entries_level import entries_work, one_entry
+from symbackprop.derivation.entry_chain import entry_of
 from symbackprop.derivation.entry_jacobians import written_out_jacobian
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_forms import unfolded, where_true
@@ -23,7 +24,7 @@ from symbackprop.derivation.jacobian_level import jacobian_level_work
 from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
-from symbackprop.derivation.places import assembled
+from symbackprop.derivation.places import assembled, cell_at, slots_at
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
@@ -235,6 +236,24 @@ class Session:
             expr=found.grid, steps=found.steps, uses=found.uses, values={by: found.grid}, jacobian=work,
         )  # fmt: skip
 
+    def written_entry(self, of: Tensor, by: Tensor, places: Places) -> Derived:
+        """The derivative of the scalar ``of`` by one entry, written out; the dims must be numbers."""
+        derived = self.jacobian(of, by, "index", entry=(None, places))
+        assert derived.jacobian is not None
+        array = self.gradients(of, (by,), "entries")[by]
+        at = tuple(int(place) for place in places)
+        entry = entry_of(derived.partial, (), at)
+        cell = cell_at(array.expr, by, at)
+        steps = tuple(one_entry(array.steps, entry))
+        if not steps or steps[-1].after.expr != cell:
+            reason = "the entry of the array"
+            steps = (*array.steps, self.lines.step("entry", reason, entry, cell, derived.partial))
+        named = Jacobian(of, by, by_slots=slots_at(by, at))
+        work = replace(derived.jacobian, expr=cell, steps=steps, uses=array.uses, named=named)
+        return replace(
+            derived, expr=cell, steps=steps, uses=array.uses, values={**array.values, by: cell}, jacobian=work
+        )
+
     def _whole_work(self, of: Tensor, by: Tensor, level: str, flipped: bool) -> JacobianWork:
         """The Jacobian of all entries by all entries."""
         sweep = Sweep(self.shop, of, (by,), log_road=self.log_road, head=self._head(of, (None, None)))
@@ -298,7 +317,7 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                value = derived.values[node.by] if node.of is derived.of else node
+                value = derived.values.get(node.by, node) if node.of is derived.of else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)

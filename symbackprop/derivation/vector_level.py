@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, MatMul, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
@@ -10,7 +12,7 @@ from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Stage, Sweep
 from symbackprop.notation.forms import Fn, Form, single
 from symbackprop.notation.normal import merge, normal
-from symbackprop.notation.steps import Step
+from symbackprop.notation.steps import Later, Step
 
 
 def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
@@ -40,7 +42,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
             reason = spelling_reason(stage.form, after)
             steps.append(lines.step("spell", reason, before, after, partial, (), words))
         else:
-            sub = _substeps(lines, stage, quantity, partial)
+            sub = _later(lines, stage, quantity, partial)
             steps.append(lines.step(stage.rule, reason, before, after, partial, sub, words))
         before = after
     if in_entries or not exprs:
@@ -77,8 +79,15 @@ def log_steps(lines: Lines, quantity: Quantity, partial: Partial) -> list[Step]:
 def _entry_step(lines: Lines, stage: Stage, quantity: Quantity, partial: Partial, reason: str) -> Step:
     """One entry first: the sum that the matrix spelling stands for."""
     after = lines.entries(stage.form)
-    sub = _substeps(lines, stage, quantity, partial)
+    sub = _later(lines, stage, quantity, partial)
     return lines.step("chain", reason, entry_of(partial, quantity), after, partial, sub)
+
+
+def _later(lines: Lines, stage: Stage, quantity: Quantity, about: Partial) -> Sequence[Step]:
+    """The substeps, made when they are read; none where there can be none."""
+    if stage.raw is None or not quantity.indices:
+        return ()
+    return Later(lambda: _substeps(lines, stage, quantity, about))
 
 
 def _substeps(lines: Lines, stage: Stage, quantity: Quantity, partial: Partial) -> tuple[Step, ...]:

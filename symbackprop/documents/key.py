@@ -140,24 +140,33 @@ def shape_latex(shape: Iterable[Dim], names: Names) -> Latex:
 
 def shape_rows(graph: Graph, names: Names) -> tuple[ShapeRow, ...]:
     """The table of shapes: a row for each role, names of one shape together."""
-    rows: dict[Role, dict[tuple[Dim, ...], list[Tensor]]] = {}
+    rows: dict[Role, dict[tuple[tuple[Dim, ...], Dim | None], list[Tensor]]] = {}
     for tensor in graph.tensors.values():
         if tensor.value is None and tensor.numpy_value is None:
-            rows.setdefault(tensor.role, {}).setdefault(tensor.shape, []).append(tensor)
+            kind = (tensor.shape, tensor.facts.classes)
+            rows.setdefault(tensor.role, {}).setdefault(kind, []).append(tensor)
     return tuple(
         ShapeRow(
             Text(label),
             tuple(
                 ShapeCell(
                     Latex(",\\, ".join(tensor_latex(tensor, names) for tensor in tensors)),
-                    shape_latex(shape, names) if shape else Latex(r"\text{scalar}"),
+                    _kind_latex(shape, classes, names),
                 )
-                for shape, tensors in rows[role].items()
+                for (shape, classes), tensors in rows[role].items()
             ),
         )
         for role, label in _ROLES
         if role in rows
     )
+
+
+def _kind_latex(shape: tuple[Dim, ...], classes: Dim | None, names: Names) -> Latex:
+    r"""A shape; of labels also what they may be: ``N, labels 1..K``."""
+    if classes is None:
+        return shape_latex(shape, names) if shape else Latex(r"\text{scalar}")
+    said = Latex(rf"\text{{label{'s' if shape else ''} }} 1, \ldots, {dim_latex(classes, names)}")
+    return Latex(rf"{shape_latex(shape, names)}\;{said}") if shape else said
 
 
 def forward_equation(equation: GraphEquation, names: Names) -> Equation:

@@ -30,6 +30,21 @@ TRANSPOSE_COST = 2
 ONES_COST = 3
 
 
+def shown_arguments(call: Call) -> list[Expr]:
+    """The arguments without those that a call need not give: defaults, names that a function holds."""
+    kept = list(call.args)
+    captured = getattr(call.op, "captured", ())
+    for param in reversed(call.op.params[: len(kept)]):
+        last = kept[-1]
+        default = isinstance(last, Number) and last.value == param.default
+        own = isinstance(last, Leaf) and last.tensor.name == param.name
+        size = isinstance(last, DimValue) and last.dim.single_name == param.name
+        if not default and not (param.name in captured and (own or size)):
+            break
+        kept.pop()
+    return kept
+
+
 def cost(expr: Expr) -> int:
     """Leaves count 2, transposes and diag 2, ones 3, numbers and dims 1."""
     if isinstance(expr, Transpose):

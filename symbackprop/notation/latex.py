@@ -63,6 +63,7 @@ from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symb
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.text import axes_of, is_whole
+from symbackprop.notation.written_text import WRITTEN, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
@@ -370,8 +371,14 @@ def _indicator(printer: Printer, expr: Indicator) -> Box:
     return Box(tex, CLOSED, left.full_width + right.full_width + 2.0, tall)
 
 
+def _written(printer: Printer, expr: Expr) -> Box:
+    tex = written_latex(expr, lambda part: printer.box(part).signed)
+    return Box(tex, ATOM, 0.5 * len(tex), FRACTION_TALL if "\\frac" in tex else 0)
+
+
 _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
     {
+        **dict.fromkeys(WRITTEN, _written),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

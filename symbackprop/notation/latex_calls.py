@@ -29,6 +29,7 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Index
+from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex_box import (
     ATOM,
     BIG_TALL,
@@ -82,19 +83,8 @@ def _head_width(expr: Call) -> float:
     return 0.3 + 0.58 * len(expr.op.name) if len(expr.op.name) > 2 else 0.8
 
 
-def shown_args(expr: Call) -> tuple[Expr, ...]:
-    """The arguments without trailing options that have their default value."""
-    kept = list(expr.args)
-    while kept:
-        default, last = expr.op.params[len(kept) - 1].default, kept[-1]
-        if default is None or not (isinstance(last, Number) and last.value == default):
-            break
-        kept.pop()
-    return tuple(kept)
-
-
 def _headed(printer: Printer, expr: Call) -> Box:
-    args = [printer.box(argument) for argument in shown_args(expr)]
+    args = [printer.box(argument) for argument in shown_arguments(expr)]
     head = head_tex(expr)
     if len(args) == 1:
         box = args[0]
@@ -215,12 +205,12 @@ def _line_sum(printer: Printer, expr: Call) -> Box | None:
 
 def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     """A row ``A_{n:}`` or column ``A_{:k}`` of an array."""
-    if isinstance(array, Partial):
+    if isinstance(array, Partial) and not array.turned:  # below a turned one the indices would be those of W
         return printer.partial(array, script, 0.8)
     if (
         isinstance(array, Call)
         and array.op.kind in ("elementwise", "function")
-        and len(shown_args(array)) == 1
+        and len(shown_arguments(array)) == 1
     ):
         inner = _sliced(printer, array.args[0], script)  # the function of a row is the row of the function
         held = inner.bracketed()

@@ -27,11 +27,12 @@ from symbackprop.core.expr import (
     Reduce,
     Transpose,
 )
+from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex import (
     Printer,
 )
 from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex, as_subscript
-from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell, shown_args
+from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell
 from symbackprop.notation.latex_grids import block_of_grid, grid_with_dots
 from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
 from symbackprop.notation.latex_sums import add_term
@@ -205,7 +206,7 @@ def _split_call(printer: Printer, expr: Call, limit: float, depth: int) -> list[
     written = as_reduce(expr)
     if written is not None:
         return _split(printer, written, limit, depth)
-    arguments = shown_args(expr)
+    arguments = shown_arguments(expr)
     if len(arguments) == 1 and expr.op.kind in ("elementwise", "function", "along"):
         pieces = _bracketed(printer, arguments[0], limit - 3.0, depth)
         return [pieces[0].before(head_tex(expr), 0.5 * len(expr.op.name)), *pieces[1:]]

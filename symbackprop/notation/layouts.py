@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Grid, Jacobian, with_cells
 from symbackprop.core.expr import (
     Add,
     Call,
@@ -109,6 +109,8 @@ def turned(expr: Expr, lookup: Lookup) -> Expr:
         return own
     if isinstance(expr, Transpose):
         return in_numerator(expr.arg)
+    if isinstance(expr, Grid):
+        return with_cells(expr.transposed(), in_numerator)
     if isinstance(expr, Reduce):
         return replace(expr, body=turned(expr.body, lookup))
     if isinstance(expr, MatMul):

@@ -90,10 +90,32 @@ class Speller:
         return self._full(self._form(form, row, column), row, column)
 
     def filled(self, expr: Expr, row: Place, column: Place) -> Expr:
-        """The same with every term of a sum in the full shape: I - 1 p^T, where ``expr`` stretches p^T."""
+        """The same as a Jacobian is written: nothing is stretched.
+
+        Every term of a sum has the full shape, I - 1 p^T where ``expr`` stretches p^T; a vector scales the
+        rows or columns of a matrix as a diagonal matrix: diag(v) W for v * W.
+        """
         if isinstance(expr, Add):
             return Add(tuple(self._stretched(term, row, column) for term in expr.terms))
+        if isinstance(expr, Hadamard):
+            return self._by_diagonals(expr) or expr
         return _scaling(expr, lambda one: self.filled(one, row, column)) or expr
+
+    def _by_diagonals(self, expr: Hadamard) -> Expr | None:
+        """diag(v) W diag(u) for v * W * u^T."""
+        rows, columns = expr.shape
+        whole = [one for one in expr.factors if one.shape == expr.shape]
+        down = [one for one in expr.factors if one.shape == (rows, ONE)]
+        across = [one for one in expr.factors if one.shape == (ONE, columns)]
+        count = len(whole) + len(down) + len(across)
+        if rows.is_one or columns.is_one or count != len(expr.factors) or not whole or len(whole) == count:
+            return None
+        left = [self._as_diagonal(hadamard(*down), rows)] if down else []
+        right = [self._as_diagonal(hadamard(*across), columns)] if across else []
+        return product(*left, hadamard(*whole), *right)
+
+    def _as_diagonal(self, vector: Expr, dim: Dim) -> Expr:
+        return Call(self._operation("diag"), (self._native(vector),), (dim, dim))
 
     def _stretched(self, expr: Expr, row: Place, column: Place) -> Expr:
         """A term in the full shape, what scales it in front."""
@@ -101,6 +123,8 @@ class Speller:
             found = _scaling(expr, lambda one: self._stretched(one, row, column))
             if found is not None:
                 return found
+        if isinstance(expr, Hadamard):
+            return self._by_diagonals(expr) or self._full(expr, row, column)
         return self._full(expr, row, column)
 
     def part(self, form: Form, row: Place, column: Place) -> Expr:

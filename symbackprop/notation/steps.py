@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Expr, Leaf, Partial
@@ -11,6 +12,44 @@ from symbackprop.core.verdicts import Verdict, not_checked
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text
+
+_NOT_YET = not_checked("not verified yet")
+
+
+class Later(Sequence["Step"]):
+    """Steps that are made when somebody looks at them: most substeps are never read."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], tuple[Step, ...]]) -> None:
+        self._make = make
+        self._found: tuple[Step, ...] | None = None
+
+    @property
+    def made(self) -> tuple[Step, ...]:
+        """The steps."""
+        if self._found is None:
+            self._found = self._make()
+        return self._found
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    @overload
+    def __getitem__(self, place: int) -> Step: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Step, ...]: ...
+    def __getitem__(self, place: int | slice) -> Step | tuple[Step, ...]:
+        return self.made[place]
+
+    def __eq__(self, other: object) -> bool:
+        return self.made == (other.made if isinstance(other, Later) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.made)
+
+    def __repr__(self) -> str:
+        return repr(self.made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +69,8 @@ class Step:
     before: Formula
     after: Formula
     shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    substeps: tuple[Step, ...] = ()
-    verdict: Verdict = field(default_factory=lambda: not_checked("not verified yet"))
+    substeps: Sequence[Step] = ()
+    verdict: Verdict = _NOT_YET
     quantity: Partial | None = None
     uses: tuple[str, ...] = ()
     heading: str = ""

@@ -183,10 +183,10 @@ def scalar_rule(operation: Operation, primes: int, entries: tuple[Any, ...]) -> 
 
 
 def _slope_code(operation: Operation, primes: int, texts: list[str], printer: Any) -> str:
-    """Code of f'(x) from its template, of higher derivatives from the scalar formula."""
+    """Code of f(x) and f'(x) from its templates, of higher derivatives from the scalar formula."""
     names = [param.name for param in operation.params]
-    template = getattr(operation, "slope_numpy", None)
-    if primes == 1 and template is not None:
+    template = getattr(operation, "slope_numpy" if primes else "numpy", None)
+    if primes < 2 and template is not None:
         values = {name: ast.parse(text, mode="eval").body for name, text in zip(names, texts, strict=True)}
         return f"({py.show(_Portable(printer).visit(py.fill(template, values)))} * 1.0)"
     # The code is the name: SymPy remembers results by name, and must not mix up two arguments.
@@ -236,7 +236,7 @@ class Applied(Elementwise):
     def _code(self, printer: Any) -> str:
         head = self.args[0]
         texts = [printer._print(operand) for operand in self.operands]
-        if head.primes:
+        if head.primes or head.operation.kind == "function":  # of the problem: no table knows its name
             return _slope_code(head.operation, head.primes, texts, printer)
         return f"{printer._module_format(LOOKUP)}('{head.operation.name}').forward({', '.join(texts)})"
 

@@ -306,6 +306,8 @@ class _Writer:
                 return self.element(expr)
             case Reduce():
                 return self.reduced(expr)
+            case Jacobian(is_sliced=True):
+                return self.value(expr.comprehension())
             case Jacobian():
                 rows, columns = (dim_value(dim) for dim in expr.shape)
                 return sympy.MatrixSymbol(_safe(f"d{expr.of.name}_d{expr.by.name}"), rows, columns)
@@ -346,6 +348,8 @@ class _Writer:
 
     def element(self, expr: Element) -> Any:
         """One entry; a slot of an axis that is literally 1 is 0."""
+        if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
+            return self.local_entry(expr, expr.base)
         base = self.value(expr.base)
         if not is_matrix(base):
             return base
@@ -358,6 +362,16 @@ class _Writer:
             return base[tuple(slots[axis] if axis is not None else 0 for axis in axes)]
         ordered = iter(slots)
         return entry_sums(base[tuple(0 if side.is_one else next(ordered) for side in sides)])
+
+    def local_entry(self, expr: Element, partial: Partial) -> Any:
+        """An entry of a Jacobian, of any number of indices."""
+        dims = [dim for tensor in (partial.of, partial.by) for dim in tensor.shape]
+        slots = [self.place(slot, -1) for slot, dim in zip(expr.slots, dims, strict=True) if not dim.is_one]
+        extents = [dim_value(dim) for dim in dims if not dim.is_one]
+        name = _safe(f"d{partial.of.name}_d{partial.by.name}")
+        if len(extents) == 2:
+            return sympy.MatrixSymbol(name, *extents)[tuple(slots)]
+        return sympy.IndexedBase(name, shape=tuple(extents))[tuple(slots)]
 
     def reduced(self, expr: Reduce) -> Any:
         """Sum, product or mean over positions."""

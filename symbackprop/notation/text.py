@@ -43,8 +43,10 @@ from symbackprop.core.expr import (
     Transpose,
 )
 from symbackprop.core.tensors import Index
+from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.written_text import WRITTEN, written_text
 
 _SUM, _TERM, _CHAIN, _FACTOR, _DERIV, _NUMBER, _ATOM = range(7)
 _Printed = tuple[str, int]
@@ -219,13 +221,7 @@ def _transpose(expr: Transpose, context: _Context) -> _Printed:
 
 
 def _call(expr: Call, context: _Context) -> _Printed:
-    arguments = list(expr.args)
-    params = expr.op.params[: len(arguments)]
-    while arguments:
-        default, last = params[len(arguments) - 1].default, arguments[-1]
-        if default is None or not (isinstance(last, Number) and last.value == default):
-            break
-        arguments.pop()
+    arguments = shown_arguments(expr)
     printers = _PRINTERS
     if expr.op.kind == "loss":
         arguments[0] = _labels(arguments[0])
@@ -316,7 +312,7 @@ def _element(expr: Element, context: _Context) -> _Printed:
         return f"d{of.name}[{top}]/d{by.name}{entry}", _DERIV
     text, own = _print(expr.base, context)
     slots = ",".join(_slot(slot, context) for slot in expr.slots)
-    if own == _DERIV:
+    if own == _DERIV and not isinstance(expr.base, Jacobian):
         return f"{text}[{slots}]", _DERIV
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
@@ -386,8 +382,13 @@ def _indicator(expr: Indicator, context: _Context) -> _Printed:
     return f"ind({left} {expr.op} {right})", _ATOM
 
 
+def _written(expr: Expr, context: _Context) -> _Printed:
+    return written_text(expr, lambda part: _print(part, context)[0]), _ATOM
+
+
 _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
     {
+        **dict.fromkeys(WRITTEN, _written),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

@@ -46,6 +46,7 @@ class Elementwise(Operation):
     note         what is printed about a choice at a kink ("relu'(0) = 0"), else None.
     abstract     an arbitrary function declared in a problem: no formula, no forward function;
                  the verifier supplies a random smooth stand-in.
+    captured     parameters that are names of the file: a call need not give them.
     """
 
     formula: str | None = None
@@ -59,6 +60,7 @@ class Elementwise(Operation):
     domain: str = "real"
     note: str | None = None
     abstract: bool = False
+    captured: tuple[str, ...] = ()
     latex_template: str | None = None  # r"\left|{a}\right|"; None: head(arguments)
 
     def __reduce__(self) -> str | tuple[Any, ...]:

@@ -38,7 +38,8 @@ def read_binder(node: Bind, scope: Scope, read: Read) -> Expr:
         inner = inner.with_indices({letter: spot.index}, (spot,))
     body = read(node.body, inner)
     shape = scope.unifier.shape(body)
-    if not (shape[0].is_one and shape[1].is_one):
+    of_arrays = scope.derivatives and node.binder in ("sum", "mean")  # in derived lines sums of vectors stand
+    if not (shape[0].is_one and shape[1].is_one) and not of_arrays:
         letters = ",".join(spot.index.letter for spot in ranges)
         raise ShapeError(
             f"{node.binder}[{letters}] {_DOES[node.binder]} numbers, but {show(node.body)} is "

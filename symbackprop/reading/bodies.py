@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.tensors import Convention, Tensor
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_asked, read_pair
@@ -126,13 +126,14 @@ def _show(asking: Asking) -> ShowBody:
 
 
 def _derive(asking: Asking) -> Body:
-    """The derivative of a scalar; of an array, it is its Jacobian."""
+    """The derivative of a scalar; of an array its Jacobian, of which dL/dW[1,2] is an entry as well."""
     target = asking.target("a derivative such as dL/dW")
     try:
         partial, entry = read_asked(target, asking.graph, asking.kind)
     except InputError as refused:
         found = _jacobian_or_none(asking)
-        if found is None or found.of.is_scalar:
+        one_entry = isinstance(refused, UnsupportedError)  # at fixed places, or on the diagonal
+        if found is None or (found.of.is_scalar and not (one_entry or found.is_placed)):
             raise refused from None
         return found
     return DeriveBody(tidy(target.text), partial, entry, read_sizes(asking, partial.of))

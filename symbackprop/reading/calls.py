@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import SCALAR, Call, Expr, Indicator, Leaf, Number, Operation, Param, Shape
-from symbackprop.core.tensors import Convention, Role
+from symbackprop.core.tensors import Convention, Index, Role
 from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking
 from symbackprop.reading.arrangements import SIZED, size_argument, sized, stacked
+from symbackprop.reading.entries import affine
 from symbackprop.reading.labels import label_comparison, labels_first, onehot
 from symbackprop.reading.scope import FORMS, Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, join_elementwise, length, shape_text
@@ -94,9 +95,35 @@ def _indicator(node: Apply, scope: Scope, read: Read) -> Expr:
     chosen = label_comparison((left, right), op, node, scope, read)
     if chosen is not None:
         return chosen
+    if scope.free is not None:
+        _free_letters(left, right, scope)
     sides = (read(left, scope), read(right, scope))
     join_elementwise(sides, (left, right), node, scope.unifier, "a comparison")
     return Indicator(sides[0], op, sides[1], node.name == "kron")
+
+
+def _free_letters(left: Node, right: Node, scope: Scope) -> None:
+    """A new letter that is compared with an index is one: of p in ``ind(k = p)`` the range is that of k."""
+    assert scope.free is not None
+    pairs = ((left, right), (right, left))
+    new_ones = [new for new, _ in pairs if isinstance(new, Name) and _is_new(new.name, scope)]
+    if len(new_ones) == 2:  # over one range, whatever that is
+        dim = scope.unifier.fresh()
+        scope.free.update({new.name: Index(dim, new.name) for new in new_ones})
+    for new, other in pairs:
+        if not isinstance(new, Name) or not _is_new(new.name, scope):
+            continue
+        parts = affine(other, scope)
+        letters = [] if parts is None else list(parts[0])
+        index = scope.index(letters[0]) if len(letters) == 1 else None
+        if index is not None:
+            scope.free[new.name] = Index(index.dim, new.name)
+        elif parts is not None and not letters:
+            scope.free[new.name] = Index(scope.unifier.fresh(), new.name)
+
+
+def _is_new(name: str, scope: Scope) -> bool:
+    return scope.value(name) is None and not scope.knows(name)
 
 
 def _axis_given(node: Apply, op: Operation, *, labelled: bool = False) -> str | None:
@@ -130,6 +157,8 @@ def _bind(node: Apply, op: Operation, args: tuple[Node, ...]) -> dict[str, Node 
     for param in op.params:
         if param.name not in bound and param.default is not None:
             bound[param.name] = param.default
+    for name in getattr(op, "captured", ()):
+        bound.setdefault(name, Name(node.at, name))
     missing = [name for name in names if name not in bound]
     optional = (op.name in _OPTIONAL_SECOND and len(bound) == 1) or missing == _OPTIONAL.get(op.name)
     if missing and not optional:
@@ -178,7 +207,8 @@ def _check_options(
 
 
 def _check_primes(node: Apply, op: Operation) -> None:
-    if node.primes and sum(param.default is None for param in op.params) != 1:
+    captured = getattr(op, "captured", ())
+    if node.primes and sum(p.default is None and p.name not in captured for p in op.params) != 1:
         raise fail(f"{node.name} has two arguments; {node.name}' is not defined", node.at)
 
 

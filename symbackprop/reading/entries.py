@@ -409,13 +409,27 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     return scope.unifier.resolve(found)
 
 
+def free_letters(root: Node, scope: Scope, read: Read) -> None:
+    """The letters that stand alone in slots, and that nothing binds, as free indices before all is read."""
+    assert scope.free is not None
+    for node in root.walk():
+        for slot in node.slots if isinstance(node, Sub) else ():
+            if not isinstance(slot, Name) or scope.value(slot.name) is not None or scope.knows(slot.name):
+                continue
+            if any(isinstance(b, Bind) and any(r.index == slot.name for r in b.ranges) for b in root.walk()):
+                continue
+            dim = range_of(slot.name, root, scope, read, slot.at)
+            if dim is not None:
+                scope.free[slot.name] = Index(dim, slot.name)
+
+
 def _compared(letter: str, body: Node, scope: Scope, read: Read) -> Dim | None:
     """The range of what a condition compares the letter with: of i in ``sum[j <= i](x[j])`` that of j."""
     for node in body.walk():
         if isinstance(node, Bind):
             for bounds in node.ranges:
-                other = bounds.other
-                if bounds.op is not None and isinstance(other, Name) and other.name == letter:
+                ends = (bounds.other, bounds.low, bounds.high)
+                if any(isinstance(end, Name) and end.name == letter for end in ends):
                     return range_of(bounds.index, node.body, scope, read, bounds.at)
     return None
 

@@ -10,6 +10,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.errors import InputError
 from symbackprop.reading.elaborate import read
+from symbackprop.reading.entries import free_letters
 from symbackprop.reading.families import written_out
 from symbackprop.reading.parser import parse_equality, parse_expression
 from symbackprop.reading.scope import Scope
@@ -102,7 +103,10 @@ def _scope(
 
 def _guarded(node: Node, scope: Scope, origin: Origin, graph: Graph) -> Expr:
     try:
-        return read(written_out(node, graph.families), scope)
+        whole = written_out(node, graph.families)
+        if scope.free is not None:
+            free_letters(whole, scope, read)
+        return read(whole, scope)
     except RecursionError:
         raise InputError("the formula is nested too deeply", code="limit", file=origin.file) from None
     except InputError as error:

@@ -58,6 +58,7 @@ class JacobianBody(Body):
     lines  which of the letters were written ``:``, and run over a whole row or column.
     cases  the cases in which the answer is given; their letters stand in ``entry``.
     sizes  those of ``dims:``, at which it is written out.
+    definition  whether the answer begins with what a Jacobian is.
     """
 
     of: Tensor
@@ -67,6 +68,13 @@ class JacobianBody(Body):
     cases: tuple[CaseAsked, ...] = ()
     by_default: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
+    definition: bool = False
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it is taken by one entry at a fixed place."""
+        places = self.entry[1]
+        return bool(places) and all(isinstance(place, int) for place in places or ())
 
 
 def read_jacobian(asking: Asking) -> JacobianBody:
@@ -94,8 +102,24 @@ def read_jacobian(asking: Asking) -> JacobianBody:
         entry = _letters_for(of, by)
     sizes = read_sizes(asking, of)
     return JacobianBody(
-        tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes
-    )
+        tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes,
+        _definition(asking, of, asked_whole=by_default or entry == (None, None) or bool(lines)),
+    )  # fmt: skip
+
+
+def _definition(asking: Asking, of: Tensor, *, asked_whole: bool) -> bool:
+    value = asking.body.get("definition")
+    if value is None or not fields.flag(value, f"definition of {asking.path}"):
+        return False
+    if of.is_scalar or not asked_whole:
+        raise fields.schema_error(
+            f"{asking.path} asks for the definition of a Jacobian, but for a single entry of one"
+            if not of.is_scalar
+            else f"{asking.path} asks for the definition of a Jacobian, but {of.name} is a scalar",
+            value,
+            "it belongs to the derivative of a whole array, such as dH/dU",
+        )
+    return True
 
 
 def body_of(expr: Expr, text: str) -> JacobianBody | None:
@@ -229,10 +253,13 @@ def _condition(text: str, value: Scalar, dims: Mapping[str, Dim], asking: Asking
     try:
         found = read_formula(f"ind({text})", asking.graph, indices=indices, origin=value.origin)
     except InputError as error:
-        hint = error.hint or f"a relation of {', '.join(dims) or 'entries'}, such as i = j"
+        hint = error.hint or _example(list(dims))
         raise fields.schema_error(
             f"the case {text!r} of {asking.path} is not read: {error.message}", value, hint
         ) from None
+    if not found.is_scalar:
+        message = f"the case {text!r} of {asking.path} compares an array, not numbers"
+        raise fields.schema_error(message, value, "write entries, such as u[i] > 0")
     if not isinstance(found, Indicator):
         raise fields.schema_error(
             f"the case {text!r} of {asking.path} is no relation", value, "such as i = j"
@@ -248,8 +275,24 @@ def _condition(text: str, value: Scalar, dims: Mapping[str, Dim], asking: Asking
             raise fields.schema_error(
                 f"the case {text!r} compares an index of {dims[named[0]]} with one of {dims[named[1]]}", value
             )
+        for letter, place in (sides, sides[::-1]):
+            if isinstance(letter, str) and isinstance(place, int) and not _exists(place, dims[letter]):
+                message = f"the case {text!r} holds nowhere: {letter} runs over 1..{dims[letter]}"
+                raise fields.schema_error(message, value)
         return Condition(text, sides[0], found.op, sides[1])
     return Condition(text, None, found.op, None, found)
+
+
+def _exists(place: int, dim: Dim) -> bool:
+    return place >= 1 and not (dim.is_number and place > dim.constant)
+
+
+def _example(letters: list[str]) -> str:
+    """What a case of these letters may be."""
+    if not letters:
+        return "a relation of entries, such as u > 0"
+    other = letters[1] if len(letters) > 1 else "1"
+    return f"a relation of {', '.join(letters)}, such as {letters[0]} = {other}"
 
 
 def _position(side: Expr) -> str | int | None:

@@ -39,7 +39,7 @@ def read_derivative(node: Derivative, scope: Scope) -> Expr:
             "shape",
         )
     partial = Partial(of, by)
-    if not of.is_scalar:
+    if not of.is_scalar or (isinstance(node.of, Sub) and of.shape):
         return _of_array(node, by_node, partial, scope)
     if isinstance(node.of, Sub):
         raise fail(f"{of.name} is a scalar and has no index", node.of.at, f"write d{of.name}", "shape")
@@ -63,7 +63,9 @@ def _of_array(node: Derivative, by_node: Node, partial: Partial, scope: Scope) -
     found = Jacobian(of, by, _flipped(of, by, scope), None, held[0], held[1])
     own, other = found.running
     if len(own) + len(other) > 2:
-        if not found.is_sliced and all(dim.is_number for dim in (*own, *other)):
+        slots = [slot for slot in (*found.of_slots, *found.by_slots) if slot is not None]
+        placed = not any(slot.indices for slot in slots)
+        if placed and own and other and all(dim.is_number for dim in (*own, *other)):
             return replace(found, vec=LISTED)
         raise _too_many(node, by_node, partial, len(own) + len(other))
     return replace(found, turned=scope.layout == "numerator" and found.is_of_entry)

@@ -18,7 +18,6 @@ CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 MOST_DIGITS = 12  # that numbers are rounded to
 LEVELS = ("index", "entries", "jacobian", "vector")
-LATER_LEVELS: frozenset[str] = frozenset()
 
 SYMBOL = (
     "shape", "role", "latex", "aliases", "over", "bold", "one_hot", "classes", "sums_to_one", "symmetric",
@@ -34,12 +33,13 @@ KINDS = (
 LATER_KINDS = frozenset({"hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
-    "answer", "digits", "exact", "then", "with", "conventions", "layouts",
+    "answer", "digits", "exact", "then", "with", "conventions", "layouts", "definition",
 )  # fmt: skip
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
-        "cases": ("jacobian",), "dims": ("explicit", "derive", "jacobian"), "answer": ("ask",),
+        "cases": ("jacobian",), "definition": ("jacobian",), "answer": ("ask",),
+        "dims": ("explicit", "derive", "jacobian"),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",), "layouts": ("compare",),
     }

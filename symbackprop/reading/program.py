@@ -8,6 +8,7 @@ column is taken if all shapes fit under it, else row.
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -161,6 +162,13 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     return Graph(convention, tensors, tuple(equations), dims, declarations.functions, families)
 
 
+def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
+    """Whether a symbol h0 would be printed as the member h[0] of a family h is."""
+    match = re.fullmatch(r"(.*?)_?(\d+)", name)
+    family = (declarations.families or {}).get(match.group(1)) if match else None
+    return match is not None and family is not None and int(match.group(2)) in family.members
+
+
 def declared_tensors(
     declarations: Declarations, convention: Convention, targets: set[str]
 ) -> dict[str, Tensor]:
@@ -169,6 +177,8 @@ def declared_tensors(
     for symbol in declarations.symbols.values():
         if symbol.name in targets:
             continue
+        if symbol.latex is None and _looks_like_a_member(symbol.name, declarations):
+            symbol = replace(symbol, latex=rf"\mathrm{{{symbol.name}}}")  # noqa: PLW2901 (h_0 is the member)
         if symbol.role is None or symbol.role is Role.INTERMEDIATE:
             raise fail(
                 f"{symbol.name} has no role and no equation",

@@ -109,8 +109,6 @@ def read_levels(value: Value, path: str) -> tuple[str, ...]:
     levels = []
     for item in fields.items(value, path, single=True):
         level = fields.choice(item, path, keys.LEVELS)
-        if level in keys.LATER_LEVELS:
-            raise fields.later(f"the level {level}", item)
         levels.append(level)
     if not levels or len(set(levels)) != len(levels):
         raise fields.schema_error(f"{path} must name each level once", value)

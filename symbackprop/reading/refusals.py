@@ -16,7 +16,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "bounds": "an index of the left side with a range other than 1..n",
         "condition": "a condition on an index of the left side",
         "second-derivative": "a second derivative",
-        "own-function": "a function formula with names other than its own letter",
     }
 )
 

@@ -6,15 +6,19 @@ once (clashes) is checked when the graph is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Leaf, Operation, Param
+from symbackprop.core.expr import Expr, Leaf, Operation, Param
 from symbackprop.core.tensors import Convention, Facts, Role, Tensor
 from symbackprop.errors import InputError, UnsupportedError, did_you_mean
+from symbackprop.notation import pycode as py
+from symbackprop.notation.numpy_base import Writer, code, real
+from symbackprop.notation.numpy_expr import write
 from symbackprop.ops.registry import Elementwise, all_operations, lookup
 from symbackprop.reading import fields, keys
 from symbackprop.reading.declarations import Declarations, Declared, check_function_name
@@ -244,21 +248,17 @@ def _renamed(meaning: Scalar, name: str, latex: str | None) -> Operation:
             meaning,
             did_you_mean(meaning.text, known) or "for a formula give its letter: of: a",
         )
-    if not isinstance(op, Elementwise):
-        raise fields.later(f"another name for {op.name}, which is not elementwise,", meaning)
-    return replace(op, name=name, latex=latex or op.latex)
+    if not isinstance(op, Elementwise):  # printed as its LaTeX; in text it keeps the name that it is known by
+        return replace(op, latex=latex or op.latex)
+    return replace(op, name=name, kind="function", latex=latex or op.latex)
 
 
 def _defined(meaning: Scalar, letter: str, name: str, latex: str | None) -> Operation:
     syntax = parse_expression(meaning.text, (), meaning.origin)
+    captured: dict[str, None] = {}  # scalars and dims of the file
     for node in syntax.walk():
         if isinstance(node, Name) and node.name not in (letter, "pi") and node.name not in function_names():
-            raise UnsupportedError(
-                f"{NOT_YET['own-function']} is not supported yet: {node.name}",
-                line=node.at.line,
-                column=node.at.column,
-                hint=f"the letter of {name} is {letter}",
-            )
+            captured.setdefault(node.name)
         if isinstance(node, Apply) and node.name not in function_names():
             raise InputError(
                 f"unknown function {node.name}",
@@ -268,8 +268,9 @@ def _defined(meaning: Scalar, letter: str, name: str, latex: str | None) -> Oper
                 hint=did_you_mean(node.name, function_names()),
             )
     probe = Tensor(letter, (Dim.named("n"),), Convention.COLUMN)
+    others = {other: Leaf(Tensor(other, (), Convention.COLUMN)) for other in captured}
     try:
-        expr = formula_of(meaning.text, {letter: Leaf(probe)}, Convention.COLUMN)
+        expr = formula_of(meaning.text, {letter: Leaf(probe), **others}, Convention.COLUMN)
     except InputError as error:
         if error.line is not None and error.column is not None:
             error.line, error.column = meaning.origin.place(error.line, error.column)
@@ -278,4 +279,25 @@ def _defined(meaning: Scalar, letter: str, name: str, latex: str | None) -> Oper
         raise fields.schema_error(
             f"{name} is not elementwise in {letter}", meaning, "use *, not a matrix product"
         )
-    return Elementwise(name, (Param(letter),), "function", latex, formula=meaning.text, slopes=(None,))
+    params = tuple(Param(one) for one in (letter, *captured))
+    template, helper = _template(expr, [param.name for param in params])
+    return Elementwise(
+        name, params, "function", latex, formula=meaning.text, slopes=(None,) * len(params),
+        numpy=template, numpy_helper=helper, captured=tuple(captured),
+    )  # fmt: skip
+
+
+def _template(expr: Expr, names: list[str]) -> tuple[str | None, str | None]:
+    """The NumPy code of a formula with places for its letters, and the functions that it calls."""
+
+    def name_of(what: object) -> str:
+        assert isinstance(what, Tensor)
+        return what.name
+
+    writer = Writer(write, name_of)
+    try:
+        text = py.show(real(code(writer, expr)))
+    except UnsupportedError:
+        return None, None  # it is unfolded where it is used
+    places = re.sub(rf"\b({'|'.join(map(re.escape, names))})\b", r"{\1}", text)
+    return places, "\n\n".join(writer.helpers) or None

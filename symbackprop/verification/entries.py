@@ -116,7 +116,7 @@ def gather(base: Array, row: Array, column: Array) -> Array:
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
     if all(extent == 1 for extent in base.shape[:-2]):
         found = base.reshape(rows, columns)[row, column]
-    elif all(extent == 1 for extent in base.shape[1:-2]):
+    elif base.ndim != max(row.ndim, column.ndim) and all(extent == 1 for extent in base.shape[1:-2]):
         stack = base.reshape(base.shape[0], rows, columns)
         found = stack[:, row, column]
         if base.ndim - 3 > found.ndim - 3:

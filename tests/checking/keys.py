@@ -178,6 +178,61 @@ forward: |
 """,
 }
 LEVELS = ("vector", "index")
+ROW = """
+convention: row
+symbols:
+  X: {{shape: [N, D], role: input}}
+  W1: {{shape: [D, M], role: parameter}}
+  b1: {{shape: [M], role: parameter}}
+  W2: {{shape: [M, M], role: parameter}}
+  b2: {{shape: [M], role: parameter}}
+  W3: {{shape: [M, K], role: parameter}}
+  b3: {{shape: [K], role: parameter}}
+  Y: {{shape: [N, K], role: target, one_hot: true}}
+  lam: {{role: constant, latex: '\\lambda'}}{extra}
+forward: |
+  U1 = X W1 + b1
+  H1 = {first}(U1)
+  U2 = H1 W2 + b2
+  R = {second}(U2)
+  H2 = R + H1
+  Z = H2 W3 + b3
+  P = softmax(Z)
+  L = cross_entropy(Y, P)/N + lam/2 * sumsq(W2) + lam/2 * sumsq(W3)
+"""
+COLUMN = """
+convention: column
+symbols:
+  X: {{shape: [D, N], role: input}}
+  W1: {{shape: [M, D], role: parameter}}
+  b1: {{shape: [M], role: parameter}}
+  W2: {{shape: [M, M], role: parameter}}
+  b2: {{shape: [M], role: parameter}}
+  W3: {{shape: [K, M], role: parameter}}
+  b3: {{shape: [K], role: parameter}}
+  T: {{shape: [K, N], role: target}}
+  lam: {{role: constant, latex: '\\lambda'}}{extra}
+forward: |
+  Z1 = W1 X + b1
+  A1 = {first}(Z1)
+  Z2 = W2 A1 + b2
+  A2 = {second}(Z2)
+  S = A1 + A2
+  Z3 = W3 S + b3
+  Q = softmax(Z3)
+  L = sumsq(Q - T)/N + lam * sumsq(W1) + lam * sumsq(W2)
+"""
+PAIRS = (
+    ("relu", "tanh"), ("sigmoid", "relu"), ("tanh", "sigmoid"), ("sigma", "sigma"), ("softplus", "tanh"),
+    ("sigma", "relu"), ("silu", "sigma"),
+)  # fmt: skip
+SIGMA = "\n  sigma: {role: function, latex: '\\sigma'}"
+LARGE = {
+    f"{name}-{first}-{second}": text.format(
+        first=first, second=second, extra=SIGMA if "sigma" in (first, second) else ""
+    )
+    for name, text in (("row", ROW), ("column", COLUMN)) for first, second in PAIRS
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +254,7 @@ class Line:
 @cache
 def problem_of(network: str) -> Problem:
     """The problem of a network."""
-    return loads(NETWORKS[network])
+    return loads({**NETWORKS, **LARGE}[network])
 
 
 @cache

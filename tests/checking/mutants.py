@@ -1,7 +1,7 @@
 """Wrong works: right lines damaged in one place of their LaTeX tokens.
 
-Nothing here comes from the checker, its list of repairs least of all. A mutant says what was done to the text;
-whether that changed anything is decided by ``liveness`` in ``test_mutants`` from the forward pass.
+Nothing here comes from the checker, its list of repairs least of all. A mutant says what was done to the
+text; whether that changed anything is decided by ``liveness`` from the forward pass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from keys import Line, problem_of
+from tests.checking.keys import Line, problem_of
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_&']|[A-Za-z]|\d+|\S")
 BRACKETS = (r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\left", r"\right")
@@ -87,7 +87,7 @@ def swapped_factors(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         start = _factor_start(tokens, level, at)
         end = _factor_end(tokens, level, at)
         left, right = tokens[start:at], tokens[at + 1 : end]
-        if left and right and left[0] not in (r"\sum", "-", "+") and right[0] not in (r"\sum",):
+        if left and right and left[0] not in ("-", "+") and r"\sum" not in left + right:
             yield tokens[:start] + right + [r"\,"] + left + tokens[end:]
 
 
@@ -118,7 +118,7 @@ def product_for_hadamard(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     r"""``\odot`` -> a product."""
     for at, token in enumerate(tokens):
         if token == r"\odot" and not _in_script(tokens, at):
-            yield tokens[:at] + [r"\,"] + tokens[at + 1 :]
+            yield [*tokens[:at], r"\,", *tokens[at + 1 :]]
 
 
 def value_for_slope(line: Line, tokens: list[str]) -> Iterator[list[str]]:
@@ -133,7 +133,7 @@ def turned_sign(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     level = depths(tokens)
     for at, token in enumerate(tokens):
         if token == "+" and level[at] >= 0:
-            yield tokens[:at] + ["-"] + tokens[at + 1 :]
+            yield [*tokens[:at], "-", *tokens[at + 1 :]]
         if token == "-":
             before = tokens[at - 1] if at else None
             binary = before is not None and before not in ("{", "(", "[", "=", r"\,", "-", "+")
@@ -177,7 +177,7 @@ def other_layer(line: Line, tokens: list[str]) -> Iterator[list[str]]:
                     and f"{tokens[at]}{number}" in names
                     and tokens[at] + tokens[spot] in names
                 ):
-                    yield tokens[:spot] + [number] + tokens[spot + 1 :]
+                    yield [*tokens[:spot], number, *tokens[spot + 1 :]]
 
 
 def other_symbol(line: Line, tokens: list[str]) -> Iterator[list[str]]:
@@ -191,7 +191,7 @@ def other_symbol(line: Line, tokens: list[str]) -> Iterator[list[str]]:
             continue
         for name, tensor in single.items():
             if name != token and tensor.rank == single[token].rank and tensor.rank:
-                yield tokens[:at] + [name] + tokens[at + 1 :]
+                yield [*tokens[:at], name, *tokens[at + 1 :]]
 
 
 def _numbered(tokens: list[str], at: int) -> bool:
@@ -206,9 +206,9 @@ def other_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         if token in letters and _is_index(tokens, at):
             for other in letters:
                 if other != token:
-                    yield tokens[:at] + [other] + tokens[at + 1 :]
+                    yield [*tokens[:at], other, *tokens[at + 1 :]]
             if at + 1 < len(tokens) and tokens[at + 1] in letters and tokens[at + 1] != token:
-                yield tokens[:at] + [tokens[at + 1], token] + tokens[at + 2 :]
+                yield [*tokens[:at], tokens[at + 1], token, *tokens[at + 2 :]]
 
 
 def _index_letters(line: Line, tokens: list[str]) -> list[str]:
@@ -223,9 +223,7 @@ def _index_letters(line: Line, tokens: list[str]) -> list[str]:
 
 def _is_index(tokens: list[str], at: int) -> bool:
     """Whether a letter stands in a subscript that is no sum's range."""
-    if not (len(tokens[at]) == 1 and tokens[at].isalpha()) or not _in_subscript(tokens, at):
-        return False
-    return True
+    return not (not (len(tokens[at]) == 1 and tokens[at].isalpha()) or not _in_subscript(tokens, at))
 
 
 def _in_subscript(tokens: list[str], at: int) -> bool:

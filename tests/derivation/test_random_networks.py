@@ -55,7 +55,7 @@ class Net:
     layers: tuple[Layer, ...]
     loss: str
 
-    def problem(self) -> Problem:
+    def problem(self, layout: str = "gradient") -> Problem:
         """The checked problem."""
         symbols, lines = [f"X: {self._values('d')} input"], []
         width, value = "d", "X"
@@ -74,7 +74,7 @@ class Net:
         equations, facts = LOSSES[self.loss]
         symbols.append(f"T: {self._values(width)} target {facts}")
         lines.append(equations.format(z=value, mean="/N" if self.batch else ""))
-        return network(self.convention, "; ".join(symbols), "; ".join(lines))
+        return network(self.convention, "; ".join(symbols), "; ".join(lines), layout=layout)
 
     def _values(self, width: str) -> str:
         if not self.batch:

@@ -34,6 +34,7 @@ CASES = [
     ("L = sum[i](max[j != i](x[i]*A[i,j]))", "A", None),
     ("L = sum[i](log(sum[j >= i](exp(x[j]))))", "x", None),
     ("s[i] = sum[j <= i](x[j]); L = sumsq(s)", "x", "2 sum[i >= p](s[i])"),
+    ("c[i] = sum[j = 1..i](x[j]); L = sumsq(c)", "x", "2 sum[i >= p](c[i])"),
     ("o[i] = sum[j <= i](exp(A[i,j])*x[j]) / sum[j <= i](exp(A[i,j])); L = sumsq(o)", "A", None),
     ("L = sum[i = 1..n-2, j = i+1..n-1, l = j+1..n](x[i]*x[j]*x[l])", "x", None),
     ("c[t] = sum[a = 1..k](w[a]*x[t+a-1]) for t = 1..n-k+1; L = sumsq(c)", "w", None),

@@ -1,6 +1,6 @@
 """The table of identities: every result derived and verified, then written as Markdown.
 
-    python -m tests.identities.table        writes docs/identities.md
+python -m tests.identities.table        writes docs/identities.md
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def test_equation_with_free_indices(graph: Graph) -> None:
         ("dQ/dW", "unknown-symbol", 1),
         ("dL/dW^T", "syntax", 6),
         ("d2L/dW2", "unsupported", 1),
-        ("dU/dW", "unsupported", 1),
+        ("dU/dW", "shape", 1),
         ("dL/dW[1]", "shape", 4),
         ("X[n,1]", "unknown-symbol", 3),
         ("W = 3", "syntax", 3),

@@ -3,7 +3,7 @@ r"""Brackets, matrices, cases, indicators and norms of a work as typed expressio
 from __future__ import annotations
 
 from symbackprop.core.arrays import Grid
-from symbackprop.core.dims import ONE
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     Element,
     Expr,
@@ -11,6 +11,7 @@ from symbackprop.core.expr import (
     IndexValue,
     Indicator,
     LabelValue,
+    Number,
     Power,
     label_of,
 )
@@ -199,6 +200,8 @@ class BracketReader(DerivativeReader):
         if relation is None:
             raise Refused(f"{node.members[1][0]} in a condition", node.places[0], "unknown")
         sides = [self.compared(side) for _, side in node.members if side is not None]
+        if any(isinstance(side, IndexValue) for side in sides):
+            sides = [_as_position(side) for side in sides]
         self.share_range(sides[0], sides[1])
         return self.noted(Indicator(sides[0], relation, sides[1]), node)
 
@@ -302,6 +305,12 @@ class BracketReader(DerivativeReader):
         if node.name in DISPLAYS and len(node.rows) == 1 and len(node.rows[0].cells) == 1:
             return self.value(node.rows[0].cells[0])
         raise Refused(f"the environment {node.name} as a value", node.start)
+
+
+def _as_position(side: Expr) -> Expr:
+    """A whole number that is compared with an index is a position too."""
+    whole = isinstance(side, Number) and side.value.denominator == 1
+    return IndexValue((), Dim(int(side.value))) if whole and isinstance(side, Number) else side
 
 
 def negated(condition: Expr) -> Expr | None:

@@ -211,7 +211,10 @@ class Builder:
 
         def run(choices: Choices) -> Reading:
             reader = Meaning(self.context, choices)
-            expr = reader.value(node)
+            try:
+                expr = reader.value(node)
+            except (ValueError, RecursionError):  # shapes that nobody knows, brackets without end
+                raise Refused("what this means could not be worked out", node.start) from None
             return Reading(
                 expr,
                 tuple(choices.made),

@@ -7,13 +7,13 @@ formula a ``Slope``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Slice, Transpose
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Opaque, Slope
+from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FRACTIONS
 from symbackprop.reading.works.spelling import scripts_of, spell
@@ -106,7 +106,8 @@ class DerivativeReader(SymbolReader):
         if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
             raise Refused("vec of what is no symbol", node.start)
         order: Vec = "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
-        return Jacobian(sides[0].tensor, sides[1].tensor, vec=order)
+        flipped = self.vocabulary.layout == "denominator"
+        return Jacobian(sides[0].tensor, sides[1].tensor, flipped=flipped, vec=order)
 
     def is_second(self, node: Node) -> bool:
         if not isinstance(node, Cmd) or node.name not in FRACTIONS:
@@ -148,11 +149,11 @@ class DerivativeReader(SymbolReader):
         head, bracket = of.items[0][1], of.items[1][1]
         if head is None or not isinstance(bracket, Group) or bracket.opener != "(":
             return None
-        if not self.only_names(bracket.body) or self.function_of(head) is not None:
+        if not self.only_names(bracket.body) or self.function_of(head, called=True) is not None:
             return None
         return head if self.meanings(head) else None
 
-    def function_of(self, node: Node) -> object | None:
+    def function_of(self, node: Node, *, called: bool = False) -> object | None:
         """The function that a piece is, if it is one; given by the reader of products."""
         raise NotImplementedError
 
@@ -207,9 +208,7 @@ class DerivativeReader(SymbolReader):
     def gradient(self, of: Tensor, by: Tensor, slots: tuple[IndexValue | None, ...]) -> Expr:
         partial = Partial(of, by)
         if all(slot is None for slot in slots):
-            if self.graph.layout == "numerator":
-                return replace(partial, turned=True)
-            return partial
+            return layout_partial(partial, self.vocabulary.layout)
         runs: list[Expr] = [
             Run(IndexValue((), ONE), dim) if slot is None else slot
             for slot, dim in zip(slots, by.shape, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.tensors import Tensor
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
@@ -30,8 +31,14 @@ class FunctionReader(SumReader):
         parts = [item for _, item in body.items] if isinstance(body, Listed) else [body]
         return tuple(self.value(part) for part in parts if part is not None)
 
-    def function_of(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
-        """(function, sub, sup, primes left over) if a piece is a function."""
+    def function_of(
+        self, node: Node, *, called: bool = False
+    ) -> tuple[Function, Node | None, Node | None, int] | None:
+        r"""(function, sub, sup, primes left over) if a piece is a function.
+
+        A bare name and a call are different names: ``\sigma`` may be an error signal, ``\sigma(z)`` is then
+        still the activation.
+        """
         if not isinstance(node, Sym | Word | Cmd | Scripts):
             return None
         cuts = partitions(node) if isinstance(node, Scripts) else iter([(node, None, None, 0, 0)])
@@ -45,7 +52,8 @@ class FunctionReader(SumReader):
                 function = functions[0]
                 return Function(function.name, function.primes + primes), sub, sup, 0
             if found:
-                return None
+                named = any(isinstance(one.meaning, Tensor) for one in found)
+                return self.activation(node) if called and not named else None
             if fallback is None:
                 table = self.vocabulary.function(name)
                 if table is not None:
@@ -73,8 +81,9 @@ class FunctionReader(SumReader):
         chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
         if chosen is None and len(names) == 1:
             chosen = names[0]
-        if chosen is None:
+        if chosen is None and names:
             return None
+        chosen = chosen or "sigmoid"
         self.note(rf"\sigma is {chosen}")
         return Function(chosen, primes), None, sup, 0
 

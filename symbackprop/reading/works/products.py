@@ -252,13 +252,14 @@ class Meaning(FunctionReader):
                 return self.differential_quotient(item, quotient, items, position)
         if following is not None and self.is_indicator(item, following):
             return self.marked(following), position + 2
-        function = self.function_of(item)
+        called = isinstance(following, Group) and following.opener == "("
+        function = self.function_of(item, called=called)
         if function is not None:
             return self.applied(function, items, position)
         if isinstance(following, Group) and isinstance(item, Sym | Scripts | Word | Cmd):
-            called = self.before_bracket(item, following, items, position)
-            if called is not None:
-                return called
+            before = self.before_bracket(item, following, items, position)
+            if before is not None:
+                return before
         return self.one(item), position + 1
 
     def one(self, item: Node) -> Expr:
@@ -465,8 +466,7 @@ class Meaning(FunctionReader):
             if not self.is_index(bracket.body):
                 break
             body = bare(bracket.body)
-            listed = [item for _, item in body.items] if isinstance(body, Listed) else [body]
-            slots.extend(item for item in listed if item is not None)
+            slots.extend(self.listed_slots(body) if isinstance(body, Listed) else [body] if body else [])
             script = following if isinstance(following, Scripts) else None
             position += 1
         if not slots or isinstance(value, Number):
@@ -492,7 +492,10 @@ class Meaning(FunctionReader):
         match inner:
             case Num(_, _, text):
                 return text.isdigit()
-            case Listed(_, _, items) | Sum(_, _, items):
+            case Listed(_, _, items):
+                separated = all(sep in ("", ",", ":", ";") for sep, _ in items)
+                return separated and all(item is None or self.is_index(item) for _, item in items)
+            case Sum(_, _, items):
                 return all(self.is_index(item) for _, item in items)
             case Product(_, _, items):
                 return all(not op and self.is_index(item) for op, item in items)

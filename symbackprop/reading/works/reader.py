@@ -45,7 +45,7 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
     source = open_source(text, kind, file)
-    vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names)
+    vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
     return _Reader(source, vocabulary, loss_of(scope.graph)).read(kind)
 
 

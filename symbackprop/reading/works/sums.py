@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, Expr, IndexValue, MatMul, Range, Reduce, Run, Slice, broadcast_shape
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    Divide,
+    Expr,
+    Hadamard,
+    IndexValue,
+    MatMul,
+    Neg,
+    Power,
+    Range,
+    Reduce,
+    Run,
+    Slice,
+    broadcast_shape,
+)
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
@@ -80,10 +95,10 @@ class SumReader(FoldingReader):
                 raise Refused(f"how far {index.letter} runs is not known", item.start, "unknown")
         if extra:
             body = MatMul((*extra, body))
-        if shape_of(body) not in (None, (ONE, ONE)):
-            return self.line_sum(binder, ranges, body, item)
         if isinstance(body, Reduce) and body.binder == binder == "sum":
             return Reduce(binder, (*ranges, *body.ranges), body.body)
+        if shape_of(body) not in (None, (ONE, ONE)):
+            return self.line_sum(binder, ranges, body, item)
         return Reduce(binder, tuple(ranges), body)
 
     def line_sum(self, binder: str, ranges: list[Range], body: Expr, item: Node) -> Expr:
@@ -94,7 +109,7 @@ class SumReader(FoldingReader):
         uses = sum(isinstance(part, IndexValue) and any(one is index for one, _ in part.indices)
                    for part in body.walk())  # fmt: skip
         sides = {next(i for i, s in enumerate(part.slots) if isinstance(s, IndexValue)) for part in sliced}
-        whole = all(_is_whole(part) for part in sliced)
+        whole = all(_is_whole(part) for part in sliced) and _is_elementwise(body, sliced)
         if not plain or not whole or len(sides) != 1 or uses != len(sliced):
             return Reduce(binder, tuple(ranges), body)
 
@@ -219,3 +234,13 @@ def _is_whole(part: Slice) -> bool:
     """Whether a slice of a matrix is a row or a column."""
     runs = [slot for slot in part.slots if isinstance(slot, Run)]
     return len(part.slots) == 2 and len(runs) == 1 and runs[0].low == IndexValue((), ONE)
+
+
+def _is_elementwise(body: Expr, sliced: list[Slice]) -> bool:
+    """Whether an expression is its slices entry by entry: no product of arrays stands in it."""
+    if any(body is part for part in sliced) or shape_of(body) == (ONE, ONE):
+        return True
+    if isinstance(body, Call) and body.op.kind not in ("elementwise", "function"):
+        return False
+    known = isinstance(body, Call | Hadamard | Add | Neg | Power | Divide | Slice)
+    return known and all(_is_elementwise(part, sliced) for part in body.children)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -115,7 +115,7 @@ class SymbolReader:
         self.spans = Spans()
         self.scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
-            derivatives=True, layout=self.graph.layout,
+            derivatives=True, layout=self.vocabulary.layout,
         )  # fmt: skip
 
     # -- what subclasses give
@@ -150,7 +150,7 @@ class SymbolReader:
         names = {f"arg{place}": arg for place, arg in enumerate(args)}
         scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
-            params=names, derivatives=True,
+            params=names, derivatives=True, layout=self.vocabulary.layout,
         )  # fmt: skip
         return self.called(name, tuple(Name(NOWHERE, one) for one in names), scope, node, primes)
 
@@ -473,10 +473,15 @@ class SymbolReader:
             slots = self.slots(sub, 2)
             where = tuple(self.position(slot, UNKNOWN) for slot in slots)
             if isinstance(expr, Opaque):
-                return Opaque(f"{expr.name}_{spell(sub)}", expr.args, where, expr.called)
+                return Opaque(expr.name, expr.args, where, expr.called)
             raise Refused("an index of something whose shape is not known", node.start, "unknown")
         rank = len(axes)
         slots = self.slots(sub, rank)
+        if isinstance(expr, Partial) and expr.turned and rank == 2 and len(slots) == 2:
+            axes = (axes[1], axes[0])
+            if not any(self.is_whole(slot) for slot in slots):
+                places = tuple(map(self.position, slots, axes))
+                return Element(replace(expr, turned=False), places[::-1])
         if len(slots) == rank:
             if any(self.is_whole(slot) for slot in slots):
                 return self.sliced(expr, slots, axes)

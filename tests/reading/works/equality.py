@@ -1,0 +1,153 @@
+"""When an expression that was read equals one that was printed: up to what print does not show.
+
+Indices are compared by their letters' roles, tensors by name (numbers for dims make new ones), a number
+for a dim equals the dim; a rounded number is the number it shows; ``A/N`` and ``(1/N) A`` are the same
+printed thing, and so are a product with its numbers in front or inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+
+from symbackprop.core.arrays import Grid
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    Add,
+    Call,
+    DimValue,
+    Divide,
+    Element,
+    Expr,
+    Hadamard,
+    Indicator,
+    LabelValue,
+    Leaf,
+    MatMul,
+    Neg,
+    Number,
+    Numeric,
+    Power,
+    Reduce,
+)
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.written import Opaque, Rounded, Stepped, shape_of
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two expressions (or pairs of them) are equal up to print."""
+    return _same(_plain(a), _plain(b), {})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_plain(one) for one in value)
+    return _shown(value) if isinstance(value, Expr) else value
+
+
+def _shown(expr: Expr) -> Expr:
+    if isinstance(expr, Numeric):
+        cells = tuple(Number(Fraction(cell)) for row in expr.cells for cell in row)
+        return cells[0] if len(cells) == 1 else Grid(cells, len(expr.cells[0]))
+    if isinstance(expr, Rounded):
+        return Number(expr.value)
+    if isinstance(expr, Leaf) and expr.tensor.moved is not None:
+        return Stepped(Leaf(expr.tensor.moved))
+    if isinstance(expr, LabelValue) and expr.label is not None:
+        return expr.label  # what a label says, and the label: compared alike
+    expr = expr.map_children(_shown)
+    if isinstance(expr, DimValue) and expr.dim.is_number:
+        return Number(Fraction(expr.dim.constant))
+    if isinstance(expr, Call) and expr.op.name == "sum":
+        return Opaque("sum", expr.args)
+    if isinstance(expr, Reduce) and expr.binder == "sum":
+        body = _opened(expr.body, [one.index for one in expr.ranges])
+        return expr if body is None else Opaque("sum", (body,))
+    if isinstance(expr, Neg | MatMul | Divide | Hadamard):
+        return _scaled(expr)
+    return expr
+
+
+def _opened(body: Expr, indices: list[Index]) -> Expr | None:
+    """X where ``body`` is X entry by entry over all its axes, else None."""
+    if isinstance(body, Element):
+        written = [slot.single for slot in body.slots if slot.single is not None]
+        return body.base if written == indices else None
+    if not isinstance(body, Call | Hadamard | Add | Neg | Power):
+        return body if isinstance(body, Number) else None
+    parts = {part: _opened(part, indices) for part in body.children}
+    if any(part is None for part in parts.values()):
+        return None
+    return body.map_children(lambda part: parts[part] or part)
+
+
+def _scaled(expr: Expr) -> Expr:
+    """A product as one number, its factors, and what divides it."""
+    number, factors, divisors = _taken(expr)
+    found = tuple(factors) + tuple(Divide(Number(Fraction(1)), one) for one in divisors)
+    if number == 1 and len(found) == 1 and not divisors:
+        return found[0]
+    return MatMul((Number(number), *found)) if found else Number(number)
+
+
+def _taken(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr]]:
+    match expr:
+        case Number(value):
+            return value, [], []
+        case Neg(arg):
+            number, factors, divisors = _taken(arg)
+            return -number, factors, divisors
+        case MatMul(parts) | Hadamard(parts) if isinstance(expr, MatMul) or _all_scalar(parts):
+            number, factors, divisors = Fraction(1), [], []
+            for part in parts:
+                own, more, below = _taken(part)
+                number *= own
+                factors += more
+                divisors += below
+            return number, factors, divisors
+        case Divide(num, den) if (shape := shape_of(den)) is not None and all(d.is_one for d in shape):
+            number, factors, divisors = _taken(num)
+            own, more, below = _taken(den)
+            if below or own == 0:
+                return number, factors, [*divisors, den]
+            if more:
+                divisors = [*divisors, MatMul(tuple(more)) if len(more) > 1 else more[0]]
+            return number / own, factors, divisors
+        case Hadamard(parts) | Divide(num=parts):
+            front = parts[0] if isinstance(parts, tuple) else parts
+            number, factors, divisors = _taken(front)
+            last = factors[-1] if factors else Number(Fraction(1))
+            whole = Hadamard((last, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
+            return number, [*factors[:-1], whole], divisors  # c A * B is c (A * B)
+    return Fraction(1), [expr], []
+
+
+def _all_scalar(parts: tuple[Expr, ...]) -> bool:
+    """A product of scalars is printed alike whichever kind it is; at most one factor may be an array."""
+    shapes = [shape_of(part) for part in parts]
+    return sum(shape is None or not all(dim.is_one for dim in shape) for shape in shapes) <= 1
+
+
+def _same(a: object, b: object, met: dict[Index, Index]) -> bool:
+    if isinstance(a, Index) and isinstance(b, Index):
+        return met.setdefault(a, b) is b
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.name == b.name
+    if isinstance(a, Dim) and isinstance(b, Dim):
+        return a == b or a.is_number != b.is_number
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(_same(x, y, met) for x, y in zip(a, b, strict=True))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Reduce) and isinstance(b, Reduce):
+        bound = {one.index: other.index for one, other in zip(a.ranges, b.ranges, strict=False)}
+        inner = {**met, **bound}  # an index that several sums bind is another one in each
+        alike = a.binder == b.binder and len(a.ranges) == len(b.ranges) and _same(a.ranges, b.ranges, inner)
+        return alike and _same(a.body, b.body, inner)
+    if isinstance(a, Indicator) and isinstance(b, Indicator):
+        return a.op == b.op and _same((a.left, a.right), (b.left, b.right), met)
+    if isinstance(a, Call) and isinstance(b, Call):
+        return a.op is b.op and (a.primes, a.axis) == (b.primes, b.axis) and _same(a.args, b.args, met)
+    if is_dataclass(a) and not isinstance(a, type) and type(a).__name__ != "Operation":
+        return all(_same(getattr(a, one.name), getattr(b, one.name), met) for one in fields(a))
+    return a == b
