@@ -361,8 +361,7 @@ def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol |
         return Symbol(
             f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
         ), None
-    seen = range_is_seen(entry.index, body, unless_absent=True)
-    if entry.low is None and entry.high is None and seen:
+    if entry.low is None and entry.high is None and range_is_seen(entry.index, body):
         return letter, None
     first = printer.names.first
     low = printer.position(entry.low) if entry.low is not None else Symbol(str(first), 0.5)

@@ -358,23 +358,18 @@ def _slice(expr: Slice, context: _Context) -> _Printed:
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
-def range_is_seen(index: Index, body: Expr, *, unless_absent: bool = False) -> bool:
-    """Whether the range of an index is that of the positions where it stands alone in ``body``.
-
-    ``unless_absent``: also where it stands in no slot at all.
-    """
+def range_is_seen(index: Index, body: Expr) -> bool:
+    """Whether the range of an index is that of the positions where it stands alone in ``body``."""
     alone: list[Dim] = []
-    present = False
     for node in body.walk():
         if not isinstance(node, Element):
             continue
-        present = present or any(index is own for slot in node.slots for own, _ in slot.indices)
         if isinstance(node.base, Leaf):
             dims = node.base.tensor.shape
             alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
         elif any(slot.single is index for slot in node.slots):
             alone.append(index.dim)
-    return (unless_absent and not present) or (bool(alone) and all(dim == index.dim for dim in alone))
+    return bool(alone) and all(dim == index.dim for dim in alone)
 
 
 def _range(entry: Range, body: Expr, context: _Context) -> str:
