@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from symbackprop.checking.joining import extents, is_one
 from symbackprop.checking.ranges import dims_of
-from symbackprop.checking.seer import Seer, extents, is_one
+from symbackprop.checking.seer import Seer
 from symbackprop.checking.sight import Sight, batch_of, declared
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
