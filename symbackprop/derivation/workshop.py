@@ -13,6 +13,7 @@ from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Sl
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
+from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.rules import (
     Definition,
     Folding,
@@ -312,8 +313,12 @@ class Workshop:
         while True:
             new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
             if new is form:
-                return form
+                break
             form = new
+        apart = split_inverses(form, self.lowering)
+        while (new := cancel_inverses(apart, self.folding)) is not apart:
+            apart = new
+        return apart if factors_in(apart) < factors_in(form) else form
 
     def _plain(self, form: Form) -> Form:
         """Symmetric matrices as such: needed only where there are some."""

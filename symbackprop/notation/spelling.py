@@ -525,7 +525,10 @@ class Speller:
         if atom.slots and not atom.free:
             slots: list[IndexValue] = []
             given = iter(atom.slots)
+            declared = isinstance(leaf, Leaf | Partial)
             for dim in atom.tensor.shape:
+                if dim.is_one and not declared:
+                    continue
                 slot = 1 if dim.is_one else next(given)
                 slots.append(IndexValue(*parts_of_slot(slot)))
             return Element(leaf, tuple(slots))

@@ -105,6 +105,7 @@ INVERSES = _rows(
     "Inverses and determinants", "column",
     "X: n n parameter | L = det(X) | X | 49",
     "X: n n parameter; A: n n input; B: n n input | L = det(A X B) | X | 51",
+    "X: n n parameter; A: n n input | L = det(X^T A X) | X | 52",
     "X: m n parameter; A: m m input symmetric | L = det(X^T A X) | X | 53",
     "X: m n parameter; A: m m input | L = det(X^T A X) | X | 54",
     "X: m n parameter | L = logdet(X^T X) | X | 55",

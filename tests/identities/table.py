@@ -71,7 +71,8 @@ def shape_of(row: Row) -> str:
 
     text = re.sub(r"[^\W\d]\w*(?!')", placed, f"{row.forward} ; {row.by}")
     facts = sorted(fact for fact in re.findall(r"symmetric|posdef|one_hot", row.symbols))
-    return f"{text.replace('-', '+').replace(' ', '')} {facts} {len(declared)}"
+    sides = "square" if re.search(r"X: n n", row.symbols) else ""
+    return f"{sides} {text.replace('-', '+').replace(' ', '')} {facts} {len(declared)}"
 
 
 if __name__ == "__main__":
