@@ -16,15 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 TESTS = Path(__file__).parent.parent / "tests" / "checking"
-sys.path.insert(0, str(TESTS))
-
-from keys import lines_of, problem_of  # noqa: E402 (beside the tests)
-from liveness import liveness  # noqa: E402
-from mutants import mutants_of  # noqa: E402
+sys.path.insert(0, str(TESTS.parent.parent))
 
 from symbackprop.checks.checker import Checker  # noqa: E402
 from symbackprop.checks.run import checker_of  # noqa: E402
 from symbackprop.reading.works.reader import WorkScope, read_work  # noqa: E402
+from tests.checking.keys import lines_of, problem_of  # noqa: E402
+from tests.checking.liveness import liveness  # noqa: E402
+from tests.checking.mutants import mutants_of  # noqa: E402
 
 RIGHT = ("correct", "recovered", "convention", "notation")
 NETWORK = "batch-relu"
@@ -67,7 +66,8 @@ def repairs(count: int = 40) -> None:
         start = time.process_time()
         checker.check(mutant.text)
         times.append(time.process_time() - start)
-    print(f"a wrong line with its repair: median {statistics.median(times):.2f} s, most {max(times):.2f} s")
+    median, most = statistics.median(times), max(times)
+    print(f"a wrong line with its repair: median {median:.2f} s, at most {most:.2f} s")
 
 
 def a_class(works: int) -> None:

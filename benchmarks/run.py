@@ -104,6 +104,12 @@ def emitted() -> Iterator[Figure]:
                  statistics.median(ratios), 1.05, "x")  # fmt: skip
 
 
+def layers() -> Iterator[Figure]:
+    """The backward equations of layers, losses and activations, verified."""
+    count, spent = script("layers.py")
+    yield Figure(f"{count} backward equations of layers and losses, derived and verified", spent, 10.0)
+
+
 def start() -> Iterator[Figure]:
     """What the command line adds to the start of Python."""
     command = program()
@@ -127,7 +133,7 @@ def solve() -> Iterator[Figure]:
                  statistics.median(times[1:]), 2.0)  # fmt: skip
 
 
-GROUPS: tuple[Callable[[], Iterator[Figure]], ...] = (derivation, emitted, start, solve)
+GROUPS: tuple[Callable[[], Iterator[Figure]], ...] = (derivation, emitted, layers, start, solve)
 
 
 def main() -> int:

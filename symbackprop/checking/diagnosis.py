@@ -139,7 +139,10 @@ class Doctor:
         )  # fmt: skip
 
     def _fields(self, judged: Judged, edit: Edit | None) -> dict[str, str]:
-        old = "this" if edit is None else self._text(edit.spot) or "this"
+        old = "this"
+        if edit is not None:
+            whole = edit.spot if edit.shown is None or edit.cause.startswith("extra") else edit.shown
+            old = self._text(whole) or old
         new = "something else" if edit is None else self._text(edit.new or edit.expr) or "something else"
         return {
             "old": old, "new": new, "reason": judged.evidence.reason or "they differ",

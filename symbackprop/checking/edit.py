@@ -17,6 +17,7 @@ class Edit:
     cost: float
     spot: Expr
     new: Expr | None = None
+    shown: Expr | None = None  # what stood in the place of ``new``, where that is more than the spot
 
 
 def is_array(node: Expr) -> bool:

@@ -43,10 +43,17 @@ _ARRAYS = (Leaf, Partial, Jacobian, Slice, Call, MatMul, Hadamard, Add)
 def _transposes(place: Place) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Transpose):
-        yield Edit(place.put(node.arg), "transpose", 1.0, node, node.arg)
+        yield Edit(place.put(node.arg), _turned(place, node.arg), 1.0, node, node.arg)
     elif isinstance(node, _ARRAYS) and is_array(node) and not isinstance(place.parent, Transpose):
         cost = 1.0 if isinstance(node, Leaf | Partial | Jacobian) else 1.3
-        yield Edit(place.put(Transpose(node)), "transpose", cost, node, Transpose(node))
+        yield Edit(place.put(Transpose(node)), _turned(place, node), cost, node, Transpose(node))
+
+
+def _turned(place: Place, node: Expr) -> str:
+    """The cause of a transpose: of a vector that is added to each line of a matrix it is the broadcast."""
+    shape = shape_of(node)
+    vector = shape is not None and shape[0].is_one != shape[1].is_one
+    return "broadcast" if vector and isinstance(place.parent, Add) else "transpose"
 
 
 def _signs(place: Place) -> Iterator[Edit]:
@@ -84,7 +91,7 @@ def _products(place: Place, words: Vocabulary) -> Iterator[Edit]:
         for at, factor in enumerate(node.factors):
             rest = (*node.factors[:at], *node.factors[at + 1 :])
             kept = rest[0] if len(rest) == 1 else replace(node, factors=rest)
-            yield Edit(place.put(kept), _too_much(factor, words), 1.5, factor, kept)
+            yield Edit(place.put(kept), _too_much(factor, words), 1.5, factor, kept, node)
     elif isinstance(node, Divide):
         cause = "mean" if words.is_mean(node.den) else "extra-factor"
         yield Edit(place.put(node.num), cause, 1.4, node.den, node.num)

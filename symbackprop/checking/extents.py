@@ -8,7 +8,7 @@ from symbackprop.checking.bench import Bench
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Blocks
+from symbackprop.core.written import Blocks, shape_of
 
 MOST = 6  # sizes that are tried
 
@@ -24,6 +24,8 @@ def sizes_of(left: Expr, right: Expr, bench: Bench, given: Mapping[str, int]) ->
     if given:
         yield dict(given)
         return
+    for one, other in ((left, right), (right, left)):
+        yield from _of_shape(one, other)
     named = [dim for dim in _dims(left, right, bench) if dim not in bench.batch_dims]
     seen = 0
     for size in sorted(extents):
@@ -31,6 +33,22 @@ def sizes_of(left: Expr, right: Expr, bench: Bench, given: Mapping[str, int]) ->
             if chosen and seen < MOST:
                 seen += 1
                 yield dict.fromkeys(chosen, size)
+
+
+def _of_shape(whole: Expr, written: Expr) -> Iterator[dict[str, int]]:
+    """The sizes at which an array has the shape of a matrix that is written out beside it."""
+    shape = shape_of(whole)
+    grids = [node for node in written.walk() if isinstance(node, Grid | Blocks)]
+    if shape is None or len(grids) != 1:
+        return
+    extents = (len(grids[0].rows), grids[0].columns)
+    for wanted in (extents, extents[::-1]):
+        sizes: dict[str, int] = {}
+        for dim, size in zip(shape, wanted, strict=True):
+            if dim.single_name is not None:
+                sizes[dim.single_name] = size
+        if sizes:
+            yield sizes
 
 
 def _dims(left: Expr, right: Expr, bench: Bench) -> list[str]:

@@ -48,6 +48,7 @@ def insertions(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 new: Expr = MatMul((number, node))
                 yield Edit(place.put(new), cause, 1.3 if cause == "mean" else 1.6, node, new)
         yield from _penalties(place, words)
+        yield from _missing_terms(place, words)
     yield from _factors(place, words)
     if parent is None or isinstance(parent, MatMul | Add):
         shape = shape_of(node)
@@ -128,6 +129,23 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 term = part if scale == UNIT else MatMul((scale, part))
                 new = Add((node, term))
                 yield Edit(place.put(new), "missing-regulariser", 1.2, node, new)
+
+
+def _missing_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """A further term: an array of the problem, or a derivative, of the same shape."""
+    node = place.node
+    shape = shape_of(node)
+    later = isinstance(place.parent, Add) and node is not place.parent.terms[0]
+    if isinstance(node, Neg) or shape is None or later:
+        return
+    arrays: list[Expr] = [Leaf(tensor) for tensor in words.tensors if not tensor.is_label]
+    for loss in words.losses[:1]:
+        arrays.extend(Partial(loss, tensor) for tensor in words.tensors if tensor is not loss)
+    for one in arrays:
+        if one.shape == shape and not one.is_scalar:
+            for term in (one, Neg(one)):
+                new = Add((node, term))
+                yield Edit(place.put(new), "missing-term", 2.2, node, new)
 
 
 def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:

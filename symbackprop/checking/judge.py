@@ -91,6 +91,10 @@ class Judge:
         if claim.relation not in ("=", "~", "<", "<=", ">", ">=", "!="):
             return Judged(claim, "unchecked", message=f"the relation {claim.relation} is not judged")
         link = self.truth(claim, claim.left)
+        if claim.defines is not None and claim.number == 1 and link.status != "holds":
+            again = self._define(claim)
+            if again is not None:
+                return again
         if claim.number == 1 or claim.first is claim.left or claim.relation != "=":
             return self._single(claim, link)
         whole = self.truth(claim, claim.first)
@@ -105,6 +109,8 @@ class Judge:
             return Judged(claim, "unchecked", message="a statement about shapes; it has no value to compare")
         if claim.kind == "bare":
             return Judged(claim, "unchecked", message="a formula that states nothing")
+        if claim.left.readings and isinstance(claim.left.readings[0].expr, IndexValue):
+            return Judged(claim, "unchecked", message="a statement about an index")
         if not claim.left.readings or not claim.right.readings:
             return Judged(claim, "unread", message="a side of this line was not understood")
         return None

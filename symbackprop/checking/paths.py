@@ -30,10 +30,13 @@ class Path:
 
     equation: Equation
     share: Array
+    base: Array
 
     def is_penalty(self, by: Tensor) -> bool:
-        """Whether a parameter enters a scalar directly."""
-        return self.equation.target.is_scalar and by.role is Role.PARAMETER
+        """Whether a parameter enters a scalar alone: its share is a multiple of it, or of its signs."""
+        if not self.equation.target.is_scalar or by.role is not Role.PARAMETER:
+            return False
+        return any(_is_multiple(self.share, base) for base in (self.base, np.sign(self.base)))
 
 
 def paths_of(run: Oracle, of: Tensor, by: Tensor) -> list[Path]:
@@ -47,7 +50,8 @@ def paths_of(run: Oracle, of: Tensor, by: Tensor) -> list[Path]:
         for changed, copy in _places(equation, by):
             local = _local(run, changed, copy, by)
             outer = np.ones((1, 1)) if equation.target is of else run.partial(of, equation.target)
-            found.append(Path(equation, np.einsum("ab,abcd->cd", outer, local)))
+            share = np.einsum("ab,abcd->cd", outer, local)
+            found.append(Path(equation, share, run.point.values[by]))
     return found
 
 
@@ -95,6 +99,12 @@ def forgotten(run: Oracle, of: Tensor, by: Tensor, wrong: Array) -> tuple[Path, 
             if np.abs(true - wrong - sum(path.share for path in some)).max() <= 1e-7 * scale:
                 return some
     return None
+
+
+def _is_multiple(array: Array, base: Array) -> bool:
+    """Whether two arrays are proportional."""
+    factor = float((array * base).sum() / max(float((base * base).sum()), 1e-300))
+    return bool(np.abs(array - factor * base).max() <= 1e-9 * max(float(np.abs(array).max()), 1e-300))
 
 
 def diagonal_only(run: Oracle, of: Tensor, by: Tensor, through: Tensor) -> Array | None:

@@ -125,7 +125,8 @@ class Session:
             lowering = Lowering(self.expand)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            self._lines = Lines(shop, Speller(self.graph.convention, shop.leaf, operation, shop.means), self.names)
+            speller = Speller(self.graph.convention, shop.leaf, operation, shop.means)
+            self._lines = Lines(shop, speller, self.names)
         return self._lines
 
     @property

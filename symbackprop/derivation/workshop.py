@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.dims import Dim
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
+from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.rules import (
     Definition,
     Folding,
@@ -186,12 +187,11 @@ class Workshop:
     @property
     def means(self) -> frozenset[str]:
         """Which of mean, rowmean and colmean the author writes; ``mean`` where it is one of a vector."""
-        found: set[str] = set()
-        for equation in self.graph.equations:
-            for node in equation.expr.walk() if equation.expr is not None else ():
-                if isinstance(node, Call) and node.op.name in ("mean", "rowmean", "colmean"):
-                    if node.op.name != "mean" or any(side.is_one for side in node.args[0].shape):
-                        found.add(node.op.name)
+        exprs = [equation.expr for equation in self.graph.equations if equation.expr is not None]
+        calls = [node for expr in exprs for node in expr.walk() if isinstance(node, Call)]
+        found = {call.op.name for call in calls if call.op.name in ("rowmean", "colmean")}
+        if any(call.op.name == "mean" and ONE in call.args[0].shape for call in calls):
+            found.add("mean")
         return frozenset(found)
 
     @property
@@ -313,8 +313,12 @@ class Workshop:
         while True:
             new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
             if new is form:
-                return form
+                break
             form = new
+        apart = split_inverses(form, self.lowering)
+        while (new := cancel_inverses(apart, self.folding)) is not apart:
+            apart = new
+        return apart if factors_in(apart) < factors_in(form) else form
 
     def _plain(self, form: Form) -> Form:
         """Symmetric matrices as such: needed only where there are some."""

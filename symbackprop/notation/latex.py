@@ -67,7 +67,7 @@ from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symb
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.text import axes_of, is_whole, range_is_seen
-from symbackprop.notation.written_text import WRITTEN, written_latex
+from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
@@ -77,7 +77,11 @@ _BINDERS: Mapping[str, str] = MappingProxyType({"sum": r"\sum", "prod": r"\prod"
 
 def to_latex(expr: Expr, names: Names = PLAIN, *, inline: bool = False) -> Latex:
     """``expr`` as LaTeX; ``inline`` prints derivatives and quotients with a slash, for running text."""
-    return Latex(Printer(expr, names, inline=inline).box(expr).signed)
+    try:
+        return Latex(Printer(expr, names, inline=inline).box(expr).signed)
+    except ValueError:  # a shape that nobody knows
+        shown = stand_in(expr)
+        return Latex(Printer(shown, names, inline=inline).box(shown).signed)
 
 
 def to_latex_with_shapes(expr: Expr, names: Names = PLAIN) -> Latex:
@@ -402,6 +406,7 @@ def _written(printer: Printer, expr: Expr) -> Box:
 _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
     {
         **dict.fromkeys(WRITTEN, _written),
+        Shown: lambda printer, expr: printer.box(expr.node),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

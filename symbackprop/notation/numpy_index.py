@@ -237,6 +237,8 @@ def _entry_slots(expr: Element) -> list[tuple[IndexValue, Dim]]:
         extents = base.tensor.shape
     elif isinstance(base, Partial):
         extents = base.by.shape
+    elif len(expr.slots) == len(base.shape):
+        extents = base.shape
     else:
         extents = tuple(dim for dim in base.shape if not dim.is_one)
     pairs = zip(expr.slots, extents, strict=True)

@@ -213,7 +213,8 @@ class Speller:
             if not atom.free or set(atom.free) == places or (e < 0 and set(atom.free) <= places)
         ]
         size = content(form)
-        scales = self._scales(shared, row, column)
+        deltas = any(isinstance(atom, Delta) for term in form.terms for atom, _ in term.factors)
+        scales = [] if deltas else self._scales(shared, row, column)
         if not pulled and not scales and size == 1:
             return None
         if scales:
@@ -524,7 +525,10 @@ class Speller:
         if atom.slots and not atom.free:
             slots: list[IndexValue] = []
             given = iter(atom.slots)
+            declared = isinstance(leaf, Leaf | Partial)
             for dim in atom.tensor.shape:
+                if dim.is_one and not declared:
+                    continue
                 slot = 1 if dim.is_one else next(given)
                 slots.append(IndexValue(*parts_of_slot(slot)))
             return Element(leaf, tuple(slots))
@@ -583,7 +587,8 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
             if end is None
             else [j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end]
         )
-        if not mates or end is None or prefix is None:
+        others = [term for j, term in enumerate(terms) if j != i and j not in mates]
+        if not mates or end is None or prefix is None or any(end in other.walk() for other in others):
             result.append(term)
             continue
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
@@ -606,7 +611,8 @@ def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:
     if len(dens) < len(parts) or any(den != dens[0] for den in dens):
         return parts, None
     tops = [body.num for body in bodies if isinstance(body, Divide)]
-    return [Neg(top) if isinstance(part, Neg) else top for part, top in zip(parts, tops, strict=True)], dens[0]
+    signed = zip(parts, tops, strict=True)
+    return [Neg(top) if isinstance(part, Neg) else top for part, top in signed], dens[0]
 
 
 def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:

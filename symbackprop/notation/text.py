@@ -50,7 +50,7 @@ from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.written_text import WRITTEN, written_text
+from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_text
 
 _SUM, _TERM, _CHAIN, _FACTOR, _DERIV, _NUMBER, _ATOM = range(7)
 _Printed = tuple[str, int]
@@ -74,7 +74,11 @@ class _Context:
 
 def to_text(expr: Expr, names: Names = PLAIN) -> str:
     """``expr`` in the plain-text grammar."""
-    return _print(expr, _Context(expr, names))[0]
+    try:
+        return _print(expr, _Context(expr, names))[0]
+    except ValueError:  # a shape that nobody knows
+        shown = stand_in(expr)
+        return _print(shown, _Context(shown, names))[0]
 
 
 def _print(expr: Expr, context: _Context) -> _Printed:
@@ -417,6 +421,7 @@ def _written(expr: Expr, context: _Context) -> _Printed:
 _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
     {
         **dict.fromkeys(WRITTEN, _written),
+        Shown: lambda expr, context: (_at(expr.node, _ATOM, context), _ATOM),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

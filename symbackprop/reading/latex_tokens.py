@@ -1,15 +1,16 @@
-r"""Tokens of LaTeX mathematics: source in, a tuple of positioned tokens out; nothing has a meaning yet.
+r"""Tokens of LaTeX mathematics for forward passes: what the lexer of works gives, in fewer kinds.
 
 Comments, spacing and sizes (``\,``, ``\left``, ``\big``, ``\displaystyle``, ``\limits``) leave no
 token; a thin space is no token either. Every token keeps its line and column (one-based, in the
-file of ``Origin``) and whether it is glued to the one before it. Macros of the document are not
-expanded here: what expands them works on tokens and gives the same tokens.
+file of ``Origin``) and whether it is glued to the one before it. Other than in a work, the end of a
+source line is a token here, since equations of a file end there, and a sign without a meaning is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -22,13 +23,8 @@ from symbackprop.reading.tokens import (
     Place,
     fail,
 )
+from symbackprop.reading.works.lexer import Token, tokenize
 
-_SILENT = frozenset(
-    "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr bigm Bigm biggm Biggm "
-    "displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits nonumber notag mathstrut "
-    "allowbreak strut noindent centering medspace thinspace negthinspace , ! : > ; /".split()
-) | {" "}
-_SPLITTING = frozenset(("quad", "qquad"))
 _RESPELLED = {
     "lvert": "|", "rvert": "|", "vert": "|", "lVert": r"\|", "rVert": r"\|", "Vert": r"\|", "|": r"\|",
     "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")", "lbrace": r"\{", "rbrace": r"\}",
@@ -37,32 +33,10 @@ _RESPELLED = {
     "tfrac": r"\frac", "cfrac": r"\frac", "prime": "'", "lt": "<", "gt": ">", "ldots": r"\dots",
     "cdots": r"\dots", "dotsc": r"\dots", "bm": r"\boldsymbol", "pmb": r"\boldsymbol",
     "triangleq": "=", "coloneqq": "=", "coloneq": "=",
-    "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar", "newline": r"\\", "cr": r"\\",
+    "widehat": r"\hat", "widetilde": r"\tilde", "overline": r"\bar",
 }  # fmt: skip
-_TOKEN = re.compile(
-    r"""
-    (?P<comment>%[^\n]*)
-  | (?P<newline>\n)
-  | (?P<space>[ \t\r\u00a0\ufeff~]+)
-  | (?P<environment>\\(?:begin|end)[ ]*\{[A-Za-z]+\*?\})
-  | (?P<null>\\(?:left|right)[ ]*\.)
-  | (?P<dropped>\\(?:label|tag\*?|vspace|hspace\*?|vphantom|hphantom|phantom)[ ]*
-      \{[^{}\n]*(?:\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}[^{}\n]*)*\})
-  | (?P<word>\\(?:text|textrm|textnormal|textsf|texttt|textit|textbf|mbox|mathrm|mathsf|mathtt|mathit
-      |operatorname\*?|mathop)[ ]*\{[^{}\\$\n]*(?:\\[_,;\ -][^{}\\$\n]*)*\})
-  | (?P<row>\\\\(?:[ ]*\[[^\]\n]{0,20}\])?)
-  | (?P<command>\\(?:[A-Za-z]+|[^A-Za-z\n]))
-  | (?P<defines>:=)
-  | (?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
-  | (?P<letter>[^\W\d_])
-  | (?P<sign>[-+*/=<>()\[\]{}|^_&,;:.'!$])
-    """,
-    re.VERBOSE,
-)
-_SIGNS = {
-    "−": "-", "·": r"\cdot", "×": r"\times", "⊙": r"\odot", "∘": r"\circ", "∑": r"\sum", "∂": r"\partial",
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "’": "'", "′": "'", "∇": r"\nabla", "⊤": r"\top",
-}  # fmt: skip
+_DELIMITERS = (r"\[", r"\]", r"\(", r"\)")
+_PIECES = re.compile(r"[A-Za-z]|[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,78 +75,92 @@ def tokenize_latex(text: str, origin: Origin = PLAIN_TEXT) -> tuple[LatexToken, 
 
 
 def _scan(text: str, origin: Origin) -> Iterator[LatexToken]:
-    position, line, line_start = 0, 1, 0
-    while position < len(text):
-        at = origin.place(line, position - line_start + 1)
-        character = text[position]
-        if character in _SIGNS:
-            sign = _SIGNS[character]
-            yield LatexToken("command" if sign[0] == "\\" else sign, sign, at, position, position + 1)
-            position += 1
-            continue
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise fail(_no_meaning(character), at)
-        kind, source, stop = match.lastgroup, match.group(), match.end()
-        if kind == "newline":
-            yield LatexToken("newline", "", at, position, stop)
-            line, line_start = line + 1, stop
-        elif kind not in ("comment", "space", "null", "dropped"):
-            token = _token(str(kind), source, at, position, stop)
-            if token is not None:
-                yield token
-        position = stop
-    yield LatexToken("end", "", origin.place(line, position - line_start + 1), position, position)
+    lines = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def place(offset: int) -> Place:
+        line = bisect_right(lines, offset)
+        return origin.place(line, offset - lines[line - 1] + 1)
+
+    position, ended = 0, 1
+    for token in tokenize(text):
+        while ended < len(lines) and lines[ended] <= token.start:
+            if lines[ended] > position:
+                yield LatexToken("newline", "", place(lines[ended] - 1), lines[ended] - 1, lines[ended])
+            ended += 1
+        yield from _converted(token, text, place)
+        position = token.stop
+    for start in lines[ended:]:
+        yield LatexToken("newline", "", place(start - 1), start - 1, start)
+    yield LatexToken("end", "", place(len(text)), len(text), len(text))
 
 
 def _no_meaning(character: str) -> str:
-    shown = character if character.isprintable() and character != "\\" else f"U+{ord(character):04X}"
+    shown = character if character.isprintable() and character != "\\" else f"U+{ord(character[0]):04X}"
     if character == "\\":
         return "a backslash at the end of a line"
     return f"the character {shown} has no meaning in a formula"
 
 
-def _token(kind: str, source: str, at: Place, start: int, stop: int) -> LatexToken | None:
-    match kind:
-        case "number":
-            if len(source) > MAX_DIGITS:
+def _converted(token: Token, text: str, place: Callable[[int], Place]) -> Iterator[LatexToken]:
+    """One token of the lexer in the kinds of this module; several for ``||`` and for names such as W2."""
+    at, start, stop = place(token.start), token.start, token.stop
+    match token.kind:
+        case "num":
+            if len(token.text) > MAX_DIGITS:
                 raise fail(f"this number has more than {MAX_DIGITS} digits", at, code="limit")
-            return LatexToken("number", source, at, start, stop, Fraction(source))
-        case "environment":
-            name = source[source.index("{") + 1 : -1]
-            opening = source.startswith(r"\begin")
-            return LatexToken("begin" if opening else "end-environment", name, at, start, stop)
-        case "word":
-            return _word(source, at, start, stop)
+            yield LatexToken("number", token.text, at, start, stop, Fraction(token.text))
+        case "word" if not token.by:
+            for piece in _PIECES.finditer(token.text):
+                where = start + piece.start()
+                number = Fraction(piece[0]) if piece[0].isdigit() else None
+                kind = "letter" if number is None else "number"
+                yield LatexToken(kind, piece[0], place(where), where, where + len(piece[0]), number)
+        case "word" | "prose":
+            yield from _word(token, at)
+        case "begin" | "end":
+            kind = "begin" if token.kind == "begin" else "end-environment"
+            yield LatexToken(kind, token.text, at, start, stop)
         case "row":
-            return LatexToken("row", r"\\", at, start, stop)
-        case "command":
-            return _command(source[1:], at, start, stop)
+            yield LatexToken("row", token.text, at, start, stop)
         case "letter":
-            return LatexToken("letter", source, at, start, stop)
-        case "defines":
-            return LatexToken("=", "=", at, start, stop)
-    return LatexToken(source, source, at, start, stop)
+            yield LatexToken("letter", token.text, at, start, stop)
+        case "cmd" if text[start].isalpha():  # a Greek letter as such: a name of its own
+            yield LatexToken("letter", text[start], at, start, stop)
+        case "remark":
+            return
+        case _ if token.text == "." and token.by in ("l", "r"):
+            return
+        case "other" if token.text not in ("!", "$"):
+            raise fail(_no_meaning(text[start]), at)
+        case _:
+            yield from _sign(token, at)
 
 
-def _word(source: str, at: Place, start: int, stop: int) -> LatexToken | None:
-    inner = source[source.index("{") + 1 : -1].replace(r"\_", "_")
-    inner = " ".join(re.sub(r"\\[,; -]", " ", inner).split())
-    if not inner:
-        return None
+def _word(token: Token, at: Place) -> Iterator[LatexToken]:
+    inner = " ".join(re.sub(r"\\[,; -]", " ", token.text.replace(r"\_", "_")).split())
+    if not token.by:
+        raise fail(_no_meaning(token.text[0]), at)
     if re.fullmatch(r"[0-9]+", inner):
-        return LatexToken("number", inner, at, start, stop, Fraction(inner))
-    return LatexToken("word", inner, at, start, stop)
+        yield LatexToken("number", inner, at, token.start, token.stop, Fraction(inner))
+    elif inner:
+        yield LatexToken("word", inner, at, token.start, token.stop)
 
 
-def _command(name: str, at: Place, start: int, stop: int) -> LatexToken | None:
-    if name in _SPLITTING:
-        return LatexToken("split", "\\" + name, at, start, stop)
-    if name in _SILENT:
-        return None
-    if name in ("[", "]", "(", ")"):
-        return LatexToken("$", "\\" + name, at, start, stop)
-    text = _RESPELLED.get(name, "\\" + name)
-    if text == r"\\":
-        return LatexToken("row", text, at, start, stop)
-    return LatexToken("command" if text[0] == "\\" and len(text) > 1 else text, text, at, start, stop)
+def _sign(token: Token, at: Place) -> Iterator[LatexToken]:
+    name = token.text.removeprefix("\\") if len(token.text) > 1 else token.text
+    if token.text in (r"\quad", r"\qquad"):
+        yield LatexToken("split", token.text, at, token.start, token.stop)
+        return
+    if token.text in ("||", "+=", "-="):
+        for offset, sign in enumerate(token.text):
+            where = token.start + offset
+            yield LatexToken(sign, sign, Place(at.line, at.column + offset), where, where + 1)
+        return
+    if token.text in _DELIMITERS or token.text == "$":
+        yield LatexToken("$", token.text, at, token.start, token.stop)
+        return
+    text = "=" if token.text == ":=" else token.text
+    if text[0] == "\\" and len(text) > 1:
+        text = _RESPELLED.get(name, text)
+    kind = "command" if text[0] == "\\" and len(text) > 1 else text
+    yield LatexToken(kind, text, at, token.start, token.stop)

@@ -73,9 +73,7 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
     else:
         sides = _sides_of_value(node.base, slots)
         if scope.axes and not free_indices(node.base):  # the same array at every position
-            base = host.value(node.base, ROOT)
-            found = gather(base, *sides)
-            return scope.lift(found) if max(side.ndim for side in sides) == 2 < base.ndim else found
+            return gather(scope.lift(host.value(node.base, ROOT)), *sides)
     return gather(host.value(node.base, scope), *sides)
 
 

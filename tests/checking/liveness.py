@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 
-from keys import problem_of
-from mutants import Mutant
-
 from symbackprop.core.expr import Expr, MatMul, Transpose
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Claim
 from symbackprop.verification.replay import Verifier
+from tests.checking.keys import problem_of
+from tests.checking.mutants import Mutant
 
 
 @cache

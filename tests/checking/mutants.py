@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from keys import Line, problem_of
+from tests.checking.keys import Line, problem_of
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_&']|[A-Za-z]|\d+|\S")
 BRACKETS = (r"\bigl", r"\bigr", r"\Bigl", r"\Bigr", r"\biggl", r"\biggr", r"\left", r"\right")

@@ -26,7 +26,7 @@ class Row:
 
 
 def _rows(section: str, convention: str, *lines: str) -> tuple[Row, ...]:
-    """Each line: ``symbols | forward | by`` and, with one more bar, the number; several names make several rows."""
+    """Rows of lines ``symbols | forward | by`` and perhaps ``| number``; several names make several rows."""
     found: list[Row] = []
     for line in lines:
         symbols, forward, by, *number = (part.strip() for part in line.split("|"))
@@ -58,7 +58,6 @@ COOKBOOK = _rows(
     "x: n parameter; A: n n input symmetric; b: n input | L = 1/2 x^T A x - b^T x | x",
     "A: m n parameter; x: n parameter; b: m input | L = sumsq(A x - b) | x A",
     "x: n parameter; a: n input | L = norm(x - a) | x | 129",
-    "x: n parameter | L = sumsq(x) | x | 131",
     "X: m n parameter | L = sumsq(X) | X | 132",
     "X: m n parameter | L = norm(X) | X",
     "X: m n parameter | L = norm1(X) | X",
@@ -106,6 +105,7 @@ INVERSES = _rows(
     "Inverses and determinants", "column",
     "X: n n parameter | L = det(X) | X | 49",
     "X: n n parameter; A: n n input; B: n n input | L = det(A X B) | X | 51",
+    "X: n n parameter; A: n n input | L = det(X^T A X) | X | 52",
     "X: m n parameter; A: m m input symmetric | L = det(X^T A X) | X | 53",
     "X: m n parameter; A: m m input | L = det(X^T A X) | X | 54",
     "X: m n parameter | L = logdet(X^T X) | X | 55",
@@ -135,7 +135,9 @@ LAYERS = _rows(
     " | Y = ind(Z <= s) * (s + a (Z - s)) + ind(Z > s) * ind(Z < t) * Z + ind(Z >= t) * (t + c (Z - t));"
     " L = L(Y) | Z a s c t",
     "X: N D parameter; W: K D parameter; R: K D input; b: K parameter"
-    " | Y = X (W * R)^T + b; L = L(Y) | W X",
+    " | Y = X (W * R)^T + b; L = L(Y) | W b X",
+    "X: N D parameter; W: K D parameter; R: K D input; b: K parameter"
+    " | Z = X (W * R)^T + b; Y = sigmoid(Z); L = L(Y) | W X",
     "H: N D parameter; M: N D input | Y = M * H; L = L(Y) | H",
     "Z: N K parameter | Y = softmax(Z); L = L(Y) | Z",
     "Z: N K parameter | Y = log_softmax(Z); L = L(Y) | Z",
@@ -201,4 +203,15 @@ WORDS = _rows(
     "x: d parameter | y = x/norm(x); L = L(y) | x",
 )  # fmt: skip
 
-ROWS = (*COOKBOOK, *TRACES, *INVERSES, *LAYERS, *LOSSES, *WORDS)
+JACOBIANS = tuple(
+    Row("Jacobians", symbols, forward, by, convention, None, of)
+    for convention, symbols, forward, of, by in (
+        ("column", "z: K parameter", "p = softmax(z)", "p", "z"),
+        ("row", "z: K parameter", "y = log_softmax(z)", "y", "z"),
+        ("column", "x: n parameter; W: m n parameter; b: m parameter", "h = sigmoid(W x + b)", "h", "x"),
+        ("column", "r: n parameter", "s = mean(r^2); z = r/sqrt(s)", "z", "r"),
+        ("column", "x: n parameter", "y = x/norm(x)", "y", "x"),
+    )
+)
+
+ROWS = (*COOKBOOK, *TRACES, *INVERSES, *LAYERS, *LOSSES, *WORDS, *JACOBIANS)

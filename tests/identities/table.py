@@ -1,15 +1,16 @@
 """The table of identities: every result derived and verified, then written as Markdown.
 
-    python -m tests.identities.table        writes docs/identities.md
+python -m tests.identities.table        writes docs/identities.md
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from symbackprop.pipeline import Derivation
+from symbackprop.pipeline import Derivation, Problem
 from tests.derivation.networks import network
 from tests.identities.rows import ROWS, Row
 
@@ -23,10 +24,19 @@ line of it is replayed by numbers. "Cookbook" is the equation of The Matrix Cook
 """
 
 
+COLUMNS = "| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|"
+
+
+@cache
+def problem_of(convention: str, symbols: str, forward: str) -> Problem:
+    """The problem of one forward pass, read once for all its rows."""
+    return network(convention, symbols, forward)
+
+
 def derived(row: Row) -> Derivation:
     """The derivative of a row."""
-    problem = network(row.convention, row.symbols, row.forward)
-    return problem.derive(row.of, row.by)
+    problem = problem_of(row.convention, row.symbols, row.forward)
+    return problem.derive(row.of, row.by) if row.of == "L" else problem.jacobian(row.of, row.by)
 
 
 def line(row: Row, derivation: Derivation) -> str:
@@ -43,7 +53,7 @@ def written(rows: Sequence[Row]) -> str:
     parts = [HEAD]
     sections = dict.fromkeys(row.section for row in rows)
     for section in sections:
-        parts.append(f"\n## {section}\n\n| forward pass | derivative | verdict | Cookbook |\n|---|---|---|---|")
+        parts.append(f"\n## {section}\n\n{COLUMNS}")
         parts.extend(line(row, derived(row)) for row in rows if row.section == section)
     return "\n".join(parts) + "\n"
 
@@ -53,7 +63,7 @@ def shape_of(row: Row) -> str:
     numbers: dict[str, str] = {}
     declared = [part.partition(":")[0].strip() for part in row.symbols.split(";")]
     targets = re.findall(r"(\w+) =", row.forward)
-    known = {*declared, *targets, *re.findall(r"\b[A-Z]\b", row.symbols), *re.findall(r"\b[a-z]\b", row.symbols)}
+    known = {*declared, *targets, *re.findall(r"\b[A-Za-z]\b", row.symbols)}
 
     def placed(match: re.Match[str]) -> str:
         word = match.group()
@@ -61,7 +71,8 @@ def shape_of(row: Row) -> str:
 
     text = re.sub(r"[^\W\d]\w*(?!')", placed, f"{row.forward} ; {row.by}")
     facts = sorted(fact for fact in re.findall(r"symmetric|posdef|one_hot", row.symbols))
-    return f"{text.replace('-', '+').replace(' ', '')} {facts} {len(declared)}"
+    sides = "square" if re.search(r"X: n n", row.symbols) else ""
+    return f"{sides} {text.replace('-', '+').replace(' ', '')} {facts} {len(declared)}"
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ SIZES = frozenset(
 FONTS = frozenset(
     r"\mathbf \boldsymbol \bm \mathcal \mathbb \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds "
     r"\mathbbm \mathnormal \pmb \boldmath \mathbfcal \mathbfit \symbf \symbb \symcal \symup \symbfit "
-    r"\mathbbmss \bold \mathup \vb \vectorbold \vb* \bb \textup".split()
+    r"\mathbbmss \bold \operatorname \mathup \vb \vectorbold \vb* \bb \textup".split()
 )
 ACCENTS = frozenset(
     r"\hat \bar \tilde \vec \dot \ddot \dddot \check \breve \acute \grave \widehat \widetilde \overline "

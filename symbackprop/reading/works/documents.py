@@ -333,4 +333,6 @@ class _Scanner:
             return segment.stop + len(match.group("dollar"))
         if match.group("open"):
             return segment.stop + 2
+        if match.group("fence"):
+            return min(len(self.text), segment.stop + len(match.group("ticks")))
         return segment.stop

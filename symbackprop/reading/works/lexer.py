@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 from symbackprop.reading.works.commands import (
+    ARGUMENTS,
     BARS,
     CLOSERS,
     GAPS,
@@ -60,6 +61,7 @@ class Token:
 _TOKEN = re.compile(
     r"""
     (?P<space>[ \t\r\n\f\v\u00a0\ufeff~]+|%[^\n]*|&(?:space|nbsp);)
+  | (?P<name>[a-zA-Z][0-9]+(?:[a-z](?![0-9A-Za-z]))?)
   | (?P<letter>[a-zA-Z])
   | (?P<row>\\\\\*?(?:[ \t]*\[[^\]\n]{0,20}\])?|\\(?:cr|tabularnewline|newline)(?![A-Za-z]))
   | (?P<env>\\(?:begin|end)[ \t]*\{[A-Za-z]{1,30}\*?\})
@@ -122,6 +124,7 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
     match = _TOKEN.match
     position = start
     side = ""
+    budget = _LONGEST_WORDS
     while position < end:
         hit = match(text, position, end)
         if hit is None:
@@ -134,6 +137,9 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         source = hit.group()
         if kind in ("letter", "num"):
             push(Token(kind, source, begun, position))
+        elif kind == "name":
+            position = begun + _name_length(source, found)
+            push(Token("word" if position > begun + 1 else "letter", text[begun:position], begun, position))
         elif kind == "sign":
             push(Token(_CLASS[source], source, begun, position, side))
         elif kind == "cmd":
@@ -150,12 +156,7 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
             if name in SPACING or name in SWITCHES or name in ("\\ ", "\\\n"):
                 continue
             if name in TEXTS or name in UPRIGHT:
-                begun_text = position
-                position, token = _words(text, begun, position, end, name)
-                if token is not None:
-                    push(token)
-                elif position == begun_text:
-                    push(Token("cmd", name, begun, position))
+                position, budget = _push_words(text, begun, position, end, name, budget, found)
             else:
                 push(Token(_CLASS.get(name, "cmd"), name, begun, position, side))
         elif kind == "row":
@@ -176,6 +177,28 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         if len(found) > MAX_TOKENS:
             break
     return _tidy(found)
+
+
+def _push_words(
+    text: str, begun: int, position: int, end: int, name: str, budget: int, found: list[Token]
+) -> tuple[int, int]:
+    r"""The token of ``\text{...}``, or of the command alone; where to go on, and how far to seek an end."""
+    stop, token = _words(text, begun, position, min(end, position + budget), name)
+    if token is not None:
+        found.append(token)
+    elif stop == position:
+        found.append(Token("cmd", name, begun, position))
+        if text[position : position + 1] == "{" and name in TEXTS:  # its end was sought in vain
+            budget = budget // 2 + 100
+    return stop, budget
+
+
+def _name_length(source: str, found: list[Token]) -> int:
+    """How much of ``w22`` is one name: all (no number stands behind a letter in a product), or its letter."""
+    last = found[-1] if found else None
+    if last is not None and (last.kind in ("^", "_") or last.text in ARGUMENTS):
+        return 1  # TeX takes the letter alone
+    return len(source)
 
 
 def _strange(text: str, position: int, found: list[Token]) -> int:
@@ -242,6 +265,8 @@ def _words(text: str, begun: int, position: int, end: int, name: str) -> tuple[i
         if len(content) < 2 or not _PLAIN.fullmatch(content):
             return position, None
         return close + 1, Token("word", content, begun, close + 1, name)
+    if name == r"\operatorname" and re.search(r"\\[A-Za-z]", content):
+        return position, None  # \operatorname{\varphi}: mathematics in another font
     if name in REMARKS:
         return close + 1, Token("remark", content, begun, close + 1, name)
     kind = "prose" if is_prose(content) and "operatorname" not in name else "word"
@@ -284,7 +309,9 @@ def normal(tokens: Sequence[Token]) -> list[str]:
     r"""What is compared when a formula is printed back: no spacing, sizes, fonts; one ``\frac``."""
     found: list[str] = []
     for token in tokens:
-        if token.kind in ("word", "prose", "remark"):
+        if token.kind == "num":
+            found.extend(token.text)  # TeX takes one digit as an argument
+        elif token.kind in ("word", "prose", "remark"):
             found.append(f"{token.by}{{{token.text}}}")
         elif (token.kind == "sep" and token.text in GAPS) or token.text == ".":
             if token.text == "." and token.kind == "sep":

@@ -282,6 +282,11 @@ class _Parser:
                 token = self.take()
                 items.append(("", Note(token.start, token.stop, token.text)))
                 continue
+            if kind == "sign" and items and is_sum(items[-1][1]):
+                sign = self.take()
+                body = self.product()
+                items.append(("", Sum(sign.start, self.before, ((sign.text, body),))))
+                break
             if not self.begins():
                 break
             items.append(("", self.factor()))
@@ -554,3 +559,10 @@ class _Parser:
                 continue
             found.append((sign.kind, self.argument()))
         return Scripts(start, self.before, base, tuple(found))
+
+
+def is_sum(node: Node | None) -> bool:
+    r"""``\sum_{n}`` with a range, behind which a sign belongs to what is summed."""
+    if not isinstance(node, Scripts) or not isinstance(node.base, Sym):
+        return False
+    return node.base.name in (r"\sum", r"\prod") and any(sign == "_" for sign, _ in node.scripts)

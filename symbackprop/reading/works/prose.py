@@ -102,7 +102,7 @@ class Prose:
 def says_something(text: str) -> bool:
     """Whether words do more than connect."""
     words = re.findall(r"[A-Za-z]{2,}", text)
-    return any(word.lower() not in _CONNECTING for word in words)
+    return any(word.lower() not in _CONNECTING and word.lower() not in _ELSE for word in words)
 
 
 def compares_letters(node: Chain) -> bool:

@@ -120,7 +120,7 @@ class Splitter:
 
     def _finished(self) -> bool:
         """Whether the last statement needs nothing more."""
-        last = self.statements[-1] if self.statements else None
+        last = self._last()
         return last is None or last.members[-1].node is not None
 
     def _cell(self, cell: Node, *, first: bool) -> None:
@@ -228,9 +228,8 @@ class Splitter:
 
     def _last(self) -> Statement | None:
         """The statement of this display that is open."""
-        if self.statements and self.statements[-1].display == self._display:
-            return self.statements[-1]
-        return None
+        last = self.statements[-1] if self.statements else None
+        return last if last is not None and last.display == self._display and last.members else None
 
     def _earlier(self) -> Statement | None:
         """The chain of the display before, which one that begins with a relation goes on with."""

@@ -442,6 +442,10 @@ class SymbolReader:
                 return [piece for part in parts for piece in self.digits(part, rank, len(parts))]
             if all(isinstance(bare(part), Group | Sym | Num) for part in parts) and len(parts) == rank:
                 return parts
+        if isinstance(inner, Word) and not inner.by and not self.vocabulary.lookup(inner):
+            pieces = letters_and_numbers(inner)
+            if len(pieces) == rank or (rank == 1 and len(pieces) == 2):
+                return pieces  # i1 below a matrix is i and 1
         if isinstance(inner, Num) and rank == 2 and len(inner.text) == 2 and inner.text.isdigit():
             return self.digits(inner, 2, 1)
         return [inner] if inner is not None else []
@@ -479,7 +483,7 @@ class SymbolReader:
             slots = self.slots(sub, 2)
             where = tuple(self.position(slot, UNKNOWN) for slot in slots)
             if isinstance(expr, Opaque):
-                return Opaque(f"{expr.name}_{spell(sub)}", expr.args, where, expr.called)
+                return Opaque(expr.name, expr.args, where, expr.called)
             raise Refused("an index of something whose shape is not known", node.start, "unknown")
         rank = len(axes)
         slots = self.slots(sub, rank)
@@ -627,6 +631,15 @@ class SymbolReader:
                     return label_slot(Element(Leaf(meaning), (place,)))
                 return label_slot(self.label(meaning, sub, node))
         return None
+
+
+def letters_and_numbers(word: Word) -> list[Node]:
+    """The letters and numbers of a name such as ``i1``, each by itself."""
+    found: list[Node] = []
+    for piece in re.finditer("[A-Za-z]|[0-9]+", word.text):
+        start, stop = word.start + piece.start(), word.start + piece.end()
+        found.append(Num(start, stop, piece[0]) if piece[0].isdigit() else Sym(start, stop, piece[0]))
+    return found
 
 
 def name_sub(node: Node) -> Node | None:

@@ -87,6 +87,7 @@ class Vocabulary:
     words: dict[str, str] = field(default_factory=dict)  # plain words in letters -> their spelling
     unread: list[str] = field(default_factory=list)
     layout: str = "gradient"
+    seen: dict[str, list[Named]] = field(default_factory=dict)  # what was looked up already
 
     @staticmethod
     def of(
@@ -189,12 +190,19 @@ class Vocabulary:
 
     def lookup(self, node: Node) -> list[Named]:
         """The meanings of a piece as a whole, the surest first: with its very fonts, then without."""
-        found = [*self.exact.get(spell(node), ()), *self.table.get(spell(node, loose=True), ())]
+        key = spell(node)
+        found = self.seen.get(key)
+        if found is None:
+            found = self.seen[key] = self._looked_up(key, spell(node, loose=True))
+        return found
+
+    def _looked_up(self, key: str, loose: str) -> list[Named]:
+        own = self.exact.get(key, ())
         kept: list[Named] = []
-        for one in sorted(found, key=lambda named: named.level):
+        for one in sorted([*own, *self.table.get(loose, ())], key=lambda named: named.level):
             if all(one.meaning != other.meaning for other in kept):
                 kept.append(one)
-        exact = {id(one.meaning) for one in self.exact.get(spell(node), ()) if one.level == 0}
+        exact = {id(one.meaning) for one in own if one.level == 0}
         return sorted(kept, key=lambda named: (named.level, id(named.meaning) not in exact))
 
     def match(self, node: Node) -> Iterator[tuple[Template, dict[str, Node]]]:
