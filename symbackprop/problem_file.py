@@ -154,7 +154,8 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
     _check_spellings(root)
     program, in_latex = _forward(root)
-    graph = _graph(program, symbols.declarations, file, in_latex=in_latex)
+    declarations = replace(symbols.declarations, first=_first(root))
+    graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
@@ -233,18 +234,20 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_
 
 
 def _refuse_later(root: Table) -> None:
-    for key, value in root.entries:
+    for key, _ in root.entries:
         if key.text in keys.LATER_TOP:
             raise fields.later(keys.LATER_TOP[key.text], key)
-        if key.text == "index_from":
-            first = fields.choice(value, "index_from", ("0", "1"))
-            if first == "0":
-                raise fields.later("index_from: 0", key)
 
 
 def _layout(root: Table) -> str:
     value = root.get("layout")
     return "gradient" if value is None else fields.choice(value, "layout", keys.LAYOUTS)
+
+
+def _first(root: Table) -> int:
+    """What the first index and the first label are called."""
+    value = root.get("index_from")
+    return 1 if value is None else int(fields.choice(value, "index_from", ("0", "1")))
 
 
 def _zero_outside(root: Table) -> bool:
@@ -266,4 +269,5 @@ def _names(root: Table, graph: Graph, notation: tuple[NotationEntry, ...]) -> Na
             if entry.name is not None and entry.partial is not None
         },
         style=read_style(root),
+        first=graph.first,
     )

@@ -318,7 +318,6 @@ def test_one_clear_error(
 
 
 LATER = [
-    (BASE + "index_from: 0", 7, 1, "index_from: 0"),
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),
     (BASE.replace("[n], role", "[n, m, k], role"), 3, 14, "more than two indices"),
     (ASKING + "  - {derive: d2L/dW2}", 8, 14, "second derivative"),

@@ -277,7 +277,7 @@ def test_keys_are_inherited(tmp_path: Path) -> None:
             {"own": "extends: a.yaml", "a": NET.replace("role: target", "rol: target")},
             "schema", "a", (7, 24), "rol",
         ),
-        ({"own": "extends: a.yaml", "a": NET + "index_from: 0"}, "unsupported", "a", (21, 1), "index_from"),
+        ({"own": "extends: a.yaml", "a": NET + "index_from: 2"}, "schema", "a", (21, 13), "index_from"),
         (
             {"own": "extends: a.yaml\nquestions: [{derive: dL/dQ}]", "a": NET},
             "unknown-symbol", "own", (2, 25), "Q",

@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from symbackprop.checking.joining import extents, is_one
 from symbackprop.checking.ranges import dims_of
-from symbackprop.checking.seer import Seer, extents, is_one
+from symbackprop.checking.seer import Seer
 from symbackprop.checking.sight import Sight, batch_of, declared
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
@@ -338,7 +339,8 @@ class Look:
         listed = self._listed(scope, left, right)
         if listed is not None:
             return listed
-        if is_one(left) != is_one(right):
+        number = self.left if is_one(left) else self.right
+        if is_one(left) != is_one(right) and _may_be_an_entry(number):
             raise EntryAgainstArray(
                 f"a number stands against an array of {extents(right if is_one(left) else left)}"
             )
@@ -409,6 +411,11 @@ def _close(a: Array, b: Array) -> float | None:
     if scale == 0.0:
         return 0.0
     return None if (gap > np.maximum(1e-6 * size, 1e-10 * scale)).any() else float(gap.max()) / scale
+
+
+def _may_be_an_entry(node: Expr) -> bool:
+    """Whether a number is an entry of something, so that an index may have been left out."""
+    return isinstance(node, Number) or any(isinstance(part, Element | IndexValue) for part in node.walk())
 
 
 def _is_written_out(node: Expr) -> bool:

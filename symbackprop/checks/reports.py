@@ -44,7 +44,7 @@ def report_data(run: CheckRun) -> ReportData:
     """The page of a check."""
     several = len(run.works) > 1
     return ReportData(
-        f"Check against {run.problem}" if run.problem else "Check",
+        f"Check against {Path(run.problem).name}" if run.problem else "Check",
         f"symbackprop {__version__}",
         tuple(_page(work) for work in run.works),
         tuple(_row(work) for work in run.works) if several else (),

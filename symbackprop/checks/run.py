@@ -5,6 +5,7 @@ Each work is done or reported on its own: one that cannot be read, or takes too 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,8 +18,10 @@ from symbackprop import __version__
 from symbackprop.checking.findings import Finding, Inferred, WorkReport
 from symbackprop.checks.checker import Checker
 from symbackprop.errors import InputError, SymbackpropError
+from symbackprop.ops.registry import BINDERS
 from symbackprop.problem_file import ProblemSpec, load_spec
 from symbackprop.reading.infer import infer_program
+from symbackprop.reading.scope import function_names
 from symbackprop.reading.works.reader import kind_of
 from symbackprop.results import Context
 
@@ -104,11 +107,19 @@ class Task:
 def checker_of(problem: str | None, given: str | None) -> tuple[Checker, str]:
     """The checker of a problem file or of equations, and what was assumed."""
     if given is not None:
-        graph, assumed = infer_program(given)
+        graph, assumed = infer_program(given, functions=tuple(arbitrary_functions(given)))
         return Checker(ProblemSpec(graph), Context(graph)), assumed
     assert problem is not None
     spec = load_spec(problem)
     return Checker(spec, Context(spec.graph, spec.names)), ""
+
+
+def arbitrary_functions(given: str) -> list[str]:
+    """The names that are called and are no functions of the grammar: any elementwise function."""
+    called = re.findall(r"([^\W\d_]\w*)'*\(", given)
+    targets = {line.split("=")[0].strip() for line in re.split(r"[;\n]", given)}
+    known = {*function_names(), *BINDERS}
+    return [name for name in dict.fromkeys(called) if name not in known | targets]
 
 
 def tasks_of(works: Sequence[str]) -> Iterator[Task]:

@@ -66,7 +66,8 @@ class Graph:
     ``tensors`` maps every name (symbols first, then targets) to its tensor; ``equations`` are
     in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
     the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
-    of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed).
+    of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed);
+    ``first`` is what the author calls the first position (positions in the graph are one-based).
     """
 
     convention: Convention
@@ -76,6 +77,7 @@ class Graph:
     functions: Mapping[str, Operation] = field(default_factory=dict)
     families: Mapping[str, Family] = field(default_factory=dict)
     layout: str = "gradient"
+    first: int = 1
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""

@@ -165,7 +165,8 @@ def _kind_latex(shape: tuple[Dim, ...], classes: Dim | None, names: Names) -> La
     r"""A shape; of labels also what they may be: ``N, labels 1..K``."""
     if classes is None:
         return shape_latex(shape, names) if shape else Latex(r"\text{scalar}")
-    said = Latex(rf"\text{{label{'s' if shape else ''} }} 1, \ldots, {dim_latex(classes, names)}")
+    last = dim_latex(classes - (1 - names.first), names)
+    said = Latex(rf"\text{{label{'s' if shape else ''} }} {names.first}, \ldots, {last}")
     return Latex(rf"{shape_latex(shape, names)}\;{said}") if shape else said
 
 

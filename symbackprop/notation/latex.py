@@ -8,6 +8,8 @@ follow the nesting, so that a long formula can be broken inside them (``latex_li
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -37,8 +39,10 @@ from symbackprop.core.expr import (
     Run,
     Slice,
     Transpose,
+    label_of,
 )
 from symbackprop.core.tensors import Tensor
+from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.latex_box import (
     ATOM,
     BIG_TALL,
@@ -62,8 +66,8 @@ from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.text import axes_of, is_whole
-from symbackprop.notation.written_text import WRITTEN, written_latex
+from symbackprop.notation.text import axes_of, is_whole, range_is_seen
+from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
@@ -73,7 +77,11 @@ _BINDERS: Mapping[str, str] = MappingProxyType({"sum": r"\sum", "prod": r"\prod"
 
 def to_latex(expr: Expr, names: Names = PLAIN, *, inline: bool = False) -> Latex:
     """``expr`` as LaTeX; ``inline`` prints derivatives and quotients with a slash, for running text."""
-    return Latex(Printer(expr, names, inline=inline).box(expr).signed)
+    try:
+        return Latex(Printer(expr, names, inline=inline).box(expr).signed)
+    except ValueError:  # a shape that nobody knows
+        shown = stand_in(expr)
+        return Latex(Printer(shown, names, inline=inline).box(shown).signed)
 
 
 def to_latex_with_shapes(expr: Expr, names: Names = PLAIN) -> Latex:
@@ -102,6 +110,12 @@ class Printer:
         self.inline = inline
         self.shapes = shapes
 
+    def one_based(self) -> Printer:
+        """The same for what has been counted already."""
+        found = copy(self)
+        found.names = replace(self.names, first=1)
+        return found
+
     def box(self, expr: Expr) -> Box:
         """One node as a piece."""
         return _PRINTERS[type(expr)](self, expr)
@@ -115,7 +129,11 @@ class Printer:
         return dim_symbol(dim, self.names.dims)
 
     def position(self, slot: IndexValue) -> Symbol:
-        """An affine position, such as ``k`` or ``2i + 1``; a label ``y_n``."""
+        """An affine position, such as ``k`` or ``2i + 1``, as the author counts; a label ``y_n``."""
+        return self.affine(counted(slot, self.names.first))
+
+    def affine(self, slot: IndexValue) -> Symbol:
+        """The same as it stands."""
         tex, width = "", 0.0
         if isinstance(slot, LabelValue) and slot.label is not None:
             box = self.box(slot.label)
@@ -155,7 +173,7 @@ class Printer:
         tex, width = "", 0.0
         head = _BINDERS.get(expr.binder, r"\sum")
         for entry in expr.ranges:
-            below, above = _range(self, entry)
+            below, above = _range(self, entry, expr.body)
             mean = rf"\frac{{1}}{{{self.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
             tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}}" if above else "") + " "
             width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
@@ -331,14 +349,15 @@ def _call(printer: Printer, expr: Call) -> Box:
 
 
 def _index(printer: Printer, expr: IndexValue) -> Box:
-    symbol = printer.position(expr)
+    expr = valued(expr, printer.names.first)
+    symbol = printer.affine(expr)
     parts = len(expr.indices) + len(expr.offset.coefficients) + bool(expr.offset.constant)
     if parts > 1 or symbol.tex.startswith("-"):
         return Box(symbol.tex, SUM, symbol.width)
     return Box(symbol.tex, ATOM if symbol.tex.isdigit() or expr.single else CHAIN, symbol.width)
 
 
-def _range(printer: Printer, entry: Range) -> tuple[Symbol, Symbol | None]:
+def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol | None]:
     letter = name_symbol(printer.letters.of(entry.index))
     if entry.condition is not None:
         relation, other = entry.condition
@@ -346,10 +365,13 @@ def _range(printer: Printer, entry: Range) -> tuple[Symbol, Symbol | None]:
         return Symbol(
             f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
         ), None
-    if entry.low is None and entry.high is None:
+    if entry.low is None and entry.high is None and range_is_seen(entry.index, body):
         return letter, None
-    low = printer.position(entry.low) if entry.low is not None else Symbol("1", 0.5)
-    high = printer.position(entry.high) if entry.high is not None else printer.dim(entry.index.dim)
+    first = printer.names.first
+    low = printer.position(entry.low) if entry.low is not None else Symbol(str(first), 0.5)
+    high = (
+        printer.position(entry.high) if entry.high is not None else printer.dim(entry.index.dim - (1 - first))
+    )
     return Symbol(f"{letter.tex} = {low.tex}", letter.width + low.width + 0.8), high
 
 
@@ -363,7 +385,12 @@ def _reduce(printer: Printer, expr: Reduce) -> Box:
 
 
 def _indicator(printer: Printer, expr: Indicator) -> Box:
-    left, right = printer.box(expr.left), printer.box(expr.right)
+    sides = compared(expr, printer.names.first)
+    plain = printer if sides is None else printer.one_based()
+    left, right = (
+        (printer if label_of(side) is not None else plain).box(side)
+        for side in sides or (expr.left, expr.right)
+    )
     tall = max(left.tall, right.tall)
     size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(tall, 4)]
     opening, closing = (f"{size}l[", f"{size}r]") if size else ("[", "]")
@@ -379,6 +406,7 @@ def _written(printer: Printer, expr: Expr) -> Box:
 _PRINTERS: Mapping[type, Callable[[Printer, Any], Box]] = MappingProxyType(
     {
         **dict.fromkeys(WRITTEN, _written),
+        Shown: lambda printer, expr: printer.box(expr.node),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

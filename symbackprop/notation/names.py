@@ -18,6 +18,7 @@ class Names:
     partials  (of, by) -> (name in text, LaTeX or None) from ``notation:``.
     style     the ``style:`` keys of the problem file that are in force.
     reserved  names that no index may have: the symbols, dims and functions of the problem.
+    first     what the first position is called, 0 or 1.
     sympy     our SymPy symbol -> the author's own, where the problem came as SymPy objects.
     """
 
@@ -25,6 +26,7 @@ class Names:
     partials: Mapping[tuple[Tensor, Tensor], tuple[str, str | None]] = field(default_factory=dict)
     style: Mapping[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
+    first: int = 1
     sympy: Mapping[Any, Any] = field(default_factory=dict)
 
     def partial_name(self, partial: Partial) -> tuple[str, str | None] | None:

@@ -10,6 +10,8 @@ both signs for multiplication is not misled.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
@@ -41,12 +43,14 @@ from symbackprop.core.expr import (
     Run,
     Slice,
     Transpose,
+    label_of,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import shown_arguments
+from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.written_text import WRITTEN, written_text
+from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_text
 
 _SUM, _TERM, _CHAIN, _FACTOR, _DERIV, _NUMBER, _ATOM = range(7)
 _Printed = tuple[str, int]
@@ -61,10 +65,20 @@ class _Context:
         self.names = names
         self.letters = Letters(root, names.reserved)
 
+    def one_based(self) -> _Context:
+        """The same for what has been counted already."""
+        found = copy(self)
+        found.names = replace(self.names, first=1)
+        return found
+
 
 def to_text(expr: Expr, names: Names = PLAIN) -> str:
     """``expr`` in the plain-text grammar."""
-    return _print(expr, _Context(expr, names))[0]
+    try:
+        return _print(expr, _Context(expr, names))[0]
+    except ValueError:  # a shape that nobody knows
+        shown = stand_in(expr)
+        return _print(shown, _Context(shown, names))[0]
 
 
 def _print(expr: Expr, context: _Context) -> _Printed:
@@ -264,7 +278,7 @@ def _position(expr: IndexValue, context: _Context, *, tight: bool) -> _Printed:
 
 
 def _index(expr: IndexValue, context: _Context) -> _Printed:
-    return _position(expr, context, tight=False)
+    return _position(valued(expr, context.names.first), context, tight=False)
 
 
 def _label(expr: LabelValue, context: _Context) -> _Printed:
@@ -275,7 +289,7 @@ def _label(expr: LabelValue, context: _Context) -> _Printed:
 def _slot(expr: IndexValue, context: _Context) -> str:
     if isinstance(expr, LabelValue):
         return _label(expr, context)[0]
-    return _position(expr, context, tight=True)[0]
+    return _position(counted(expr, context.names.first), context, tight=True)[0]
 
 
 def _comprehension(expr: Comprehension, context: _Context) -> _Printed:
@@ -348,25 +362,38 @@ def _slice(expr: Slice, context: _Context) -> _Printed:
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
-def _stands_in_a_slot(index: Index, body: Expr) -> bool:
-    return any(
-        index is own
-        for node in body.walk()
-        if isinstance(node, Element)
-        for slot in node.slots
-        for own, _ in slot.indices
-    )
+def range_is_seen(index: Index, body: Expr) -> bool:
+    """Whether the range of an index is that of the positions where it stands alone in ``body``."""
+    alone: list[Dim] = []
+    for node in body.walk():
+        if not isinstance(node, Element):
+            continue
+        if isinstance(node.base, Leaf):
+            dims = node.base.tensor.shape
+            alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
+        elif any(slot.single is index for slot in node.slots):
+            alone.append(index.dim)
+    return bool(alone) and all(dim == index.dim for dim in alone)
 
 
 def _range(entry: Range, body: Expr, context: _Context) -> str:
     letter = context.letters.of(entry.index)
     if entry.condition is not None:
-        return f"{letter} {entry.condition[0]} {_index(entry.condition[1], context)[0]}"
-    if entry.low is None and entry.high is None and _stands_in_a_slot(entry.index, body):
+        relation, other = entry.condition
+        said = _compared_with(other, context)
+        fixed = relation == "=" and not other.indices and not isinstance(other, LabelValue)
+        return f"{letter} = {said}..{said}" if fixed else f"{letter} {relation} {said}"
+    if entry.low is None and entry.high is None and range_is_seen(entry.index, body):
         return letter
-    low = _slot(entry.low, context) if entry.low is not None else "1"
-    high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim)
+    first = context.names.first
+    low = _slot(entry.low, context) if entry.low is not None else str(first)
+    high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim - (1 - first))
     return f"{letter} = {low}..{high}"
+
+
+def _compared_with(other: IndexValue, context: _Context) -> str:
+    """The other side of a condition, a position."""
+    return _position(counted(other, context.names.first), context, tight=False)[0]
 
 
 def _reduce(expr: Reduce, context: _Context) -> _Printed:
@@ -376,7 +403,12 @@ def _reduce(expr: Reduce, context: _Context) -> _Printed:
 
 
 def _indicator(expr: Indicator, context: _Context) -> _Printed:
-    left, right = _print(expr.left, context)[0], _print(expr.right, context)[0]
+    sides = compared(expr, context.names.first)
+    plain = context if sides is None else context.one_based()
+    left, right = (
+        _print(side, context if label_of(side) is not None else plain)[0]
+        for side in sides or (expr.left, expr.right)
+    )
     if expr.is_kron:
         return f"kron({left}, {right})", _ATOM
     return f"ind({left} {expr.op} {right})", _ATOM
@@ -389,6 +421,7 @@ def _written(expr: Expr, context: _Context) -> _Printed:
 _PRINTERS: Mapping[type, Callable[[Any, _Context], _Printed]] = MappingProxyType(
     {
         **dict.fromkeys(WRITTEN, _written),
+        Shown: lambda expr, context: (_at(expr.node, _ATOM, context), _ATOM),
         Number: _number,
         Numeric: _numeric,
         Leaf: _leaf,

@@ -36,7 +36,9 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
         raise fail(f"{path} must be a derivative such as dL/dW, not {show(node)}", node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
-    scope = Scope(graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True)
+    scope = Scope(
+        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first
+    )
     letters: tuple[str, ...] = ()
     if any(isinstance(by, Sub) for by in node.by):
         letters = _entry_letters(node, known, value)

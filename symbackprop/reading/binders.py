@@ -12,7 +12,15 @@ from collections.abc import Callable
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, IndexValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index
-from symbackprop.reading.entries import affine, check_letter, check_reach, index_parts, range_of, read_label
+from symbackprop.reading.entries import (
+    check_letter,
+    check_reach,
+    index_parts,
+    position_parts,
+    positions_text,
+    range_of,
+    read_label,
+)
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import ShapeError, shape_text
@@ -87,7 +95,7 @@ def _range(bounds: Bounds, node: Bind, scope: Scope, read: Read) -> Range:
         raise fail(
             f"the range of {bounds.index} is not known",
             bounds.at,
-            f"write {node.binder}[{bounds.index} = 1..n](...)",
+            f"write {node.binder}[{bounds.index} = {positions_text(Dim.named('n'), scope)}](...)",
             "shape",
         )
     index = Index(dim, bounds.index)
@@ -124,7 +132,7 @@ def _position(node: Node, scope: Scope, *, bound: bool = True) -> IndexValue:
     label = read_label(node, scope)
     if label is not None and label.is_scalar:
         return label_slot(label)
-    parts = affine(node, scope)
+    parts = position_parts(node, scope)
     if parts is None:
         if isinstance(node, Name) and not scope.knows(node.name) and not bound:
             raise fail(
@@ -149,7 +157,7 @@ def interval(bounds: Bounds, scope: Scope, *, whole: bool = True) -> Dim | None:
         raise not_yet("condition", bounds.at)
     if bounds.low is None or bounds.high is None:
         return None
-    low, high = affine(bounds.low, scope), affine(bounds.high, scope)
+    low, high = position_parts(bounds.low, scope), position_parts(bounds.high, scope)
     if low != ({}, Dim(1)) or high is None or high[0]:
         if not whole:
             return None

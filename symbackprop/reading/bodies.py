@@ -131,18 +131,21 @@ def _derive(asking: Asking) -> Body:
     try:
         partial, entry = read_asked(target, asking.graph, asking.kind)
     except InputError as refused:
-        found = _jacobian_or_none(asking)
         one_entry = isinstance(refused, UnsupportedError)  # at fixed places, or on the diagonal
+        found = _jacobian_or_none(asking, shapes=one_entry)
         if found is None or (found.of.is_scalar and not (one_entry or found.is_placed)):
             raise refused from None
         return found
     return DeriveBody(tidy(target.text), partial, entry, read_sizes(asking, partial.of))
 
 
-def _jacobian_or_none(asking: Asking) -> JacobianBody | None:
+def _jacobian_or_none(asking: Asking, *, shapes: bool) -> JacobianBody | None:
+    """The question as one for a Jacobian; ``shapes``: an entry that does not exist is an error."""
     try:
         return read_jacobian(asking)
-    except InputError:
+    except InputError as error:
+        if shapes and error.code == "shape":
+            raise
         return None
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import SCALAR, Call, Expr, Indicator, Leaf, Number, Operation, Param, Shape
+from symbackprop.core.expr import (
+    SCALAR,
+    Call,
+    DimValue,
+    Expr,
+    IndexValue,
+    Indicator,
+    Leaf,
+    Number,
+    Operation,
+    Param,
+    Shape,
+)
 from symbackprop.core.tensors import Convention, Index, Role
 from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking
 from symbackprop.reading.arrangements import SIZED, size_argument, sized, stacked
-from symbackprop.reading.entries import affine
+from symbackprop.reading.entries import affine, index_parts, position_parts
 from symbackprop.reading.labels import label_comparison, labels_first, onehot
 from symbackprop.reading.scope import FORMS, Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, join_elementwise, length, shape_text
@@ -97,9 +110,29 @@ def _indicator(node: Apply, scope: Scope, read: Read) -> Expr:
         return chosen
     if scope.free is not None:
         _free_letters(left, right, scope)
-    sides = (read(left, scope), read(right, scope))
+    sides = _positions(left, right, scope, read) or (read(left, scope), read(right, scope))
     join_elementwise(sides, (left, right), node, scope.unifier, "a comparison")
     return Indicator(sides[0], op, sides[1], node.name == "kron")
+
+
+def _positions(left: Node, right: Node, scope: Scope, read: Read) -> tuple[Expr, Expr] | None:
+    """The sides of a comparison of zero-based positions, as one-based ones; None: as they stand."""
+    raw = [affine(side, scope) for side in (left, right)]
+    if scope.first == 1 or any(parts is None for parts in raw) or not any(p[0] for p in raw if p is not None):
+        return None
+    plain = replace(scope, first=1)
+    first, second = (_position(side, plain, scope, read) for side in (left, right))
+    return first, second
+
+
+def _position(side: Node, plain: Scope, scope: Scope, read: Read) -> Expr:
+    parts = position_parts(side, scope)
+    assert parts is not None
+    if sum(parts[0].values()) == 1:  # j + 1 is the same in both
+        return read(side, plain)
+    if not parts[0]:
+        return Number(Fraction(parts[1].constant)) if parts[1].is_number else DimValue(parts[1])
+    return IndexValue(index_parts(parts[0], scope), parts[1])
 
 
 def _free_letters(left: Node, right: Node, scope: Scope) -> None:

@@ -47,13 +47,17 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Declarations:
-    """Everything declared. ``convention`` None: column if all shapes fit under it, else row."""
+    """Everything declared. ``convention`` None: column if all shapes fit under it, else row.
+
+    ``first`` is the number of the first position in what is read, 0 or 1.
+    """
 
     symbols: Mapping[str, Declared] = field(default_factory=dict)
     dims: Mapping[str, str | None] = field(default_factory=dict)
     functions: Mapping[str, Operation] = field(default_factory=dict)
     convention: Convention | None = None
     families: Mapping[str, Family] | None = None  # None: not unrolled yet
+    first: int = 1
 
     @property
     def all_dims(self) -> dict[str, str | None]:

@@ -1,7 +1,7 @@
 """Entries and indices: ``W[i,j]``, ``sum[j](...)``, and where the range of an index comes from.
 
 An index gets its dim from the positions where it stands alone as a slot; two different dims are
-an error. Positions are one-based.
+an error. Positions are one-based, whatever they are called in the text (``notation.counting``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
+from symbackprop.notation.counting import counted, placed
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import (
     Bind,
@@ -92,7 +93,7 @@ def read_slice(node: Sub, base: Expr, scope: Scope) -> Slice:
 
 def _run(slot: Span, dim: Dim, node: Sub, scope: Scope) -> Run:
     """The positions ``low..high``, whose number must not depend on an index."""
-    ends = [affine(end, scope) for end in (slot.low, slot.high)]
+    ends = [position_parts(end, scope) for end in (slot.low, slot.high)]
     for given, end in zip((slot.low, slot.high), ends, strict=True):
         if end is None:
             raise _no_position(given, scope)
@@ -127,9 +128,11 @@ def check_reach(
     surely = any(all(gap.surely_negative for gap in gaps) for gaps in (below, above))
     if isinstance(slot, Span) and not low.indices and not surely:
         return  # 1..k of n entries: the author says that k <= n
-    where = f"{resolve(below[0] + 1)}..{resolve(resolve(dim) - above[0])}"
+    shift = 1 - scope.first
+    where = f"{resolve(below[0] + 1 - shift)}..{resolve(resolve(dim) - above[0] - shift)}"
+    whole = positions_text(resolve(dim), scope)
     raise fail(
-        f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in 1..{resolve(dim)}",
+        f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in {whole}",
         slot.at,
         "give the index a range of its own, or declare the shape so that all positions exist",
         "shape",
@@ -244,12 +247,12 @@ def _slot(slot: Node, dim: Dim, node: Sub, scope: Scope) -> IndexValue:
         and not scope.knows(slot.name)
     ):
         scope.free[slot.name] = Index(scope.unifier.resolve(dim), slot.name)
-    parts = affine(slot, scope)
+    parts = position_parts(slot, scope)
     if parts is None:
         raise _no_position(slot, scope)
     indices, offset = parts
     if not indices:
-        _check_position(offset, dim, slot, node)
+        _check_position(offset, dim, slot, node, scope)
         return IndexValue((), offset)
     if len(indices) > 1 or offset != Dim(0) or 1 not in indices.values():
         found = IndexValue(index_parts(indices, scope), offset)
@@ -299,11 +302,13 @@ def _contains(outer: Dim, inner: Dim) -> bool:
     return gap.is_number and gap.constant >= 0
 
 
-def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub) -> None:
+def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub, scope: Scope) -> None:
     below = offset.is_number and offset.constant < 1
     gap = dim - offset
     if below or (gap.is_number and gap.constant < 0):
-        raise fail(f"{show(node)}: the position {offset} is outside 1..{dim}", slot.at, None, "shape")
+        said = counted(IndexValue((), offset), scope.first).offset
+        message = f"{show(node)}: the position {said} is outside {positions_text(dim, scope)}"
+        raise fail(message, slot.at, None, "shape")
 
 
 def _no_position(slot: Node, scope: Scope) -> InputError:
@@ -321,6 +326,17 @@ def _no_position(slot: Node, scope: Scope) -> InputError:
             hint = "an index is a letter, a number, or a label (a symbol with classes: K)"
             return fail(f"{show(part)} is not an index", part.at, hint)
     return fail(f"{show(slot)} is not a position", slot.at, "use indices, dims and whole numbers")
+
+
+def positions_text(dim: Dim, scope: Scope) -> str:
+    """All positions of an axis, as the author counts: ``1..n``."""
+    return f"{scope.first}..{dim - (1 - scope.first)}"
+
+
+def position_parts(node: Node, scope: Scope) -> Affine | None:
+    """A position: as ``affine``, but one-based, whatever the text counts from."""
+    parts = affine(node, scope)
+    return None if parts is None else (parts[0], placed(parts[0].values(), parts[1], scope.first))
 
 
 def affine(node: Node, scope: Scope) -> Affine | None:

@@ -59,7 +59,8 @@ def unroll(lines: Sequence[Line], declarations: Declarations) -> tuple[list[Line
     for symbol in declarations.symbols.values():
         if symbol.over is not None:
             _check_size(symbol.over, symbol.name, symbol.at)
-            found[symbol.name] = _Members((1, symbol.over), set(range(1, symbol.over + 1)))
+            span = range(declarations.first, declarations.first + symbol.over)
+            found[symbol.name] = _Members((span[0], span[-1]), set(span))
     _find_targets(lines, found, declarations)
     taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *RESERVED}
     taken |= {line.target for line in lines} | function_names()
@@ -77,7 +78,7 @@ def unroll(lines: Sequence[Line], declarations: Declarations) -> tuple[list[Line
     for name, family in families.items():
         base = declarations.symbols.get(name) or Declared(name)
         for number in family.members:
-            own = member_of(base, number, declared=number in range(1, (base.over or 0) + 1))
+            own = member_of(base, number, declared=0 <= number - declarations.first < (base.over or 0))
             symbols[own.name] = own
     ordered = _in_declared_order(declarations, symbols, families)
     return unrolled, replace(declarations, symbols=ordered, families=families)

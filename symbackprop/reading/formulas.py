@@ -98,6 +98,7 @@ def _scope(
         derivatives=derivatives,
         free=free,
         layout=graph.layout,
+        first=graph.first,
     )
 
 

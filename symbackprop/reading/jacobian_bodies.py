@@ -94,8 +94,10 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     taken: list[str] = []
     lines: list[str] = []
     entry = tuple(
-        _places(side, tensor, known, taken, lines) for side, tensor in zip(sides, (of, by), strict=True)
+        _places(side, tensor, (known, graph.first), taken, lines)
+        for side, tensor in zip(sides, (of, by), strict=True)
     )
+    _check_ranges(node, (of, by), (entry[0], entry[1]))
     cases = _cases(asking, (of, by), (entry[0], entry[1]))
     by_default = bool(cases) and entry == (None, None)
     if by_default:
@@ -166,9 +168,9 @@ def _tensor(node: Node, graph: Graph) -> Tensor:
 
 
 def _places(
-    node: Node, tensor: Tensor, known: Collection[str], taken: list[str], lines: list[str]
+    node: Node, tensor: Tensor, known: tuple[Collection[str], int], taken: list[str], lines: list[str]
 ) -> Places | None:
-    """The slots of one side; ``:`` is a letter of its own."""
+    """The slots of one side; ``:`` is a letter of its own. ``known``: names, and the first position."""
     if not isinstance(node, Sub):
         return None
     if len(node.slots) != len(tensor.shape):
@@ -184,24 +186,55 @@ def _places(
 
 
 def _place(
-    slot: Node, dim: Dim, tensor: Tensor, known: Collection[str], taken: list[str], lines: list[str]
+    slot: Node,
+    dim: Dim,
+    tensor: Tensor,
+    known: tuple[Collection[str], int],
+    taken: list[str],
+    lines: list[str],
 ) -> str | int:
+    names, first = known
     if isinstance(slot, Whole):
-        letter = next(c for c in SPARE if c not in taken and c not in known)
+        letter = next(c for c in SPARE if c not in taken and c not in names)
         taken.append(letter)
         lines.append(letter)
         return letter
     if isinstance(slot, Num) and slot.value.denominator == 1:
-        number = int(slot.value)
-        if number < 1 or (dim.is_number and number > dim.constant):
-            raise fail(f"{tensor.name} has no entry {number}: it runs over 1..{dim}", slot.at, None, "shape")
+        number = int(slot.value) + 1 - first
+        if not _exists(number, dim):
+            reach = f"{first}..{dim - (1 - first)}"
+            message = f"{tensor.name} has no entry {slot.text}: it runs over {reach}"
+            raise fail(message, slot.at, None, "shape")
         return number
     if not isinstance(slot, Name):
         raise fail(f"{show(slot)} is no index", slot.at, "a letter, a whole number, or :", "shape")
-    if slot.name in known:
+    if slot.name in names:
         raise fail(f"{slot.name} is a name of the file and cannot be an index", slot.at, "another letter")
     taken.append(slot.name)
     return slot.name
+
+
+def _check_ranges(
+    node: Derivative, sides: tuple[Tensor, Tensor], entry: tuple[Places | None, Places | None]
+) -> None:
+    """A letter that stands twice runs over one range: only a square matrix has a diagonal."""
+    seen: dict[str, tuple[Dim, Tensor]] = {}
+    for tensor, places in zip(sides, entry, strict=True):
+        for axis, place in zip(tensor.index_axes, places or (), strict=places is not None):
+            dim = tensor.shape[axis]
+            if not isinstance(place, str):
+                continue
+            other, owner = seen.setdefault(place, (dim, tensor))
+            if other != dim:
+                raise fail(
+                    f"the index {place} runs over {other} in {owner.name} and over {dim} in {tensor.name}"
+                    if owner is not tensor
+                    else f"{tensor.name} is {' x '.join(map(str, tensor.shape))}, not square, and has no "
+                    f"diagonal: {place} would run over {other} and over {dim}",
+                    node.at,
+                    "use two letters",
+                    "shape",
+                )
 
 
 def _letters_for(of: Tensor, by: Tensor) -> tuple[Places, Places]:
@@ -277,7 +310,9 @@ def _condition(text: str, value: Scalar, dims: Mapping[str, Dim], asking: Asking
             )
         for letter, place in (sides, sides[::-1]):
             if isinstance(letter, str) and isinstance(place, int) and not _exists(place, dims[letter]):
-                message = f"the case {text!r} holds nowhere: {letter} runs over 1..{dims[letter]}"
+                first = asking.graph.first
+                reach = f"{first}..{dims[letter] - (1 - first)}"
+                message = f"the case {text!r} holds nowhere: {letter} runs over {reach}"
                 raise fields.schema_error(message, value)
         return Condition(text, sides[0], found.op, sides[1])
     return Condition(text, None, found.op, None, found)

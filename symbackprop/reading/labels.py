@@ -7,6 +7,7 @@ loss of ``onehot(y)``, so that everything after reading knows one kind of target
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Number, label_of
@@ -61,12 +62,13 @@ def label_comparison(
         fresh = isinstance(side, Name) and scope.value(side.name) is None and not scope.knows(side.name)
         if isinstance(side, Name) and fresh and scope.free is not None and classes is not None:
             scope.free[side.name] = Index(classes, side.name)
+    plain = replace(scope, first=1)
     parts = [
-        label if label is not None else read(side, scope) for label, side in zip(labels, sides, strict=True)
+        label if label is not None else read(side, plain) for label, side in zip(labels, sides, strict=True)
     ]
     for place, part in enumerate(parts):
         if isinstance(part, Number) and part.value.denominator == 1:
-            parts[place] = IndexValue((), Dim(int(part.value)))
+            parts[place] = IndexValue((), Dim(int(part.value) + 1 - scope.first))
         elif labels[place] is None and not isinstance(part, IndexValue):
             raise fail(
                 f"{show(sides[place])} is neither an index nor a class",

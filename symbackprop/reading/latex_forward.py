@@ -234,7 +234,8 @@ def _settled_in(
 ) -> tuple[Line, ...]:
     targets = {line.target for line in ordered}
     tensors = declared_tensors(declarations, convention, targets)
-    scope = Scope(convention, tensors, declarations.all_dims, declarations.functions, taken=targets)
+    dims, functions, first = declarations.all_dims, declarations.functions, declarations.first
+    scope = Scope(convention, tensors, dims, functions, taken=targets, first=first)
     done: list[Line] = []
     for line in ordered:
         expr = settle(line.expr, scope)
@@ -344,6 +345,7 @@ def _scope(
         partials=reading.partials,
         derivatives=derivatives,
         free=free,
+        first=graph.first,
     )
 
 

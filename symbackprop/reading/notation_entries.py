@@ -99,8 +99,9 @@ def _meaning(scalar: Scalar, graph: Graph) -> Partial | None:
         if isinstance(node, Derivative) and not any(isinstance(by, Sub) for by in (node.of, *node.by)):
             return read_partial(scalar, graph, "is")
         scope = Scope(
-            graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, free={}
-        )
+            graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, free={},
+            first=graph.first,
+        )  # fmt: skip
         read(node, scope)
     except UnsupportedError:
         return None

@@ -153,13 +153,14 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     families = declarations.families or {}
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
-    scope = Scope(convention, tensors, dims, declarations.functions, taken=targets | set(families))
+    functions, first = declarations.functions, declarations.first
+    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first)
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
-    return Graph(convention, tensors, tuple(equations), dims, declarations.functions, families)
+    return Graph(convention, tensors, tuple(equations), dims, functions, families, first=first)
 
 
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:

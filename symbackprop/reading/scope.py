@@ -39,6 +39,7 @@ class Scope:
     taken        names that are defined elsewhere in the program, which no index may have.
     derivatives  whether dL/dW may stand in the formula.
     free         where free index letters are collected; None: there may be none.
+    first        the number of the first position in what is read (inside: 1).
     ranges       the ranges of indices that do not run over their whole dim.
     layout       how a derivative that is written as a whole stands as an array.
     axis         the axis of operations along an axis that do not state one; None: by convention.
@@ -57,6 +58,7 @@ class Scope:
     free: dict[str, Index] | None = None
     axis: str | None = None
     layout: str = "gradient"
+    first: int = 1
     ranges: Mapping[Index, Range] = field(default_factory=dict)
 
     def with_indices(self, indices: Mapping[str, Index], ranges: Iterable[Range] = ()) -> Scope:
@@ -76,7 +78,7 @@ class Scope:
             return self.params[name]
         index = self.index(name)
         if index is not None:
-            return IndexValue(((index, 1),))
+            return IndexValue(((index, 1),), Dim(self.first - 1))
         if name in self.tensors:
             return Leaf(self.tensors[name])
         if name in self.partials:

@@ -42,9 +42,12 @@ def read_values(value: Value | None, graph: Graph) -> Values:
         for tensor, array in _of(key, entry, graph):
             arrays[tensor.name], places[tensor.name] = array, entry
     tensors = [graph.tensors[name] for name in arrays]
+    for tensor in tensors:
+        if tensor.is_label:
+            arrays[tensor.name] = _counted(arrays[tensor.name], 1 - graph.first)
     sizes.solve([(tensor, shape_of(arrays[tensor.name]), places[tensor.name]) for tensor in tensors])
     for tensor in tensors:
-        _check(tensor, arrays[tensor.name], sizes.known, places[tensor.name])
+        _check(tensor, arrays[tensor.name], sizes.known, places[tensor.name], graph.first)
     return Values(arrays, sizes.known)
 
 
@@ -173,7 +176,15 @@ class _Sizes:
         )
 
 
-def _check(tensor: Tensor, array: object, sizes: Mapping[str, int], at: Value) -> None:
+def _counted(labels: object, shift: int) -> object:
+    """Labels counted from 1, whatever they are counted from in the file."""
+    if isinstance(labels, tuple):
+        return tuple(_counted(part, shift) for part in labels)
+    assert isinstance(labels, Fraction)
+    return labels + shift
+
+
+def _check(tensor: Tensor, array: object, sizes: Mapping[str, int], at: Value, first: int) -> None:
     """Labels are labels, and what is declared about the symbol holds."""
     classes = tensor.facts.classes
     if classes is not None:
@@ -181,7 +192,8 @@ def _check(tensor: Tensor, array: object, sizes: Mapping[str, int], at: Value) -
         for label in numbers_of(array):
             if label < 1 or label.denominator != 1 or (most is not None and label > most):
                 raise fields.schema_error(
-                    f"{tensor.name} holds the label {label}; labels are whole numbers from 1 to {classes}",
+                    f"{tensor.name} holds the label {label - (1 - first)}; labels are whole numbers "
+                    f"from {first} to {classes - (1 - first)}",
                     at,
                 )
     broken = broken_fact(tensor, array)

@@ -110,5 +110,4 @@ if __name__ == "__main__":
     sys.stdout.write("\n".join(missed) + "\n")
     text = page(fates, causes, undamaged())
     sys.stdout.write(text)
-    if len(sys.argv) < 2:
-        PAGE.write_text(text, encoding="utf-8")
+    PAGE.write_text(text, encoding="utf-8")

@@ -2,6 +2,8 @@ r"""Brackets, matrices, cases, indicators and norms of a work as typed expressio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
@@ -201,9 +203,29 @@ class BracketReader(DerivativeReader):
             raise Refused(f"{node.members[1][0]} in a condition", node.places[0], "unknown")
         sides = [self.compared(side) for _, side in node.members if side is not None]
         if any(isinstance(side, IndexValue) for side in sides):
-            sides = [_as_position(side) for side in sides]
+            sides = self.as_positions(sides, [side for _, side in node.members])
         self.share_range(sides[0], sides[1])
         return self.noted(Indicator(sides[0], relation, sides[1]), node)
+
+    def as_positions(self, sides: list[Expr], nodes: Sequence[Node | None]) -> list[Expr]:
+        """Both sides of a comparison with an index as positions; as numbers where one is no position."""
+        shift = 1 - self.graph.first
+        found: list[Expr] = []
+        for side, node in zip(sides, nodes, strict=True):
+            whole = isinstance(side, Number) and side.value.denominator == 1
+            if whole and isinstance(side, Number):
+                found.append(IndexValue((), Dim(int(side.value) + shift)))
+            elif isinstance(side, IndexValue) or label_of(side) is not None or not shift:
+                found.append(side)
+            else:
+                try:
+                    found.append(self.position(node))
+                except Refused:
+                    return [
+                        IndexValue(one.indices, one.offset - shift) if isinstance(one, IndexValue) else one
+                        for one in sides
+                    ]
+        return found
 
     def share_range(self, left: Expr, right: Expr) -> None:
         """An index that is compared with another one, or with a label, has its range."""
@@ -305,12 +327,6 @@ class BracketReader(DerivativeReader):
         if node.name in DISPLAYS and len(node.rows) == 1 and len(node.rows[0].cells) == 1:
             return self.value(node.rows[0].cells[0])
         raise Refused(f"the environment {node.name} as a value", node.start)
-
-
-def _as_position(side: Expr) -> Expr:
-    """A whole number that is compared with an index is a position too."""
-    whole = isinstance(side, Number) and side.value.denominator == 1
-    return IndexValue((), Dim(int(side.value))) if whole and isinstance(side, Number) else side
 
 
 def negated(condition: Expr) -> Expr | None:

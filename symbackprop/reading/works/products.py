@@ -138,14 +138,18 @@ class Meaning(FunctionReader):
             if item is None:
                 raise Refused("a factor is missing", node.stop)
             inner = bare(item)
-            if isinstance(inner, Note):
-                continue
+            if isinstance(inner, Note) or (inner is None and not op):
+                continue  # a break, an empty pair of braces
+            if inner is None:
+                raise Refused("a factor is missing", item.start)
             if isinstance(item, Braces) and isinstance(inner, Product) and not any(o for o, _ in inner.items):
                 nested = self.flat(inner)
                 items.append((op, nested[0][1]))
                 items.extend(nested[1:])
             else:
                 items.append((op, inner))
+        if not items:
+            raise Refused("nothing stands here", node.start)
         return tuple(self.words(items))
 
     def words(self, items: list[tuple[str, Node | None]]) -> list[tuple[str, Node | None]]:

@@ -18,6 +18,7 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     IndexValue,
+    LabelValue,
     Leaf,
     Number,
     Partial,
@@ -30,6 +31,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Dots, Dummy, Ones, Opaque, Rounded, Stepped, shape_of
 from symbackprop.errors import InputError
+from symbackprop.notation.counting import placed
 from symbackprop.reading.calls import read_call
 from symbackprop.reading.elaborate import read as read_text
 from symbackprop.reading.scope import Scope, pi_of
@@ -115,7 +117,7 @@ class SymbolReader:
         self.spans = Spans()
         self.scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
-            derivatives=True, layout=self.vocabulary.layout,
+            derivatives=True, layout=self.vocabulary.layout, first=self.graph.first,
         )  # fmt: skip
 
     # -- what subclasses give
@@ -150,7 +152,7 @@ class SymbolReader:
         names = {f"arg{place}": arg for place, arg in enumerate(args)}
         scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
-            params=names, derivatives=True, layout=self.vocabulary.layout,
+            params=names, derivatives=True, layout=self.vocabulary.layout, first=self.graph.first,
         )  # fmt: skip
         return self.called(name, tuple(Name(NOWHERE, one) for one in names), scope, node, primes)
 
@@ -260,14 +262,18 @@ class SymbolReader:
         if name in self.context.dummies:
             return True, Dummy(name)
         if name in self.bound:
-            return True, IndexValue(((self.bound[name], 1),))
+            return True, self.number_of(self.bound[name])
         if name in self.context.letters:
-            return False, IndexValue(((self.context.letters[name], 1),))
+            return False, self.number_of(self.context.letters[name])
         if name == r"\pi":
             return False, Leaf(pi_of(self.graph.convention))
         if name in DOTS:
             return True, Dots()
         return None
+
+    def number_of(self, index: Index) -> IndexValue:
+        """An index as a number: its value in the author's counting."""
+        return IndexValue(((index, 1),), Dim(self.graph.first - 1))
 
     # -- what a meaning is with its scripts
 
@@ -436,6 +442,10 @@ class SymbolReader:
                 return [piece for part in parts for piece in self.digits(part, rank, len(parts))]
             if all(isinstance(bare(part), Group | Sym | Num) for part in parts) and len(parts) == rank:
                 return parts
+        if isinstance(inner, Word) and not inner.by and not self.vocabulary.lookup(inner):
+            pieces = letters_and_numbers(inner)
+            if len(pieces) == rank or (rank == 1 and len(pieces) == 2):
+                return pieces  # i1 below a matrix is i and 1
         if isinstance(inner, Num) and rank == 2 and len(inner.text) == 2 and inner.text.isdigit():
             return self.digits(inner, 2, 1)
         return [inner] if inner is not None else []
@@ -487,7 +497,8 @@ class SymbolReader:
                 return self.sliced(expr, slots, axes)
             return Element(expr, tuple(map(self.position, slots, axes)))
         if rank == 1 and len(slots) == 2:
-            kept = [slot for slot in slots if not (isinstance(slot, Num) and slot.text == "1")]
+            first = str(self.graph.first)
+            kept = [slot for slot in slots if not (isinstance(slot, Num) and slot.text == first)]
             if len(kept) == 1 or (len(kept) == 0 and len(slots) == 2):
                 slot = kept[0] if kept else slots[0]
                 self.note(
@@ -550,17 +561,25 @@ class SymbolReader:
         return self.choices.example
 
     def position(self, node: Node | None, dim: Dim = UNKNOWN) -> IndexValue:
-        """A place along an axis: a letter, a number, ``j + 1``, a dim, what a label says."""
+        """A place along an axis: a letter, a number, ``j + 1``, a dim, what a label says; one-based."""
+        found = self.written_position(node, dim)
+        if isinstance(found, LabelValue):
+            return found
+        offset = placed((c for _, c in found.indices), found.offset, self.graph.first)
+        return IndexValue(found.indices, offset)
+
+    def written_position(self, node: Node | None, dim: Dim = UNKNOWN) -> IndexValue:
+        """The same in the author's counting."""
         inner = bare(node)
         match inner:
             case Num(_, _, text) if text.isdigit():
                 return IndexValue((), Dim(int(text)))
             case Group(_, _, opener, body, _) if opener in "([":
-                return self.position(body, dim)
+                return self.written_position(body, dim)
             case Sum(_, _, terms):
                 return self.affine(inner, terms, dim)
             case Product(_, _, items) if len(items) == 2 and isinstance(items[0][1], Num):
-                return self.times(int(items[0][1].text), self.position(items[1][1], UNKNOWN))
+                return self.times(int(items[0][1].text), self.written_position(items[1][1], UNKNOWN))
             case Sym() | Scripts() | Cmd() | Word():
                 return self.index_of(inner, dim)
         place = inner.start if inner is not None else 0
@@ -570,7 +589,7 @@ class SymbolReader:
         indices: list[tuple[Index, int]] = []
         offset = Dim(0)
         for sign, term in terms:
-            part = self.position(term, dim)
+            part = self.written_position(term, dim)
             factor = -1 if sign == "-" else 1
             indices += [(index, coefficient * factor) for index, coefficient in part.indices]
             offset = offset + part.offset * factor
@@ -612,6 +631,15 @@ class SymbolReader:
                     return label_slot(Element(Leaf(meaning), (place,)))
                 return label_slot(self.label(meaning, sub, node))
         return None
+
+
+def letters_and_numbers(word: Word) -> list[Node]:
+    """The letters and numbers of a name such as ``i1``, each by itself."""
+    found: list[Node] = []
+    for piece in re.finditer("[A-Za-z]|[0-9]+", word.text):
+        start, stop = word.start + piece.start(), word.start + piece.end()
+        found.append(Num(start, stop, piece[0]) if piece[0].isdigit() else Sym(start, stop, piece[0]))
+    return found
 
 
 def name_sub(node: Node) -> Node | None:

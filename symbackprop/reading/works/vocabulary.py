@@ -175,8 +175,9 @@ class Vocabulary:
         graph = self.graph
         free: dict[str, Index] = {}
         scope = Scope(
-            graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, free=free
-        )
+            graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, free=free,
+            first=graph.first,
+        )  # fmt: skip
         try:
             known = {*graph.tensors, *graph.dims}
             node = parse_expression(text, known | behind_d(tokenize_text(text), known))

@@ -211,3 +211,8 @@ FRAGMENTS = [
 def test_no_work_raises(pieces: list[str]) -> None:
     work(" ".join(pieces), "md")
     work(" ".join(piece for piece in pieces if "$" not in piece), "formula")
+
+
+def test_what_nobody_knows_can_be_echoed() -> None:
+    (claim,) = work(r"$\frac{V}{q^2} = \frac{1}{\sqrt{V}} w{} + \frac{\partial y}{\partial W}$").claims
+    assert shown(claim) == "V/q^{2} = (1/sqrt(V)) w + dy/dW"
