@@ -129,9 +129,10 @@ def test_bad_questions(question: str, code: str, words: str) -> None:
 )
 def test_an_index_runs_over_one_range(asked: str, message: str) -> None:
     """A letter that stands twice: only a square matrix has a diagonal."""
+    kind, target = asked.split(": ", 1)
     text = (
         "convention: row\nsymbols: {X: {shape: [N, D], role: input}, W: {shape: [D, K], role: parameter}}\n"
-        f"forward: 'Z = X W; L = sumsq(Z)'\nquestions: [{{{asked.replace(': ', ": '")}'}}]\n"
+        f"forward: 'Z = X W; L = sumsq(Z)'\nquestions: [{{{kind}: '{target}'}}]\n"
     )
     with pytest.raises(sbp.InputError) as caught:
         sbp.loads(text)
