@@ -112,3 +112,40 @@ def test_print() -> None:
     assert "0:n-2" in found.latex.replace(" ", "")
     labels = sbp.loads(_spec(SOFTMAX, PAIRS[0][2], 0))
     assert r"0, \ldots, K-1" in labels.render("key")
+
+
+def test_works_count_as_the_file_does() -> None:
+    """Fixed places, ends of sums, and a condition with an index."""
+    declared = CHAIN.replace("w: {shape: [n]", "w: {shape: ['n + 2']")
+    problem = sbp.loads(_spec(declared, "L = sum[k = 1..n+1](w[k] w[k-1]) + w[0]", 0))
+    lines = [
+        (r"\frac{\partial L}{\partial w_0} = w_1 + 1", "correct"),
+        (r"L = \sum_{k=1}^{n+1} w_k w_{k-1} + w_0", "correct"),
+        (r"L = \sum_{k=0}^{n} w_k w_{k+1} + \sum_i [i = 0] w_i", "correct"),
+        (r"\frac{\partial L}{\partial w_1} = w_0 + w_2", "correct"),
+        (r"\frac{\partial L}{\partial w_1} = w_1 + w_2", "wrong"),
+    ]
+    for line, verdict in lines:
+        report = sbp.check(problem, f"${line}$")
+        assert [finding.verdict for finding in report.findings] == [verdict], line
+
+
+@pytest.mark.parametrize(
+    ("forward", "values", "message"),
+    [
+        ("L = w[n]", "", "the position n is outside 0..n - 1"),
+        ("L = sum[k](w[k] w[k+1])", "", "run over 1..n, which need not lie in 0..n - 1"),
+    ],
+)
+def test_errors_count_as_the_file_does(forward: str, values: str, message: str) -> None:
+    with pytest.raises(sbp.InputError) as caught:
+        loads_spec(_spec(CHAIN, forward, 0) + values)
+    assert message in caught.value.message
+
+
+def test_labels_are_counted_from_zero_in_values() -> None:
+    text = _spec(SOFTMAX, PAIRS[0][2], 0)
+    given = "values: {X: [[1, 0]], W: [[1, 2], [3, 4]], b: [0, 0], y: [%d]}\n"
+    assert loads_spec(text + given % 1).values["y"] == (2,)
+    with pytest.raises(sbp.InputError, match="labels are whole numbers from 0 to K - 1"):
+        loads_spec(text + given % 2)

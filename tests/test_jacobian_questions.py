@@ -118,3 +118,25 @@ def test_bad_questions(question: str, code: str, words: str) -> None:
         _answers(question)
     assert caught.value.code == code
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "message"),
+    [
+        (
+            "derive",
+            "dL/dW[i,i]",
+            "W is D x K, not square, and has no diagonal: i would run over D and over K",
+        ),
+        ("jacobian", "dZ[n,i]/dW[i,n]", "the index i runs over K in Z and over D in W"),
+    ],
+)
+def test_an_index_runs_over_one_range(kind: str, asked: str, message: str) -> None:
+    """A letter that stands twice: only a square matrix has a diagonal."""
+    text = (
+        "convention: row\nsymbols: {X: {shape: [N, D], role: input}, W: {shape: [D, K], role: parameter}}\n"
+        f"forward: 'Z = X W; L = sumsq(Z)'\nquestions: [{{{kind}: '{asked}'}}]\n"
+    )
+    with pytest.raises(sbp.InputError) as caught:
+        sbp.loads(text)
+    assert caught.value.message == message

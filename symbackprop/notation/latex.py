@@ -41,7 +41,7 @@ from symbackprop.core.expr import (
     Transpose,
     label_of,
 )
-from symbackprop.core.tensors import Tensor
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.latex_box import (
     ATOM,
@@ -365,7 +365,8 @@ def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol |
         return Symbol(
             f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
         ), None
-    if entry.low is None and entry.high is None and range_is_seen(entry.index, body):
+    seen = range_is_seen(entry.index, body) or _in_a_line(entry.index, body)
+    if entry.low is None and entry.high is None and seen:
         return letter, None
     first = printer.names.first
     low = printer.position(entry.low) if entry.low is not None else Symbol(str(first), 0.5)
@@ -373,6 +374,17 @@ def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol |
         printer.position(entry.high) if entry.high is not None else printer.dim(entry.index.dim - (1 - first))
     )
     return Symbol(f"{letter.tex} = {low.tex}", letter.width + low.width + 0.8), high
+
+
+def _in_a_line(index: Index, body: Expr) -> bool:
+    """Whether an index chooses a row or a column, as in ``Z_{n, :}``."""
+    for node in body.walk():
+        slots = node.slots if isinstance(node, Slice) else ()
+        if isinstance(node, Jacobian):
+            slots = tuple(slot for slot in (*node.of_slots, *node.by_slots) if slot is not None)
+        if any(isinstance(slot, IndexValue) and slot.single is index for slot in slots):
+            return True
+    return False
 
 
 def _reduce(printer: Printer, expr: Reduce) -> Box:

@@ -64,6 +64,7 @@ def read_call(node: Apply, scope: Scope, read: Read) -> Expr:
     _check_options(node, op, nodes, args, scope)
     if isinstance(op, Elementwise):
         _check_primes(node, op)
+        _check_no_tie(node, op, args, scope)
         shape = join_elementwise(args, given, node, scope.unifier, f"{node.name}")
         return Call(op, args, shape, node.primes)
     if node.primes:
@@ -237,6 +238,18 @@ def _check_options(
             raise ShapeError(
                 f"the option {param.name} of {node.name} is a scalar, not {shape_text(shape)}", at
             )
+
+
+def _check_no_tie(node: Apply, op: Operation, args: tuple[Expr, ...], scope: Scope) -> None:
+    """Refuse ``max(x, x)`` in a forward pass: every point of it is a tie, where the slope is a choice."""
+    if op.name in ("max", "min") and len(args) == 2 and args[0] == args[1] and not scope.derivatives:
+        shown = show(node.args[0])
+        raise fail(
+            f"{show(node)}: both arguments of {op.name} are {shown}, so that every point is a tie and the "
+            "slope is undecided",
+            node.at,
+            f"write {shown}",
+        )
 
 
 def _check_primes(node: Apply, op: Operation) -> None:

@@ -11,7 +11,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Role
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.reading.declarations import Declarations, Declared
-from symbackprop.reading.infer import parse_dim
+from symbackprop.reading.infer import infer_program, parse_dim
 from symbackprop.reading.program import read_program
 
 Build = Callable[..., Graph]
@@ -362,3 +362,11 @@ def deep_network(layers: int) -> tuple[str, dict[str, str]]:
         lines.append(f"U{layer} = {below} W{layer} + b{layer}")
         lines.append(f"H{layer} = relu(U{layer})" if layer < layers else f"P = softmax(U{layer})")
     return "\n".join([*lines, "L = cross_entropy(Y, P)/N"]), shapes
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_a_tie_everywhere_is_refused(name: str) -> None:
+    """The slope of max(x, x) is a choice at every point: it says to write x."""
+    with pytest.raises(InputError, match="every point is a tie") as caught:
+        infer_program(f"y = {name}(x, x); L = sum(y)")
+    assert caught.value.hint == "write x"
