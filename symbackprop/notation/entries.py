@@ -189,7 +189,7 @@ def _choice(term: Term, leaf: LeafOf, with_labels: frozenset[Index]) -> Expr | N
         if positions or not any(index in part.free for part in atoms):
             continue
         assert isinstance(index, Index)
-        summed = any(own in rest.bound for own in atom.free)
+        summed = any(own in rest.bound or own in with_labels for own in atom.free)
         inner = _term(rest, leaf, with_labels | {index} if summed else with_labels)
         return _placed(inner, index, label_slot(label))
     return None
