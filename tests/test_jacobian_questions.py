@@ -125,6 +125,13 @@ def test_bad_questions(question: str, code: str, words: str) -> None:
     [
         ("derive", "dL/dW[i,i]",
          "W is D x K, not square, and has no diagonal: i would run over D and over K"),
+
+
+        (
+            "derive",
+            "dL/dW[i,i]",
+            "W is D x K, not square, and has no diagonal: i would run over D and over K",
+        ),
         ("jacobian", "dZ[n,i]/dW[i,n]", "the index i runs over K in Z and over D in W"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
 from symbackprop.core.tensors import Index
-from symbackprop.notation.building import addition
+from symbackprop.notation.building import addition, hadamard, transposed
 from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
 from symbackprop.notation.network import NoSpelling
 
@@ -192,11 +192,10 @@ def reshaped(speller: Speller, term: Term) -> tuple[tuple[Factor, ...], list[Res
         flat = next((atom for atom, _ in factors if isinstance(atom, Flat)), None)
         if flat is None:
             return factors, found
-        for inside, outside, wide in ((flat.left, flat.right, 0), (flat.right, flat.left, 1)):
-            made = _one_reshape(speller, term.bound, factors, flat, inside, outside, wide)
+        for inside, outside in ((flat.left, flat.right), (flat.right, flat.left)):
+            made = _one_reshape(speller, term.bound, factors, found, flat, inside, outside)
             if made is not None:
-                factors, array = made
-                found.append(array)
+                factors, found = made
                 break
         else:
             raise NoSpelling
@@ -206,10 +205,13 @@ _Side = tuple[Slot | None, Slot | None]
 
 
 def _one_reshape(
-    speller: Speller, bound: tuple[Index, ...], factors: tuple[Factor, ...], flat: Flat,
-    inside: _Side, outside: _Side, wide: int,
-) -> tuple[tuple[Factor, ...], Reshaped] | None:  # fmt: skip
-    """reshape(what stands on ``inside``) over ``outside``, if the rest of the term allows it."""
+    speller: Speller, bound: tuple[Index, ...], factors: tuple[Factor, ...], arrays: list[Reshaped],
+    flat: Flat, inside: _Side, outside: _Side,
+) -> tuple[tuple[Factor, ...], list[Reshaped]] | None:  # fmt: skip
+    """reshape(what stands on ``inside``) over ``outside``, if the rest of the term allows it.
+
+    ``arrays`` are reshapes that were made already; one that stands on ``inside`` is multiplied in.
+    """
     own = [slot for slot in inside if slot is not None]
     target = [slot for slot in outside if slot is not None]
     if not all(isinstance(slot, Index) and slot in bound for slot in own):
@@ -231,7 +233,13 @@ def _one_reshape(
     if free:
         return None
     summed = tuple(index for index in bound if index in reached and index not in own)
+    joined = [array for array in arrays if reached & set(array[0])]
+    if any(set(array[0]) != set(own) for array in joined):
+        return None
     value = speller.full(Form((Term(Fraction(1), tuple(inner), summed),)), places[0], places[1])
+    if joined:
+        laid = [expr if spots == tuple(own) else transposed(expr) for spots, expr in joined]
+        value = hadamard(*laid, value) if inner else hadamard(*laid)
     sizes = [slot.dim for slot in target if isinstance(slot, Index)]
     rows = outside[0].dim if isinstance(outside[0], Index) else ONE
     columns = outside[1].dim if isinstance(outside[1], Index) else ONE
@@ -240,4 +248,5 @@ def _one_reshape(
         args = [value, _number(rows), _number(columns)]
     call = speller.call("reshape", tuple(args), (rows, columns))
     kept = tuple(f for f in factors if f[0] is not flat and f not in inner)
-    return kept, (tuple(slot for slot in target if isinstance(slot, Index)), call)
+    made = (tuple(slot for slot in target if isinstance(slot, Index)), call)
+    return kept, [*(array for array in arrays if array not in joined), made]

@@ -134,7 +134,8 @@ def addition(terms: list[Expr]) -> Expr:
         return Neg(Add(tuple(term.arg for term in flat if isinstance(term, Neg))))
     # a - b + c^T d: the arrays first where one of them is positive, else 1 - h.
     arrays = any(not isinstance(term, Neg) and not term.is_scalar for term in flat)
-    flat.sort(key=lambda term: (arrays and term.is_scalar, isinstance(term, Neg)))
+    if isinstance(flat[0], Neg) or (arrays and flat[0].is_scalar):  # else the order of the author
+        flat.sort(key=lambda term: (arrays and term.is_scalar, isinstance(term, Neg)))
     return Add(tuple(flat))
 
 

@@ -13,9 +13,11 @@ from symbackprop.core.expr import (
     Expr,
     Hadamard,
     IndexValue,
+    LabelValue,
     Leaf,
     MatMul,
     broadcast_shape,
+    label_slot,
 )
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
@@ -56,6 +58,12 @@ def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:
 def _position(value: IndexValue, change: Mapping[Index, IndexValue]) -> IndexValue:
     if not any(index in change for index, _ in value.indices):
         return value
+    if isinstance(value, LabelValue) and value.label is not None:
+        moved = label_slot(at(value.label, change))
+        return replace(moved, offset=moved.offset + value.offset)
+    said = change.get(value.indices[0][0]) if value.single is not None or len(value.indices) == 1 else None
+    if isinstance(said, LabelValue) and value.indices[0][1] == 1:
+        return replace(said, offset=said.offset + value.offset)
     parts: dict[Index, int] = {}
     offset: Dim = value.offset
     for index, factor in value.indices:

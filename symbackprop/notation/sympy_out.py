@@ -229,7 +229,11 @@ class _Writer:
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
         computed = not all(isinstance(part, sympy.Symbol | sympy.Number | MatrixElement) for part in parts)
-        if op == "=" and computed and not places:  # equal up to rounding
+        whole = all(part.is_integer for part in parts)
+        if whole and op in ("=", "!="):  # a Piecewise would leave the sum that binds its positions
+            delta = sympy.KroneckerDelta(*parts)
+            return delta if op == "=" else 1 - delta
+        if op == "=" and computed:  # equal up to rounding
             relation = sympy.Abs(parts[0] - parts[1]) <= sympy.Abs(parts[1]) / 10**12
         else:
             relation = RELATIONS[op](*parts)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import reduce
 
 from symbackprop.core.graph import Family
 from symbackprop.errors import InputError, UnsupportedError
@@ -360,7 +361,7 @@ class _Writer:
                 return Over(node.at, _added(terms, node.at), _num(len(terms), node.at))
             case "prod":
                 return terms[0] if len(terms) == 1 else Times(node.at, tuple(terms))
-        raise not_yet(f"bind:{node.binder}", node.at)
+        return reduce(lambda left, right: Apply(node.at, node.binder, 0, (left, right)), terms)
 
     def chooses(self, letter: str, body: Node) -> bool:
         """Whether the letter chooses members of a family in ``body``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symbackprop.core.expr import Comprehension, Expr, IndexValue, Reduce
+from symbackprop.core.expr import Comprehension, Expr, IndexValue, LabelValue, Reduce
 from symbackprop.core.tensors import Index
 
 
@@ -16,6 +16,8 @@ def free_indices(node: Expr) -> tuple[Index, ...]:
 def _collect(node: Expr, bound: frozenset[Index], seen: dict[Index, None]) -> None:
     if isinstance(node, IndexValue):
         seen.update((index, None) for index, _ in node.indices if index not in bound)
+        if isinstance(node, LabelValue) and node.label is not None:
+            _collect(node.label, bound, seen)
     elif isinstance(node, Reduce):
         for item in node.ranges:
             for side in (item.low, item.high):

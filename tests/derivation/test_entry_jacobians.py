@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from symbackprop.errors import InputError
@@ -33,6 +35,7 @@ forward: |
 """
 
 
+@cache
 def _asked(text: str, question: str, keys: str = "") -> Answer:
     found = loads(f"{keys}{text}questions:\n  - {question}\n").answer("q1")
     assert isinstance(found, Answer)

@@ -260,7 +260,6 @@ REFUSED = [
     ("h[t] = W b for t = 1..3\n  L = sumsq(b)", "members do not depend on others", UnsupportedError),
     ("h = W b for t = 1..3\n  L = sumsq(b)", "needs the index t on the left", InputError),
     ("h[t] = U x[t] for t = 1..900\n  L = sumsq(b)", "the limit is", InputError),
-    ("L = max[t](sum(x[t]))", "not supported yet", UnsupportedError),
     ("L = sum(b[1][2])", "one entry and has no index", InputError),
 ]
 

@@ -186,7 +186,8 @@ class Maker:
         """A power; of something positive any one."""
         self.use("^")
         if self.rng.random() < 0.6:
-            return f"({self.formula(shape, depth)})^{self.rng.choice(['2', '3'])}"
+            inner = self.formula if self.rng.random() < 0.3 else self.bounded
+            return f"({inner(shape, depth)})^{self.rng.choice(['2', '3'])}"
         exponent = self.rng.choice(["(1/2)", "(3/2)", "(-1/2)", "0.7", self.symbol(SCALAR)])
         return f"({self.positive(shape, depth)})^{exponent}"
 
@@ -284,7 +285,8 @@ class Maker:
             return f"huber({score}, {target}{self.rng.choice(['', ', 0.7'])})"
         if name in ("bce", "bce_logits"):
             target = self.declare("t", shape, ", between: [0, 1]", "target")
-            return f"{name}({target}, {f'sigmoid({score})' if name == 'bce' else score})"
+            # log(1 - p) has no digits left where p rounds to 1
+            return f"{name}({target}, {f'sigmoid({self.bounded(shape, depth)})' if name == 'bce' else score})"
         if name == "hinge":
             return f"hinge({self.declare('t', shape, ', one_of: [-1, 1]', 'target')}, {score})"
         if name == "kl":

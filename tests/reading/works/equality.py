@@ -1,7 +1,8 @@
 """When an expression that was read equals one that was printed: up to what print does not show.
 
 Indices are compared by their letters' roles, tensors by name (numbers for dims make new ones), a number
-for a dim equals the dim; a sum with its ends written out equals one that runs over the whole dim; a rounded number is the number it shows; ``A/N`` and ``(1/N) A`` are the same
+for a dim equals the dim; a sum with its ends written out equals one over the whole dim; a rounded number
+is the number it shows; ``A/N`` and ``(1/N) A`` are the same
 printed thing, and so are a product with its numbers in front or inside.
 """
 
@@ -154,7 +155,8 @@ def _same(a: object, b: object, met: dict[Index, Index]) -> bool:
     if isinstance(a, Reduce) and isinstance(b, Reduce):
         bound = {one.index: other.index for one, other in zip(a.ranges, b.ranges, strict=False)}
         inner = {**met, **bound}  # an index that several sums bind is another one in each
-        alike = a.binder == b.binder and len(a.ranges) == len(b.ranges) and _same(_whole(a.ranges), _whole(b.ranges), inner)
+        ranges = _whole(a.ranges), _whole(b.ranges)
+        alike = a.binder == b.binder and len(a.ranges) == len(b.ranges) and _same(*ranges, inner)
         return alike and _same(a.body, b.body, inner)
     if isinstance(a, Indicator) and isinstance(b, Indicator):
         return a.op == b.op and _same((a.left, a.right), (b.left, b.right), met)
