@@ -123,10 +123,6 @@ def test_bad_questions(question: str, code: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "asked", "message"),
     [
-        ("derive", "dL/dW[i,i]",
-         "W is D x K, not square, and has no diagonal: i would run over D and over K"),
-
-
         (
             "derive",
             "dL/dW[i,i]",
@@ -134,7 +130,7 @@ def test_bad_questions(question: str, code: str, words: str) -> None:
         ),
         ("jacobian", "dZ[n,i]/dW[i,n]", "the index i runs over K in Z and over D in W"),
     ],
-)  # fmt: skip
+)
 def test_an_index_runs_over_one_range(kind: str, asked: str, message: str) -> None:
     """A letter that stands twice: only a square matrix has a diagonal."""
     text = (
