@@ -1,13 +1,14 @@
 """When an expression that was read equals one that was printed: up to what print does not show.
 
 Indices are compared by their letters' roles, tensors by name (numbers for dims make new ones), a number
-for a dim equals the dim; a rounded number is the number it shows; ``A/N`` and ``(1/N) A`` are the same
+for a dim equals the dim; a sum with its ends written out equals one over the whole dim; a rounded number
+is the number it shows; ``A/N`` and ``(1/N) A`` are the same
 printed thing, and so are a product with its numbers in front or inside.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
 
 from symbackprop.core.arrays import Grid
@@ -20,6 +21,7 @@ from symbackprop.core.expr import (
     Element,
     Expr,
     Hadamard,
+    IndexValue,
     Indicator,
     LabelValue,
     Leaf,
@@ -28,6 +30,7 @@ from symbackprop.core.expr import (
     Number,
     Numeric,
     Power,
+    Range,
     Reduce,
 )
 from symbackprop.core.tensors import Index, Tensor
@@ -37,6 +40,16 @@ from symbackprop.core.written import Opaque, Rounded, Stepped, shape_of
 def same(a: object, b: object) -> bool:
     """Whether two expressions (or pairs of them) are equal up to print."""
     return _same(_plain(a), _plain(b), {})
+
+
+def _whole(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+    """Ranges from the first to the last position without their ends."""
+    return tuple(
+        replace(one, low=None, high=None)
+        if one.low == IndexValue((), Dim(1)) and one.high == IndexValue((), one.index.dim)
+        else one
+        for one in ranges
+    )
 
 
 def _plain(value: object) -> object:
@@ -142,7 +155,8 @@ def _same(a: object, b: object, met: dict[Index, Index]) -> bool:
     if isinstance(a, Reduce) and isinstance(b, Reduce):
         bound = {one.index: other.index for one, other in zip(a.ranges, b.ranges, strict=False)}
         inner = {**met, **bound}  # an index that several sums bind is another one in each
-        alike = a.binder == b.binder and len(a.ranges) == len(b.ranges) and _same(a.ranges, b.ranges, inner)
+        ranges = _whole(a.ranges), _whole(b.ranges)
+        alike = a.binder == b.binder and len(a.ranges) == len(b.ranges) and _same(*ranges, inner)
         return alike and _same(a.body, b.body, inner)
     if isinstance(a, Indicator) and isinstance(b, Indicator):
         return a.op == b.op and _same((a.left, a.right), (b.left, b.right), met)
