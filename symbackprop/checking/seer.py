@@ -268,7 +268,7 @@ def _literal(seer: Seer, node: Element) -> Array | None:
             places[side] = seer.point.extent(node.slots[axis].offset) - 1
     row, column = places
     if not (0 <= row < value.shape[-2] and 0 <= column < value.shape[-1]):
-        return np.full((1, 1), np.nan)
+        return np.full((1, 1), seer.outside)
     return np.asarray(value[..., row : row + 1, column : column + 1])
 
 

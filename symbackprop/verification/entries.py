@@ -39,6 +39,7 @@ class Host(Protocol):
 
     point: Point
     watch: list[Watched] | None
+    outside: float  # what an entry outside its range counts as
 
     def value(self, node: Expr, scope: Scope) -> Array: ...
     def partial(self, of: Tensor, by: Tensor) -> Array: ...
@@ -65,7 +66,7 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
     if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
         of, by = node.base.of, node.base.by
         numerator, denominator = sides_of(of, slots[: of.rank]), sides_of(by, slots[of.rank :])
-        return _gather_local(host.partial(of, by), (*numerator, *denominator))
+        return _gather_local(host.partial(of, by), (*numerator, *denominator), host.outside)
     if isinstance(node.base, Leaf):
         sides = sides_of(node.base.tensor, slots)
     elif isinstance(node.base, Partial):
@@ -73,8 +74,8 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
     else:
         sides = _sides_of_value(node.base, slots)
         if scope.axes and not free_indices(node.base):  # the same array at every position
-            return gather(scope.lift(host.value(node.base, ROOT)), *sides)
-    return gather(host.value(node.base, scope), *sides)
+            return gather(scope.lift(host.value(node.base, ROOT)), *sides, outside=host.outside)
+    return gather(host.value(node.base, scope), *sides, outside=host.outside)
 
 
 def sides_of(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
@@ -107,8 +108,8 @@ def _outside(position: Array, extent: int) -> Array:
     return np.asarray((position < 1) | (position > extent))
 
 
-def gather(base: Array, row: Array, column: Array) -> Array:
-    """The entries at one-based rows and columns; NaN outside."""
+def gather(base: Array, row: Array, column: Array, *, outside: float = np.nan) -> Array:
+    """The entries at one-based rows and columns; ``outside`` outside."""
     rows, columns = base.shape[-2:]
     bad = _outside(row, rows) | _outside(column, columns)
     row, column = np.where(bad, 1, row) - 1, np.where(bad, 1, column) - 1
@@ -121,7 +122,7 @@ def gather(base: Array, row: Array, column: Array) -> Array:
             found = found.reshape(found.shape[0], *(1,) * (base.ndim - 3), 1, 1)
     else:
         found = _gather_along(base, row * columns + column)
-    return np.where(bad, np.nan, found) if bad.any() else found
+    return np.where(bad, outside, found) if bad.any() else found
 
 
 def _gather_along(base: Array, position: Array) -> Array:
@@ -132,12 +133,12 @@ def _gather_along(base: Array, position: Array) -> Array:
     return np.take_along_axis(flat, where, axis=-1)[..., None]
 
 
-def _gather_local(base: Array, sides: tuple[Array, ...]) -> Array:
+def _gather_local(base: Array, sides: tuple[Array, ...], outside: float) -> Array:
     bad = np.zeros((1, 1), dtype=bool)
     for side, extent in zip(sides, base.shape, strict=True):
         bad = bad | _outside(side, extent)
     found = base[tuple(np.where(bad, 1, side) - 1 for side in sides)]
-    return np.where(bad, np.nan, found)
+    return np.where(bad, outside, found)
 
 
 def reduction(host: Host, node: Reduce, scope: Scope) -> Array:

@@ -187,3 +187,18 @@ def test_without_a_problem_file() -> None:
     assert [(one.verdict, one.cause) for one in report.findings] == [("wrong", "transpose")]
     with pytest.raises(sbp.InputError):
         sbp.check(None, "y = W x")
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        (r"$\frac{\partial L}{\partial w_i} = w_{i-1} + w_{i+1} + [i = 1]$", "correct"),
+        (r"$\frac{\partial L}{\partial w_i} = w_{i-1} + w_{i+1}$", "wrong"),
+    ],
+)
+def test_an_entry_outside_its_range_is_zero_where_the_file_says_so(line: str, verdict: str) -> None:
+    problem = sbp.loads(
+        "outside: zero\nsymbols: {w: {shape: [n], role: parameter}}\n"
+        "forward: 'L = sum[k = 2..n](w[k] w[k-1]) + w[1]'\n"
+    )
+    assert [finding.verdict for finding in sbp.check(problem, line).findings] == [verdict]
