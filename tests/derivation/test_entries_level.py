@@ -76,7 +76,7 @@ def test_entries_agree_with_the_vector_level(operation: Operation, convention: C
     assert list(_broken(Context(graph), loss, graph.parameters, _sizes(graph))) == []
 
 
-@settings(max_examples=12, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(net=nets, size=st.lists(st.integers(1, 3), min_size=8, max_size=8))
 def test_random_networks(net: Net, size: list[int]) -> None:
     context = net.problem().context

@@ -85,7 +85,7 @@ def unread(problem: Problem, steps: tuple[Step, ...]) -> list[str]:
     return found
 
 
-@settings(max_examples=15, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(net=nets, layout=st.sampled_from(LAYOUTS), via=st.sampled_from(ROADS), choice=st.integers(0, 99))
 def test_random_networks_in_every_layout(net: Net, layout: str, via: str, choice: int) -> None:
     problem = net.problem(layout)

@@ -114,7 +114,7 @@ def _broken(problem: Problem, derivation: Derivation) -> list[str]:
     ]
 
 
-@settings(max_examples=16, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(net=nets)
 def test_every_way_to_a_gradient_agrees(net: Net) -> None:
     problem = net.problem()

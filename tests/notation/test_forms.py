@@ -176,7 +176,7 @@ def test_two_cycles_are_not_one() -> None:
     assert two.key != cycle(6, 0, 1).key
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(forms(), st.integers(0, 2**32 - 1))
 def test_keys_survive_relabelling(form: Form, seed: int) -> None:
     assert rewritten(form, np.random.default_rng(seed)).key == form.key

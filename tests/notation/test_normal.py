@@ -44,14 +44,14 @@ def e(tensor: object, *slots: Index | int) -> Entry:
 # -- for every form
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(forms(), st.integers(0, 2**32 - 1))
 def test_one_normal_form_for_all_ways_to_write_it(given_form: Form, seed: int) -> None:
     other = rewritten(given_form, np.random.default_rng(seed))
     assert normal(other).key == normal(given_form).key
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(forms())
 def test_the_value_stays(given_form: Form) -> None:
     np.testing.assert_allclose(
@@ -70,7 +70,7 @@ def test_multiplying_out_keeps_the_value(given_form: Form) -> None:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(forms())
 def test_the_normal_form_is_its_own(given_form: Form) -> None:
     once = normal(given_form)
