@@ -128,6 +128,11 @@ def _count(tensor: Tensor, running: tuple[Dim, ...]) -> int:
     return prod(dim.constant for dim in running)
 
 
+def rows_of(cells: tuple[Expr, ...], columns: int) -> tuple[tuple[Expr, ...], ...]:
+    """Cells that are listed row by row, as rows."""
+    return tuple(cells[at : at + columns] for at in range(0, len(cells), columns))
+
+
 @dataclass(frozen=True, slots=True)
 class Grid(Expr):
     """A matrix written out: scalar ``cells`` row by row, ``columns`` in each row."""
@@ -138,8 +143,7 @@ class Grid(Expr):
     @property
     def rows(self) -> tuple[tuple[Expr, ...], ...]:
         """The cells, row by row."""
-        width = self.columns
-        return tuple(self.cells[at : at + width] for at in range(0, len(self.cells), width))
+        return rows_of(self.cells, self.columns)
 
     @property
     def shape(self) -> Shape:

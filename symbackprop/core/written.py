@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from symbackprop.core.arrays import rows_of
 from symbackprop.core.expr import SCALAR, Expr, Shape, broadcast_shape
 
 
@@ -149,8 +150,7 @@ class Blocks(Expr):
     @property
     def rows(self) -> tuple[tuple[Expr, ...], ...]:
         """The cells, row by row."""
-        width = self.columns
-        return tuple(self.cells[at : at + width] for at in range(0, len(self.cells), width))
+        return rows_of(self.cells, self.columns)
 
     @property
     def shape(self) -> Shape:

@@ -48,14 +48,20 @@ def decimal_text(number: Rounded) -> str:
     return f"{float(number.value):.{min(number.digits, 17)}f}"
 
 
+def _opaque(expr: Opaque, show: Show) -> str:
+    """A name without a meaning, as it was written: its slots, and its arguments if it is called."""
+    places = f"[{', '.join(map(show, expr.slots))}]" if expr.slots else ""
+    arguments = f"({', '.join(map(show, expr.args))})" if expr.called else ""
+    return f"{expr.name}{places}{arguments}"
+
+
 def written_text(expr: Expr, show: Show) -> str:
     """The node as a word or bracket; ``show`` prints its parts."""
     match expr:
         case Rounded():
             return decimal_text(expr)
-        case Opaque(name, args, slots, called):
-            places = f"[{', '.join(map(show, slots))}]" if slots else ""
-            return f"{name}{places}({', '.join(map(show, args))})" if called else f"{name}{places}"
+        case Opaque():
+            return _opaque(expr, show)
         case Dots():
             return "..."
         case Dummy(letter):
@@ -86,9 +92,8 @@ def written_latex(expr: Expr, show: Show) -> str:
     match expr:
         case Rounded():
             return decimal_text(expr)
-        case Opaque(name, args, slots, called):
-            places = f"[{', '.join(map(show, slots))}]" if slots else ""
-            return f"{name}{places}({', '.join(map(show, args))})" if called else f"{name}{places}"
+        case Opaque():
+            return _opaque(expr, show)
         case Dots():
             return r"\dots"
         case Dummy(letter):
