@@ -146,7 +146,6 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         )
     fields.check_keys(root, keys.TOP, "the problem file")
     root = inherit(root, file, text_of)
-    _refuse_later(root)
     variant = read_variant(root, seed)
     root = varied(root, variant)
     level_value = root.get("level")
@@ -231,12 +230,6 @@ def _graph(program: Scalar, declarations: Declarations, file: str | None, *, in_
     if not graph.equations:
         raise fields.schema_error("forward holds no equation", program, "such as y = W x + b")
     return graph
-
-
-def _refuse_later(root: Table) -> None:
-    for key, _ in root.entries:
-        if key.text in keys.LATER_TOP:
-            raise fields.later(keys.LATER_TOP[key.text], key)
 
 
 def _layout(root: Table) -> str:

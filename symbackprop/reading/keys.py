@@ -1,19 +1,16 @@
 """The keys of the problem file: which exist, which are only kept, which a later version brings.
 
-``LATER_*`` map a key (or a value of a key) that is refused by name to what it would do; a later
-version deletes lines here.
+``LATER_KINDS`` are refused by name; a later version deletes them here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 
 TOP = (
     "title", "convention", "layout", "level", "symbols", "forward", "notation", "questions", "values",
     "assume", "style", "policy", "variants", "course", "extends", "forward_latex", "index_from", "outside",
 )  # fmt: skip
-LATER_TOP: Mapping[str, str] = MappingProxyType({})
 CONVENTIONS = ("row", "column", "column-transposed")
 LAYOUTS = ("gradient", "numerator", "denominator")
 MOST_DIGITS = 12  # that numbers are rounded to
