@@ -185,5 +185,5 @@ class JacobianChain:
 
 
 def _sizes(pair: tuple[Tensor, Tensor]) -> str:
-    """``K x M x D`` of the derivative of one array by another."""
-    return " x ".join(str(dim) for tensor in pair for dim in tensor.shape) or "1"
+    """`K` x `M` x `D` of the derivative of one array by another."""
+    return " x ".join(f"`{dim}`" for tensor in pair for dim in tensor.shape) or "1"

@@ -93,7 +93,8 @@ def test_an_array_of_three_indices() -> None:
     assert derivation.shape == ("k", "m", "d")
     ((name, value),) = derivation.slices
     assert (name.shape, type(value).__name__) == (value.shape, "MatMul")
-    assert any("(k x m) (m x m x d) give k x m x d" in step.because for step in derivation.steps)
+    sizes = "(`k` x `m`) (`m` x `m` x `d`) give `k` x `m` x `d`"
+    assert any(sizes in step.because for step in derivation.steps)
     result: Any = derivation.result
     assert [str(extent) for extent in result.shape] == ["k", "m", "d"]
     inner = sympy.MatrixSymbol("dp_du", *sympy.symbols("k m", integer=True, positive=True))
