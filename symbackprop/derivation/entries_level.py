@@ -44,7 +44,7 @@ LONGEST_EQUATION = 60  # characters of an equation that stands in a reason
 
 def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
     """The lines of one cotangent, entry by entry."""
-    value = lines.spelled(quantity.form, quantity.row, quantity.column)
+    value = lines.spelled(quantity.form, quantity)
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     board = EntryBoard(lines, of, quantity, sweep)
@@ -240,9 +240,7 @@ class EntryBoard(Chain):
             return f"likewise: {self.where(terms, place)}"
         return chain_reason(self.lines.shop, self.quantity, self.users, self.of, self.lines.show)
 
-    def step(
-        self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
-    ) -> Step:
+    def step(self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
 
