@@ -260,7 +260,9 @@ class Derivation:
     def slices(self) -> tuple[tuple[Expr, Expr], ...]:
         """Of a Jacobian with more than two indices the matrices it is made of: name and value."""
         jacobian = self._derived.jacobian
-        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices if jacobian is not None else ()
+        if jacobian is None:
+            return self._derived.parts
+        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices
         if self._context.graph.layout != "numerator":
             return found
         return tuple(

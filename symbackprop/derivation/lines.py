@@ -31,6 +31,7 @@ class Work:
 
     exprs  its values line by line; the last is the result.
     value  the result as matrices, where that is possible.
+    slices of an array of more than two indices matrices that make it up: name and what it is.
     """
 
     quantity: Quantity
@@ -38,6 +39,7 @@ class Work:
     value: Expr
     steps: list[Step]
     uses: list[str]
+    slices: tuple[tuple[Expr, Expr], ...] = ()
 
     def rests_on(self, of: Tensor) -> tuple[Tensor, ...]:
         """The tensors whose cotangents stand in the lines, this one left out."""

@@ -58,6 +58,7 @@ class Derived:
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
     axes                the indices of an array of more than two axes, which has no row and no column.
+    parts               of such an array matrices that make it up: name and what it is.
     """
 
     of: Tensor
@@ -72,6 +73,7 @@ class Derived:
     values: Mapping[Tensor, Expr]
     jacobian: JacobianWork | None = None
     axes: tuple[Index, ...] | None = None
+    parts: tuple[tuple[Expr, Expr], ...] = ()
 
     @property
     def indices(self) -> tuple[Index, ...]:
@@ -416,5 +418,5 @@ def _derived(of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[
     quantity = work.quantity
     return Derived(
         of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],
-        trail.steps, trail.needs, trail.uses, values, axes=quantity.axes,
+        trail.steps, trail.needs, trail.uses, values, axes=quantity.axes, parts=work.slices,
     )  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.expr import Call, Comprehension, Element, Expr, Leaf, MatMul, Partial
 from symbackprop.core.tensors import Tensor
-from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
+from symbackprop.derivation.blocks_of_matrices import letters_held, spelled_slice
+from symbackprop.derivation.explain import chain_reason, join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Stage, Sweep
@@ -54,7 +56,17 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return Work(quantity, exprs, exprs[-1], steps, uses)
+    return with_slice(lines, of, Work(quantity, exprs, exprs[-1], steps, uses))
+
+
+def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
+    """Of an array of more than two indices the matrices that make it up as well, where they have a formula."""
+    pair = None if work.quantity.axes is None else spelled_slice(lines, of, work.quantity)
+    if pair is None:
+        return work
+    letters = join([f"`{letter}`" for letter in letters_held(pair[0])])
+    step = lines.step("slice", f"for each {letters} a matrix", *pair, Partial(of, work.quantity.tensor))
+    return replace(work, steps=[*work.steps, step], slices=(pair,))
 
 
 def reason_of(lines: Lines, stage: Stage, quantity: Quantity, of: Tensor, sweep: Sweep) -> str:
