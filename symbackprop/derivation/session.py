@@ -57,6 +57,8 @@ class Derived:
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
+    axes                the indices of an array of more than two axes, which has no row and no column.
+    parts               of such an array matrices that make it up: name and what it is.
     """
 
     of: Tensor
@@ -70,11 +72,15 @@ class Derived:
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
     jacobian: JacobianWork | None = None
+    axes: tuple[Index, ...] | None = None
+    parts: tuple[tuple[Expr, Expr], ...] = ()
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """The free indices in the order of the axes of the result."""
-        return indices_of(self.by, self.row, self.column) if self.jacobian is None else self.jacobian.indices
+        if self.jacobian is not None:
+            return self.jacobian.indices
+        return indices_of(self.by, self.row, self.column, self.axes)
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -86,7 +92,7 @@ class Derived:
         """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
         if self.jacobian is not None:
             return self.jacobian.entry
-        slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
+        slots = slots_of(self.by, self.indices)
         return Element(self.partial, slots) if slots else self.partial
 
     @property
@@ -98,7 +104,8 @@ class Derived:
             return self.jacobian.named
         if not self.jacobian.is_whole:
             return self.entry
-        whole = len(self.jacobian.indices) <= 2 and all(len(t.index_axes) <= 1 for t in (self.of, self.by))
+        sides = (self.of, self.by)
+        whole = len(self.jacobian.indices) <= 2 and all(t.is_matrix and len(t.index_axes) <= 1 for t in sides)
         return Jacobian(self.of, self.by, self.jacobian.flipped) if whole else self.partial
 
     @property
@@ -197,7 +204,7 @@ class Session:
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, work,
+            {by: work.expr}, work, quantity.axes,
         )  # fmt: skip
 
     def written_jacobian(
@@ -347,7 +354,7 @@ class Session:
         equation = local.equation
         if equation.expr is not None and not equation.indices:
             return equation.expr
-        return self.lines.spelled(local.form, local.row, local.column)
+        return self.lines.spelled(local.form, local)
 
 
 def _own_places(
@@ -411,5 +418,5 @@ def _derived(of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[
     quantity = work.quantity
     return Derived(
         of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],
-        trail.steps, trail.needs, trail.uses, values,
+        trail.steps, trail.needs, trail.uses, values, axes=quantity.axes, parts=work.slices,
     )  # fmt: skip
