@@ -3,6 +3,7 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.tensors import Tensor
@@ -123,10 +124,17 @@ class FunctionReader(SumReader):
             if primes:
                 raise Refused("a prime behind a call", behind.start)
             if below is not None:
-                value = self.entry(value, below, behind)
+                value = self.entry_of_call(value, below, behind)
             if above is not None:
                 value = self.raised(value, above, behind)
         return value, end
+
+    def entry_of_call(self, value: Expr, sub: Node, node: Node) -> Expr:
+        r"""``\log(A)_k``: of a function taken entry by entry the function of the entry."""
+        if isinstance(value, Call) and value.op.kind in ("elementwise", "function") and len(value.args) == 1:
+            inner = self.entry(value.args[0], sub, node)
+            return replace(value, args=(inner,), call_shape=inner.shape)
+        return self.entry(value, sub, node)
 
     def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""

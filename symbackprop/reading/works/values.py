@@ -219,8 +219,9 @@ class SymbolReader:
         """(meaning, level, sub, sup, primes left over), the best first; functions are left to products."""
         found: list[tuple[Meaning, int, Node | None, Node | None, int]] = []
         split: set[int] = set()  # those whose subscript is part name, part index
+        sizes: list[int] = []
         cuts = partitions(node) if isinstance(node, Scripts) else iter([(node, None, None, 0, 0)])
-        for name, sub, sup, primes, _ in cuts:
+        for name, sub, sup, primes, size in cuts:
             if name is None:
                 continue
             exact = False
@@ -238,8 +239,11 @@ class SymbolReader:
             if found and found[0][1] == 0 and found[0][2:] == (None, None, 0):
                 break  # declared as a whole: nothing else is meant
             split |= {len(found) - 1} if found and name_sub(name) is not None and sub is not None else set()
-        whole = [one for place, one in enumerate(found) if place not in split]
-        return whole or found
+            sizes += [size] * (len(found) - len(sizes))
+        sizes += [0] * (len(found) - len(sizes))
+        order = sorted(range(len(found)), key=lambda place: (-sizes[place], found[place][1] > 0))
+        whole = [found[place] for place in order if place not in split]
+        return whole or [found[place] for place in order]
 
     def holes(self, template: Template, holes: Mapping[str, Node]) -> dict[str, IndexValue] | None:
         """Positions for the letters of a pattern."""
