@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.reading.works.commands import FONTS
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.lexer import tokenize
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.tree import (
     Braces,

@@ -16,6 +16,7 @@ from typing import Any
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
+    SCALAR,
     Add,
     Call,
     DimValue,
@@ -31,16 +32,18 @@ from symbackprop.core.expr import (
     Neg,
     Number,
     Numeric,
+    Partial,
     Power,
     Range,
     Reduce,
+    Run,
     Shape,
-    SCALAR,
+    Slice,
     broadcast_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Blocks, Dots, Rounded, Stepped, shape_of
-from symbackprop.ops.registry import Structural
+from symbackprop.ops.registry import Structural, lookup
 from symbackprop.reading.formulas import formula_of
 
 
@@ -91,8 +94,18 @@ def _shown(expr: Expr) -> Expr:
     expr = expr.map_children(_shown)
     if isinstance(expr, DimValue) and expr.dim.is_number:
         return Number(Fraction(expr.dim.constant))
+    if isinstance(expr, Jacobian) and expr.of.is_scalar and expr.by_slots:
+        runs = tuple(
+            Run(IndexValue((), Dim(1)), dim) if slot is None else slot
+            for slot, dim in zip(expr.by_slots, expr.by.shape, strict=True)
+        )
+        return _shown(Slice(Partial(expr.of, expr.by), runs, False))
+    if isinstance(expr, Slice):
+        expr = replace(expr, across=False)
     if isinstance(expr, Jacobian):
         return replace(expr, flipped=False, turned=False)  # how it lies is a matter of the document
+    if isinstance(expr, Call) and expr.op.name in ("mean", "rowmean", "colmean"):
+        return _averaged(expr)
     if isinstance(expr, Call) and expr.op.name == "sum":
         return Total(expr.args[0])
     if isinstance(expr, Reduce) and expr.binder == "sum":
@@ -101,6 +114,20 @@ def _shown(expr: Expr) -> Expr:
     if isinstance(expr, Neg | MatMul | Divide | Hadamard):
         return _scaled(expr)
     return expr
+
+
+def _averaged(expr: Call) -> Expr:
+    """A mean as the sum divided by the count, which is what is printed."""
+    rows, columns = expr.args[0].shape
+    dims = {"rowmean": (columns,), "colmean": (rows,)}.get(expr.op.name, (rows, columns))
+    total = expr.op.name.replace("mean", "sum")
+    op = lookup(total)
+    assert op is not None
+    sizes = tuple(_shown(DimValue(dim)) for dim in dims if not dim.is_one)
+    summed = Total(expr.args[0]) if total == "sum" else replace(expr, op=op)
+    if not sizes:
+        return summed
+    return _scaled(Divide(summed, MatMul(sizes) if len(sizes) > 1 else sizes[0]))
 
 
 def _defined(expr: Call, op: Structural) -> Expr:
