@@ -3,9 +3,11 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.tensors import Tensor
+from symbackprop.reading.calls import AXES
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
@@ -81,11 +83,32 @@ class FunctionReader(SumReader):
         chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
         if chosen is None and len(names) == 1:
             chosen = names[0]
-        if chosen is None and names:
+        if chosen is None and names and not self.has_sigmoid_slopes():
             return None
         chosen = chosen or "sigmoid"
         self.note(rf"\sigma is {chosen}")
         return Function(chosen, primes), None, sup, 0
+
+    def has_sigmoid_slopes(self) -> bool:
+        """Whether the sigmoid comes in with a derivative, as that of softplus."""
+        operations = [
+            part.op
+            for equation in self.graph.equations
+            if equation.expr is not None
+            for part in equation.expr.walk()
+            if isinstance(part, Call)
+        ]
+        texts = [
+            text
+            for op in operations
+            for text in (
+                getattr(op, "formula", None),
+                getattr(op, "definition", None),
+                *getattr(op, "slopes", ()),
+            )
+            if text is not None
+        ]
+        return any(name in text for text in texts for name in ("sigmoid", "softplus"))
 
     def applied(
         self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int
@@ -110,7 +133,9 @@ class FunctionReader(SumReader):
             run = items[position + 1 : end]
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
-        value = self.called_as(found, args, item)
+        axis = sub.text if isinstance(sub, Word) and sub.text in AXES else None
+        sub = None if axis is not None else sub
+        value = self.called_as(found, args, item, axis)
         value = self.noted(value, item)
         if sub is not None:
             value = self.entry(value, sub, item)
@@ -123,29 +148,34 @@ class FunctionReader(SumReader):
             if primes:
                 raise Refused("a prime behind a call", behind.start)
             if below is not None:
-                value = self.entry(value, below, behind)
+                value = self.entry_of_call(value, below, behind)
             if above is not None:
                 value = self.raised(value, above, behind)
         return value, end
 
-    def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
+    def entry_of_call(self, value: Expr, sub: Node, node: Node) -> Expr:
+        r"""``\log(A)_k``: of a function taken entry by entry the function of the entry."""
+        if isinstance(value, Call) and value.op.kind in ("elementwise", "function") and len(value.args) == 1:
+            inner = self.entry(value.args[0], sub, node)
+            return replace(value, args=(inner,), call_shape=inner.shape)
+        return self.entry(value, sub, node)
+
+    def called_as(
+        self, function: Function, args: tuple[Expr, ...], item: Node, axis: str | None = None
+    ) -> Expr:
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
         undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
-        if not undeclared or applied is None or applied == function.name:
-            return self.call(function.name, args, item, function.primes)
+        others = [(applied, "the forward pass applies it here")] if applied is not None else []
+        if self.has_sigmoid_slopes():
+            others.append(("sigmoid", "it comes in with a derivative"))
+        others = [(name, why) for name, why in others if name != function.name]
+        if not undeclared or not others:
+            return self.call(function.name, args, item, function.primes, axis)
         options: list[tuple[str, str, Callable[[], Expr]]] = [
-            (
-                function.name,
-                r"\sigma is not declared",
-                lambda: self.call(function.name, args, item, function.primes),
-            ),
-            (
-                applied,
-                "the forward pass applies it here",
-                lambda: self.call(applied, args, item, function.primes),
-            ),
+            (name, why, lambda one=name: self.call(one, args, item, function.primes))  # type: ignore[misc]
+            for name, why in ((function.name, r"\sigma is not declared"), *others)
         ]
         shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
         return self.choices.pick(rf"\sigma({shown})", options)
