@@ -17,6 +17,7 @@ from symbackprop.checking.diagnosis import Diagnosis, Doctor
 from symbackprop.checking.findings import Finding, Inferred, Mark, WorkReport
 from symbackprop.checking.judge import Judge
 from symbackprop.checking.judged import Judged
+from symbackprop.checking.messages import sentence
 from symbackprop.checking.numeric import Numeric as GivenPoint
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
@@ -95,7 +96,8 @@ class Checker:
         sights = self._sights(judged)
         findings = [self._finding(one, sights) for one in judged]
         findings = priced(findings, self.spec.policy)
-        return WorkReport(file, tuple(findings), tuple(self._inferred(work, judged)), None, text)
+        inferred = tuple(self._inferred(work, judged))
+        return WorkReport(file, tuple(findings), inferred, None, text, self.spec.graph.first)
 
     # -- one finding
 
@@ -106,7 +108,7 @@ class Checker:
             diagnosis = self.doctor.diagnose(judged, self.judge.settings_of(judged), sights)
         causes = diagnosis.causes if diagnosis is not None else ()
         cause = causes[0] if causes else judged.cause
-        message = diagnosis.message if diagnosis is not None else _sentence(judged.message)
+        message = diagnosis.message if diagnosis is not None else sentence(judged.message)
         span = claim.span
         finding = Finding(
             span.line, span.column, span.end_line, span.end_column, claim.derivation, claim.number,
@@ -221,10 +223,6 @@ class Checker:
 
 def _first(readings: Sequence[Reading]) -> Reading | None:
     return readings[0] if readings else None
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}." if words and not words.endswith(".") else words
 
 
 def _entries(judged: Judged) -> tuple[tuple[int, ...], ...] | None:
