@@ -63,6 +63,7 @@ class Checker:
                 bench, numeric=numeric, prove=self._proves, zero_outside=self.spec.zero_outside,
                 sizes=self.spec.sizes,
                 loss=scalars[-1] if scalars else None, steps=self._steps(),
+                asked=self._asked(),
             )  # fmt: skip
             self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
         return self._judge
@@ -179,6 +180,12 @@ class Checker:
         for step in self._steps().values():
             if isinstance(step, Number):
                 yield step.value
+
+    def _asked(self) -> set[Tensor]:
+        """What the first question about an update updates, and nothing else."""
+        bodies = [one.body for one in self.spec.all_questions if isinstance(one.body, UpdateBody)]
+        wanted = [one for body in bodies[:1] for group in body.wanted.values() for one in group]
+        return {one.by if isinstance(one, Partial) else one.tensor for one in wanted}
 
     def _steps(self) -> Mapping[Tensor, Expr]:
         """The declared step of each array that a question updates; of all if there is only one step."""

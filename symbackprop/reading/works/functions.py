@@ -13,6 +13,7 @@ from symbackprop.reading.works.sums import SumReader
 from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Scripts, Sym, Word, bare
 from symbackprop.reading.works.vocabulary import Function
 
+_WITH_SIGMOID = frozenset("sigmoid softplus silu".split())  # their slopes hold the sigmoid
 _ACTIVATIONS = frozenset("relu leaky_relu elu gelu gelu_tanh silu sigmoid tanh softplus".split())
 
 
@@ -63,11 +64,19 @@ class FunctionReader(SumReader):
         return self.activation(node)
 
     def activation(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
-        r"""An undeclared ``\sigma``: the sigmoid if the graph has one, else relu or its only activation."""
+        r"""An undeclared ``\sigma``: the likeliest of ``sigmas``."""
         base = bare(node.base) if isinstance(node, Scripts) else node
         sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
         if not isinstance(base, Sym) or base.name != r"\sigma" or sub is not None:
             return None
+        names = self.sigmas()
+        if not names:
+            return None
+        self.note(rf"\sigma is {names[0]}")
+        return Function(names[0], primes), None, sup, 0
+
+    def sigmas(self) -> list[str]:
+        r"""What an undeclared ``\sigma`` may be: the sigmoid, relu, the activations of the forward pass."""
         used = [
             part.op.name
             for equation in self.graph.equations
@@ -78,14 +87,9 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
-        if chosen is None and len(names) == 1:
-            chosen = names[0]
-        if chosen is None and names:
-            return None
-        chosen = chosen or "sigmoid"
-        self.note(rf"\sigma is {chosen}")
-        return Function(chosen, primes), None, sup, 0
+        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection(names) else []
+        likely += [name for name in names if name == "relu"]
+        return list(dict.fromkeys((*likely, *(names if not likely else ()))))
 
     def applied(
         self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int
@@ -133,19 +137,15 @@ class FunctionReader(SumReader):
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
         undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
-        if not undeclared or applied is None or applied == function.name:
+        others = [name for name in self.sigmas() if name != function.name] if undeclared else []
+        if not undeclared or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes)
+        why = dict.fromkeys((function.name, *others), r"\sigma is not declared")
+        if applied is not None:
+            why.setdefault(applied, "the forward pass applies it here")
         options: list[tuple[str, str, Callable[[], Expr]]] = [
-            (
-                function.name,
-                r"\sigma is not declared",
-                lambda: self.call(function.name, args, item, function.primes),
-            ),
-            (
-                applied,
-                "the forward pass applies it here",
-                lambda: self.call(applied, args, item, function.primes),
-            ),
+            (name, reason, lambda name=name: self.call(name, args, item, function.primes))  # type: ignore[misc]
+            for name, reason in why.items()
         ]
         shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
         return self.choices.pick(rf"\sigma({shown})", options)
