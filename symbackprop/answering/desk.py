@@ -34,7 +34,7 @@ class Desk:
 
     def jacobian(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
         """The derivative of an array by an array; of a scalar its gradient."""
-        if of.is_scalar:
+        if of.is_scalar and of.gradient is None:
             return self.derivation(of, by, via, level)
         if level == "entries":
             return self.jacobian_of(JacobianBody("", of, by), via, level)
@@ -46,7 +46,7 @@ class Desk:
 
     def jacobian_of(self, body: JacobianBody, via: str, level: str) -> Derivation:
         """The derivation of what a question of the kind ``jacobian`` asks for."""
-        if level == "entries" and (body.is_placed or not body.of.is_scalar):
+        if level == "entries" and (body.is_placed or not body.of.is_scalar or body.of.gradient is not None):
             sizes = body.sizes or self.sizes
             return written_out_jacobian(self.context, body, sizes, via, flipped=self.flipped)
         if body.entry == (None, None):

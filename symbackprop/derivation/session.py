@@ -25,7 +25,9 @@ from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled, cell_at, slots_at
+from symbackprop.derivation.second import Second, gradients_needed, second_letters
 from symbackprop.derivation.sweep import Sweep
+from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
 from symbackprop.errors import InputError
@@ -177,10 +179,12 @@ class Session:
         The derivative of a vector by a scalar lies as the vector does, in every layout. Of the letters in
         ``lines`` whole rows or columns are meant, dP[n,:]/dZ[n,:]: a matrix, where there is one.
         """
-        if not by.index_axes and len(of.index_axes) == 1:
-            flipped = of.oriented[0].is_one
         for tensor in (of, by):
             _check_differentiable(tensor)
+        if of.gradient is not None:
+            return self.second(of, by, level, entry=entry, apart=apart)
+        if not by.index_axes and len(of.index_axes) == 1:
+            flipped = of.oriented[0].is_one
         head = self._head(of, entry)
         letters, places = _own_places(by, entry[1], head, together=bool(apart))
         named = {slot.letter: slot for slot in (*head, *(places or ())) if isinstance(slot, Index)}
@@ -198,6 +202,33 @@ class Session:
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
             {by: work.expr}, work,
+        )  # fmt: skip
+
+    def second(
+        self,
+        of: Tensor,
+        by: Tensor,
+        level: str = "vector",
+        *,
+        entry: tuple[Places | None, Places | None] = (None, None),
+        apart: tuple[tuple[str | int, str | int], ...] = (),
+    ) -> Derived:
+        """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
+        assert of.gradient is not None
+        loss, inner = of.gradient
+        sweep = Sweep(self.shop, loss, (inner,), log_road=self.log_road)
+        first = self.gradients(loss, (inner,), "index" if level == "index" else "vector")[inner]
+        quantities = dict(sweep.run())
+        letters = second_letters(self.shop, of, by, entry)
+        tangents = Tangents(self.lines, loss, quantities, by, letters[1])
+        work = Second(self.lines, of, by, tangents, level).work(letters[0])
+        needs = gradients_needed(work.whole, loss, first.values)
+        steps = (*first.steps, *work.steps)
+        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
+        work = replace(work, steps=steps, uses=uses)
+        return Derived(
+            of, by, work.quantity.form, work.quantity.row, work.quantity.column, work.expr,
+            steps, needs, uses, first.values, work,
         )  # fmt: skip
 
     def written_jacobian(
@@ -271,6 +302,7 @@ class Session:
         work = derived.jacobian
         assert work is not None
         quantity = work.quantity
+        assert work.sweep is not None
         known = {index: index for index in work.indices}
         truths = [self.shop.lowering.lower(one, None, None, known) for one in conditions]
         form = unfolded(quantity.form, work.sweep, self.lines)
@@ -308,6 +340,7 @@ class Session:
         """The result with every intermediate and cotangent replaced by its definition."""
         memo: dict[int, Expr] = {}
         keep: list[Expr] = []
+        root = derived.of if derived.of.gradient is None else derived.of.gradient[0]
 
         def change(node: Expr) -> Expr:
             if id(node) not in memo:
@@ -317,7 +350,7 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                value = derived.values.get(node.by, node) if node.of is derived.of else node
+                value = derived.values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)

@@ -295,8 +295,11 @@ class Workshop:
         """The tensor that stands for d of / d by inside forms: the axes of ``of``, then those of ``by``."""
         key = (of, by)
         if key not in self.cotangents:
-            shape = by.shape if of.is_scalar else (*of.shape, *by.shape)
-            tensor = Tensor(f"d{of.name}/d{by.name}", shape, by.convention, Role.INTERMEDIATE)
+            if of.is_scalar:
+                tensor = of.gradient_by(by)
+            else:
+                shape = (*of.shape, *by.shape)
+                tensor = Tensor(f"d{of.name}/d{by.name}", shape, by.convention, Role.INTERMEDIATE)
             self.cotangents[key] = tensor
             self.partial_of[tensor] = Partial(of, by)
         return self.cotangents[key]
