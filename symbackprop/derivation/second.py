@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.derivation.explain import join, stage_reason
+from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.slicing import Slicer
@@ -57,11 +57,13 @@ class Second:
         expr = array_of(tangent.form, quantity, self.lines, flipped=self.flipped)
         slices: tuple[Part, ...] = ()
         if self.level != "index":
+            partial = Partial(self.of, self.by)
             matrix = self._matrix(quantity, tangent.form)
             if matrix is not None:
-                name = Jacobian(self.of, self.by, self.flipped)
+                scalars = not (self.of.index_axes or self.by.index_axes)
+                name = partial if scalars else Jacobian(self.of, self.by, self.flipped)
                 reason = self._why(tangent.form, matrix)
-                self._add("spell", reason, name, matrix, Partial(self.of, self.by))
+                self._add("spell", reason, name, matrix, partial)
                 expr = matrix
                 whole = self._matrix(quantity, self.tangents.unfolded(tangent.form)) or whole
             slices = self._blocks(quantity, tangent.form)
@@ -129,19 +131,22 @@ class Second:
         return f"differentiate `{left} = {right}`"
 
     def _matrix(self, quantity: Quantity, form: Form) -> Expr | None:
-        """The matrix of all entries, where both arrays carry one index."""
-        if len(self.of.index_axes) != 1 or len(self.by.index_axes) != 1:
+        """The array of all entries as a matrix or a vector, where it has at most two indices."""
+        counts = (len(self.of.index_axes), len(self.by.index_axes))
+        if sum(counts) > 2:
             return None
         row, column = matrix_sides(quantity, flipped=self.flipped)
         found = self.lines.spelled(form, row, column)
         if isinstance(found, Comprehension):
             return None
-        return self.lines.speller.filled(found, row, column)
+        return self.lines.speller.filled(found, row, column) if counts == (1, 1) else found
 
     def _why(self, form: Form, matrix: Expr) -> str:
         """What the matrix looks like."""
         assert self.of.gradient is not None
         rows, columns = self.of.gradient[1], self.by
+        if not (rows.index_axes and columns.index_axes):
+            return spelling_reason(form, matrix)
         if self.flipped:
             rows, columns = columns, rows
         if rows is columns:

@@ -221,7 +221,9 @@ class Session:
         quantities = dict(sweep.run())
         letters = second_letters(self.shop, of, by, entry)
         tangents = Tangents(self.lines, loss, quantities, by, letters[1])
-        work = Second(self.lines, of, by, tangents, level).work(letters[0])
+        # By a number a vector lies as it does itself.
+        lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
+        work = Second(self.lines, of, by, tangents, level, lying).work(letters[0])
         needs = gradients_needed(work.whole, loss, first.values)
         steps = (*first.steps, *work.steps)
         uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
