@@ -22,6 +22,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
@@ -372,7 +373,15 @@ class Derivation:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
                     found[f"d{equation.target.name}/d{tensor.name}"] = value.reshape(shape)
+        for partial in second_partials(self._whole_expr()):
+            value = oracle.jacobian(partial.of, partial.by)
+            shape = tuple(point.extent(dim) for dim in (*partial.of.shape, *partial.by.shape))
+            found[to_text(partial)] = value.reshape(shape)
         return found
+
+    def _whole_expr(self) -> Expr:
+        jacobian = self._derived.jacobian
+        return self._derived.expr if jacobian is None else jacobian.whole
 
     def _lambdified(self) -> Callable[[Point], Any]:
         import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
@@ -428,14 +437,19 @@ class Derivation:
         """The forward pass, then the array from its own formula, without names of derivatives."""
         context, jacobian = self._context, self._derived.jacobian
         assert jacobian is not None
-        expr, indices = jacobian.whole, jacobian.indices
+        expr, indices = given_second(jacobian.whole, context.names), jacobian.indices
         key = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_d{self.by.name}")
         if isinstance(expr, Comprehension | TensorEntries):
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
+        gradient, values = self.of.gradient, self._derived.values
+        lines: list[Line] = []
+        if gradient is not None:
+            needs = [(Partial(gradient[0], tensor), values[tensor]) for tensor in self._derived.needs]
+            lines = [Line(need, value) for need, value in needs if need != value]
         return plan(
-            name or f"jacobian_{key}", context.graph, (), [output],
+            name or f"jacobian_{key}", context.graph, lines, [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 

@@ -63,7 +63,8 @@ class Second:
                 scalars = not (self.of.index_axes or self.by.index_axes)
                 name = partial if scalars else Jacobian(self.of, self.by, self.flipped)
                 reason = self._why(tangent.form, matrix)
-                self._add("spell", reason, name, matrix, partial)
+                if matrix != name:
+                    self._add("spell", reason, name, matrix, partial)
                 expr = matrix
                 whole = self._matrix(quantity, self.tangents.unfolded(tangent.form)) or whole
             slices = self._blocks(quantity, tangent.form)

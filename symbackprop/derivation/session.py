@@ -127,7 +127,7 @@ class Session:
             lowering = Lowering(self.expand)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            speller = Speller(self.graph.convention, shop.leaf, operation, shop.means)
+            speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
             self._lines = Lines(shop, speller, self.names)
         return self._lines
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.graph import Equation, Graph
@@ -36,6 +37,7 @@ from symbackprop.notation.forms import (
     strict,
     within,
 )
+from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
@@ -309,6 +311,15 @@ class Workshop:
         if tensor in self.partial_of:
             return self.partial_of[tensor]
         return self.helpers.get(tensor) or Leaf(tensor)
+
+    def matrix_leaf(self, tensor: Tensor) -> Expr:
+        """The same where matrices are spelled: the derivative of a vector by a vector is a matrix."""
+        partial = self.partial_of.get(tensor)
+        if partial is None or partial.of.is_scalar:
+            return self.leaf(tensor)
+        if len(partial.of.shape) == len(partial.by.shape) == 1:
+            return Jacobian(partial.of, partial.by)
+        raise NoSpelling
 
     def tidy(self, form: Form, *, zeros: bool = True) -> Form:
         """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
