@@ -101,9 +101,7 @@ class Context:
     def verifier(self) -> Verifier:
         """The verifier; its points are drawn when the first line is checked."""
         if self._verifier is None:
-            self._verifier = Verifier(
-                self.graph, expand=self.expand, kinks_of=self.kinks, sizes=self.sizes
-            )
+            self._verifier = Verifier(self.graph, expand=self.expand, kinks_of=self.kinks, sizes=self.sizes)
         return self._verifier
 
     def verified(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -443,13 +441,8 @@ class Derivation:
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
-        gradient, values = self.of.gradient, self._derived.values
-        lines: list[Line] = []
-        if gradient is not None:
-            needs = [(Partial(gradient[0], tensor), values[tensor]) for tensor in self._derived.needs]
-            lines = [Line(need, value) for need, value in needs if need != value]
         return plan(
-            name or f"jacobian_{key}", context.graph, lines, [output],
+            name or f"jacobian_{key}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -522,6 +515,15 @@ class Gradients(Mapping[str, Derivation]):
     def numpy_source(self) -> str:
         """The source of ``numpy()``."""
         return self.numpy().source
+
+
+def first_lines(derived: Derived) -> list[Line]:
+    """The lines of the first derivatives that a second one is computed from."""
+    if derived.of.gradient is None:
+        return []
+    loss = derived.of.gradient[0]
+    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    return [Line(need, value) for need, value in pairs if need != value]
 
 
 def program_of(
@@ -608,4 +610,3 @@ def overall(verdicts: list[Verdict], whole: Verdict) -> Verdict:
     worst = max((v.evidence.max_rel_error or 0.0) for v in verdicts)
     evidence = whole.evidence
     return Verdict("holds", Evidence(evidence.method, evidence.points, evidence.sizes, worst))
-

@@ -254,4 +254,3 @@ def _variants() -> Schema:
         "rename": _FLAG,
     }
     return _table(VARIANTS, VARIANTS, forms)
-

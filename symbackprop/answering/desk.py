@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.tensors import Tensor
+from symbackprop.curvature import HessianProduct
 from symbackprop.problem_file import ProblemSpec, Question
+from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
 from symbackprop.written_out import sizes_for, written_out, written_out_jacobian
@@ -74,3 +76,9 @@ class Desk:
         """The sizes at which level entries is written out; InputError where there are none."""
         spec = self.spec
         return sizes_for(spec.graph, spec.at_least, spec.values)
+
+    def along(self, body: HvpBody, via: str, level: str) -> HessianProduct:
+        """The derivation of a Hessian-vector product."""
+        session = self.context.session(via)
+        derived, work = session.along(body.of, body.by, body.direction, level)
+        return HessianProduct(self.context, derived, work, via)

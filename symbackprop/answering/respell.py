@@ -178,4 +178,3 @@ class Respelling:
         changed = slot.map_children(self.line)
         assert isinstance(changed, IndexValue)
         return changed
-

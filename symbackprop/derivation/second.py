@@ -11,7 +11,7 @@ d2L/(dA dB) has a row for each entry of A and a column for each of B, in every l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Partial
@@ -20,11 +20,11 @@ from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Stage
+from symbackprop.derivation.sweep import Quantity, Stage, settled
 from symbackprop.derivation.tangents import Tangent, Tangents
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Form
+from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.steps import Step
 
 
@@ -53,7 +53,8 @@ class Second:
             if not one.form.is_zero or one is tangent:
                 self._lines(one)
         quantity = self._quantity(head, tangent.stages)
-        whole = array_of(self.tangents.unfolded(tangent.form), quantity, self.lines, flipped=self.flipped)
+        plain = self.tangents.unfolded(tangent.form)
+        whole = array_of(plain, quantity, self.lines, flipped=self.flipped)
         expr = array_of(tangent.form, quantity, self.lines, flipped=self.flipped)
         slices: tuple[Part, ...] = ()
         if self.level != "index":
@@ -66,15 +67,17 @@ class Second:
                 if matrix != name:
                     self._add("spell", reason, name, matrix, partial)
                 expr = matrix
-                whole = self._matrix(quantity, self.tangents.unfolded(tangent.form)) or whole
+                whole = self._matrix(quantity, plain) or whole
             slices = self._blocks(quantity, tangent.form)
-        return self._record(quantity, expr, whole, slices)
+        return self._record(quantity, expr, whole, slices, plain)
 
     def _record(
-        self, quantity: Quantity, expr: Expr, whole: Expr, slices: tuple[Part, ...]
+        self, quantity: Quantity, expr: Expr, whole: Expr, slices: tuple[Part, ...], form: Form
     ) -> JacobianWork:
         steps, uses = tuple(self.steps), tuple(dict.fromkeys(self.uses))
-        return JacobianWork(quantity, expr, whole, steps, uses, self.flipped, self.of, None, slices)
+        return JacobianWork(
+            quantity, expr, whole, steps, uses, self.flipped, self.of, None, slices, form_of_whole=form
+        )
 
     def _quantity(self, head: tuple[Index, ...], stages: tuple[Stage, ...]) -> Quantity:
         given = iter(self.tangents.own)
@@ -88,7 +91,7 @@ class Second:
         reason = f"`{self._name(self.of)}` does not depend on `{self.by.name}`"
         entry = self._entry(self.of, head)
         self._add("none", reason, entry, self.lines.entries(Form()), Partial(self.of, self.by))
-        return self._record(quantity, zero, zero, ())
+        return self._record(quantity, zero, zero, (), Form())
 
     def _name(self, tensor: Tensor) -> str:
         return self.lines.show(self.lines.shop.leaf(tensor))
@@ -170,9 +173,7 @@ class Second:
                 continue
             value = self.lines.speller.filled(value, *sides)
             slots = [
-                tuple(
-                    None if slot.single in (row, column) else slot for slot in slots_of(tensor, indices)
-                )
+                tuple(None if slot.single in (row, column) else slot for slot in slots_of(tensor, indices))
                 for tensor, indices in ((self.of, head), (self.by, own))
             ]
             open_ = [side if any(slot is not None for slot in side) else () for side in slots]
@@ -180,8 +181,11 @@ class Second:
         if not found:
             return ()
         best = min(found, key=lambda pair: cost(pair[1]))
-        letters = [f"`{slot.single.letter}`" for slot in (*best[0].of_slots, *best[0].by_slots)
-                   if isinstance(slot, IndexValue) and slot.single is not None]
+        letters = [
+            f"`{slot.single.letter}`"
+            for slot in (*best[0].of_slots, *best[0].by_slots)
+            if isinstance(slot, IndexValue) and slot.single is not None
+        ]
         reason = f"the block at fixed {join(letters)}"
         self._add("slice", reason, best[0], best[1], Partial(self.of, self.by))
         return (best,)
@@ -202,7 +206,6 @@ def gradients_needed(expr: Expr, loss: Tensor, values: Mapping[Tensor, Expr]) ->
     return tuple(found)
 
 
-
 def second_letters(
     shop: Workshop, of: Tensor, by: Tensor, entry: tuple[Places | None, Places | None]
 ) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
@@ -221,3 +224,44 @@ def second_letters(
             found.append(Index(tensor.shape[axis], place))
         sides.append(tuple(found))
     return sides[0], sides[1]
+
+
+def at_entry(
+    lines: Lines,
+    work: JacobianWork,
+    entry: tuple[Places | None, Places | None],
+    apart: tuple[tuple[str | int, str | int], ...] = (),
+) -> JacobianWork:
+    """The same at the places that were asked for: numbers, letters that stand twice, letters that differ."""
+    quantity = work.quantity
+    sides = (indices_of_slots(quantity.head), quantity.indices)
+    letters = {index.letter: index for side in sides for index in side}
+    change: dict[Index, Slot] = {}
+    for indices, given in zip(sides, entry, strict=True):
+        for index, place in zip(indices, given or (), strict=given is not None):
+            change[index] = letters.get(place, index) if isinstance(place, str) else place
+    slots = [tuple(change.get(index, index) for index in side) for side in sides]
+    pairs: tuple[tuple[Slot, Slot], ...] = tuple(
+        (letters[a] if isinstance(a, str) else a, letters[b] if isinstance(b, str) else b) for a, b in apart
+    )
+    same = {index: slot for index, slot in change.items() if slot is not index}
+    form, unfolded_ = quantity.form, work.form_of_whole
+    if same or pairs:
+        form = lines.shop.tidy(settled(form.rename(same), pairs))
+        unfolded_ = lines.shop.tidy(settled(unfolded_.rename(same), pairs))
+    head, places = slots[0], slots[1]
+    stages = (*quantity.stages, Stage("entry", form))
+    placed = replace(quantity, stages=stages, head=head, places=places, apart=pairs)
+    about = Partial(work.of, quantity.tensor)
+    found = replace(
+        work,
+        quantity=placed,
+        expr=array_of(form, placed, lines, flipped=work.flipped),
+        whole=array_of(unfolded_, placed, lines, flipped=work.flipped),
+        form_of_whole=unfolded_,
+    )
+    steps = tuple(step for step in work.steps if step.rule not in ("spell", "slice"))
+    if same or pairs:
+        reason = "at this entry" if not pairs else "where the positions differ"
+        steps = (*steps, lines.step("entry", reason, found.entry, lines.entries(form), about))
+    return replace(found, steps=steps, slices=())

@@ -15,6 +15,7 @@ from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
+from symbackprop.derivation.directions import Direction, ProductWork
 from symbackprop.derivation.entries_level import entries_work, one_entry
 from symbackprop.derivation.entry_chain import entry_of
 from symbackprop.derivation.entry_jacobians import written_out_jacobian
@@ -25,8 +26,8 @@ from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled, cell_at, slots_at
-from symbackprop.derivation.second import Second, gradients_needed, second_letters
-from symbackprop.derivation.sweep import Sweep
+from symbackprop.derivation.second import Second, at_entry, gradients_needed, second_letters
+from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
@@ -214,24 +215,43 @@ class Session:
         apart: tuple[tuple[str | int, str | int], ...] = (),
     ) -> Derived:
         """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
+        first, quantities = self._differentiated(of, level)
+        head, own = second_letters(self.shop, of, by, entry)
+        tangents = Tangents(self.lines, first.of, quantities, by, own)
+        # By a number a vector lies as it does itself.
+        lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
+        work = Second(self.lines, of, by, tangents, level, lying).work(head)
+        if entry != (None, None):
+            work = at_entry(self.lines, work, entry, apart)
+        needs = gradients_needed(work.whole, first.of, first.values)
+        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
+        work = replace(work, steps=(*first.steps, *work.steps), uses=uses)
+        quantity = work.quantity
+        return Derived(
+            of, by, quantity.form, quantity.row, quantity.column, work.expr,
+            work.steps, needs, uses, first.values, work,
+        )  # fmt: skip
+
+    def along(
+        self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
+    ) -> tuple[Derived, ProductWork]:
+        """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
+        first, quantities = self._differentiated(of, level)
+        tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
+        work = Direction(self.lines, of, by, vector, tangents, level).work()
+        needs = gradients_needed(work.whole, first.of, first.values)
+        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
+        steps = (*first.steps, *work.steps)
+        found = Derived(of, by, work.form, work.row, work.column, work.expr, steps, needs, uses, first.values)
+        return found, work
+
+    def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
+        """The first derivative dL/dA, and the forms of the cotangents on the way."""
         assert of.gradient is not None
         loss, inner = of.gradient
         sweep = Sweep(self.shop, loss, (inner,), log_road=self.log_road)
-        first = self.gradients(loss, (inner,), "index" if level == "index" else "vector")[inner]
-        quantities = dict(sweep.run())
-        letters = second_letters(self.shop, of, by, entry)
-        tangents = Tangents(self.lines, loss, quantities, by, letters[1])
-        # By a number a vector lies as it does itself.
-        lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
-        work = Second(self.lines, of, by, tangents, level, lying).work(letters[0])
-        needs = gradients_needed(work.whole, loss, first.values)
-        steps = (*first.steps, *work.steps)
-        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
-        work = replace(work, steps=steps, uses=uses)
-        return Derived(
-            of, by, work.quantity.form, work.quantity.row, work.quantity.column, work.expr,
-            steps, needs, uses, first.values, work,
-        )  # fmt: skip
+        own = "index" if level == "index" else "vector"
+        return self.gradients(loss, (inner,), own)[inner], dict(sweep.run())
 
     def written_jacobian(
         self,
@@ -304,10 +324,11 @@ class Session:
         work = derived.jacobian
         assert work is not None
         quantity = work.quantity
-        assert work.sweep is not None
         known = {index: index for index in work.indices}
         truths = [self.shop.lowering.lower(one, None, None, known) for one in conditions]
-        form = unfolded(quantity.form, work.sweep, self.lines)
+        form = work.form_of_whole
+        if work.sweep is not None:
+            form = unfolded(quantity.form, work.sweep, self.lines)
         plain = self.shop.slopes.unnamed(form)
         final = where_true(plain, truths)
         exprs = [self.lines.entries(one) for one in (quantity.form, form, plain, final)]
@@ -340,6 +361,11 @@ class Session:
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
+        jacobian = derived.jacobian
+        return self.expanded_from(derived.values[derived.by] if jacobian is None else jacobian.whole, derived)
+
+    def expanded_from(self, whole: Expr, derived: Derived) -> Expr:
+        """``whole`` with every intermediate, and every derivative of ``derived``, replaced."""
         memo: dict[int, Expr] = {}
         keep: list[Expr] = []
         root = derived.of if derived.of.gradient is None else derived.of.gradient[0]
@@ -363,8 +389,7 @@ class Session:
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
-        jacobian = derived.jacobian
-        return change(derived.values[derived.by] if jacobian is None else jacobian.whole)
+        return change(whole)
 
     def written(self, array: Expr, like: Tensor) -> Expr:
         """An array in the shape of ``like``, every entry written out; the dims must be numbers."""

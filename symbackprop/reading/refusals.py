@@ -15,7 +15,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "rank": "an array with more than two indices",
         "bounds": "an index of the left side with a range other than 1..n",
         "condition": "a condition on an index of the left side",
-        "second-derivative": "a second derivative",
     }
 )
 
