@@ -100,8 +100,8 @@ class Problem:
     ) -> Derivation:
         """The second derivative of the scalar ``of``: d2L/dw2, or d2L/(dw dv) where ``other`` is v.
 
-        A matrix for vectors, with a row for each entry of ``by``; with more than two indices in all, one entry
-        over its letters.
+        A matrix for vectors, with a row for each entry of ``by``; with more than two indices in all, one
+        entry over its letters.
         """
         check_level(level)
         first, second = self._tensor(by), self._tensor(other if other is not None else by)

@@ -371,10 +371,10 @@ class Derivation:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
                     found[f"d{equation.target.name}/d{tensor.name}"] = value.reshape(shape)
-        for partial in second_partials(self._whole_expr()):
-            value = oracle.jacobian(partial.of, partial.by)
-            shape = tuple(point.extent(dim) for dim in (*partial.of.shape, *partial.by.shape))
-            found[to_text(partial)] = value.reshape(shape)
+        for one in second_partials(self._whole_expr()):
+            value = oracle.jacobian(one.of, one.by)
+            shape = tuple(point.extent(dim) for dim in (*one.of.shape, *one.by.shape))
+            found[to_text(one)] = value.reshape(shape)
         return found
 
     def _whole_expr(self) -> Expr:

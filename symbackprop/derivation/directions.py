@@ -197,11 +197,11 @@ def change_along(of: Tensor, by: Tensor, vector: Tensor) -> Expr:
         return MatMul((matrix, Leaf(vector)))
     slots, ranges = _open(by)
     lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
-    inner: Expr = (
-        Jacobian(of, by, flipped=lying, by_slots=slots) if slots else Jacobian(of, by, flipped=lying)
-    )
+    inner: Expr = Jacobian(of, by, flipped=lying, by_slots=slots)
     if of.is_scalar:
         inner = Element(Partial(of, by), slots)
+    elif inner.shape != of.oriented:  # an n x 1 matrix, where vectors are rows
+        inner = Transpose(inner)
     entry: Expr = Element(Leaf(vector), slots) if slots else Leaf(vector)
     body = MatMul((entry, inner))
     return Reduce("sum", ranges, body) if ranges else body

@@ -28,7 +28,7 @@ class JacobianWork:
     steps     all lines; the last of them is the result.
     slices    where the result has more than two indices, matrices that make it up, with what they are.
     sweep     what it comes from; None for a second derivative.
-    form_of_whole  of a second derivative the form of one entry of ``whole``.
+    form_of_whole  of a second derivative: one entry of ``whole``.
     named     of dP[n,:]/dZ[n,:] the name of the matrix that ``expr`` then is.
     """
 
@@ -42,7 +42,7 @@ class JacobianWork:
     sweep: Sweep | None
     slices: tuple[Part, ...] = ()
     named: Jacobian | None = None
-    form_of_whole: Form = Form()
+    form_of_whole: Form | None = None
 
     @property
     def indices(self) -> tuple[Index, ...]:

@@ -1,9 +1,9 @@
 """Second derivatives in print: the gradient, differentiated once more, line by line.
 
-The lines of the gradient come first. Then every derivative that the second one rests on (dp/dw, d2L/(dz dw)),
-in the order of ``Tangents``: the product and chain rule over one entry, what is put in, what is assumed. Of two
-arrays with one index each the last line is the matrix. By matrices it is one entry over its four letters, then
-the block that two of them leave when the others are held.
+The lines of the gradient come first. Then every derivative that the second one rests on (dp/dw,
+d2L/(dz dw)), in the order of ``Tangents``: the product and chain rule over one entry, what is put in, what is
+assumed. Of two arrays with one index each the last line is the matrix. By matrices it is one entry over its
+four letters, then the block that two of them leave when the others are held.
 
 d2L/(dA dB) has a row for each entry of A and a column for each of B, in every layout.
 """
@@ -26,7 +26,6 @@ from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.steps import Step
-
 
 Places = tuple[str | int, ...]
 
@@ -245,6 +244,7 @@ def at_entry(
         (letters[a] if isinstance(a, str) else a, letters[b] if isinstance(b, str) else b) for a, b in apart
     )
     same = {index: slot for index, slot in change.items() if slot is not index}
+    assert work.form_of_whole is not None
     form, unfolded_ = quantity.form, work.form_of_whole
     if same or pairs:
         form = lines.shop.tidy(settled(form.rename(same), pairs))

@@ -327,7 +327,8 @@ class Session:
         known = {index: index for index in work.indices}
         truths = [self.shop.lowering.lower(one, None, None, known) for one in conditions]
         form = work.form_of_whole
-        if work.sweep is not None:
+        if form is None:
+            assert work.sweep is not None
             form = unfolded(quantity.form, work.sweep, self.lines)
         plain = self.shop.slopes.unnamed(form)
         final = where_true(plain, truths)

@@ -45,7 +45,7 @@ from symbackprop.core.expr import (
     Transpose,
     label_of,
 )
-from symbackprop.core.tensors import Index
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.letters import Letters

@@ -18,8 +18,8 @@ from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_asked, read_pair
 from symbackprop.reading.formulas import read_equation
-from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.hvp_bodies import read_hvp
+from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.sizes import read_sizes
