@@ -29,6 +29,7 @@ from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.tangents import Tangent, Tangents
 from symbackprop.derivation.workshop import side_indices
+from symbackprop.notation.building import cost
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 
@@ -68,6 +69,7 @@ class Direction:
     steps: list[Step] = field(default_factory=list)
     uses: list[str] = field(default_factory=list)
     changes: dict[Tensor, Expr] = field(default_factory=dict)
+    values: dict[Tensor, Expr] = field(default_factory=dict)
 
     def work(self) -> ProductWork:
         """All lines up to the result."""
@@ -84,8 +86,10 @@ class Direction:
         for one in self.tangents.found.values():
             if not one.form.is_zero or one is found:
                 self._lines(one)
-        whole = self._array(self.tangents.unfolded(found.form), row, column)
-        expr = self._array(found.form, row, column)
+        expr = self.values[self.of]
+        whole = self._put_in(expr, tuple(self.values))
+        if isinstance(whole, Comprehension):
+            whole = self._array(self.tangents.unfolded(found.form), row, column)
         if self.level == "index" and head:
             expr = Comprehension(row, column, self._entries(found.form))
         return self._record(asked, entry, (row, column), found.form, expr, whole)
@@ -155,7 +159,12 @@ class Direction:
         shown = [self._array(stage.form, row, column) for stage in tangent.stages]
         before = self.change(tensor)
         in_entries = self.level == "index" or any(isinstance(one, Comprehension) for one in shown)
-        whole = shown[-1]
+        for at, stage in enumerate(tangent.stages):
+            if stage.rule == "insert" and at and not in_entries:
+                nested = self._put_in(shown[at - 1], stage.inserted)
+                shown[at] = nested if cost(nested) <= cost(shown[at]) else shown[at]
+        shown = [from_the_right(one) for one in shown]
+        whole = self.values[tensor] = shown[-1]
         if in_entries:
             shown = [self._entries(stage.form) for stage in tangent.stages]
             before = self._at(before, tensor, tangent.head)
@@ -166,6 +175,18 @@ class Direction:
             before = after
         if in_entries and self.level != "index" and not isinstance(whole, Comprehension):
             self._add("spell", spelling_reason(tangent.form, whole), self.change(tensor), whole, about)
+
+    def _put_in(self, expr: Expr, tensors: tuple[Tensor, ...]) -> Expr:
+        """The expression with the changes of some arrays put in, to the end: products keep their brackets."""
+        known = {self.change(tensor): self.values[tensor] for tensor in tensors if tensor in self.values}
+
+        def put_in(node: Expr) -> Expr:
+            value = known.get(node)
+            if value is not None and value != node:
+                return value if isinstance(value, Comprehension) else put_in(value)
+            return node.map_children(put_in)
+
+        return put_in(expr)
 
     def _from_head(self, tensor: Tensor, head: tuple[Index, ...]) -> tuple[Index | None, Index | None]:
         by_axis = dict(zip(tensor.index_axes, head, strict=True))
@@ -184,6 +205,23 @@ class Direction:
         if left == right or not is_short(tangent.source):
             return f"how `{left}` moves along `{self.vector.name}`"
         return f"how `{left} = {right}` moves along `{self.vector.name}`"
+
+
+def from_the_right(expr: Expr) -> Expr:
+    """A B v as A (B v): no product of matrices where a vector is at hand."""
+    expr = expr.map_children(from_the_right)
+    if not isinstance(expr, MatMul):
+        return expr
+    arrays = [factor for factor in expr.factors if not factor.is_scalar]
+    if len(arrays) < 3 or not arrays[-1].shape[1].is_one or arrays[0].shape[0].is_one:
+        return expr
+    if any(factor.shape[1].is_one for factor in arrays[:-1]):
+        return expr
+    scales = [factor for factor in expr.factors if factor.is_scalar]
+    whole = MatMul((arrays[-2], arrays[-1]))
+    for factor in reversed(arrays[:-2]):
+        whole = MatMul((factor, whole))
+    return MatMul((*scales, *whole.factors))
 
 
 def change_along(of: Tensor, by: Tensor, vector: Tensor) -> Expr:

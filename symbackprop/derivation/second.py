@@ -17,6 +17,7 @@ from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
+from symbackprop.derivation.gathering import gathered
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.slicing import Slicer
@@ -51,10 +52,12 @@ class Second:
         for one in self.tangents.found.values():
             if not one.form.is_zero or one is tangent:
                 self._lines(one)
+        if len(head) + len(self.tangents.own) > 2:
+            self._gather(tangent)
         quantity = self._quantity(head, tangent.stages)
         plain = self.tangents.unfolded(tangent.form)
         whole = array_of(plain, quantity, self.lines, flipped=self.flipped)
-        expr = array_of(tangent.form, quantity, self.lines, flipped=self.flipped)
+        expr = array_of(gathered(tangent.form), quantity, self.lines, flipped=self.flipped)
         slices: tuple[Part, ...] = ()
         if self.level != "index":
             partial = Partial(self.of, self.by)
@@ -69,6 +72,13 @@ class Second:
                 whole = self._matrix(quantity, plain) or whole
             slices = self._blocks(quantity, tangent.form)
         return self._record(quantity, expr, whole, slices, plain)
+
+    def _gather(self, tangent: Tangent) -> None:
+        """One more line, if the sums of an entry can be put together."""
+        form = gathered(tangent.form)
+        before, after = self.lines.entries(tangent.form), self.lines.entries(form)
+        if before != after:
+            self._add("factor", "common factors under one sum", before, after, Partial(self.of, self.by))
 
     def _record(
         self, quantity: Quantity, expr: Expr, whole: Expr, slices: tuple[Part, ...], form: Form
@@ -167,7 +177,7 @@ class Second:
             column = own[0] if len(own) == 1 else own[place]
             held = tuple(index for index in (*head, *own) if index not in (row, column))
             sides = (column, row) if self.flipped else (row, column)
-            value = Slicer(self.lines, held, self.flipped).spelled(form, *sides)
+            value = Slicer(self.lines, held, self.flipped, indicators=True).spelled(form, *sides)
             if value is None:
                 continue
             value = self.lines.speller.filled(value, *sides)

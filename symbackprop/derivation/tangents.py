@@ -15,7 +15,7 @@ Derivatives of an arbitrary J = J(y) of second order, d2J/(dy dy), stay symbols.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symbackprop.core.expr import Call
@@ -42,6 +42,7 @@ from symbackprop.notation.normal import expanded, normal
 
 MOST_PUT_IN = 10  # entries of a derivative that is put in where it is used
 MOST_TERMS = 3
+MOST_IN_RESULT = 36  # entries of a result in which every derivative on the way is put in
 _ONE = Fraction(1)
 
 
@@ -88,7 +89,22 @@ class Tangents:
         self._reached = frozenset(reached)
 
     def of(self, tensor: Tensor, head: tuple[Index, ...]) -> Tangent:
-        """T' of an array that depends on ``by``, at the entry ``head``, with all that it rests on."""
+        """T' of an array that depends on ``by``, at the entry ``head``, with all that it rests on.
+
+        What is on the way is put in as far as the result can be read.
+        """
+        found = self._needed(tensor, head)
+        names = {self.name_of(one): one for one in self.found if one is not tensor}
+        inserted = tuple(one for name, one in names.items() if name in found.form.tensors)
+        if inserted:
+            form = self.unfolded(found.form)
+            short = min((form, self.lines.shop.tidy(expanded(form))), key=leaves)
+            if leaves(short) <= MOST_IN_RESULT:
+                found = replace(found, stages=(*found.stages, Stage("insert", short, inserted=inserted)))
+                self.found[tensor] = found
+        return found
+
+    def _needed(self, tensor: Tensor, head: tuple[Index, ...]) -> Tangent:
         if tensor not in self.found:
             self.found[tensor] = self._tangent(tensor, head)
         return self.found[tensor]
@@ -151,7 +167,7 @@ class Tangents:
             indices, form = self.source(tensor)
             return self.derivative(form).rename(dict(zip(indices, slots, strict=True)))
         if tensor not in self.found:
-            self.of(tensor, self._head_of(tensor))
+            self._needed(tensor, self._head_of(tensor))
         if self.found[tensor].form.is_zero:
             return Form()
         return single(Entry(self.name_of(tensor), (*slots, *self.own)))
