@@ -142,3 +142,5 @@ def _target(value: Any, symbols: Sequence[Any]) -> str:
     taken = {str(symbol) for symbol in free} | {str(node.args[0]) for node in value.atoms(AbstractLoss)}
     names = ("L", "J", "C", *(f"L{k}" for k in range(len(taken) + 1)))
     return next(name for name in names if name not in taken)
+
+

@@ -104,34 +104,17 @@ def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> floa
 
 @cli.command(epilog="For example: symbackprop solve hw1.yaml hw2.yaml --out keys")
 @click.argument("problems", nargs=-1, required=True, metavar="PROBLEM...")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the files go: DIR/STEM/STEM-FORM.EXT.",
-)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
+              metavar="DIR", help="Where the files go: DIR/STEM/STEM-FORM.EXT.")
 @click.option("--as", "forms", default="key", show_default=True, metavar="FORM,...", help="key (PDF), tex.")
 @click.option("--level", type=click.Choice(LEVELS), help="Level of the questions that name none.")
 @click.option("--seed", type=int, metavar="N", help="Which variant of the problem.")
 @click.option("--title", metavar="TEXT", help="Set several problems as one document of this title.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Problems worked on at a time.",
-)
-@click.option(
-    "--time-limit",
-    type=float,
-    callback=_seconds,
-    metavar="SECONDS",
-    help="Give up a problem after this time.",
-)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Problems worked on at a time.")
+@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
+              help="Give up a problem after this time.")
 @click.option("--scheduler", metavar="ADDRESS", help="(coming)")
 @click.option("--roster", metavar="FILE.csv", help="(coming)")
 @click.option("--summary", metavar="FILE", help="(coming)")
@@ -183,40 +166,16 @@ def solve(
 )
 @click.argument("equations", metavar="EQUATIONS")
 @click.option("--wrt", required=True, multiple=True, metavar="NAME,...", help="Derive by these names.")
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="NAME=DIM,...",
-    help="W=m,n is a matrix, b=m a vector, s= a scalar. May be repeated.",
-)
-@click.option(
-    "--level",
-    type=click.Choice(LEVELS),
-    default="vector",
-    show_default=True,
-    help="With sums over entries, with small sizes written out, by Jacobians, or in matrix form.",
-)
-@click.option(
-    "--convention",
-    type=click.Choice(CONVENTIONS),
-    help="How a vector stands in a product. Default: column if all shapes fit, else row.",
-)
-@click.option(
-    "--function",
-    "functions",
-    multiple=True,
-    metavar="NAME,...",
-    help="These names are arbitrary elementwise functions.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "latex", "numpy", "json")),
-    default="text",
-    show_default=True,
-    help="Print the steps as text, LaTeX or JSON, or the gradient as code.",
-)
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=DIM,...",
+              help="W=m,n is a matrix, b=m a vector, s= a scalar. May be repeated.")
+@click.option("--level", type=click.Choice(LEVELS), default="vector", show_default=True,
+              help="With sums over entries, with small sizes written out, by Jacobians, or in matrix form.")
+@click.option("--convention", type=click.Choice(CONVENTIONS),
+              help="How a vector stands in a product. Default: column if all shapes fit, else row.")
+@click.option("--function", "functions", multiple=True, metavar="NAME,...",
+              help="These names are arbitrary elementwise functions.")
+@click.option("--format", "form", type=click.Choice(("text", "latex", "numpy", "json")), default="text",
+              show_default=True, help="Print the steps as text, LaTeX or JSON, or the gradient as code.")
 def derive(
     *,
     equations: str,
@@ -287,31 +246,15 @@ def _coloured(answers: Sequence[Any]) -> Iterator[Spans]:
 )
 @click.argument("files", nargs=-1, required=True, metavar="PROBLEM WORK...")
 @click.option("--given", metavar="EQUATIONS", help="The forward pass, in the place of PROBLEM.")
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write a report: FILE.html, FILE.pdf or FILE.md.",
-)
-@click.option(
-    "--feedback",
-    type=click.Choice(("locate", "nudge", "repair")),
-    default="repair",
-    show_default=True,
-    help="Say which line, ask a question, or say what it must be.",
-)
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write a report: FILE.html, FILE.pdf or FILE.md.")
+@click.option("--feedback", type=click.Choice(("locate", "nudge", "repair")), default="repair",
+              show_default=True, help="Say which line, ask a question, or say what it must be.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Works checked at a time.",
-)
-@click.option(
-    "--time-limit", type=float, callback=_seconds, metavar="SECONDS", help="Give up a work after this time."
-)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+              help="Works checked at a time.")
+@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
+              help="Give up a work after this time.")
 @click.option("--scheduler", metavar="ADDRESS", help="(coming)")
 @click.option("--summary", metavar="FILE", help="(coming)")
 @click.option("--resume", is_flag=True, help="(coming)")
@@ -401,14 +344,8 @@ def schema() -> int:
 
 
 @cli.command(short_help="Say what is installed and what is missing.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("output"),
-    show_default=True,
-    metavar="DIR",
-    help="The folder that solve is to write to.",
-)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
+              metavar="DIR", help="The folder that solve is to write to.")
 @click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 def doctor(*, out: Path, engine: str, as_json: bool) -> int:

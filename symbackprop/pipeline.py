@@ -128,7 +128,9 @@ def check_files(
     from symbackprop.checks.strength import at_strength, check_strength
 
     check_strength(feedback)
-    run = check_works(problem, works, given=given, jobs=jobs, time_limit=time_limit, on_progress=on_progress)
+    run = check_works(
+        problem, works, given=given, jobs=jobs, time_limit=time_limit, on_progress=on_progress
+    )
     run.works = [at_strength(work, feedback) for work in run.works]
     return run
 

@@ -62,7 +62,8 @@ def equation_latex(equation: Equation, names: Names) -> str:
 
 def assumptions_of(graph: Graph, answers: Iterable[Answer | Told]) -> list[str]:
     """The facts that were used, then the choices at kinks, in words."""
-    used = dict.fromkeys(plain(words) for answer in answers for words in answer.assumptions)
+    used = dict.fromkeys(
+        plain(words) for answer in answers for words in answer.assumptions)
     return [*used, *kink_notes(graph)]
 
 
@@ -201,3 +202,4 @@ def _shapes(steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
             own = step.quantity.by
             found.setdefault(f"d{step.quantity.of.name}/d{own.name}", tuple(str(dim) for dim in own.shape))
     return found
+

@@ -254,3 +254,4 @@ def _variants() -> Schema:
         "rename": _FLAG,
     }
     return _table(VARIANTS, VARIANTS, forms)
+

@@ -289,7 +289,9 @@ def _bind(run: SolveRun, title: str, base: Path, order: _Order) -> None:
         one.files.extend(files)
 
 
-def _write(base: Path, source: str, order: _Order, files: list[str], messages: list[str]) -> None:
+def _write(
+    base: Path, source: str, order: _Order, files: list[str], messages: list[str]
+) -> None:
     """The .tex if it is asked for or no PDF can be made; the .pdf."""
     if "tex" in order.forms:
         _keep(base.with_suffix(".tex"), source, files, messages)

@@ -80,7 +80,9 @@ def _context() -> Any:
     return multiprocessing.get_context("spawn")
 
 
-def _start(context: Any, work: Callable[[T], R], place: int, task: T, limit: float | None) -> _Running:
+def _start(
+    context: Any, work: Callable[[T], R], place: int, task: T, limit: float | None
+) -> _Running:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(work, task, sender), daemon=True)
     process.start()

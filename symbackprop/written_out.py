@@ -105,7 +105,9 @@ def written_out_jacobian(
     """The derivative of an array by an array, written out for ``sizes``."""
     small, made = in_numbers(context, sizes)
     session = context.session(via)
-    general = session.jacobian(body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines)
+    general = session.jacobian(
+        body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
+    )
     of, by = made.tensors[body.of], made.tensors[body.by]
     if body.of.is_scalar:
         places = body.entry[1]

@@ -27,12 +27,9 @@ RIGHT = r"""\begin{align}
 \frac{\partial L}{\partial W} &= X^\top \frac{\partial L}{\partial Z}
 \end{align}
 """
-WRONG = (
-    RIGHT
-    + r"""
+WRONG = RIGHT + r"""
 So $\frac{\partial L}{\partial b} = \frac{\partial L}{\partial Z}$.
 """
-)
 SUMMARY = ("correct", "wrong", "recovered", "follows", "convention", "notation", "unread", "unchecked")
 FINDING = [
     "line", "column", "end_line", "end_column", "derivation", "claim", "latex", "read_as", "verdict", "cause",

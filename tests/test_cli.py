@@ -338,7 +338,9 @@ def test_derive_json_is_a_list(pipeline: Pipeline, capsys: pytest.CaptureFixture
 def test_derive_points_into_the_formula(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline.failure = InputError("unknown function foo", code="unknown-function", line=1, column=5)
     assert main(["derive", "L = foo(x)", "--wrt", "x"]) == 2
-    assert capsys.readouterr().err == ("error: 1:5: unknown function foo\n  1 | L = foo(x)\n          ^\n")
+    assert capsys.readouterr().err == (
+        "error: 1:5: unknown function foo\n  1 | L = foo(x)\n          ^\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -419,7 +421,9 @@ def test_wrong_use_is_bad_input(
     assert pipeline.calls == []
 
 
-def test_refused_options_are_in_the_json_too(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused_options_are_in_the_json_too(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["solve", "a.yaml", "--as", "slides", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["problems"][0]["error"]["code"] == "unsupported"
 

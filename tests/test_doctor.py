@@ -100,7 +100,9 @@ def test_an_engine_with_an_unknown_name_is_named(capsys: pytest.CaptureFixture[s
     assert "did you mean tectonic?" in out
 
 
-def test_a_missing_library_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_library_is_named_with_its_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(doctor, "_is_there", lambda module: module != "sympy")
     monkeypatch.setattr(doctor, "_requirements", lambda: {"sympy": "<1.15,>=1.14"})
     report = doctor.examine(tmp_path)

@@ -115,7 +115,10 @@ def test_an_error_is_red_with_its_caret(monkeypatch: pytest.MonkeyPatch) -> None
     assert "\x1b[1;31merror: \x1b[0m" in shown
     assert "^\x1b[0m" in shown
     assert ESCAPE.sub("", shown) == (
-        "error: 1:5: unknown function [b]foo\n  1 | L = foo(x) :smile:\n          ^\nhint: drop it\n"
+        "error: 1:5: unknown function [b]foo\n"
+        "  1 | L = foo(x) :smile:\n"
+        "          ^\n"
+        "hint: drop it\n"
     )
 
 

@@ -22,7 +22,7 @@ LINES = [
 def verdict(example: str, claim: str) -> str:
     """What ``show`` says of a claim about the forward pass of an example."""
     text = (ROOT / "examples" / example).read_text(encoding="utf-8")
-    asked = f'questions:\n  - {{show: "{claim}", level: vector}}\n'
+    asked = f"questions:\n  - {{show: \"{claim}\", level: vector}}\n"
     problem = sbp.loads(text[: text.index("questions:")] + asked)
     return str(problem.answer("q1").verdict)
 

@@ -93,7 +93,9 @@ def _in_convention(desk: Desk, partial: Partial, to: Convention) -> tuple[Contex
 
 
 def _names(names: Names, tensors: dict[Tensor, Tensor]) -> Names:
-    partials = {(tensors.get(of, of), tensors.get(by, by)): name for (of, by), name in names.partials.items()}
+    partials = {
+        (tensors.get(of, of), tensors.get(by, by)): name for (of, by), name in names.partials.items()
+    }
     return replace(names, partials=partials)
 
 

@@ -33,7 +33,9 @@ def derive(desk: Desk, question: Question) -> Iterator[Answer]:
         yield derived_answer(question.id, question.kind, question.target, level, derivation)
 
 
-def derived_answer(question_id: str, kind: str, target: str, level: str, derivation: Derivation) -> Answer:
+def derived_answer(
+    question_id: str, kind: str, target: str, level: str, derivation: Derivation
+) -> Answer:
     """The answer that a derivation is, verified."""
     verdict = derivation.verify()
     return Answer(

@@ -170,7 +170,9 @@ def _renamed(array: Comprehension, like: Comprehension) -> Comprehension:
     return Comprehension(like.row, like.column, at(array.body, change)) if change else array
 
 
-def _cannot(context: Context, question: Question, letters: tuple[Letter, ...], found: Outcome) -> InputError:
+def _cannot(
+    context: Context, question: Question, letters: tuple[Letter, ...], found: Outcome
+) -> InputError:
     texts = sorted(to_text(letter, context.names) for letter in found.stuck)
     given = ", ".join(to_text(letter, context.names) for letter in letters)
     joined = texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

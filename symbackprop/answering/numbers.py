@@ -104,7 +104,9 @@ class _Work:
         yield self.figures.line(target, equation.expr, because, rule="definition", heading=heading)
         yield from self._worked(equation.expr, result, None, heading)
 
-    def _worked(self, expr: Expr, result: Expr, quantity: Partial | None, heading: str) -> Iterator[Step]:
+    def _worked(
+        self, expr: Expr, result: Expr, quantity: Partial | None, heading: str
+    ) -> Iterator[Step]:
         before = expr
         for after, because in worked_lines(self.figures, expr, result):
             if after != before:
@@ -168,14 +170,18 @@ class _Work:
             figures.arithmetic.tensors[new[tensor]] = figures.value(expr)
             result = figures.numeric(Leaf(new[tensor]))
             because = "against the gradient, by the step"
-            self.steps.append(figures.line(Leaf(new[tensor]), expr, because, rule="step", heading=STEP))
+            self.steps.append(
+                figures.line(Leaf(new[tensor]), expr, because, rule="step", heading=STEP)
+            )
             self.steps.extend(self._worked(expr, result, None, STEP))
         self.forward({t for e in again for t in e.inputs}, told=False)
         for equation in again:
             there = renamed(equation, new)
             figures.solve(there)
             self.steps.extend(self._forward_lines(there, AGAIN))
-        wanted: dict[str, tuple[Expr, ...]] = {tensor.name: (Leaf(new[tensor]),) for tensor in rules}
+        wanted: dict[str, tuple[Expr, ...]] = {
+            tensor.name: (Leaf(new[tensor]),) for tensor in rules
+        }
         for tensor in body.then:
             if tensor.name not in wanted:
                 self.forward([tensor], told=False)
@@ -200,7 +206,9 @@ class _Work:
     def _answer(self, wanted: dict[str, tuple[Expr, ...]], asks: tuple[Expr, ...], verb: str) -> Answer:
         figures, question = self.figures, self.figures.question
         names = figures.desk.context.names
-        boxes = tuple(Box(expr, Formula(figures.numeric(expr), names), _declared(expr)) for expr in asks)
+        boxes = tuple(
+            Box(expr, Formula(figures.numeric(expr), names), _declared(expr)) for expr in asks
+        )
         verdict = _joined(self.verdicts, overall(self.steps))
         kept = tuple(dict.fromkeys(self.assumptions))
         single = self._single(asks)

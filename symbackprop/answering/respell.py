@@ -178,3 +178,4 @@ class Respelling:
         changed = slot.map_children(self.line)
         assert isinstance(changed, IndexValue)
         return changed
+

@@ -39,11 +39,9 @@ def show(desk: Desk, question: Question) -> Iterator[Answer]:
     assert isinstance(question.body, ShowBody)
     if levels is None:
         entry = isinstance(question.body.left, Element)
-        levels = (
-            ("index",)
-            if entry and (_lone(question.body.left) is not None or _of_array(question.body.left))
-            else desk.level
-        )
+        levels = ("index",) if entry and (
+            _lone(question.body.left) is not None or _of_array(question.body.left)
+        ) else desk.level
     for level in levels:
         yield _Claim(desk, question, question.body, level).answer()
 
@@ -104,7 +102,9 @@ class _Claim:
             try:
                 derivation = derivation_of(self.desk.context, question, self.level)
             except InputError:
-                derivation = derivation_of(self.desk.context, replace(question, in_terms_of=None), self.level)
+                derivation = derivation_of(
+                    self.desk.context, replace(question, in_terms_of=None), self.level
+                )
             derivation.verify()
             yield derivation
         for node in self._jacobians():
@@ -188,7 +188,9 @@ class _Claim:
         uses = proof.uses if proof is not None else ()
         yield self._step("show", PROVED if proof is not None else MEASURED, before, after, uses)
 
-    def _step(self, rule: str, because: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> Step:
+    def _step(
+        self, rule: str, because: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
+    ) -> Step:
         names = self.desk.context.names
         quantity = next(iter(self._partials()), None)
         if quantity is None:
@@ -317,3 +319,4 @@ def _shape(expr: Expr) -> tuple[str, ...] | None:
     if lone is not None and not isinstance(expr, Element):
         return shape_in_layout(lone, "numerator" if lone.turned else "gradient")
     return ()
+

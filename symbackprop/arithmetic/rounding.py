@@ -31,3 +31,4 @@ def decimal_of(whole: int, digits: int) -> Decimal:
     """``whole`` in units of the last of ``digits`` decimals."""
     sign = 1 if whole < 0 else 0
     return Decimal((sign, tuple(int(d) for d in str(abs(whole))), -digits))
+

@@ -38,10 +38,8 @@ def as_float(value: Value) -> float:
 
 def plus(left: Value, right: Value) -> Value:
     """left + right."""
-    return (
-        shortened(left + right)
-        if isinstance(left, Fraction) and isinstance(right, Fraction)
-        else (as_float(left) + as_float(right))
+    return shortened(left + right) if isinstance(left, Fraction) and isinstance(right, Fraction) else (
+        as_float(left) + as_float(right)
     )
 
 

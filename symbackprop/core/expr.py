@@ -458,6 +458,8 @@ def product_shape(left: Shape, right: Shape) -> Shape:
     return (left[0], right[1])
 
 
+
+
 @dataclass(frozen=True, slots=True)
 class Comprehension(Expr):
     """The array whose entry (row, column) is ``body``: a result without a matrix spelling.

@@ -240,7 +240,9 @@ class EntryBoard(Chain):
             return f"likewise: {self.where(terms, place)}"
         return chain_reason(self.lines.shop, self.quantity, self.users, self.of, self.lines.show)
 
-    def step(self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> Step:
+    def step(
+        self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
+    ) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
 

@@ -103,10 +103,8 @@ def _rule(atom: Atom, exponent: Exponent, tensor: Tensor) -> str:
         return f"the slope of a square root is one over twice the root{inner}"
     if exponent == -1:
         return f"the slope of `1/u` is `-1/u^2`{inner}"
-    return (
-        f"power rule: the slope of `u^{exponent}` is `{exponent} u`{inner}"
-        if exponent == 2
-        else (f"power rule for the exponent {exponent}{inner}")
+    return f"power rule: the slope of `u^{exponent}` is `{exponent} u`{inner}" if exponent == 2 else (
+        f"power rule for the exponent {exponent}{inner}"
     )
 
 

@@ -162,7 +162,9 @@ class GradientChain:
 
     # One way from V to the loss
 
-    def _add(self, road: Road, user: Local, local: Locals, outer: Expr, bound: Index | None = None) -> None:
+    def _add(
+        self, road: Road, user: Local, local: Locals, outer: Expr, bound: Index | None = None
+    ) -> None:
         """dL/dC dC/dV; summed over the lines of a batch C where V is no batch (``bound``)."""
         node, value = local.node(user.equation.target, self.quantity.tensor), local.value(self.board, user)
         if isinstance(value, Comprehension):

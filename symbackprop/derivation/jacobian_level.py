@@ -88,7 +88,9 @@ class _Gradient:
         quantity = self.quantity
         return self.lines.spelled(quantity.stages[at].form, quantity.row, quantity.column)
 
-    def _add(self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> None:
+    def _add(
+        self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
+    ) -> None:
         self.steps.append(self.lines.step(rule, reason, before, after, self.partial, (), uses))
         self.exprs.append(after)
 

@@ -66,7 +66,9 @@ class Locals:
             self.lines.step("spell", reason, left, value, partial),
         ]
 
-    def _reason(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...], partial: Partial) -> str:
+    def _reason(
+        self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...], partial: Partial
+    ) -> str:
         """What the matrix of a local Jacobian looks like, and where its entries stand."""
         of, by = partial.of, partial.by
         if not head or not own:

@@ -70,7 +70,9 @@ def cell_at(array: Expr, tensor: Tensor, place: Place) -> Expr:
 def slots_at(tensor: Tensor, place: Place) -> tuple[IndexValue, ...]:
     """One slot for each declared axis; an axis of extent 1 has the place 1."""
     given = iter(place)
-    return tuple(IndexValue((), ONE if dim.is_one else Dim(next(given))) for dim in tensor.shape)
+    return tuple(
+        IndexValue((), ONE if dim.is_one else Dim(next(given))) for dim in tensor.shape
+    )
 
 
 def element(base: Expr, tensor: Tensor, place: Place) -> Expr:

@@ -184,11 +184,9 @@ def _choices(atom: Atom, count: int) -> Iterator[tuple[Slot, ...]]:
     if len(atom.free) >= count:
         yield from permutations(atom.free, count)
         return
-    entries = (
-        [atom]
-        if isinstance(atom, Entry)
-        else [inner for part in parts_of(atom) for inner in part.atoms() if isinstance(inner, Entry)]
-    )
+    entries = [atom] if isinstance(atom, Entry) else [
+        inner for part in parts_of(atom) for inner in part.atoms() if isinstance(inner, Entry)
+    ]
     numbers = dict.fromkeys(slot for entry in entries for slot in entry.slots if isinstance(slot, int))
     yield from combinations_of((*atom.free, *numbers), repeat=count)
 
@@ -280,9 +278,9 @@ def _cancel_inverse(term: Term, known: Mapping[Tensor, Definition]) -> Term:
                 rest = [i for i in other.free if i is not index]
                 if len(rest) != 1:
                     continue
-                change: dict[Index, Slot] = (
-                    {row: index, column: rest[0]} if side == 1 else {row: rest[0], column: index}
-                )
+                change: dict[Index, Slot] = {row: index, column: rest[0]} if side == 1 else {
+                    row: rest[0], column: index
+                }
                 if as_form(other).key != whole.rename(change).key:
                     continue
                 factors = tuple(f for f in term.factors if f not in here)
@@ -329,10 +327,15 @@ def _cancel_sum(term: Term) -> Term:
             continue
         for index in term.bound:
             here = [(a, e) for a, e in term.factors if index in a.free]
-            wanted = {(a.rename({inner.bound[0]: index}).key, e) for a, e in inner.factors}
+            wanted = {
+                (a.rename({inner.bound[0]: index}).key, e)
+                for a, e in inner.factors
+            }
             if index.dim != inner.bound[0].dim or {(a.key, e) for a, e in here} != wanted:
                 continue
-            rest = [(a, e + 1 if a is atom else e) for a, e in term.factors if index not in a.free]
+            rest = [
+                (a, e + 1 if a is atom else e) for a, e in term.factors if index not in a.free
+            ]
             kept = tuple((a, e) for a, e in rest if e != 0)
             bound = tuple(i for i in term.bound if i is not index)
             return _cancel_sum(Term(term.coefficient / inner.coefficient, kept, bound))

@@ -130,7 +130,9 @@ def _block(block: Block, math: Callable[[str], str]) -> str:
         return "\\par\n".join(rf"\noindent {code_line(line)}" for line in block.lines)
     kind = "itemize" if block.first is None else "enumerate"
     first = "" if block.first in (None, 1) else f"[start={block.first}]"
-    items = "\n".join(r"\item " + "\n\n".join(_block(inner, math) for inner in item) for item in block.items)
+    items = "\n".join(
+        r"\item " + "\n\n".join(_block(inner, math) for inner in item) for item in block.items
+    )
     return f"\\begin{{{kind}}}{first}\n{items}\n\\end{{{kind}}}"
 
 

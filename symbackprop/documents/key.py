@@ -302,7 +302,9 @@ def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int)
     several = len(asked.answers) > 1
     first, last = shown is asked.answers[0], shown is asked.answers[-1]
     heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
-    paragraphs = setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph)
+    paragraphs = setter.paragraphs(
+        shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph
+    )
     return Section(
         heading=heading if several else Text(""),
         paragraphs=paragraphs,

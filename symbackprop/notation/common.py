@@ -40,5 +40,7 @@ def content(form: Form) -> Fraction:
 def without(term: Term, pulled: list[tuple[Atom, Exponent]], size: Fraction) -> Term:
     """The term with ``size * pulled`` taken out."""
     lowered = dict(pulled)
-    factors = tuple((atom, e - lowered.get(atom, 0)) for atom, e in term.factors if e != lowered.get(atom, 0))
+    factors = tuple(
+        (atom, e - lowered.get(atom, 0)) for atom, e in term.factors if e != lowered.get(atom, 0)
+    )
     return Term(term.coefficient / size, factors, term.bound)

@@ -181,3 +181,4 @@ def shape_in_layout(partial: Partial, layout: str) -> tuple[str, ...]:
     if layout != "numerator" or not dims:
         return dims
     return ("1", *dims) if len(dims) == 1 else dims[::-1]
+

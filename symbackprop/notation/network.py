@@ -215,7 +215,8 @@ class Network:
         """M v, or the sums of the lines of M."""
         side = "row" if edge.row is other else "col"
         if weight is not None and (
-            not weight.nums or (len(edge.bundle.nums) > 1 and self._would_average(f"{side}mean", index.dim))
+            not weight.nums
+            or (len(edge.bundle.nums) > 1 and self._would_average(f"{side}mean", index.dim))
         ):
             edge = self._weighted(edge, other, weight)
             weight = None

@@ -61,7 +61,9 @@ def _refine(term: Term, names: Naming, colours: dict[Index, str]) -> dict[Index,
         marks: dict[Index, str] = {}
         for index, colour in colours.items():
             naming = {**names, **colours, index: "*"}
-            inside = sorted(f"{atom.write(naming)}^{e}" for atom, e in term.factors if index in atom.free)
+            inside = sorted(
+                f"{atom.write(naming)}^{e}" for atom, e in term.factors if index in atom.free
+            )
             marks[index] = colour + "|" + "*".join(inside)
         ranks = {mark: rank for rank, mark in enumerate(sorted(set(marks.values())))}
         new = {index: f"?{index.dim}~{ranks[marks[index]]}" for index in colours}
@@ -78,7 +80,9 @@ def _canonical(term: Term, names: Naming, colours: dict[Index, str], depth: int)
         by_colour.setdefault(colour, []).append(index)
     tied = next((by_colour[c] for c in sorted(by_colour) if len(by_colour[c]) > 1), None)
     if tied is not None:
-        return min(_canonical(term, names, {**colours, first: colours[first] + "!"}, depth) for first in tied)
+        return min(
+            _canonical(term, names, {**colours, first: colours[first] + "!"}, depth) for first in tied
+        )
     order = sorted(colours, key=lambda index: colours[index])
     naming = {**names, **{index: f"b{depth}.{rank}" for rank, index in enumerate(order)}}
     head = ",".join(str(index.dim) for index in order)
@@ -385,3 +389,4 @@ def _expanded(form: Form) -> Form:
 def same(left: Form, right: Form) -> bool:
     """Whether two forms are equal after multiplying out (a proof for all sizes)."""
     return expanded(left).key == expanded(right).key
+

@@ -45,7 +45,9 @@ class NumPyFunction:
         self._arrays = tuple(place for place, entry in enumerate(program.inputs) if entry.shape)
         self._plain = len(self._arrays) == len(program.inputs)
         self._classes = [np.ndarray] * len(self._arrays)
-        self._dtypes = [_INT if program.inputs[place].kind == "label" else _FLOAT for place in self._arrays]
+        self._dtypes = [
+            _INT if program.inputs[place].kind == "label" else _FLOAT for place in self._arrays
+        ]
         self._labels = tuple(p for p, entry in enumerate(program.inputs) if entry.kind == "label")
         self._sizes: dict[str, Fraction] = {}
         self._last: list[tuple[int, ...]] | None = None

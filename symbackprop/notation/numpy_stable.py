@@ -18,18 +18,18 @@ from typing import Any
 
 from symbackprop.notation import pycode as py
 
-SOFTMAX = """def softmax(z, axis):
+SOFTMAX = '''def softmax(z, axis):
     e = np.exp(z - z.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
-"""
-LOGSUMEXP = """def logsumexp(z, axis):
+'''
+LOGSUMEXP = '''def logsumexp(z, axis):
     m = z.max(axis=axis, keepdims=True)
     return np.squeeze(m, axis=axis) + np.log(np.exp(z - m).sum(axis=axis))
-"""
-LOG_SOFTMAX = """def log_softmax(z, axis):
+'''
+LOG_SOFTMAX = '''def log_softmax(z, axis):
     s = z - z.max(axis=axis, keepdims=True)
     return s - np.log(np.exp(s).sum(axis=axis, keepdims=True))
-"""
+'''
 
 Axis = int | None
 

@@ -17,21 +17,11 @@ from functools import cache
 from typing import Any
 
 _SIGNS: Mapping[type[ast.operator], tuple[str, int]] = {
-    ast.Add: ("+", 5),
-    ast.Sub: ("-", 5),
-    ast.Mult: ("*", 6),
-    ast.Div: ("/", 6),
-    ast.FloorDiv: ("//", 6),
-    ast.MatMult: ("@", 6),
-    ast.Pow: ("**", 8),
+    ast.Add: ("+", 5), ast.Sub: ("-", 5), ast.Mult: ("*", 6), ast.Div: ("/", 6), ast.FloorDiv: ("//", 6),
+    ast.MatMult: ("@", 6), ast.Pow: ("**", 8),
 }
 _RELATIONS: Mapping[type[ast.cmpop], str] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }
 _COMPARE, _SUM, _PRODUCT, _MINUS, _POWER, _ATOM = 4, 5, 6, 7, 8, 10
 

@@ -23,7 +23,6 @@ from symbackprop.notation.sympy_grids import Grid
 # Where generated code finds an operation; a string, since notation does not import ops.
 LOOKUP = "symbackprop.ops.registry.lookup"
 
-
 class OperationName(Atom):
     """Which operation, and how many primes: the first argument of an application."""
 
@@ -56,9 +55,11 @@ class OperationName(Atom):
     _pretty_text = _sympystr
 
 
+
 def is_matrix(value: Any) -> bool:
     """Whether ``value`` is a matrix expression or an explicit matrix."""
     return bool(getattr(value, "is_Matrix", False))
+
 
 
 def shape_of(value: Any) -> tuple[Any, Any]:
@@ -68,6 +69,7 @@ def shape_of(value: Any) -> tuple[Any, Any]:
     # Asked for once: a shape is worked out from those below it, and twice at every level is 2^depth.
     rows, columns = value.shape
     return (rows, columns)
+
 
 
 def stretched(values: Any) -> tuple[Any, Any]:
@@ -82,12 +84,14 @@ def stretched(values: Any) -> tuple[Any, Any]:
     return (rows, columns)
 
 
+
 def entry_of(value: Any, i: Any, j: Any) -> Any:
     """An entry of an operand of an elementwise combination, stretched if need be."""
     if not is_matrix(value):
         return value
     rows, columns = value.shape
     return value[0 if rows == 1 else i, 0 if columns == 1 else j]
+
 
 
 def explicit(value: Any) -> Grid:
@@ -102,6 +106,7 @@ def explicit(value: Any) -> Grid:
     return grid
 
 
+
 def bracketed(printer: Any, value: Any, *, latex: bool = False) -> str:
     """An operand in brackets unless it is a name or a number."""
     text = printer._print(value)
@@ -111,14 +116,17 @@ def bracketed(printer: Any, value: Any, *, latex: bool = False) -> str:
     return rf"\left({text}\right)" if latex else f"({text})"
 
 
+
 def sizes_known(*values: Any) -> bool:
     """Whether all sizes of the values are numbers."""
     return all(sympy.sympify(size).is_Integer for value in values for size in shape_of(value))
 
 
+
 def is_known(matrix: Any) -> bool:
     """Whether every entry of a matrix is there: an explicit one, or a constant of known size."""
     return isinstance(matrix, MatrixBase) or (sizes_known(matrix) and not matrix.atoms(sympy.MatrixSymbol))
+
 
 
 class Own:
@@ -166,6 +174,7 @@ class Own:
         raise NotImplementedError
 
 
+
 class OwnMatrix(Own, MatrixExpr):
     """Base of our matrix expressions: ``shape`` and ``_entry`` follow from the arguments."""
 
@@ -194,9 +203,11 @@ class OwnMatrix(Own, MatrixExpr):
         return sympy.Transpose(self)
 
 
+
 def cell(value: Grid) -> Any:
     """The only entry of a grid."""
     return np.ravel(np.asarray(value, dtype=object))[0]
+
 
 
 class OwnScalar(Own, Expr):

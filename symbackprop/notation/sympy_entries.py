@@ -23,6 +23,7 @@ def _replaced(entries: Any, old: Any, new: Any) -> Any:
     return entries.func(entries.function.subs(old, new), *limits)
 
 
+
 def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
     """The terms or factors, outermost binder first; unchanged while a limit is no number.
 
@@ -36,6 +37,7 @@ def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
     return entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
 
 
+
 class EntrySum(sympy.Sum):
     """A sum over positions: an empty range is 0, ``subs`` reaches shapes, ``doit`` reads entries."""
 
@@ -45,6 +47,7 @@ class EntrySum(sympy.Sum):
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
         return _replaced(self, old, new)
+
 
 
 class EntryProduct(sympy.Product):
@@ -63,6 +66,7 @@ class EntryProduct(sympy.Product):
             spot, start, stop = (printer._print(part) for part in (limit[0], limit[1], limit[2] + 1))
             loops.append(f"for {spot} in range({start}, {stop})")
         return f"{printer._module_format('numpy.prod')}([{printer._print(self.function)} {' '.join(loops)}])"
+
 
 
 class EntryMax(sympy.Expr):
@@ -123,9 +127,11 @@ class EntryMax(sympy.Expr):
         return rf"\max_{{{low} \leq {spot} \leq {high}}} {printer._print(self.args[0])}"
 
 
+
 def entry_sums(value: Any) -> Any:
     """SymPy's sums as ours."""
     return value.replace(lambda node: type(node) is sympy.Sum, lambda node: EntrySum(*node.args))
+
 
 
 def entries_read(value: Any) -> Any:
@@ -134,6 +140,7 @@ def entries_read(value: Any) -> Any:
         lambda node: isinstance(node, MatrixElement) and isinstance(node.parent, MatrixBase),
         lambda node: node.parent[node.i, node.j] if node.i.is_Integer and node.j.is_Integer else node,
     )
+
 
 
 class ByEntries(OwnMatrix):
@@ -182,6 +189,7 @@ class ByEntries(OwnMatrix):
     def _latex(self, printer: Any) -> str:
         (row, column), body = self.args[0].variables, self.args[0].expr
         return rf"\left[{printer._print(body)}\right]_{{{printer._print(row)}{printer._print(column)}}}"
+
 
 
 def by_entries(row: Any, column: Any, body: Any, shape: tuple[Any, Any]) -> Any:

@@ -54,6 +54,7 @@ class Elementwise(OwnMatrix):
         return found
 
 
+
 class BroadcastAdd(Elementwise):
     """A sum in which some term stretches."""
 
@@ -79,6 +80,7 @@ class BroadcastAdd(Elementwise):
         return self._join(printer, latex=True)
 
 
+
 class BroadcastProduct(Elementwise):
     """An elementwise product in which some factor stretches."""
 
@@ -95,6 +97,7 @@ class BroadcastProduct(Elementwise):
 
     def _latex(self, printer: Any) -> str:
         return r" \odot ".join(bracketed(printer, factor, latex=True) for factor in self.args)
+
 
 
 class ElementwiseQuotient(Elementwise):
@@ -115,6 +118,7 @@ class ElementwiseQuotient(Elementwise):
         return rf"\frac{{{printer._print(self.args[0])}}}{{{printer._print(self.args[1])}}}"
 
 
+
 class ElementwisePower(Elementwise):
     """``base ** exponent``, entry by entry; the exponent is a scalar."""
 
@@ -133,6 +137,7 @@ class ElementwisePower(Elementwise):
 
     def _latex(self, printer: Any) -> str:
         return rf"{bracketed(printer, self.args[0], latex=True)}^{{\circ {printer._print(self.args[1])}}}"
+
 
 
 class ElementwiseIndicator(Elementwise):
@@ -159,6 +164,7 @@ class ElementwiseIndicator(Elementwise):
         return rf"\left[{left} {_LATEX_SIGNS[str(self.args[0])]} {right}\right]"
 
 
+
 def scalar_rule(operation: Operation, primes: int, entries: tuple[Any, ...]) -> Any:
     """f(entries), or its derivative by the first argument, as a SymPy scalar."""
     templates = [getattr(operation, "numpy", None), getattr(operation, "slope_numpy", None)]
@@ -175,6 +181,7 @@ def scalar_rule(operation: Operation, primes: int, entries: tuple[Any, ...]) -> 
     return slope.subs(first, entries[0])
 
 
+
 def _slope_code(operation: Operation, primes: int, texts: list[str], printer: Any) -> str:
     """Code of f(x) and f'(x) from its templates, of higher derivatives from the scalar formula."""
     names = [param.name for param in operation.params]
@@ -189,6 +196,7 @@ def _slope_code(operation: Operation, primes: int, texts: list[str], printer: An
     return f"({zero} + {printer._print(found)})"
 
 
+
 class _Code(Symbol):
     """A symbol that prints as the code it is named by."""
 
@@ -196,6 +204,7 @@ class _Code(Symbol):
 
     def _numpycode(self, printer: Any) -> str:
         return f"({self.name})"
+
 
 
 class _Portable(ast.NodeTransformer):
@@ -215,6 +224,7 @@ class _Portable(ast.NodeTransformer):
             found = py.call(self.printer._module_format(LOOKUP), py.literal(node.func.id))
             return py.method(found, "forward", *node.args)
         return node
+
 
 
 class Applied(Elementwise):
@@ -238,6 +248,7 @@ class Applied(Elementwise):
         return rf"{printer._print(self.args[0])}\left({inner}\right)"
 
 
+
 class AbstractApplied(Elementwise):
     """An arbitrary declared function, entry by entry; its name is a symbol, an argument of lambdify."""
 
@@ -258,6 +269,7 @@ class AbstractApplied(Elementwise):
     def _latex(self, printer: Any) -> str:
         inner = ", ".join(printer._print(operand) for operand in self.operands)
         return rf"{printer._print(self.args[0])}\left({inner}\right)"
+
 
 
 def _is_sum(value: Any) -> bool:

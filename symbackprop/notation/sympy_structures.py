@@ -28,11 +28,13 @@ def _structure_code(self: Any, printer: Any) -> str:
     return f"{printer._module_format(LOOKUP)}('{key}').forward([{', '.join(values)}], {axis})"
 
 
+
 def _structure_text(self: Any, printer: Any) -> str:
     parts = [printer._print(operand) for operand in self.operands]
     if str(self.args[1]):
         parts.append(str(self.args[1]))
     return f"{printer._print(self.args[0])}({', '.join(parts)})"
+
 
 
 def _structure_latex(self: Any, printer: Any) -> str:
@@ -42,6 +44,7 @@ def _structure_latex(self: Any, printer: Any) -> str:
         names = [param.name for param in self.args[0].operation.params]
         return str(template.format(**dict(zip(names, texts, strict=True))))
     return rf"{printer._print(self.args[0])}\left({', '.join(texts)}\right)"
+
 
 
 def _structure_grid(self: Any, values: list[Grid]) -> Grid:
@@ -59,6 +62,7 @@ def _structure_grid(self: Any, values: list[Grid]) -> Grid:
     if "{axis}" in operation.numpy:
         grids["axis"] = sympy.Integer(1 if str(self.args[1]) == "rows" else 0)
     return evaluate(operation.numpy, grids)
+
 
 
 def _margins(values: list[Any], across: bool) -> Any:
@@ -159,6 +163,7 @@ class Structure(OwnMatrix):
     _latex = _structure_latex
 
 
+
 class ScalarStructure(OwnScalar):
     """sum, norm, trace, a loss: ``ScalarStructure(operation, axis, *operands)``."""
 
@@ -170,6 +175,7 @@ class ScalarStructure(OwnScalar):
 
     _sympystr = _structure_text
     _latex = _structure_latex
+
 
 
 class Cell(OwnScalar):
@@ -186,6 +192,7 @@ class Cell(OwnScalar):
 
     def _latex(self, printer: Any) -> str:
         return rf"\left({printer._print(self.args[0])}\right)"
+
 
 
 class OneHot(OwnMatrix):

@@ -34,6 +34,7 @@ class Words(str):  # noqa: SLOT000 (the place is an attribute)
         words.locate, words.file = locate, file
         return words
 
+
     @staticmethod
     def joined(parts: Sequence[str]) -> Words:
         """Texts as paragraphs of one; errors are placed in the first."""
@@ -199,10 +200,8 @@ def _listing(lines: Sequence[_Line], depth: int) -> tuple[Listing, int]:
     for line in lines:
         item = _ITEM.match(line.text)
         blank = not line.text.strip()
-        if (
-            item is not None
-            and line.indent < max(width, 1)
-            and (item["number"] is None) == (head["number"] is None)
+        if item is not None and line.indent < max(width, 1) and (item["number"] is None) == (
+            head["number"] is None
         ):
             width = item.end()
             items.append([line.cut(width)])

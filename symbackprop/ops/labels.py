@@ -123,3 +123,4 @@ def _same_label(factor: Atom, wanted: Entry) -> Index | None:
     mine = [slot for slot in factor.slots if slot is not own]
     theirs = [slot for slot in wanted.slots if slot is not other]
     return own if mine == theirs and isinstance(own, Index) else None
+

@@ -155,4 +155,6 @@ def one_argument(name: str) -> Operation | None:
 
 
 BINDERS = frozenset({"sum", "mean", "prod", "max"})
-NO_SUCH = MappingProxyType({"norm2": "use norm(A) = sqrt(sum(A^2)) or sumsq(A) = sum(A^2)"})
+NO_SUCH = MappingProxyType(
+    {"norm2": "use norm(A) = sqrt(sum(A^2)) or sumsq(A) = sum(A^2)"}
+)

@@ -115,7 +115,9 @@ def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int
     return tuple((index, coefficient) for index, coefficient in found if index is not None)
 
 
-def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope) -> None:
+def check_reach(
+    low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope
+) -> None:
     """Positions must lie in 1..dim for all values of their indices."""
     resolve = scope.unifier.resolve
     below = [resolve(end - 1) for end in _ends(low, scope, last=False)]

@@ -111,7 +111,9 @@ def _in_declared_order(
 
 def _check_size(count: int, name: str, at: Place | None) -> None:
     if count > MAX_MEMBERS:
-        raise fail(f"the family {name} has {count} members; the limit is {MAX_MEMBERS}", at, None, "limit")
+        raise fail(
+            f"the family {name} has {count} members; the limit is {MAX_MEMBERS}", at, None, "limit"
+        )
 
 
 # -- which names are families
@@ -191,7 +193,9 @@ def _target_range(line: Line, found: Mapping[str, _Members]) -> tuple[int, int]:
     return known
 
 
-def _span_in(root: Node, letter: str, spans: Mapping[str, tuple[int, int] | None]) -> tuple[int, int] | None:
+def _span_in(
+    root: Node, letter: str, spans: Mapping[str, tuple[int, int] | None]
+) -> tuple[int, int] | None:
     """The range of the families of which ``letter`` alone chooses the member; InputError if two differ."""
     found: tuple[int, int] | None = None
     first = ""
@@ -266,7 +270,9 @@ def _line_range(line: Line, letter: str, families: Mapping[str, Family]) -> tupl
     return found
 
 
-def _member_line(line: Line, number: int, rest: tuple[Node, ...], numbers: Numbers, writer: _Writer) -> Line:
+def _member_line(
+    line: Line, number: int, rest: tuple[Node, ...], numbers: Numbers, writer: _Writer
+) -> Line:
     target = member_name(line.target, number)
     expr = writer.node(line.expr, numbers)
     ranges = tuple(bounds for bounds in line.ranges if bounds.index not in numbers)

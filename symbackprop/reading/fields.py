@@ -31,7 +31,9 @@ def later(what: str, value: Value | None, hint: str | None = None) -> Unsupporte
     """The refusal of something that is well-formed and not supported yet."""
     line, column = value.at if value is not None and value.at is not None else (None, None)
     file = file_of(value.at) if value is not None else None
-    return UnsupportedError(f"{what} is not supported yet", file=file, line=line, column=column, hint=hint)
+    return UnsupportedError(
+        f"{what} is not supported yet", file=file, line=line, column=column, hint=hint
+    )
 
 
 def kind_of(value: Value) -> str:

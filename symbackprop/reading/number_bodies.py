@@ -109,7 +109,9 @@ def read_update(asking: Asking) -> UpdateBody:
             raise fields.schema_error(
                 f"{tensor.name} is computed by an equation: a step moves parameters", of, "leave it out"
             )
-    return UpdateBody(_written(asking.value), wanted, _step(asking, step, path), then, _precision(asking))
+    return UpdateBody(
+        _written(asking.value), wanted, _step(asking, step, path), then, _precision(asking)
+    )
 
 
 def _parameters(asking: Asking) -> Value:
@@ -225,8 +227,7 @@ def _loss(asking: Asking, by: list[Tensor], value: Value) -> Tensor:
         )
     if len(ends) > 1:
         raise fields.schema_error(
-            f"which one is the loss: {', '.join(end.name for end in ends)}?",
-            value,
+            f"which one is the loss: {', '.join(end.name for end in ends)}?", value,
             f"write the derivative, such as d{ends[0].name}/d{by[0].name}",
         )
     return ends[0]
@@ -300,3 +301,4 @@ def _dims_in(expr: Expr) -> set[str]:
         elif isinstance(node, Reduce):
             found |= {name for bound in node.ranges for name in bound.index.dim.names}
     return found
+

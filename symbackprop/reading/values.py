@@ -69,9 +69,13 @@ def _of(key: Scalar, entry: Value, graph: Graph) -> Iterator[tuple[Tensor, objec
     members = graph.members_of(key.text)
     if tensor is None and key.text not in graph.families:
         known = (*graph.tensors, *graph.families, *graph.dims)
-        raise problem(f"unknown symbol {key.text}", key.at, did_you_mean(key.text, known), "unknown-symbol")
+        raise problem(
+            f"unknown symbol {key.text}", key.at, did_you_mean(key.text, known), "unknown-symbol"
+        )
     if tensor not in graph.symbols and not members:
-        raise fields.schema_error(f"{key.text} is defined by an equation and has no value of its own", key)
+        raise fields.schema_error(
+            f"{key.text} is defined by an equation and has no value of its own", key
+        )
     array = fields.array(entry, f"the value of {key.text}")
     if tensor is not None:
         yield tensor, _ranked(array, tensor, entry)
@@ -152,7 +156,7 @@ class _Sizes:
             if rest:
                 raise self._clash(dim, extent, tensor, extents, at)
             return True
-        ((name, factor),) = unknown
+        (name, factor), = unknown
         if rest % factor or rest // factor < 1:
             raise fields.schema_error(
                 f"{tensor.name} is {_spelled(tensor.shape)}, but its value is {_extents(extents)}", at
@@ -167,8 +171,7 @@ class _Sizes:
         size = dim.evaluate(self.known)
         because = f": {dim} is {size} in {others[0]}" if others and dim.coefficients else ""
         return fields.schema_error(
-            f"{tensor.name} is {_spelled(tensor.shape)}, but its value is {_extents(extents)}{because}",
-            at,
+            f"{tensor.name} is {_spelled(tensor.shape)}, but its value is {_extents(extents)}{because}", at,
             f"{size} instead of {extent}",
         )
 

@@ -295,3 +295,5 @@ class _Drawing:
                 for i in for_all
             )
         return tuple(tuple(rows[min(i, j)][max(i, j)] for j in range(size)) for i in range(size))
+
+

@@ -150,3 +150,5 @@ def brief(value: Any) -> str:
     """A SymPy expression for a message."""
     text = str(value)
     return text if len(text) <= _BRIEF else f"{text[: _BRIEF - 25]} ... {text[-20:]}"
+
+

@@ -218,3 +218,4 @@ def _constant(name: str, sizes: list[Any]) -> Any:
         return Eye(sizes[0])
     kind = sympy.OneMatrix if name == "ones" else sympy.ZeroMatrix
     return kind(sizes[0], sizes[1] if len(sizes) > 1 else 1)
+

@@ -323,7 +323,9 @@ class Reader(NumberReader):
         return self.standing(name(target), down=value.shape[1] == 1)
 
 
-def equation(target: str, body: Node, slots: tuple[Node, ...] = (), ranges: tuple[Bounds, ...] = ()) -> Line:
+def equation(
+    target: str, body: Node, slots: tuple[Node, ...] = (), ranges: tuple[Bounds, ...] = ()
+) -> Line:
     """An equation with its text."""
     left = f"{target}[{','.join(map(show, slots))}]" if slots else target
     right = f" for {', '.join(map(show, ranges))}" if ranges else ""

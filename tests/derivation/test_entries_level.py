@@ -180,7 +180,9 @@ def test_fixed_sizes_that_are_too_large() -> None:
 
 
 def test_the_numerator_layout_turns_the_matrix() -> None:
-    net = network("column", "W: m n parameter; x: n input", "y = W x; J = J(y)", layout="numerator")
+    net = network(
+        "column", "W: m n parameter; x: n input", "y = W x; J = J(y)", layout="numerator"
+    )
     derivation = _written(net, "W", "J")
     assert derivation.text == "[dJ/dy[1] x[1], dJ/dy[2] x[1]; dJ/dy[1] x[2], dJ/dy[2] x[2]]"
     assert derivation.verify().status == "holds"

@@ -123,7 +123,6 @@ U_STEPS = (
 )
 W_RESULT = Add((MatMul((Transpose(x), dU)), MatMul((lam, w))))
 
-
 def answered(
     target: Partial, result: Formula, shape: tuple[Dim, ...], steps: tuple[Step, ...], verdict: Verdict,
     *, assumptions: tuple[str, ...], numpy: str,

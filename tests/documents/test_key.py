@@ -102,7 +102,9 @@ def test_a_line_that_is_not_known_to_hold_is_marked(net: ModuleType) -> None:
     assert (first.mark, first.failed) == ("this line fails its check", True)
     assert (second.mark, second.failed) == ("not checked: at a kink", False)
     assert "should be $0.31$ and is $-0.29$" in block.footnote
-    assert r"\fails{this line fails its check}" in render("key", key(net, changed(net, 0, steps=steps)))
+    assert r"\fails{this line fails its check}" in render(
+        "key", key(net, changed(net, 0, steps=steps))
+    )
 
 
 def test_how_it_was_checked(net: ModuleType) -> None:

@@ -204,20 +204,10 @@ class Maker:
 
     def scalar(self, shape: Shape, depth: int) -> str:
         """A number: of an array, or of two."""
-        return self.rng.choice(
-            [
-                self.total,
-                self.total,
-                self.pair,
-                self.square_scalar,
-                self.loss,
-                self.loss,
-                self.entry,
-                self.binder,
-                self.quadratic,
-                self.logsumexp,
-            ]
-        )(depth)
+        return self.rng.choice([
+            self.total, self.total, self.pair, self.square_scalar, self.loss, self.loss, self.entry,
+            self.binder, self.quadratic, self.logsumexp,
+        ])(depth)
 
     def array(self) -> Shape:
         """Some shape that is no scalar."""

@@ -167,7 +167,7 @@ def test_indices(text: str, convention: str) -> None:
 @pytest.mark.parametrize(
     ("text", "spelled"),
     [
-        ("out[i,j] = sum[k](A[i,k] * B[k,j])", "A @ B"),
+        ("out[i,j] = sum[k](A[i,k] * B[k,j])", 'A @ B'),
         ("out = A diag(v)", "A * v"),
         ("out = diag(v) B", "v[:, None] * B"),
         ("out = A B z", "A @ (B @ z)"),
@@ -182,7 +182,7 @@ def test_indices(text: str, convention: str) -> None:
         ("out = relu(A)", "np.maximum(A, 0.0)"),
         ("out = eye(N) A", "A"),
         ("out = A - u ones(D)^T", "A - u[:, None]"),
-        ("out = sum[i](u[i] * u[i])", "u @ u"),
+        ("out = sum[i](u[i] * u[i])", 'u @ u'),
     ],
 )
 def test_spelling(text: str, spelled: str) -> None:
