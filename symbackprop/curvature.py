@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.numpy_code import Output, Program, plan
 from symbackprop.notation.text import to_text
+from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.results import Context, Derivation, first_lines
 from symbackprop.verification.point import Point
+from symbackprop.written_out import in_numbers
 
 
 class HessianProduct(Derivation):
@@ -27,9 +29,32 @@ class HessianProduct(Derivation):
     ``numpy()`` takes the direction under its name.
     """
 
-    def __init__(self, context: Context, derived: Derived, work: ProductWork, via: str = "log") -> None:
+    def __init__(
+        self,
+        context: Context,
+        derived: Derived,
+        work: ProductWork,
+        via: str = "log",
+        general: HessianProduct | None = None,
+    ) -> None:
         super().__init__(context, derived, via)
         self._work = work
+        self.general = general  # of one that is written out for some sizes: that of any sizes
+
+    @property
+    def context(self) -> Context:
+        """The graph with everything that works on it."""
+        return self._context
+
+    @property
+    def via(self) -> str:
+        """The road that was taken."""
+        return self._via
+
+    @property
+    def is_entrywise(self) -> bool:
+        """Whether the result is one entry over letters."""
+        return self.general is None and isinstance(self._derived.expr, Comprehension)
 
     @property
     def work(self) -> ProductWork:
@@ -64,8 +89,8 @@ class HessianProduct(Derivation):
 
     @property
     def indices(self) -> tuple[str, ...]:
-        """The letters of the free indices."""
-        return tuple(index.letter for index in self.index_objects)
+        """The letters of the free indices; none where every entry stands in the result."""
+        return () if self.general is not None else tuple(index.letter for index in self.index_objects)
 
     @property
     def index_objects(self) -> tuple[Any, ...]:
@@ -108,6 +133,8 @@ class HessianProduct(Derivation):
 
     def program(self, name: str | None = None) -> Program:
         """The emitted code as a record."""
+        if self.general is not None:
+            return self.general.program(name)
         context = self._context
         assert self.of.gradient is not None
         loss = self.of.gradient[0]
@@ -122,3 +149,15 @@ class HessianProduct(Derivation):
             name or f"hvp_{key}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
+
+
+def written_out_product(
+    general: HessianProduct, body: HvpBody, sizes: Mapping[str, int]
+) -> HessianProduct:
+    """The product with every entry written out for ``sizes``."""
+    small, made = in_numbers(general.context, sizes)
+    assert body.of.gradient is not None
+    loss, inner = (made.tensors[tensor] for tensor in body.of.gradient)
+    by, vector = made.tensors[body.by], made.tensors[body.direction]
+    found = small.session(general.via).written_along(loss.gradient_by(inner), by, vector)
+    return HessianProduct(small, *found, general.via, general)

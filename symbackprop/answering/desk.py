@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.tensors import Tensor
-from symbackprop.curvature import HessianProduct
+from symbackprop.curvature import HessianProduct, written_out_product
 from symbackprop.problem_file import ProblemSpec, Question
 from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
@@ -80,5 +80,10 @@ class Desk:
     def along(self, body: HvpBody, via: str, level: str) -> HessianProduct:
         """The derivation of a Hessian-vector product."""
         session = self.context.session(via)
-        derived, work = session.along(body.of, body.by, body.direction, level)
-        return HessianProduct(self.context, derived, work, via)
+        plain = "vector" if level == "entries" else level
+        found = HessianProduct(
+            self.context, *session.along(body.of, body.by, body.direction, plain), via
+        )
+        if level != "entries":
+            return found
+        return written_out_product(found, body, body.sizes or self.sizes)

@@ -29,7 +29,7 @@ from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.tangents import Tangent, Tangents
 from symbackprop.derivation.workshop import side_indices
-from symbackprop.notation.building import cost
+from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 
@@ -213,6 +213,8 @@ def from_the_right(expr: Expr) -> Expr:
     if not isinstance(expr, MatMul):
         return expr
     arrays = [factor for factor in expr.factors if not factor.is_scalar]
+    if len(arrays) == 1 and isinstance(arrays[0], MatMul):
+        return product(*expr.factors)
     if len(arrays) < 3 or not arrays[-1].shape[1].is_one or arrays[0].shape[0].is_one:
         return expr
     if any(factor.shape[1].is_one for factor in arrays[:-1]):

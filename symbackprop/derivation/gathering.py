@@ -11,6 +11,7 @@ from itertools import permutations
 
 from symbackprop.core.tensors import Index
 from symbackprop.derivation.rules import leaves
+from symbackprop.notation.common import content
 from symbackprop.notation.forms import Delta, Factor, Form, Group, Slot, Term
 from symbackprop.notation.normal import normal
 
@@ -49,8 +50,10 @@ def _joined(first: Term, second: Term) -> Term | None:
         if not all(_plain(term, first.bound) for term in rest):
             continue
         most = len(shared)
-        group = Group(normal(Form(rest)))
-        best = Term(1, (*common, (group, 1)), first.bound)  # type: ignore[arg-type]
+        inner = normal(Form(rest))
+        size = content(inner)
+        group = Group(Form(Term(t.coefficient / size, t.factors, t.bound) for t in inner.terms))
+        best = Term(size, (*common, (group, 1)), first.bound)
     return best
 
 

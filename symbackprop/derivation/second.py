@@ -266,7 +266,7 @@ def at_entry(
     found = replace(
         work,
         quantity=placed,
-        expr=array_of(form, placed, lines, flipped=work.flipped),
+        expr=array_of(gathered(form), placed, lines, flipped=work.flipped),
         whole=array_of(unfolded_, placed, lines, flipped=work.flipped),
         form_of_whole=unfolded_,
     )
@@ -274,4 +274,7 @@ def at_entry(
     if same or pairs:
         reason = "at this entry" if not pairs else "where the positions differ"
         steps = (*steps, lines.step("entry", reason, found.entry, lines.entries(form), about))
+        before, after = lines.entries(form), lines.entries(gathered(form))
+        if before != after:
+            steps = (*steps, lines.step("factor", "common factors under one sum", before, after, about))
     return replace(found, steps=steps, slices=())

@@ -31,6 +31,7 @@ from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
+from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
@@ -232,6 +233,20 @@ class Session:
             work.steps, needs, uses, first.values, work,
         )  # fmt: skip
 
+    def written_second(
+        self, of: Tensor, by: Tensor, *, entry: tuple[Places | None, Places | None], vec: Vec = "row"
+    ) -> Derived:
+        """The derivative of the array ``of`` = dL/dA by ``by``, written out; the dims must be numbers."""
+        assert of.gradient is not None
+        found = self.second(of, by, "index", entry=entry)
+        assert found.jacobian is not None
+        first = self.gradients(*_pair(of), "entries")[of.gradient[1]]
+        own = tuple(step for step in found.steps if _is_second(step))
+        work = written_second(self.lines, found.jacobian, vec)
+        steps = (*first.steps, *own, *work.steps[len(found.jacobian.steps) :])
+        work = replace(work, steps=steps)
+        return replace(found, expr=work.expr, steps=steps, jacobian=work)
+
     def along(
         self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
     ) -> tuple[Derived, ProductWork]:
@@ -244,6 +259,19 @@ class Session:
         steps = (*first.steps, *work.steps)
         found = Derived(of, by, work.form, work.row, work.column, work.expr, steps, needs, uses, first.values)
         return found, work
+
+    def written_along(
+        self, of: Tensor, by: Tensor, vector: Tensor
+    ) -> tuple[Derived, ProductWork]:
+        """The same with every entry written out; the dims must be numbers."""
+        found, work = self.along(of, by, vector)
+        first = self.gradients(*_pair(of), "entries")[_pair(of)[1][0]]
+        array = self.written(work.whole, of)
+        last = self.lines.step("assemble", "all entries", work.asked, array, Partial(of, by))
+        own = tuple(step for step in found.steps if _is_second(step))
+        steps = (*first.steps, *own, last)
+        work = replace(work, expr=array, steps=steps)
+        return replace(found, expr=array, steps=steps), work
 
     def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
         """The first derivative dL/dA, and the forms of the cotangents on the way."""
@@ -437,6 +465,17 @@ def _check_differentiable(tensor: Tensor) -> None:
             code="shape",
             hint="ask for the derivative by the scores or probabilities",
         )
+
+
+def _pair(of: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    assert of.gradient is not None
+    return of.gradient[0], (of.gradient[1],)
+
+
+def _is_second(step: Step) -> bool:
+    """Whether a line is not one of the gradient."""
+    about = step.quantity
+    return about is not None and (about.of.gradient is not None or not about.of.is_scalar)
 
 
 @dataclass(frozen=True, slots=True)
