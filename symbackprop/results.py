@@ -22,6 +22,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
@@ -372,7 +373,15 @@ class Derivation:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
                     found[f"d{equation.target.name}/d{tensor.name}"] = value.reshape(shape)
+        for one in second_partials(self._whole_expr()):
+            value = oracle.jacobian(one.of, one.by)
+            shape = tuple(point.extent(dim) for dim in (*one.of.shape, *one.by.shape))
+            found[to_text(one)] = value.reshape(shape)
         return found
+
+    def _whole_expr(self) -> Expr:
+        jacobian = self._derived.jacobian
+        return self._derived.expr if jacobian is None else jacobian.whole
 
     def _lambdified(self) -> Callable[[Point], Any]:
         import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
@@ -428,14 +437,14 @@ class Derivation:
         """The forward pass, then the array from its own formula, without names of derivatives."""
         context, jacobian = self._context, self._derived.jacobian
         assert jacobian is not None
-        expr, indices = jacobian.whole, jacobian.indices
+        expr, indices = given_second(jacobian.whole, context.names), jacobian.indices
         key = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_d{self.by.name}")
         if isinstance(expr, Comprehension | TensorEntries):
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
         return plan(
-            name or f"jacobian_{key}", context.graph, (), [output],
+            name or f"jacobian_{key}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -508,6 +517,15 @@ class Gradients(Mapping[str, Derivation]):
     def numpy_source(self) -> str:
         """The source of ``numpy()``."""
         return self.numpy().source
+
+
+def first_lines(derived: Derived) -> list[Line]:
+    """The lines of the first derivatives that a second one is computed from."""
+    if derived.of.gradient is None:
+        return []
+    loss = derived.of.gradient[0]
+    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    return [Line(need, value) for need, value in pairs if need != value]
 
 
 def program_of(
