@@ -119,13 +119,17 @@ class Oracle:
         self.evaluator = Evaluator(point, expand=expand, partials=self.jacobian)
         self.sampled = False
         self._known: dict[tuple[Tensor, Tensor], Array] = {}
+        self._largest, self._counted = 1.0, 0
         self._values: dict[tuple[Expr, tuple[Index, ...], int | None], Array] = {}
 
     @property
     def largest(self) -> float:
         """The largest number at hand: a value of the forward pass, or a derivative asked for so far."""
         arrays = [*self.point.values.values(), *self._known.values()]
-        return max((float(np.nanmax(np.abs(array), initial=1.0)) for array in arrays), default=1.0)
+        for array in arrays[self._counted :]:  # what is known only grows
+            self._largest = max(self._largest, float(np.nanmax(np.abs(array), initial=1.0)))
+        self._counted = len(arrays)
+        return self._largest
 
     def value(self, node: Expr, indices: tuple[Index, ...] = (), count: int | None = None) -> Array:
         """``node`` over its free ``indices``, with derivatives for its partials: (..., rows, columns)."""
