@@ -461,10 +461,7 @@ class Derivation:
 
     def numpy_lines(self) -> tuple[str, ...]:
         """The lines of the code that compute derivatives, without the forward pass."""
-        program = self.program()
-        forward = {tensor.name for tensor in self._context.graph.tensors.values()}
-        lines = emit_lines(program)
-        return tuple(line for line in lines if line.split(" = ")[0] not in forward)
+        return emit_lines(self.program(), self._context.graph.tensors.keys())
 
     def to_latex(self) -> str:
         """The derivation as LaTeX: one aligned display, a line a step."""
