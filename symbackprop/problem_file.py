@@ -29,7 +29,7 @@ from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
-from symbackprop.reading.variants import read_variant, redrawn, varied
+from symbackprop.reading.variants import check_sizes, read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -156,6 +156,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     declarations = replace(symbols.declarations, first=_first(root))
     graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
+    check_sizes(root, graph)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
     assumptions = () if assume is None else read_assumptions(assume, graph)
@@ -186,9 +187,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
             if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
-    questions = () if question_value is None else read_questions(
-        question_value, graph, spec.partials, given
-    )
+    questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)
     return replace(spec, questions=questions)
 
 
