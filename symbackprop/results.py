@@ -22,6 +22,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
@@ -465,22 +466,19 @@ class Derivation:
 
     def to_latex(self) -> str:
         """The derivation as LaTeX: one aligned display, a line a step."""
-        body = " \\\\\n".join(rf"{step.before.latex} &= {step.after.latex}" for step in self.steps)
-        return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+        return display.aligned(self.steps)
+
+    @property
+    def left_latex(self) -> str:
+        """What the result equals: the derivative, or one entry of it."""
+        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        return Formula(left, self._context.names).latex
 
     def _repr_latex_(self) -> str:
-        left = self._derived.entry if self.is_entrywise else self._derived.partial
-        partial = Formula(left, self._context.names)
-        return rf"$\displaystyle {partial.latex} = {self.latex}$"
+        return rf"$\displaystyle {self.left_latex} = {self.latex}$"
 
     def _repr_html_(self) -> str:
-        """The result and its steps with their reasons; a notebook sets what stands between dollars."""
-        rows = "".join(
-            f"<li>${escape(step.before.latex)} = {escape(step.after.latex)}$ "
-            f"<small>{escape(step.because)}</small></li>"
-            for step in self.steps
-        )
-        return f"<p>{escape(self._repr_latex_())}</p><ol>{rows}</ol>"
+        return display.shown(self._repr_latex_(), self.shape, self.steps, self.assumptions)
 
     def __repr__(self) -> str:
         return f"<Derivation {self.name} = {self.text}>"
@@ -502,6 +500,15 @@ class Gradients(Mapping[str, Derivation]):
 
     def __len__(self) -> int:
         return len(self._derivations)
+
+    def __repr__(self) -> str:
+        return f"<Gradients {', '.join(f'{d.name} = {d.text}' for d in self.values())}>"
+
+    def _repr_latex_(self) -> str:
+        return display.below([(d.left_latex, d.latex) for d in self.values()])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._repr_latex_())}</p>"
 
     def numpy(self) -> NumPyFunction:
         """A function from a dict of arrays to a dict of gradients."""
