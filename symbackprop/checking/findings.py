@@ -119,6 +119,7 @@ class WorkReport(_Record):
     inferred: tuple[Inferred, ...] = ()
     error: SymbackpropError | None = None
     text: str = ""
+    first: int = 1  # the number of the first entry, for words; places in data count from 1
 
     @property
     def summary(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from symbackprop.checking.edit import Edit
+from symbackprop.checking.edits_terms import label_choices
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
 from symbackprop.checking.vocabulary import Vocabulary
@@ -78,6 +79,9 @@ def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
             continue
         new = Hadamard((node, one.mask))
         yield Edit(place.put(new), cause, 1.0 if place.parent is None else 1.1, node, new)
+        if words.layout == "numerator":  # gradients lie across what they are gradients of
+            across = Hadamard((node, Transpose(one.mask)))
+            yield Edit(place.put(across), cause, 1.1, node, across)
         if isinstance(node, MatMul) and len(node.factors) > 2:
             for start in range(len(node.factors) - 1):
                 for stop in range(start + 2, len(node.factors) + 1):
@@ -164,6 +168,9 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 first, second = (IndexValue(((place.indices[k], 1),)) for k in (a, b))
                 new: Expr = MatMul((Indicator(first, "=", second, is_kron=True), node))
                 yield Edit(place.put(new), "kronecker", 1.7, node, new)
+        for choice in label_choices(place.indices, words):
+            new = MatMul((choice, node))
+            yield Edit(place.put(new), "kronecker", 1.7, node, new)
         for tensor in words.tensors:
             if tensor.is_scalar or tensor.is_label:
                 continue

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
+    UNIT,
     Add,
     Call,
     DimValue,
@@ -18,6 +19,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Leaf,
+    MatMul,
     Number,
     Operation,
 )
@@ -44,9 +46,10 @@ class Activation:
 class Vocabulary:
     """The words of one graph."""
 
-    def __init__(self, graph: Graph, batch: dict[Tensor, int]) -> None:
+    def __init__(self, graph: Graph, batch: dict[Tensor, int], layout: str = "gradient") -> None:
         self.graph = graph
         self.batch = batch
+        self.layout = layout
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -63,14 +66,31 @@ class Vocabulary:
         return tuple(found)
 
     @cached_property
-    def softmaxes(self) -> tuple[tuple[Tensor, Tensor, str | None], ...]:
-        """(P, Z, axis) for P = softmax(Z)."""
+    def softmaxes(self) -> tuple[tuple[Tensor, Tensor | None, str | None], ...]:
+        """(P, Z, axis) for P = softmax(Z), also of a scaled Z; None where that is no single array."""
         found = []
         for equation in self.graph.equations:
             call = equation.expr
-            if isinstance(call, Call) and call.op.name == "softmax" and isinstance(call.args[0], Leaf):
-                found.append((equation.target, call.args[0].tensor, call.axis))
+            if isinstance(call, Call) and call.op.name == "softmax":
+                arrays = [n for n in call.args[0].walk() if isinstance(n, Leaf) and not n.tensor.is_scalar]
+                single = arrays[0].tensor if len(arrays) == 1 else None
+                found.append((equation.target, single, call.axis))
         return tuple(found)
+
+    @cached_property
+    def scales(self) -> tuple[Expr, ...]:
+        """Scalar factors and divisors of the forward pass, such as 1/tau and 1/sqrt(d); scalar symbols."""
+        found: dict[Expr, None] = {}
+        for equation in self.graph.equations:
+            for node in equation.expr.walk() if equation.expr is not None else ():
+                if isinstance(node, Divide) and number_of(node.den):
+                    found[node if number_of(node.num) else Divide(UNIT, node.den)] = None
+                elif isinstance(node, MatMul | Hadamard):
+                    found.update(dict.fromkeys(filter(number_of, node.factors)))
+        scalars = [t for t in self.graph.symbols if t.is_scalar and t.value is None and not t.is_label]
+        found.update((Leaf(tensor), None) for tensor in scalars)
+        known = {expr for expr, _ in self._plain_numbers}
+        return tuple(e for e in found if e not in known and not isinstance(e, Number) and _is_plain(e))
 
     @cached_property
     def losses(self) -> tuple[Tensor, ...]:
@@ -100,9 +120,13 @@ class Vocabulary:
             if tensor.is_scalar and tensor.role in (Role.CONSTANT, Role.PARAMETER) and tensor.value is None
         )  # fmt: skip
 
-    @cached_property
+    @property
     def numbers(self) -> tuple[tuple[Expr, str], ...]:
         """Scalar factors with the cause that their lack or excess has."""
+        return (*self._plain_numbers, *((scale, "missing-factor") for scale in self.scales))
+
+    @cached_property
+    def _plain_numbers(self) -> tuple[tuple[Expr, str], ...]:
         found: list[tuple[Expr, str]] = []
         for dim in self.counts:
             found.append((Divide(Number(Fraction(1)), DimValue(dim)), "mean"))
@@ -136,6 +160,11 @@ def number_of(expr: Expr) -> bool:
     """Whether an expression is a scalar without an index: a factor that scales."""
     shape = shape_of(expr)
     return shape == (ONE, ONE) and not any(isinstance(node, IndexValue) for node in expr.walk())
+
+
+def _is_plain(expr: Expr) -> bool:
+    """Whether a scale is made of scalars alone."""
+    return all(node.tensor.is_scalar for node in expr.walk() if isinstance(node, Leaf))
 
 
 def confused(old: Tensor, new: Tensor) -> str:
