@@ -26,6 +26,7 @@ from symbackprop.core.expr import (
     Partial,
     Range,
     Reduce,
+    Run,
     label_slot,
 )
 from symbackprop.core.graph import Equation, Graph
@@ -201,6 +202,8 @@ class _Maker:
                 return replace(slot, offset=self.dim(old.offset))
             case IndexValue():
                 return self._place(old)
+            case Run():
+                return Run(self._place(old.low), self.dim(old.count))
             case Call():
                 rows, columns = old.call_shape
                 args = tuple(self.expr(arg) for arg in old.args)
