@@ -182,6 +182,7 @@ class _Maker:
     def equation(self, old: Equation) -> Equation:
         return replace(
             old,
+            pieces=(),
             target=self.tensor(old.target),
             expr=None if old.expr is None else self.expr(old.expr),
             indices=tuple(self.index(index) for index in old.indices),
