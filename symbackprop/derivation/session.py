@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symbackprop.core.arrays import Jacobian, Vec
+from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -419,11 +419,20 @@ class Session:
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)
+            if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+                base = change(node.base)
+                return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
                 tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
+
+        def put_in(node: Slice, base: Expr) -> Expr:
+            slots = tuple(change(slot) for slot in node.slots)
+            return (
+                node if base is node.base and slots == node.slots else replace(node, base=base, slots=slots)
+            )
 
         return change(whole)
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr
-from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.binders import interval
@@ -24,6 +24,7 @@ from symbackprop.reading.entries import check_letter, entry_by_entry, range_of
 from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
+from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
@@ -41,21 +42,46 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
     """The typechecked graph of parsed equations."""
     try:
         check_names(declarations)
-        lines, declarations = unroll(lines, declarations)
-        ordered = order_lines(lines, declarations)
-        if declarations.convention is not None:
-            return _typed(ordered, declarations, declarations.convention)
+        certain, possible = entry_targets(lines, declarations)
         try:
-            return _typed(ordered, declarations, Convention.COLUMN)
-        except ShapeError as error:
-            try:
-                return _typed(ordered, declarations, Convention.ROW)
-            except ShapeError:
+            return _graph_with(lines, declarations, certain)
+        except InputError as error:
+            more = possible if not isinstance(error, NotAnEntryError) else set()
+            if not more:
+                raise
+            try:  # what could be a family of numbers is an array, where only that has a meaning
+                return _graph_with(lines, declarations, certain | more)
+            except InputError:
                 raise error from None
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
     except InputError as error:
         raise error.located(file=file) from None
+
+
+def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+    """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
+    while True:
+        try:
+            return _graph(lines, declarations, arrays)
+        except NotAnEntryError as error:
+            if error.target not in arrays:
+                raise
+            arrays = arrays - {error.target}
+
+
+def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+    lines, declarations = unroll(lines, declarations, arrays)
+    ordered = order_lines(gathered(lines, arrays, declarations), declarations)
+    if declarations.convention is not None:
+        return _typed(ordered, declarations, declarations.convention)
+    try:
+        return _typed(ordered, declarations, Convention.COLUMN)
+    except ShapeError as error:
+        try:
+            return _typed(ordered, declarations, Convention.ROW)
+        except ShapeError:
+            raise error from None
 
 
 def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line, ...]:
@@ -197,6 +223,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     if arguments is not None:
         return _equation(line, _target(line, (), declared, scope), None, (), arguments)
     try:
+        if line.parts:
+            return _pieced_equation(line, scope, declared)
         if line.slots:
             return _entry_equation(line, scope, declared)
         if line.ranges:
@@ -210,7 +238,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
         return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
     except ShapeError as error:
         error.message = f"in {cut(line.text)}: {error.message}"
-        error.hint = error.hint or _intention(line, error, scope, declared)
+        if not line.parts:
+            error.hint = error.hint or _intention(line, error, scope, declared)
         raise
 
 
@@ -320,13 +349,17 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
     if not (shape[0].is_one and shape[1].is_one):
         if line.ranges:
             raise not_yet("family", line.at)
-        raise ShapeError(
-            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}",
-            line.expr,
-            "write an entry on the right, or no index on the left",
-        )
+        raise NotAnEntryError(line, shape_text(shape))
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
     return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+
+
+def _pieced_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
+    """Several equations that give the entries of one array."""
+    found = read_pieces(line, scope, declared, read)
+    whole = whole_of(found.pieces, found.indices)
+    equation = _equation(line, _target(line, found.shape, declared, scope), whole, found.indices)
+    return replace(equation, pieces=found.pieces)
 
 
 def _declared_extent(line: Line, declared: Declared | None, position: int) -> Dim | None:

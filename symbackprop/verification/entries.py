@@ -163,7 +163,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
             return contraction(host, factors, summed, scope)
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
-        inner, mask = _enter(host, bound, inner, mask)
+        inner, mask = enter(host, bound, inner, mask)
     count = len(node.ranges)
     body = host.value(node.body, inner)
     if body.shape[-2:] != (1, 1) and node.binder not in ("sum", "mean"):
@@ -183,7 +183,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     raise Refusal(f"no value is known for the binder {node.binder}")
 
 
-def _enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
+def enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
     """One more bound index: the scope with it, and the mask of the positions that count."""
     point = host.point
     low = scope.positions(bound.low, point) if bound.low else np.ones((1, 1), dtype=int)
