@@ -185,7 +185,7 @@ def _opened(body: Expr, indices: list[Index]) -> Expr | None:
         written = [slot.single for slot in places if slot.single is not None]
         if written == indices[::-1] != indices:
             return Transpose(body.base)
-        if written == indices and len(written) == len(body.slots):
+        if written == indices and len(written) == _extended(body):
             return body.base
         return _line(body, indices) if [one for one in written if one in indices] == indices else None
     if isinstance(body, MatMul):  # of scalars: entries of what is multiplied elementwise
@@ -222,6 +222,13 @@ def _multiplied(expr: Divide | Hadamard) -> Expr:
 def _is_scalar(expr: Expr) -> bool:
     shape = shape_of(expr)
     return shape is not None and all(dim.is_one for dim in shape)
+
+
+def _extended(body: Element) -> int:
+    """How many of the slots stand for an axis that is longer than 1."""
+    base = body.base
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    return len(body.slots) if tensor is None else sum(not dim.is_one for dim in tensor.shape)
 
 
 def _line(body: Element, indices: list[Index]) -> Expr | None:
