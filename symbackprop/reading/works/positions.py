@@ -267,6 +267,8 @@ class PositionReader(SideReader):
                 return self.written_position(body, dim)
             case Sum(_, _, terms):
                 return self.affine(inner, terms, dim)
+            case Product() if (labelled := self.bracketed_label(inner)) is not None:
+                return self.index_of(labelled, dim)
             case Product(_, _, items) if len(items) == 2 and isinstance(items[0][1], Num):
                 return self.times(int(items[0][1].text), self.written_position(items[1][1], UNKNOWN))
             case Sym() | Scripts() | Cmd() | Word():
@@ -317,6 +319,16 @@ class PositionReader(SideReader):
             return Leaf(tensor)
         slots = self.slots(sub, len(tensor.shape))
         return Element(Leaf(tensor), tuple(map(self.position, slots, tensor.shape)))
+
+    def bracketed_label(self, node: Product) -> Scripts | None:
+        """``y_{n}`` of ``y[n]``."""
+        if len(node.items) != 2 or node.items[1][0]:
+            return None
+        name, bracket = node.items[0][1], bare(node.items[1][1])
+        if name is None or not isinstance(bracket, Group) or bracket.opener != "[" or bracket.body is None:
+            return None
+        labels = any(isinstance(one[0], Tensor) and one[0].is_label for one in self.meanings(name))
+        return Scripts(node.start, node.stop, name, (("_", bracket.body),)) if labels else None
 
     def label_in(self, node: Node) -> IndexValue | None:
         """``y_n`` or ``y`` as an index: the class that a label says."""

@@ -259,6 +259,8 @@ class Meaning(MarkReader):
             case Sum(_, _, items):
                 return all(self.is_index(item) for _, item in items)
             case Product(_, _, items):
+                if self.bracketed_label(inner) is not None:
+                    return True
                 return all(not op and self.is_index(item) for op, item in items)
             case Sym() | Scripts():
                 key = spell(inner).strip()

@@ -96,7 +96,7 @@ class SumReader(FoldingReader):
                 raise Refused(f"how far {index.letter} runs is not known", item.start, "unknown")
         if extra:
             body = MatMul((*extra, body))
-        if isinstance(body, Reduce) and body.binder == binder == "sum":
+        if isinstance(body, Reduce) and body.binder == binder and binder != "mean":
             return Reduce(binder, (*ranges, *body.ranges), body.body)
         if shape_of(body) not in (None, (ONE, ONE)):
             return self.line_sum(binder, ranges, body, item)

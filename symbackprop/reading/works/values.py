@@ -239,8 +239,8 @@ class SymbolReader(PositionReader):
             return self.call("inv", (expr,), node)
         if isinstance(sup, Sum) and self.turns_array(sup) and not scalar:
             return Transpose(self.call("inv", (expr,), node))
-        if isinstance(sup, Product) and len(sup.items) == 1 and sup.items[0][0] in (r"\odot", r"\circ"):
-            return Power(expr, self.value(sup.items[0][1]))
+        if (exponent := elementwise_exponent(sup)) is not None:
+            return Power(expr, self.value(exponent))
         return self.power(expr, sup)
 
     def power(self, expr: Expr, sup: Node) -> Expr:
@@ -275,3 +275,16 @@ def name_sub(node: Node) -> Node | None:
 def same_cut(one: tuple[Meaning, Node | None, Node | None], other: tuple[Any, ...]) -> bool:
     """Whether two ways to cut a symbol leave the same name and the same scripts."""
     return one[0] == other[0] and spell(one[1]) == spell(other[2]) and spell(one[2]) == spell(other[3])
+
+
+def elementwise_exponent(sup: Node) -> Node | None:
+    r"""``c - 1`` of ``\odot c - 1``; None where no such sign stands in front."""
+    if isinstance(sup, Product) and sup.items[0][0] in (r"\odot", r"\circ"):
+        first = sup.items[0][1]
+        if len(sup.items) == 1 or first is None:
+            return first
+        return Product(sup.start, sup.stop, (("", first), *sup.items[1:]))
+    if isinstance(sup, Sum) and not sup.terms[0][0] and sup.terms[0][1] is not None:
+        first = elementwise_exponent(sup.terms[0][1])
+        return Sum(sup.start, sup.stop, (("", first), *sup.terms[1:])) if first is not None else None
+    return None
