@@ -183,7 +183,7 @@ def _cuts(script: Node | None) -> list[tuple[int, Node | None, Node | None]]:
         cuts.append((1, _part(items[:-1], script), _part(items[-1:], script)))
         if len(items) > 2:
             cuts.append((1, _part(items[:1], script), _part(items[1:], script)))
-    elif isinstance(script, Listed) and len(script.items) > 1:
+    elif isinstance(script, Listed) and len(script.items) > 1 and script.items[0][1] is not None:
         rest = script.items[1:]
         tail = (
             rest[0][1] if len(rest) == 1 else Listed(script.start, script.stop, (("", rest[0][1]), *rest[1:]))
