@@ -21,6 +21,7 @@ from symbackprop.reading import fields, keys
 from symbackprop.reading.assumptions import read_assumptions
 from symbackprop.reading.course import read_course, read_style
 from symbackprop.reading.declarations import Declarations
+from symbackprop.reading.hvp_bodies import with_directions
 from symbackprop.reading.inherit import inherit
 from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
@@ -158,6 +159,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     graph = replace(graph, layout=_layout(root))
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
+    graph = with_directions(question_value, graph)
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
@@ -186,9 +188,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
             if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
-    questions = () if question_value is None else read_questions(
-        question_value, graph, spec.partials, given
-    )
+    questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)
     return replace(spec, questions=questions)
 
 

@@ -319,7 +319,6 @@ def test_one_clear_error(
 
 LATER = [
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),
-    (BASE.replace("[n], role", "[n, m, k], role"), 3, 14, "more than two indices"),
     (ASKING + "  - {derive: d2L/dW2}", 8, 14, "second derivative"),
     *((ASKING + f"  - {{{kind}: dL/dW}}", 8, 6, kind) for kind in ("hessian", "hvp")),
     (BASE + "assume: ['x[1] = 2']", 7, 10, "assumption"),

@@ -25,7 +25,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
 from symbackprop.core.written import Blocks, Dummy, Opaque, Slope
 from symbackprop.errors import SymbackpropError
-from symbackprop.reading.works.values import UNKNOWN
+from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
 from symbackprop.verification.free import free_indices

@@ -112,7 +112,8 @@ def label_choices(indices: Sequence[Index], words: Vocabulary) -> Iterator[Expr]
     for tensor in words.tensors:
         if not tensor.is_label or tensor.rank > 1:
             continue
-        for own in [index for index in indices if index.dim in tensor.shape] or [None]:
+        owns: list[Index | None] = [index for index in indices if index.dim in tensor.shape]
+        for own in owns or [None]:
             if (own is None) != (tensor.rank == 0):
                 continue
             label = Leaf(tensor) if own is None else Element(Leaf(tensor), (IndexValue(((own, 1),)),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Call,
@@ -25,6 +26,9 @@ from symbackprop.core.tensors import Index, Tensor
 
 def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
     """``base[slots]`` where ``base`` stands for ``tensor``: of a comprehension the body at that place."""
+    if isinstance(base, TensorEntries):
+        places = (slots[axis] for axis in tensor.index_axes)
+        return at(base.body, dict(zip(base.indices, places, strict=True)))
     if not isinstance(base, Comprehension):
         return Element(base, slots)
     change: dict[Index, IndexValue] = {}

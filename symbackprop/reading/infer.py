@@ -24,10 +24,9 @@ from symbackprop.reading.entries import affine
 from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.parser import parse_expression, parse_program
 from symbackprop.reading.program import build_graph, order_lines, read_line
-from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
-from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node
+from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node, Sub
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 GREEK_WORDS = frozenset(
@@ -158,15 +157,13 @@ def _check_options(
                 f"{name} is both a function and something else", code="redefined", hint="rename one"
             )
     used = _all_names(lines)
-    for name, shape in given.items():
+    for name in given:
         if name not in used:
             raise InputError(
                 f"the shape of {name} is given, but {name} does not stand in the equations",
                 code="unknown-symbol",
                 hint=did_you_mean(name, used - function_names()),
             )
-        if len(shape) > 2:
-            raise not_yet("rank", lines[0].at)
         if name in dims:
             raise InputError(
                 f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them"
@@ -256,8 +253,10 @@ def _solve(
     """The shape of each undeclared name, its free dims named."""
     unifier = Unifier()
     tensors: dict[str, Tensor] = {}
+    counts = _slot_counts(lines)
     for name in names:
-        shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(_kind(name)))
+        rank = max(_kind(name), counts.get(name, 0)) if counts.get(name, 0) > 2 else _kind(name)
+        shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(rank))
         tensors[name] = Tensor(name, shape, convention, Role.PARAMETER)
     scope = Scope(convention, tensors, dims, functions, unifier=unifier)
     for line in order_lines(lines, Declarations(dims=dict.fromkeys(dims), functions=functions)):
@@ -273,6 +272,16 @@ def _solve(
                 if variable.startswith("?") and variable not in values:
                     values[variable] = Dim.named(next(fresh))
     return {name: tuple(dim.substitute(values) for dim in shape) for name, shape in shapes.items()}
+
+
+def _slot_counts(lines: Sequence[Line]) -> dict[str, int]:
+    """Name -> how many indices it is given, the most where that differs."""
+    found: dict[str, int] = {}
+    for line in lines:
+        for node in line.expr.walk():
+            if isinstance(node, Sub) and isinstance(node.base, Name):
+                found[node.base.name] = max(found.get(node.base.name, 0), len(node.slots))
+    return found
 
 
 def _dim_names(taken: Collection[str]) -> Iterator[str]:

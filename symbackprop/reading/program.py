@@ -20,7 +20,7 @@ from symbackprop.errors import InputError
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import check_letter, range_of
+from symbackprop.reading.entries import check_letter, entry_by_entry, range_of
 from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
@@ -28,7 +28,7 @@ from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
-from symbackprop.reading.tokens import PLAIN_TEXT, Origin, Place, fail
+from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 
 def read_program(text: str, declarations: Declarations, origin: Origin = PLAIN_TEXT) -> Graph:
@@ -187,10 +187,7 @@ def declared_tensors(
                 "give it a role: input, parameter, target or constant",
                 "schema",
             )
-        shape = symbol.shape or ()
-        if len(shape) > 2:
-            raise not_yet("rank", symbol.at or Place(1, 1))
-        tensors[symbol.name] = symbol.tensor(convention, shape, symbol.role)
+        tensors[symbol.name] = symbol.tensor(convention, symbol.shape or (), symbol.role)
     return tensors
 
 
@@ -248,6 +245,8 @@ def _shape_of(line: Line, expr: Expr, declared: Declared | None, scope: Scope) -
     """The declared shape of the target if it agrees, else the shape that follows."""
     rows, columns = scope.unifier.shape(expr)
     if declared is not None and declared.shape is not None:
+        if len(declared.shape) > 2:
+            raise entry_by_entry(line.target, declared.shape, line.at)
         probe = declared.tensor(scope.convention, declared.shape, Role.INTERMEDIATE).oriented
         if not (scope.unifier.same(probe[0], rows) and scope.unifier.same(probe[1], columns)):
             raise ShapeError(
@@ -291,8 +290,6 @@ def _abstract_arguments(line: Line, scope: Scope, declared: Declared | None) -> 
 
 def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     """``p[k] = ...``: the indices of the target are bound for all their values."""
-    if len(line.slots) > 2:
-        raise not_yet("rank", line.at)
     letters = [slot for slot in line.slots if isinstance(slot, Name)]
     given = {bounds.index: interval(bounds, scope) for bounds in line.ranges}
     indices: dict[str, Index] = {}

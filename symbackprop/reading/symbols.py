@@ -25,10 +25,11 @@ from symbackprop.reading.declarations import Declarations, Declared, check_funct
 from symbackprop.reading.formulas import formula_of
 from symbackprop.reading.infer import abstract_function, parse_dim
 from symbackprop.reading.parser import parse_expression
-from symbackprop.reading.refusals import NOT_YET
 from symbackprop.reading.scope import function_names
 from symbackprop.reading.syntax import Apply, Name
 from symbackprop.reading.yaml_tree import Scalar, Table, Value
+
+MOST_INDICES = 6  # of one array
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,8 @@ def _shape(value: Value, name: str) -> tuple[Dim, ...]:
     for item in fields.items(value, path, single=True):
         extent = fields.scalar(item, path, "a list of names and numbers")
         extents.append(parse_dim(extent.text, names, extent.origin))
-    if len(extents) > 2:
-        raise fields.later(NOT_YET["rank"], value)
+    if len(extents) > MOST_INDICES:
+        raise fields.later(f"an array with more than {MOST_INDICES} indices", value)
     return tuple(extents)
 
 
@@ -178,8 +179,9 @@ def _check_fact(flag: str, key: Scalar, name: str, shape: tuple[Dim, ...] | None
         )
     if flag in ("symmetric", "posdef") and (shape is None or len(shape) != 2 or shape[0] != shape[1]):
         raise fields.schema_error(f"{name} is {flag}, so its shape must be square", key, "shape: [n, n]")
-    if flag in ("one_hot", "sums_to_one") and not shape:
-        raise fields.schema_error(f"{name} is a scalar; {flag} needs a vector or a matrix", key)
+    if flag in ("one_hot", "sums_to_one") and (not shape or len(shape) > 2):
+        what = "is a scalar" if not shape else f"has {len(shape)} indices"
+        raise fields.schema_error(f"{name} {what}; {flag} needs a vector or a matrix", key)
 
 
 def _classes(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | None) -> Dim | None:

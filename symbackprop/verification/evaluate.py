@@ -201,8 +201,6 @@ def _number(evaluator: Evaluator, node: Number, scope: Scope) -> Array:
 
 
 def _leaf(evaluator: Evaluator, node: Leaf, scope: Scope) -> Array:
-    if node.tensor.rank > 2:
-        raise Refusal(f"{node.tensor.name} has more than two indices")
     return scope.lift(evaluator.tensor(node.tensor))
 
 

@@ -20,6 +20,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
+from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.reading.works.derivatives import DerivativeReader
 from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.tree import (
@@ -29,12 +30,15 @@ from symbackprop.reading.works.tree import (
     Group,
     Listed,
     Node,
+    Num,
+    Product,
     Scripts,
+    Sum,
     Sym,
     Word,
     bare,
 )
-from symbackprop.reading.works.values import UNKNOWN
+from symbackprop.reading.works.vocabulary import DimName
 
 COMPARISONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\ge": ">=",
@@ -247,7 +251,7 @@ class BracketReader(DerivativeReader):
         label = self.label_in(inner) if isinstance(inner, Sym | Scripts | Cmd) else None
         if label is not None:
             return label
-        if key in self.bound or key in self.context.letters:
+        if key in self.bound or key in self.context.letters or self.is_shifted_letter(inner):
             return self.position(node)
         if (
             isinstance(inner, Sym)
@@ -257,6 +261,21 @@ class BracketReader(DerivativeReader):
         ):
             return self.position(node)
         return self.value(node)
+
+    def is_shifted_letter(self, node: Node | None) -> bool:
+        """Whether a piece is ``k + 1`` or the like: an index letter, with numbers and dims."""
+        if not isinstance(node, Sum | Product):
+            return False
+        if not all(isinstance(bare(one), Sum | Product | Sym | Num) for one in node.walk()):
+            return False
+        names = [one for one in node.walk() if isinstance(one, Sym)]
+        letters = [one for one in names if spell(one) in self.bound or spell(one) in self.context.letters]
+        dims = [
+            one
+            for one in names
+            if any(isinstance(named.meaning, DimName) for named in self.vocabulary.lookup(one))
+        ]
+        return bool(letters) and all(one in letters or one in dims for one in names)
 
     def is_indicator(self, node: Node, following: Node | None) -> bool:
         r"""Whether ``\mathbb 1``, ``\mathbb I`` or 1 stands before a bracket with a comparison."""

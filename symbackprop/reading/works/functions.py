@@ -3,9 +3,11 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.tensors import Tensor
+from symbackprop.reading.calls import AXES
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
@@ -114,7 +116,9 @@ class FunctionReader(SumReader):
             run = items[position + 1 : end]
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
-        value = self.called_as(found, args, item)
+        axis = sub.text if isinstance(sub, Word) and sub.text in AXES else None
+        sub = None if axis is not None else sub
+        value = self.called_as(found, args, item, axis)
         value = self.noted(value, item)
         if sub is not None:
             value = self.entry(value, sub, item)
@@ -127,26 +131,35 @@ class FunctionReader(SumReader):
             if primes:
                 raise Refused("a prime behind a call", behind.start)
             if below is not None:
-                value = self.entry(value, below, behind)
+                value = self.entry_of_call(value, below, behind)
             if above is not None:
                 value = self.raised(value, above, behind)
         return value, end
 
-    def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
+    def entry_of_call(self, value: Expr, sub: Node, node: Node) -> Expr:
+        r"""``\log(A)_k``: of a function taken entry by entry the function of the entry."""
+        if isinstance(value, Call) and value.op.kind in ("elementwise", "function") and len(value.args) == 1:
+            inner = self.entry(value.args[0], sub, node)
+            return replace(value, args=(inner,), call_shape=inner.shape)
+        return self.entry(value, sub, node)
+
+    def called_as(
+        self, function: Function, args: tuple[Expr, ...], item: Node, axis: str | None = None
+    ) -> Expr:
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
-        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
         named = isinstance(base, Sym) and base.name == r"\sigma"
+        undeclared = named and not self.vocabulary.lookup(base)
         others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
         if not named or not (others or applied not in (None, function.name)):
-            return self.call(function.name, args, item, function.primes)
-        known = r"\sigma is not declared" if undeclared else r"\sigma is declared, and stands for the sigmoid too"
+            return self.call(function.name, args, item, function.primes, axis)
+        known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
         why = dict.fromkeys((function.name, *others), known)
         if applied is not None and undeclared:
             why.setdefault(applied, "the forward pass applies it here")
         options: list[tuple[str, str, Callable[[], Expr]]] = [
-            (name, reason, lambda name=name: self.call(name, args, item, function.primes))  # type: ignore[misc]
+            (name, reason, lambda name=name: self.call(name, args, item, function.primes, axis))  # type: ignore[misc]
             for name, reason in why.items()
         ]
         shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"

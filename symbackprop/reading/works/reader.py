@@ -10,16 +10,17 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.notation_entries import NotationEntry
 from symbackprop.reading.works.claims import Builder
+from symbackprop.reading.works.context import Context
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose
 from symbackprop.reading.works.spelling import without_remarks
 from symbackprop.reading.works.statements import Splitter, Statement
 from symbackprop.reading.works.tree import Env, Node
-from symbackprop.reading.works.values import Context
 from symbackprop.reading.works.vocabulary import Vocabulary
 from symbackprop.reading.works.work import Claim, Side, Unread, Work
 

@@ -83,6 +83,7 @@ class Splitter:
         self._waiting: list[Clause] = []  # conditions read before the statement that they govern
         self._condition: str | None = None  # the word that makes what comes next a condition
         self._fresh = True  # nothing of this row has been read
+        self._stated = False  # something was stated in this row
         self._words = ""
 
     def display(self, env: Env, number: int, words: str = "") -> list[Statement]:
@@ -99,7 +100,7 @@ class Splitter:
 
     def _rows(self, env: Env) -> None:
         for row in env.rows:
-            self._fresh = True
+            self._fresh, self._stated = True, False
             self._row(row)
             self._end_row()
 
@@ -185,6 +186,7 @@ class Splitter:
         statement = Statement(members, self._display, self._waiting, self._words)
         self._waiting, self._words = [], ""
         self.statements.append(statement)
+        self._stated = statement.has_relation
 
     def _starts_new(self, node: Node, last: Statement, sep: str, fresh: bool) -> bool:
         """Whether a piece with a first member begins a chain of its own."""
@@ -248,7 +250,9 @@ class Splitter:
 
     def _govern(self, clause: Clause) -> None:
         last = self._last()
-        late = last is not None and (not self._fresh or (last.has_relation and clause.otherwise))
+        late = last is not None and (
+            not self._fresh or (self._stated and not last.clauses) or (last.has_relation and clause.otherwise)
+        )
         if last is not None and late:
             last.clauses.append(clause)
         else:

@@ -25,11 +25,12 @@ from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
 from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.context import DOTS, UNKNOWN
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.folding import FoldingReader
+from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import Chain, Cmd, Group, Listed, Node, Product, Scripts, Sym, bare
-from symbackprop.reading.works.values import DOTS, UNKNOWN, is_letter
 
 _BIG = {r"\sum ": "sum", r"\Sigma ": "sum", r"\prod ": "prod", r"\Pi ": "prod"}
 

@@ -15,10 +15,10 @@ from symbackprop.notation.steps import Step
 from symbackprop.problem_file import ProblemSpec
 from symbackprop.problems import Problem
 from symbackprop.reading.works.reader import WorkScope, read_work
+from tests.loaded import EXAMPLES, GOLDEN, loaded, params
 from tests.reading.works.equality import same
 
 ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "examples").glob("*.yaml")) + sorted((ROOT / "tests" / "golden").glob("*.yaml"))
 
 
 # Read on its own, nothing in it says how far j runs: the line before it does.
@@ -66,11 +66,11 @@ def unread_lines(spec: ProblemSpec, steps: tuple[Step, ...]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", params([*GOLDEN, *EXAMPLES]))
 def test_every_line_of_every_answer_is_read_back(path: Path) -> None:
-    loaded = sbp.load(path)
-    steps = tuple(step for answer in loaded.answers() for step in getattr(answer, "steps", ()))
-    left = [line for line in unread_lines(loaded.spec, steps) if line not in ALONE]
+    problem = loaded(path)
+    steps = tuple(step for answer in problem.answers() for step in getattr(answer, "steps", ()))
+    left = [line for line in unread_lines(problem.spec, steps) if line not in ALONE]
     assert left == []
 
 
@@ -121,15 +121,15 @@ PAIRWISE = [
 
 @pytest.mark.parametrize(("convention", "level", "style"), PAIRWISE)
 def test_levels_conventions_and_styles_are_read_back(convention: str, level: str, style: str) -> None:
-    loaded = network(convention, style, level, "gradient")
-    steps = tuple(step for answer in loaded.answers() for step in getattr(answer, "steps", ()))
+    problem = network(convention, style, level, "gradient")
+    steps = tuple(step for answer in problem.answers() for step in getattr(answer, "steps", ()))
     assert steps
-    assert unread_lines(loaded.spec, steps) == []
+    assert unread_lines(problem.spec, steps) == []
 
 
 @pytest.mark.parametrize("layout", ["numerator", "denominator"])
 @pytest.mark.parametrize("convention", NETWORKS)
 def test_layouts_are_read_back(convention: str, layout: str) -> None:
-    loaded = network(convention, "{}", "vector", layout)
-    steps = tuple(step for answer in loaded.answers() for step in getattr(answer, "steps", ()))
-    assert unread_lines(loaded.spec, steps) == []
+    problem = network(convention, "{}", "vector", layout)
+    steps = tuple(step for answer in problem.answers() for step in getattr(answer, "steps", ()))
+    assert unread_lines(problem.spec, steps) == []
