@@ -338,7 +338,7 @@ def without_factor(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     for at, token in enumerate(tokens):
         if token == r"\," and level[at] == 0:
             end = _factor_end(tokens, level, at)
-            if not any(t in tokens[at:end] for t in ("'", "[", "(")):
+            if not any(t in tokens[at:end] for t in ("'", "[", "(", r"\sum")):
                 yield tokens[:at] + tokens[end:]
 
 
@@ -444,6 +444,11 @@ def softmax_as_elementwise(line: Line, tokens: list[str]) -> Iterator[list[str]]
         loss = problem.spec.graph.equations[-1].target.name
         if line.left == rf"\frac{{\partial {loss}}}{{\partial {z}}}" and line.level == "vector":
             gradient = rf"\frac{{\partial {loss}}}{{\partial {p}}}"
+            turned = r"^{\top}" if problem.spec.layout == "numerator" else ""
+            if turned:
+                yield tokens_of(rf"{gradient} \odot {p}{turned} \odot (1 - {p}){turned}")
+                yield tokens_of(rf"{gradient} \odot ({p} \odot (1 - {p})){turned}")
+                continue
             for text in (
                 rf"{gradient} \odot {p} \odot (1 - {p})",
                 rf"{p} \odot (1 - {p}) \odot {gradient}",
@@ -503,7 +508,7 @@ KINDS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "index": (other_index, ("index", "kronecker")),
     "off-by-one": (next_index, ("index",)),
     "factor": (numeric_factor, ("factor",)),
-    "no-term": (without_term, ("missing-term", "softmax-diagonal", "single-path")),
+    "no-term": (without_term, ("missing-term", "softmax-diagonal", "single-path", "missing-activation-derivative")),
     "more-term": (further_term, ("extra-term", "extra-regulariser")),
     "delta": (without_delta, ("kronecker", "index")),
     "bracket": (without_brackets, ("parenthesis",)),
