@@ -18,12 +18,14 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     MatMul,
     Neg,
     Number,
     Range,
     Reduce,
     Transpose,
+    label_slot,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
@@ -211,6 +213,9 @@ def _slots(place: Place, node: Element) -> Iterator[Edit]:
 
 
 def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:
+    if isinstance(slot, LabelValue) and isinstance(slot.label, Element):
+        for inner in _others(slot.label.slots[0], place):
+            yield label_slot(Element(slot.label.base, (inner,)))
     if type(slot) is not IndexValue:
         return
     for index in place.indices:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from symbackprop.checking.edit import Edit, is_array, turned
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
-from symbackprop.checking.vocabulary import Vocabulary, in_layers
+from symbackprop.checking.vocabulary import Vocabulary, has_one_argument, in_layers
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
@@ -179,7 +179,7 @@ def _functions(place: Place, words: Vocabulary) -> Iterator[Edit]:
     elif isinstance(node, Element) and isinstance(node.base, Leaf):
         for one in words.activations:
             if one.target is node.base.tensor and isinstance(one.arg, Leaf):
-                new = Call(one.op, (Element(one.arg, node.slots),), (ONE, ONE), primes=1)
+                new = one.entry(Element(one.arg, node.slots))
                 yield Edit(place.put(new), "activation-not-derivative", 1.0, node, new)
 
 
@@ -188,7 +188,7 @@ def _at_leaf(arg: Expr) -> bool:
 
 
 def _elementwise(place: Place, node: Call, words: Vocabulary) -> Iterator[Edit]:
-    if len(node.args) == 1:
+    if has_one_argument(node):
         primed = replace(node, primes=node.primes + 1 if node.primes == 0 else 0)
         cause = "activation-not-derivative"
         yield Edit(place.put(primed), cause, 1.0 if node.primes == 0 else 1.4, node, primed)
@@ -196,13 +196,13 @@ def _elementwise(place: Place, node: Call, words: Vocabulary) -> Iterator[Edit]:
         for one in words.activations:
             arg = _like(one.arg, node.args[0])
             if arg is not None and arg != node.args[0]:
-                new = replace(node, op=one.op, args=(arg,))
+                new = replace(node, op=one.op, args=(arg, *one.options))
                 cause = "layer" if one.op is node.op and in_layers(node.args[0], arg) else "symbol"
                 yield Edit(place.put(new), cause, 1.4, node, new)
             if one.op is not node.op:
-                new = replace(node, op=one.op)
+                new = replace(node, op=one.op, args=(node.args[0], *one.options))
                 yield Edit(place.put(new), "symbol", 1.8, node, new)
-    elif len(node.args) == 1:
+    elif has_one_argument(node):
         yield Edit(place.put(node.args[0]), "extra-factor", 2.6, node, node.args[0])
 
 

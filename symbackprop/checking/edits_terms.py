@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from symbackprop.checking.edit import Edit
+from symbackprop.checking.edits_brackets import gathered
 from symbackprop.checking.places import Place
 from symbackprop.checking.vocabulary import Vocabulary, confused, number_of
 from symbackprop.core.arrays import Jacobian
@@ -28,6 +29,8 @@ from symbackprop.core.expr import (
     Neg,
     Number,
     Partial,
+    Run,
+    Slice,
     label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
@@ -47,6 +50,8 @@ def _terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(place.put(kept), cause, 1.4, term, kept)
     if isinstance(place.parent, MatMul | Hadamard):
         yield from _moved_brackets(place, node)
+    for new in gathered(node):
+        yield Edit(place.put(new), "parenthesis", 1.35, node, new)
 
 
 def _moved_brackets(place: Place, node: Add) -> Iterator[Edit]:
@@ -145,7 +150,18 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 if tensor is not node.base.of and tensor.rank == node.base.of.rank:
                     other = Element(replace(node.base, of=tensor), node.slots)
                     yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
-    elif isinstance(node, Jacobian) and not node.is_sliced:
+    elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        for tensor in words.tensors:
+            if tensor is not old and tensor.rank == old.rank:
+                base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
+                runs = tuple(
+                    Run(slot.low, dim) if isinstance(slot, Run) else slot
+                    for slot, dim in zip(node.slots, tensor.shape, strict=True)
+                )
+                other = replace(node, base=base, slots=runs)
+                yield Edit(place.put(other), confused(old, tensor), 1.8, node, other)
+    elif isinstance(node, Jacobian):
         for tensor in words.tensors:
             for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):
                 old = node.of if new_jacobian.of is tensor else node.by

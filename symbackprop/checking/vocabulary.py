@@ -36,11 +36,16 @@ class Activation:
     target: Tensor
     op: Operation
     arg: Expr
+    options: tuple[Expr, ...] = ()  # further arguments: the slope of a leaky relu
 
     @property
     def mask(self) -> Expr:
         """``op'(arg)``."""
-        return Call(self.op, (self.arg,), self.arg.shape, primes=1)
+        return Call(self.op, (self.arg, *self.options), self.arg.shape, primes=1)
+
+    def entry(self, arg: Expr) -> Expr:
+        """``op'`` of one entry."""
+        return Call(self.op, (arg, *self.options), (ONE, ONE), primes=1)
 
 
 class Vocabulary:
@@ -59,8 +64,8 @@ class Vocabulary:
             if equation.expr is None:
                 continue
             for node in equation.expr.walk():
-                if isinstance(node, Call) and isinstance(node.op, Elementwise) and len(node.op.params) == 1:
-                    found.append(Activation(equation.target, node.op, node.args[0]))
+                if isinstance(node, Call) and isinstance(node.op, Elementwise) and has_one_argument(node):
+                    found.append(Activation(equation.target, node.op, node.args[0], node.args[1:]))
                 elif isinstance(node, Call) and node.op.name == "max" and len(node.args) == 2:
                     found.extend(_rectifier(equation.target, node))
         return tuple(found)
@@ -160,6 +165,11 @@ def number_of(expr: Expr) -> bool:
     """Whether an expression is a scalar without an index: a factor that scales."""
     shape = shape_of(expr)
     return shape == (ONE, ONE) and not any(isinstance(node, IndexValue) for node in expr.walk())
+
+
+def has_one_argument(node: Call) -> bool:
+    """Whether a call has one argument, and perhaps options such as the slope of a leaky relu."""
+    return len(node.args) >= 1 and all(isinstance(arg, Number) for arg in node.args[1:])
 
 
 def _is_plain(expr: Expr) -> bool:

@@ -221,7 +221,7 @@ def _split_call(printer: Printer, expr: Call, limit: float, depth: int) -> list[
     arguments = shown_arguments(expr)
     if len(arguments) == 1 and expr.op.kind in ("elementwise", "function", "along"):
         pieces = _bracketed(printer, arguments[0], limit - 3.0, depth)
-        return [pieces[0].before(head_tex(expr), 0.5 * len(expr.op.name)), *pieces[1:]]
+        return [pieces[0].before(head_tex(expr, printer.names), 0.5 * len(expr.op.name)), *pieces[1:]]
     shell = norm_shell(printer, expr)
     if shell is not None:
         opening, closing = shell

@@ -149,12 +149,14 @@ class FunctionReader(SumReader):
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
-        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
-        others = [name for name in self.sigmas() if name != function.name] if undeclared else []
-        if not undeclared or not (others or applied not in (None, function.name)):
+        named = isinstance(base, Sym) and base.name == r"\sigma"
+        undeclared = named and not self.vocabulary.lookup(base)
+        others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
+        if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)
-        why = dict.fromkeys((function.name, *others), r"\sigma is not declared")
-        if applied is not None:
+        known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
+        why = dict.fromkeys((function.name, *others), known)
+        if applied is not None and undeclared:
             why.setdefault(applied, "the forward pass applies it here")
         options: list[tuple[str, str, Callable[[], Expr]]] = [
             (name, reason, lambda name=name: self.call(name, args, item, function.primes, axis))  # type: ignore[misc]
