@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, DimValue, Element, Expr, IndexValue, Indicator, Leaf, Partial, Run, Slice
+from symbackprop.core.expr import (
+    Call,
+    DimValue,
+    Element,
+    Expr,
+    IndexValue,
+    Indicator,
+    Leaf,
+    Partial,
+    Run,
+    Slice,
+)
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines, operation
 from symbackprop.notation.forms import (

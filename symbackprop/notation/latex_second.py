@@ -1,4 +1,4 @@
-r"""Second derivatives in LaTeX: ``\frac{\partial^2 L}{\partial w^2}``, ``\partial w_i\,\partial v_j`` below."""
+r"""Second derivatives in LaTeX: ``\frac{\partial^2 L}{\partial w^2}``, with or without slots."""
 
 from __future__ import annotations
 
