@@ -160,7 +160,9 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     check_sizes(root, graph)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
+    known = graph.tensors.keys()
     graph = with_directions(question_value, graph)
+    directions = graph.tensors.keys() - known
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
@@ -186,7 +188,8 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         zero_outside=_zero_outside(root),
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
-            if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
+            if name not in directions and tensor.shape
+            and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
     questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)

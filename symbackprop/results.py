@@ -439,13 +439,18 @@ class Derivation:
         context, jacobian = self._context, self._derived.jacobian
         assert jacobian is not None
         expr, indices = given_second(jacobian.whole, context.names), jacobian.indices
-        key = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_d{self.by.name}")
+        gradient = self.of.gradient
+        words = f"{self.of.name}_d{self.by.name}"
+        if gradient is not None:
+            words = f"d2{gradient[0].name}_d{gradient[1].name}_d{self.by.name}"
+        key = "".join(c if c.isalnum() else "_" for c in words)
         if isinstance(expr, Comprehension | TensorEntries):
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
+        kind = "jacobian" if gradient is None else "hessian"
         return plan(
-            name or f"jacobian_{key}", context.graph, first_lines(self._derived), [output],
+            name or f"{kind}_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 

@@ -38,12 +38,14 @@ from symbackprop.notation.steps import Step
 class ProductWork:
     """A Hessian-vector product in print.
 
+    vector       the direction v.
     asked        d2L/dw2 v, an array of the shape of A in d2L/(dA dB).
     entry        one entry of it, at the letters ``row`` and ``column``.
     expr, whole  the result, and the same without names of changes.
     has_changes  whether names of changes stand in ``form``.
     """
 
+    vector: Tensor
     asked: Expr
     entry: Expr
     row: Index | None
@@ -101,7 +103,7 @@ class Direction:
         uses = tuple(dict.fromkeys(self.uses))
         named = any(name in form.tensors for name in self.tangents.along.values())
         return ProductWork(
-            asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named
+            self.vector, asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named
         )
 
     def _sides(self, tensor: Tensor) -> tuple[Index | None, Index | None]:

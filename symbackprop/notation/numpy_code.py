@@ -434,6 +434,8 @@ def _functions(exprs: Iterable[Expr]) -> list[tuple[Operation, int]]:
 def _result_name(output: Output) -> str:
     if isinstance(output.expr, Leaf):
         return f"{output.expr.tensor.name}_value"
+    if output.key.startswith("d2") and output.key.isidentifier():
+        return output.key
     return "result" if not output.key.isidentifier() else f"d{output.key}"
 
 
