@@ -160,7 +160,9 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
         factors, summed = factors_under(node)
         known = {index for index, _ in scope.axes}
         if len(factors) > 1 and summed and known.isdisjoint(summed):
-            return contraction(host, factors, summed, scope)
+            found = contraction(host, factors, summed, scope)
+            if np.isfinite(found).all():  # else factor by factor: 0 log 0 = 0
+                return found
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = enter(host, bound, inner, mask)
