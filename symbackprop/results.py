@@ -448,9 +448,11 @@ class Derivation:
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
-        kind = "jacobian" if gradient is None else "hessian"
+        own = f"jacobian_{key}" if gradient is None else f"hessian_{key.removeprefix('d2')}"
+        if self.of.is_scalar and gradient is None:
+            own = f"gradient_{key.removeprefix(f'{self.of.name}_d')}"
         return plan(
-            name or f"{kind}_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
+            name or own, context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
