@@ -85,5 +85,3 @@ def letters_held(name: Expr) -> tuple[str, ...]:
     slots = name.slots if isinstance(name, Slice) else ()
     held = [slot.single for slot in slots if isinstance(slot, IndexValue)]
     return tuple(dict.fromkeys(index.letter for index in held if index is not None))
-
-

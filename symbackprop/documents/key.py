@@ -13,8 +13,8 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeVar
 
-from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range
 from symbackprop.core.graph import Equation as GraphEquation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Role, Tensor
@@ -109,7 +109,7 @@ def build_key(
     return Document(
         header,
         shape_rows(graph, names),
-        tuple(forward_equation(equation, names) for equation in graph.equations),
+        tuple(one for equation in graph.equations for one in forward_equations(equation, names)),
         tuple(named_derivative(of, by, names) for of, by in names.partials),
         tuple(setter.words(words) for words in head.inferred),
         tuple(blocks),
@@ -168,6 +168,36 @@ def _kind_latex(shape: tuple[Dim, ...], classes: Dim | None, names: Names) -> La
     last = dim_latex(classes - (1 - names.first), names)
     said = Latex(rf"\text{{label{'s' if shape else ''} }} {names.first}, \ldots, {last}")
     return Latex(rf"{shape_latex(shape, names)}\;{said}") if shape else said
+
+
+def forward_equations(equation: GraphEquation, names: Names) -> tuple[Equation, ...]:
+    """An equation as we read it; of an array that several equations give, each of them."""
+    if not equation.pieces:
+        return (forward_equation(equation, names),)
+    found: list[Equation] = []
+    for piece in equation.pieces:
+        target = Element(Leaf(equation.target), piece.slots)
+        *rows, last = break_lines(piece.body, names, ALONE - estimated_width(target, names) - 1.5)
+        reach = "".join(rf",\;\, {range_latex(spot, names)}" for spot in piece.ranges if not is_plain(spot))
+        said = rf"{last}\quad\text{{for }} {reach.removeprefix(',')}" if reach else last
+        found.append(Equation(to_latex(target, names), (*rows, Latex(said))))
+    return tuple(found)
+
+
+def is_plain(spot: Range) -> bool:
+    """Whether an index runs over its whole dim."""
+    return spot.low is None and spot.high is None and spot.condition is None
+
+
+def range_latex(spot: Range, names: Names) -> str:
+    """``i = 2, \\ldots, n``."""
+    index = IndexValue(((spot.index, 1),))
+    if spot.condition is not None:
+        sign = {"!=": r"\neq", "<=": r"\leq", ">=": r"\geq"}.get(spot.condition[0], spot.condition[0])
+        return rf"{to_latex(index, names)} {sign} {to_latex(spot.condition[1], names)}"
+    low = spot.low or IndexValue((), ONE)
+    high = spot.high or IndexValue((), spot.index.dim)
+    return rf"{to_latex(index, names)} = {to_latex(low, names)}, \ldots, {to_latex(high, names)}"
 
 
 def forward_equation(equation: GraphEquation, names: Names) -> Equation:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 from sympy import ImmutableDenseMatrix, Lambda
+from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.matrices.matrixbase import MatrixBase
 
@@ -126,6 +127,43 @@ class EntryMax(sympy.Expr):
         spot, low, high = (printer._print(part) for part in self.args[1])
         return rf"\max_{{{low} \leq {spot} \leq {high}}} {printer._print(self.args[0])}"
 
+
+
+class Holds(sympy.Expr):
+    """1 where a relation of two positions holds, else 0: ``Holds(<, i, j)``.
+
+    No Piecewise: SymPy draws cases out of the sums that bind their positions.
+    """
+
+    is_commutative = True
+    is_integer = True
+    is_nonnegative = True
+
+    def __new__(cls, op: Any, left: Any, right: Any) -> Any:
+        """Of two numbers what it is."""
+        left, right = sympy.sympify(left), sympy.sympify(right)
+        known = _RELATIONS[str(op)](left, right)
+        if known in (sympy.true, sympy.false):
+            return sympy.S.One if known == sympy.true else sympy.S.Zero
+        return sympy.Expr.__new__(cls, Str(str(op)), left, right)
+
+    def _numpycode(self, printer: Any) -> str:
+        left, right = (printer._print(side) for side in self.args[1:])
+        return f"(1 if {left} {self.args[0]} {right} else 0)"
+
+    _pythoncode = _numpycode
+
+    def _sympystr(self, printer: Any) -> str:
+        left, right = (printer._print(side) for side in self.args[1:])
+        return f"[{left} {self.args[0]} {right}]"
+
+    def _latex(self, printer: Any) -> str:
+        sign = {"<=": r"\leq", ">=": r"\geq"}.get(str(self.args[0]), str(self.args[0]))
+        left, right = (printer._print(side) for side in self.args[1:])
+        return rf"\left[{left} {sign} {right}\right]"
+
+
+_RELATIONS = {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
 
 
 def entry_sums(value: Any) -> Any:

@@ -61,6 +61,7 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
 
 def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
     """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
+    meant: NotAnEntryError | None = None  # of an array with a declared shape
     while True:
         try:
             return _graph(lines, declarations, arrays)
@@ -68,6 +69,13 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             if error.target not in arrays:
                 raise
             arrays = arrays - {error.target}
+            symbol = declarations.symbols.get(error.target)
+            if symbol is not None and symbol.shape is not None:
+                meant = meant or error
+        except InputError:
+            if meant is not None:
+                raise meant from None
+            raise
 
 
 def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
