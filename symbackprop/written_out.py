@@ -112,13 +112,19 @@ def written_out_jacobian(
     general = session.jacobian(
         body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
     )
-    of, by = made.tensors[body.of], made.tensors[body.by]
+    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
+    by = made.tensors[body.by]
+    if body.of.gradient is not None:
+        loss, inner = body.of.gradient
+        gradient = made.tensors[loss].gradient_by(made.tensors[inner])
+        second = small.session(via).written_second(gradient, by, entry=body.entry, vec=vec)
+        return WrittenOut(small, second, via, Derivation(context, general, via), made.sizes)
+    of = made.tensors[body.of]
     if body.of.is_scalar:
         places = body.entry[1]
         assert places is not None
         entry = small.session(via).written_entry(of, by, places)
         return WrittenOut(small, entry, via, Derivation(context, general, via), made.sizes)
-    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
     derived = small.session(via).written_jacobian(
         of, by, flipped=flipped, entry=body.entry, lines=body.lines, vec=vec
     )

@@ -58,7 +58,7 @@ class Figures:
         }
         floats = {tensor: np.array(cells, dtype=float) for tensor, cells in arrays.items()}
         given = Given(spec.graph, spec.sizes, floats, context.expand)
-        return Figures(desk, question, precision, Arithmetic(spec.sizes, arrays, context.expand), given)
+        return Figures(desk, question, precision, Arithmetic(spec.sizes, arrays, context.expand, zero=spec.graph.zero), given)
 
     def value(self, expr: Expr) -> Cells:
         """Its numbers, in the shape of the expression; an InputError where one does not exist."""

@@ -165,6 +165,8 @@ class _Maker:
         return dim.substitute(self.numbers)
 
     def tensor(self, old: Tensor) -> Tensor:
+        if old.gradient is not None:
+            return self.tensor(old.gradient[0]).gradient_by(self.tensor(old.gradient[1]))
         if old not in self.tensors:
             classes = old.facts.classes
             facts = old.facts if classes is None else replace(old.facts, classes=self.dim(classes))

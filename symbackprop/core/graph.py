@@ -92,7 +92,8 @@ class Graph:
     in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
     the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
     of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed);
-    ``first`` is what the author calls the first position (positions in the graph are one-based).
+    ``first`` is what the author calls the first position (positions in the graph are one-based);
+    ``zero``: an entry outside its range counts as 0.
     """
 
     convention: Convention
@@ -103,6 +104,7 @@ class Graph:
     families: Mapping[str, Family] = field(default_factory=dict)
     layout: str = "gradient"
     first: int = 1
+    zero: bool = False
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""

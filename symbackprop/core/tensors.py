@@ -92,7 +92,19 @@ class Tensor:
     mirrored: bool = False  # symmetric by its own equation, such as X^T X
     family: tuple[str, int] | None = None  # (h, 2) for the member h[2]; `latex` is that of the family
     moved: Tensor | None = None  # of W after a step: W itself; `name` is W_new
+    gradient: tuple[Tensor, Tensor] | None = None  # (L, W) for the array dL/dW; see ``gradient_by``
     serial: int = field(default_factory=lambda: next(_serial))
+    _gradients: dict[Tensor, Tensor] = field(default_factory=dict)
+
+    def gradient_by(self, by: Tensor) -> Tensor:
+        """The derivative of this scalar by ``by`` as an array of its own: always the same one.
+
+        It has the shape of ``by``. What is differentiated twice is this array: d2L/(dW dv) is d(dL/dW)/dv.
+        """
+        if by not in self._gradients:
+            name = f"d{self.name}/d{by.name}"
+            self._gradients[by] = Tensor(name, by.shape, by.convention, gradient=(self, by))
+        return self._gradients[by]
 
     @property
     def oriented(self) -> tuple[Dim, Dim]:

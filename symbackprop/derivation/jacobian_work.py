@@ -27,6 +27,8 @@ class JacobianWork:
     whole     the same without names of derivatives.
     steps     all lines; the last of them is the result.
     slices    where the result has more than two indices, matrices that make it up, with what they are.
+    sweep     what it comes from; None for a second derivative.
+    form_of_whole  of a second derivative: one entry of ``whole``.
     named     of dP[n,:]/dZ[n,:] the name of the matrix that ``expr`` then is.
     """
 
@@ -37,9 +39,10 @@ class JacobianWork:
     uses: tuple[str, ...]
     flipped: bool
     of: Tensor
-    sweep: Sweep
+    sweep: Sweep | None
     slices: tuple[Part, ...] = ()
     named: Jacobian | None = None
+    form_of_whole: Form | None = None
 
     @property
     def indices(self) -> tuple[Index, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
 from symbackprop.core.graph import Equation, Graph
@@ -38,6 +39,7 @@ from symbackprop.notation.forms import (
     strict,
     within,
 )
+from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
@@ -341,8 +343,11 @@ class Workshop:
         """The tensor that stands for d of / d by inside forms: the axes of ``of``, then those of ``by``."""
         key = (of, by)
         if key not in self.cotangents:
-            shape = by.shape if of.is_scalar else (*of.shape, *by.shape)
-            tensor = Tensor(f"d{of.name}/d{by.name}", shape, by.convention, Role.INTERMEDIATE)
+            if of.is_scalar:
+                tensor = of.gradient_by(by)
+            else:
+                shape = (*of.shape, *by.shape)
+                tensor = Tensor(f"d{of.name}/d{by.name}", shape, by.convention, Role.INTERMEDIATE)
             self.cotangents[key] = tensor
             self.partial_of[tensor] = Partial(of, by)
         return self.cotangents[key]
@@ -352,6 +357,15 @@ class Workshop:
         if tensor in self.partial_of:
             return self.partial_of[tensor]
         return self.helpers.get(tensor) or Leaf(tensor)
+
+    def matrix_leaf(self, tensor: Tensor) -> Expr:
+        """The same where matrices are spelled: the derivative of a vector by a vector is a matrix."""
+        partial = self.partial_of.get(tensor)
+        if partial is None or partial.of.is_scalar:
+            return self.leaf(tensor)
+        if len(partial.of.shape) == len(partial.by.shape) == 1:
+            return Jacobian(partial.of, partial.by)
+        raise NoSpelling
 
     def tidy(self, form: Form, *, zeros: bool = True) -> Form:
         """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""

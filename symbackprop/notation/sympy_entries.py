@@ -7,11 +7,54 @@ from typing import Any
 
 import sympy
 from sympy import ImmutableDenseMatrix, Lambda
-from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.matrices.matrixbase import MatrixBase
 
 from symbackprop.notation.sympy_base import OwnMatrix, sizes_known
+
+
+class Cases(sympy.Expr):
+    """``Piecewise`` below a binder: ``Cases((value, condition), ...)``, the first that holds.
+
+    SymPy draws a ``Piecewise`` out of the sum that binds what its conditions hold, and out of relations.
+    """
+
+    def __new__(cls, *pairs: Any) -> Any:
+        """Of pairs as a ``Piecewise`` has them."""
+        return sympy.Expr.__new__(cls, *(sympy.Tuple(*pair) for pair in pairs))
+
+    is_commutative = True
+
+    @property
+    def plain(self) -> Any:
+        """The same as a ``Piecewise``."""
+        return sympy.Piecewise(*(tuple(pair) for pair in self.args))
+
+    def doit(self, **hints: Any) -> Any:
+        """The case that holds, where that is known."""
+        return sympy.Piecewise(*((value.doit(**hints), holds.doit(**hints)) for value, holds in self.args))
+
+    def _printed(self, printer: Any) -> str:
+        return str(printer._print(self.plain))
+
+    _numpycode = _sympystr = _latex = _printed
+
+
+def hidden(value: Any) -> Any:
+    """Every ``Piecewise`` as ``Cases``."""
+    value = sympy.sympify(value)
+    if not value.has(sympy.Piecewise):
+        return value
+    return value.replace(lambda node: isinstance(node, sympy.Piecewise), lambda node: Cases(*node.args))
+
+
+def shown(value: Any) -> Any:
+    """Every ``Cases`` that no binder holds as a ``Piecewise``."""
+    if isinstance(value, Cases):
+        return sympy.Piecewise(*((shown(inner), holds) for inner, holds in value.args))
+    if isinstance(value, EntrySum | EntryProduct | EntryMax) or not value.has(Cases):
+        return value
+    return value.func(*(shown(arg) for arg in value.args))
 
 
 def _replaced(entries: Any, old: Any, new: Any) -> Any:
@@ -24,7 +67,6 @@ def _replaced(entries: Any, old: Any, new: Any) -> Any:
     return entries.func(entries.function.subs(old, new), *limits)
 
 
-
 def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
     """The terms or factors, outermost binder first; unchanged while a limit is no number.
 
@@ -35,12 +77,16 @@ def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
         return entries
     body = entries.func(entries.function, *inner) if inner else entries.function
     parts = [body.subs(spot, place).doit(**hints) for place in range(int(low), int(high) + 1)]
-    return entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
-
+    whole = sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts)
+    return entries_read(shown(whole))
 
 
 class EntrySum(sympy.Sum):
     """A sum over positions: an empty range is 0, ``subs`` reaches shapes, ``doit`` reads entries."""
+
+    def __new__(cls, function: Any, *limits: Any, **assumptions: Any) -> Any:
+        """Of terms in which no ``Piecewise`` is left."""
+        return sympy.Sum.__new__(cls, hidden(function), *limits, **assumptions)
 
     def doit(self, **hints: Any) -> Any:
         """The sum, written out if its limits are numbers."""
@@ -50,9 +96,12 @@ class EntrySum(sympy.Sum):
         return _replaced(self, old, new)
 
 
-
 class EntryProduct(sympy.Product):
     """A product over positions; like ``EntrySum``, and accepted by ``lambdify``."""
+
+    def __new__(cls, function: Any, *limits: Any, **assumptions: Any) -> Any:
+        """Of factors in which no ``Piecewise`` is left."""
+        return sympy.Product.__new__(cls, hidden(function), *limits, **assumptions)
 
     def doit(self, **hints: Any) -> Any:
         """The product, written out if its limits are numbers."""
@@ -69,7 +118,6 @@ class EntryProduct(sympy.Product):
         return f"{printer._module_format('numpy.prod')}([{printer._print(self.function)} {' '.join(loops)}])"
 
 
-
 class EntryMax(sympy.Expr):
     """The largest over positions: ``EntryMax(body, (spot, low, high), counts)``.
 
@@ -78,7 +126,7 @@ class EntryMax(sympy.Expr):
 
     def __new__(cls, body: Any, limit: Any, counts: Any = sympy.S.One) -> Any:
         """Of one position what it is."""
-        return sympy.Expr.__new__(cls, sympy.sympify(body), sympy.Tuple(*limit), sympy.sympify(counts))
+        return sympy.Expr.__new__(cls, hidden(body), sympy.Tuple(*limit), hidden(counts))
 
     @property
     def bound_symbols(self) -> list[Any]:
@@ -128,48 +176,9 @@ class EntryMax(sympy.Expr):
         return rf"\max_{{{low} \leq {spot} \leq {high}}} {printer._print(self.args[0])}"
 
 
-
-class Holds(sympy.Expr):
-    """1 where a relation of two positions holds, else 0: ``Holds(<, i, j)``.
-
-    No Piecewise: SymPy draws cases out of the sums that bind their positions.
-    """
-
-    is_commutative = True
-    is_integer = True
-    is_nonnegative = True
-
-    def __new__(cls, op: Any, left: Any, right: Any) -> Any:
-        """Of two numbers what it is."""
-        left, right = sympy.sympify(left), sympy.sympify(right)
-        known = _RELATIONS[str(op)](left, right)
-        if known in (sympy.true, sympy.false):
-            return sympy.S.One if known == sympy.true else sympy.S.Zero
-        return sympy.Expr.__new__(cls, Str(str(op)), left, right)
-
-    def _numpycode(self, printer: Any) -> str:
-        left, right = (printer._print(side) for side in self.args[1:])
-        return f"(1 if {left} {self.args[0]} {right} else 0)"
-
-    _pythoncode = _numpycode
-
-    def _sympystr(self, printer: Any) -> str:
-        left, right = (printer._print(side) for side in self.args[1:])
-        return f"[{left} {self.args[0]} {right}]"
-
-    def _latex(self, printer: Any) -> str:
-        sign = {"<=": r"\leq", ">=": r"\geq"}.get(str(self.args[0]), str(self.args[0]))
-        left, right = (printer._print(side) for side in self.args[1:])
-        return rf"\left[{left} {sign} {right}\right]"
-
-
-_RELATIONS = {"<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
-
-
 def entry_sums(value: Any) -> Any:
     """SymPy's sums as ours."""
     return value.replace(lambda node: type(node) is sympy.Sum, lambda node: EntrySum(*node.args))
-
 
 
 def entries_read(value: Any) -> Any:
@@ -178,7 +187,6 @@ def entries_read(value: Any) -> Any:
         lambda node: isinstance(node, MatrixElement) and isinstance(node.parent, MatrixBase),
         lambda node: node.parent[node.i, node.j] if node.i.is_Integer and node.j.is_Integer else node,
     )
-
 
 
 class ByEntries(OwnMatrix):
@@ -227,7 +235,6 @@ class ByEntries(OwnMatrix):
     def _latex(self, printer: Any) -> str:
         (row, column), body = self.args[0].variables, self.args[0].expr
         return rf"\left[{printer._print(body)}\right]_{{{printer._print(row)}{printer._print(column)}}}"
-
 
 
 def by_entries(row: Any, column: Any, body: Any, shape: tuple[Any, Any]) -> Any:

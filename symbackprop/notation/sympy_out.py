@@ -54,7 +54,7 @@ from symbackprop.errors import UnsupportedError
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, shape_of, stretched
-from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum, Holds, by_entries, entry_sums
+from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
     RELATIONS,
@@ -234,8 +234,6 @@ class _Writer:
         if places and op in ("=", "!="):
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        if places:
-            return Holds(op, *parts)
         computed = not all(isinstance(part, sympy.Symbol | sympy.Number | MatrixElement) for part in parts)
         whole = all(part.is_integer for part in parts)
         if whole and op in ("=", "!="):  # a Piecewise would leave the sum that binds its positions

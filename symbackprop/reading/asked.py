@@ -37,7 +37,8 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     scope = Scope(
-        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first
+        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first,
+        zero=graph.zero,
     )
     letters: tuple[str, ...] = ()
     if any(isinstance(by, Sub) for by in node.by):

@@ -49,7 +49,8 @@ class Declared:
 class Declarations:
     """Everything declared. ``convention`` None: column if all shapes fit under it, else row.
 
-    ``first`` is the number of the first position in what is read, 0 or 1.
+    ``first`` is the number of the first position in what is read, 0 or 1. ``zero``: an entry outside its
+    range counts as 0 (``outside: zero``).
     """
 
     symbols: Mapping[str, Declared] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Declarations:
     convention: Convention | None = None
     families: Mapping[str, Family] | None = None  # None: not unrolled yet
     first: int = 1
+    zero: bool = False
 
     @property
     def all_dims(self) -> dict[str, str | None]:

@@ -156,7 +156,9 @@ def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int
 
 
 def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope) -> None:
-    """Positions must lie in 1..dim for all values of their indices."""
+    """Positions must lie in 1..dim for all values of their indices; not where outside of it is 0."""
+    if scope.zero and not isinstance(slot, Span) and isinstance(node, Sub):
+        return
     resolve = scope.unifier.resolve
     below = [resolve(end - 1) for end in _ends(low, scope, last=False)]
     above = [resolve(resolve(dim) - end) for end in _ends(high, scope, last=True)]
@@ -341,6 +343,8 @@ def _contains(outer: Dim, inner: Dim) -> bool:
 
 
 def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub, scope: Scope) -> None:
+    if scope.zero:
+        return
     below = offset.is_number and offset.constant < 1
     gap = dim - offset
     if below or (gap.is_number and gap.constant < 0):

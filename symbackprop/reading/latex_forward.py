@@ -237,7 +237,9 @@ def _settled_in(
     targets = {line.target for line in ordered}
     tensors = declared_tensors(declarations, convention, targets)
     dims, functions, first = declarations.all_dims, declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets, first=first)
+    scope = Scope(
+        convention, tensors, dims, functions, taken=targets, first=first, zero=declarations.zero
+    )
     done: list[Line] = []
     for line in ordered:
         parts = tuple(_settled_line(part, scope) for part in line.parts)
@@ -358,6 +360,7 @@ def _scope(
         derivatives=derivatives,
         free=free,
         first=graph.first,
+        zero=graph.zero,
     )
 
 

@@ -188,13 +188,16 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
     functions, first = declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first)
+    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first,
+        zero=declarations.zero)
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
-    return Graph(convention, tensors, tuple(equations), dims, functions, families, first=first)
+    return Graph(
+        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero
+    )
 
 
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:

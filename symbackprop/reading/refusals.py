@@ -14,7 +14,6 @@ NOT_YET: Mapping[str, str] = MappingProxyType(
         "entry-target": "an equation for some entries of an array only",
         "bounds": "an index of the left side with a range other than 1..n",
         "condition": "a condition on an index of the left side",
-        "second-derivative": "a second derivative",
     }
 )
 

@@ -77,7 +77,7 @@ class Evaluator:
         self.expand = expand
         self.kinks_of = kinks_of
         self.watch = watch
-        self.outside = np.nan
+        self.outside = point.outside
         self._partials = partials
         self._overrides = overrides if overrides is not None else {}
         self._memo: dict[int, tuple[Expr, Array]] = {}

@@ -87,7 +87,7 @@ def test_unknown_function_names_the_option() -> None:
 
 def test_three_indices_stand_entry_by_entry() -> None:
     """An array of three extents is no factor of a matrix product; its entries are numbers."""
-    with pytest.raises(InputError, match="3 indices .a x b x c. and stands only entry by entry"):
+    with pytest.raises(InputError, match=r"3 indices .a x b x c. and stands only entry by entry"):
         infer_program("y = W x", shapes={"W": ("a", "b", "c")})
     graph, words = infer_program("y[i] = sum[j, k](W[i,j,k] * x[j])")
     assert words == "W in R^{m x n x p}, x in R^n"
