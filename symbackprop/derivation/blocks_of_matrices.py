@@ -1,4 +1,4 @@
-"""Arrays of more than two indices as the matrices that they are made of: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
+"""Arrays of more than two indices as matrices: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class _Gradient:
             before = after
         if (in_entries or road is None) and not isinstance(whole, Comprehension):
             self._add("spell", spelling_reason(quantity.form, whole), self.partial, whole)
-        self.exprs.append(whole)
+        self.exprs.append(self.lines.printed(whole, quantity.form))
         return Work(quantity, self.exprs, whole, self.steps, self.uses)
 
     def _spelled(self, at: int) -> Expr:

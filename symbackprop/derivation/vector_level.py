@@ -52,15 +52,15 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
             steps.append(lines.step(stage.rule, reason, before, after, partial, sub, words))
         before = after
     if in_entries or not exprs:
-        exprs.append(whole)
+        exprs.append(lines.printed(whole, quantity.form))
     if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return with_slice(lines, of, Work(quantity, exprs, exprs[-1], steps, uses))
+    return with_slice(lines, of, Work(quantity, exprs, whole, steps, uses))
 
 
 def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
-    """Of an array of more than two indices the matrices that make it up as well, where they have a formula."""
+    """Of an array of more than two indices its matrices as well, where they have a formula."""
     pair = None if work.quantity.axes is None else spelled_slice(lines, of, work.quantity)
     if pair is None:
         return work

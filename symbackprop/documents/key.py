@@ -190,7 +190,7 @@ def is_plain(spot: Range) -> bool:
 
 
 def range_latex(spot: Range, names: Names) -> str:
-    """``i = 2, \\ldots, n``."""
+    r"""``i = 2, \ldots, n``."""
     index = IndexValue(((spot.index, 1),))
     if spot.condition is not None:
         sign = {"!=": r"\neq", "<=": r"\leq", ">=": r"\geq"}.get(spot.condition[0], spot.condition[0])
@@ -332,9 +332,7 @@ def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int)
     several = len(asked.answers) > 1
     first, last = shown is asked.answers[0], shown is asked.answers[-1]
     heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
-    paragraphs = setter.paragraphs(
-        shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph
-    )
+    paragraphs = setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph)
     return Section(
         heading=heading if several else Text(""),
         paragraphs=paragraphs,

@@ -150,7 +150,8 @@ def read_pieces(line: Line, scope: Scope, declared: Declared | None, read: Read)
     if len(counts) > 1:
         few, many = min(counts), max(counts)
         raise fail(
-            f"{line.target} has {few} {'index' if few == 1 else 'indices'} in one equation and {many} in another",
+            f"{line.target} has {few} {'index' if few == 1 else 'indices'} in one equation and {many} in "
+            "another",
             line.parts[-1].at, None, "shape",
         )  # fmt: skip
     shape = _extents(line, scope, declared, read)

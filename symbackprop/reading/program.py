@@ -123,7 +123,10 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     for position, line in enumerate(lines):
         name = line.target
         if any(not isinstance(slot, Name) for slot in line.slots):
-            raise not_yet("entry-target", line.at)
+            places = ",".join(map(show, line.slots))
+            hint = f"write {name}[i,...] with letters, or entries on the right side"
+            message = f"{name}[{places}] is one entry, and its right side is an array"
+            raise fail(message, line.at, hint, "shape")
         if name in defined:
             first = lines[defined[name]].at.line
             raise fail(
@@ -188,8 +191,15 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
     functions, first = declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first,
-        zero=declarations.zero)
+    scope = Scope(
+        convention,
+        tensors,
+        dims,
+        functions,
+        taken=targets | set(families),
+        first=first,
+        zero=declarations.zero,
+    )
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))

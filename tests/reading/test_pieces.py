@@ -124,7 +124,7 @@ def test_start_of_a_family_is_no_entry() -> None:
 
 WRONG = [
     ("y[1] = a|y[i] = x[i] for i = 3..n", "", "shape", "no equation gives y[2] (for n = 3)"),
-    ("y[1] = a|y[i] = x[i] for i = 1..n", "", "redefined", "y[1] is defined twice (for n = 3), first by line 8"),
+    ("y[1] = a|y[i] = x[i] for i = 1..n", "", "redefined", "y[1] is defined twice (for n = 3)"),
     ("y[1] = a|y[i] = x[i]", "", "redefined", "y[1] is defined twice"),
     ("y[i] = x[i] for i = 2..n", "", "shape", "no equation gives y[1]"),
     ("y[i] = x[i] for i = 1..n-1", "  y: {shape: [n]}\n", "shape", "no equation gives y[3] (for n = 3)"),
