@@ -28,6 +28,7 @@ class Equation:
 
     ``pieces``: where the author gives the entries by several formulas, these; together they give every entry
     once, and ``expr`` is their sum, each with indicators that say where it holds (``whole_of``).
+    ``member``: of a family ``target[t] = member`` with an array on the right; ``expr`` is one entry of it.
     ``abstract`` marks ``J = J(y, W)``: an arbitrary differentiable scalar of ``arguments``
     (then ``expr`` is None). ``text`` is the author's line, white space tidied.
     """
@@ -40,6 +41,7 @@ class Equation:
     line: int | None = None
     column: int | None = None
     pieces: tuple[Piece, ...] = ()
+    member: Expr | None = None
 
     @property
     def abstract(self) -> bool:

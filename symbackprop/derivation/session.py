@@ -216,7 +216,8 @@ class Session:
         quantity = work.quantity
         shown = self.lines.printed(work.expr, quantity.form)
         derived = Derived(
-            of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses, {by: work.expr}, work, quantity.axes,
+            of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses,
+            {by: work.expr}, work, quantity.axes,
         )  # fmt: skip
         return self._with_outside(derived)
 

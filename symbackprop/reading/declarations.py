@@ -29,6 +29,7 @@ class Declared:
     at: Place | None = None
     over: int | None = None  # the number of members, if this is a family
     family: tuple[str, int] | None = None  # set by ``families.unroll``
+    runs: bool = False  # a family whose number of members is a dim, the first of ``shape``
 
     def tensor(self, convention: Convention, shape: tuple[Dim, ...], role: Role) -> Tensor:
         """The tensor of this declaration."""
@@ -42,6 +43,7 @@ class Declared:
             facts=self.facts,
             bold=self.bold,
             family=self.family,
+            over=self.runs and len(shape) > 1,
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr
+from symbackprop.core.expr import Element, Expr, IndexValue
 from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
@@ -25,7 +25,6 @@ from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
-from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
@@ -368,11 +367,37 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
     expr = read(line.expr, inner)
     shape = scope.unifier.shape(expr)
     if not (shape[0].is_one and shape[1].is_one):
-        if line.ranges:
-            raise not_yet("family", line.at)
-        raise NotAnEntryError(line, shape_text(shape))
+        family = _family_equation(line, scope, declared, expr, tuple(indices.values()))
+        if family is None:
+            raise NotAnEntryError(line, shape_text(shape))
+        return family
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
     return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+
+
+def _family_equation(
+    line: Line, scope: Scope, declared: Declared | None, member: Expr, indices: tuple[Index, ...]
+) -> Equation | None:
+    """``h[t] = W x[t] for t = 1..T``, an array on the right: a family over a dim; None if it is none."""
+    if len(indices) != 1 or scope.unifier.resolve(indices[0].dim).is_number:
+        return None
+    shape = _member_shape(scope.unifier.shape(member), scope)
+    own = tuple(Index(dim, letter) for dim, letter in zip(shape, ("i", "j"), strict=False))
+    entry = Element(member, tuple(IndexValue(((index, 1),)) for index in own))
+    known = declared or Declared(line.target)
+    whole = (scope.unifier.resolve(indices[0].dim), *shape)
+    target = replace(known, runs=True).tensor(scope.convention, whole, Role.INTERMEDIATE)
+    return replace(_equation(line, target, entry, (*indices, *own)), member=member)
+
+
+def _member_shape(shape: tuple[Dim, Dim], scope: Scope) -> tuple[Dim, ...]:
+    """The declared dims of an array of this shape: a vector has one."""
+    rows, columns = shape
+    if scope.convention.vectors_are_rows and rows.is_one:
+        return (columns,)
+    if not scope.convention.vectors_are_rows and columns.is_one:
+        return (rows,)
+    return (rows, columns)
 
 
 def _pieced_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
