@@ -48,7 +48,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
     """The lines of one cotangent over entries."""
     partial = Partial(of, quantity.tensor)
     whole = lines.printed(_whole(lines, quantity), quantity.form)
-    value = lines.spelled(quantity.form, quantity)
+    value = lines.computed(quantity.form, quantity)
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     steps = _log_steps(lines, quantity, partial)

@@ -9,6 +9,7 @@ from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.over_members import over_members
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
 from symbackprop.derivation.workshop import Local, Workshop
@@ -71,8 +72,17 @@ class Lines:
         """The same by the indices; ``axes`` are those of an array of more than two axes."""
         if axes is not None:
             return TensorEntries(axes, entries_of(form, self.shop.leaf))
+        if any(tensor.over for tensor in form.tensors):
+            members = over_members(self, form, row, column)
+            return members or comprehension_of(form, row, column, self.shop.leaf)
         found = self.speller.spell(form, row, column)
         return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
+
+    def computed(self, form: Form, quantity: Quantity) -> Expr:
+        """The array as it is computed: a sum over members of families by its entries."""
+        if quantity.axes is None and any(tensor.over for tensor in form.tensors):
+            return comprehension_of(form, quantity.row, quantity.column, self.shop.leaf)
+        return self.spelled(form, quantity)
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""

@@ -56,7 +56,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return with_slice(lines, of, Work(quantity, exprs, whole, steps, uses))
+    return with_slice(lines, of, Work(quantity, exprs, lines.computed(quantity.form, quantity), steps, uses))
 
 
 def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
@@ -65,7 +65,8 @@ def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
     if pair is None:
         return work
     letters = join([f"`{letter}`" for letter in letters_held(pair[0])])
-    step = lines.step("slice", f"for each {letters} a matrix", *pair, Partial(of, work.quantity.tensor))
+    kind = "a matrix" if not any(dim.is_one for dim in pair[1].shape) else "a vector"
+    step = lines.step("slice", f"for each {letters} {kind}", *pair, Partial(of, work.quantity.tensor))
     return replace(work, steps=[*work.steps, step], slices=(pair,))
 
 

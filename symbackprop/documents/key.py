@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Run, Slice
 from symbackprop.core.graph import Equation as GraphEquation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Role, Tensor
@@ -203,6 +203,12 @@ def range_latex(spot: Range, names: Names) -> str:
 def forward_equation(equation: GraphEquation, names: Names) -> Equation:
     """An equation of the forward pass as we read it."""
     target: Expr = Leaf(equation.target)
+    if equation.member is not None:
+        place = IndexValue(((equation.indices[0], 1),))
+        runs = (Run(IndexValue((), ONE), dim) for dim in equation.target.shape[1:])
+        target = Slice(target, (place, *runs), equation.target.convention.vectors_are_rows)
+        room = ALONE - estimated_width(target, names) - 1.5
+        return Equation(to_latex(target, names), break_lines(equation.member, names, room))
     if equation.indices:
         target = Element(target, tuple(IndexValue(((index, 1),)) for index in equation.indices))
     lhs = to_latex(target, names)
