@@ -126,6 +126,7 @@ class Sweep:
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._spare = spare
+        self._given = bool(letters)
         self._active = self._active_equations()
         roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
@@ -178,7 +179,7 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
-        axes = axis_indices(tensor, self._spare)
+        axes = axis_indices(tensor, self._axis_letters(tensor))
         free = indices_of(tensor, row, column, axes)
         if tensor is self.loss:
             own = self._slots(tensor, free) if self.head else ()
@@ -196,6 +197,13 @@ class Sweep:
             if self._shop.locals[p].form.mentions(tensor)
         )
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+
+    def _axis_letters(self, tensor: Tensor) -> list[str]:
+        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        if not tensor.over or self._given:
+            return self._spare
+        first = self._shop.letter(tensor.shape[0], "ts")
+        return [first, *(letter for letter in self._spare if letter != first)]
 
     def _quantity(
         self,

@@ -67,7 +67,7 @@ from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.text import axes_of, is_whole, range_is_seen
+from symbackprop.notation.text import axes_of, is_member, is_whole, range_is_seen
 from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
@@ -212,6 +212,8 @@ class Printer:
             else:
                 low, high = self.position(slot.low), self.position(slot.high)
                 shown.append(Symbol(f"{low.tex}:{high.tex}", low.width + high.width + 0.3))
+        if is_member(expr):
+            shown = shown[:1]
         tex = ", ".join(symbol.tex for symbol in shown)
         width = sum(symbol.width for symbol in shown) + 0.4 * (len(shown) - 1)
         if self.names.style.get("index") == "bracket":
