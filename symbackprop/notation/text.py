@@ -203,13 +203,13 @@ def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
 
 
 def _divide(expr: Divide, context: _Context) -> _Printed:
-    num, top = _print(expr.num, context)  # a chain binds tighter than /: X^T G / N needs no brackets
-    if top < _CHAIN:
+    num, top = _print(expr.num, context)  # from left to right: X^T G / N, a * b / c need no brackets
+    if top < _TERM:
         num = f"({num})"
     den, own = _print(expr.den, context)
     if own < _FACTOR or own == _DERIV:
         den = f"({den})"
-    loose = isinstance(expr.num, Partial) or (isinstance(expr.num, MatMul) and not num.startswith("("))
+    loose = isinstance(expr.num, Partial | MatMul | Hadamard | Divide)
     return f"{num} / {den}" if loose else f"{num}/{den}", _TERM
 
 
