@@ -227,7 +227,9 @@ def _taken_out(terms: tuple[Term, ...], shared: Shared) -> Form | None:
     if not _is_readable(Form(inner), shared):
         return None
     size = content(Form(inner))
-    size = -size if all(term.coefficient < 0 for term in inner) else size
+    negative = [term.coefficient < 0 for term in inner]
+    minus_one = any(less and not term.factors for less, term in zip(negative, inner, strict=True))
+    size = -size if all(negative) or (minus_one and not all(negative)) else size  # 1 - h, not h - 1
     bracket = Form(Term(term.coefficient / size, term.factors, term.bound) for term in inner)
     whole = Term(size, (*shared.factors, (Group(bracket), 1)), shared.bound)
     first = min(shared.places)

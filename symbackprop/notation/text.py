@@ -392,7 +392,9 @@ def _range(entry: Range, body: Expr, context: _Context) -> str:
 
 
 def _compared_with(other: IndexValue, context: _Context) -> str:
-    """The other side of a condition, a position."""
+    """The other side of a condition, a position or a label."""
+    if isinstance(other, LabelValue):
+        return _label(other, context)[0]
     return _position(counted(other, context.names.first), context, tight=False)[0]
 
 
