@@ -364,14 +364,6 @@ class Workshop:
             return self.partial_of[tensor]
         return self.helpers.get(tensor) or Leaf(tensor)
 
-<<<<<<< HEAD
-    def tidy(self, form: Form, *, zeros: bool = True, arrays: bool = True) -> Form:
-        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too.
-
-        ``arrays``: named products of matrices are folded as well.
-        """
-        form = cancel_sums(normal(self._plain(form)))
-=======
     def matrix_leaf(self, tensor: Tensor) -> Expr:
         """The same where matrices are spelled: the derivative of a vector by a vector is a matrix."""
         partial = self.partial_of.get(tensor)
@@ -381,10 +373,12 @@ class Workshop:
             return Jacobian(partial.of, partial.by)
         raise NoSpelling
 
-    def tidy(self, form: Form, *, zeros: bool = True) -> Form:
-        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
-        form = normal(self._plain(form))
->>>>>>> main
+    def tidy(self, form: Form, *, zeros: bool = True, arrays: bool = True) -> Form:
+        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too.
+
+        ``arrays``: named products of matrices are folded as well.
+        """
+        form = cancel_sums(normal(self._plain(form)))
         while True:
             new = self._proved(
                 cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros

@@ -69,13 +69,10 @@ def transposed(expr: Expr) -> Expr:
         return expr.arg
     if isinstance(expr, Leaf):
         return expr if expr.tensor.is_symmetric else Transpose(expr)
-<<<<<<< HEAD
     if isinstance(expr, Neg):
         return Neg(transposed(expr.arg))
-=======
     if isinstance(expr, Jacobian) and expr.is_hessian:
         return expr
->>>>>>> main
     if isinstance(expr, MatMul):
         scales = [factor for factor in expr.factors if factor.is_scalar]
         arrays = [transposed(factor) for factor in reversed(expr.factors) if not factor.is_scalar]
