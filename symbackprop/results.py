@@ -370,6 +370,7 @@ class Derivation:
         oracle = self._context.verifier.oracle_of(point)
         for equation in self._context.graph.equations:
             if equation.abstract:
+                found[equation.target.name] = float(np.real(point.values[equation.target])[0, 0])
                 for tensor in equation.arguments:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)

@@ -15,6 +15,7 @@ from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Sl
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
+from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.rules import (
     Definition,
@@ -125,6 +126,11 @@ class Workshop:
         for equation in self.graph.equations:
             if equation.expr is not None:
                 self._softmax_helpers(equation.expr)
+        for local in self.locals.values():
+            form = self.folding.fold(self._plain(local.form), arrays=False)
+            contraction = contraction_of(local.equation.target, local.indices, form)
+            if contraction is not None:
+                self.folding.contractions.append(contraction)
         for tensor in self.graph.symbols:
             self._declared(tensor)
 
@@ -376,11 +382,16 @@ class Workshop:
             return Jacobian(partial.of, partial.by)
         raise NoSpelling
 
-    def tidy(self, form: Form, *, zeros: bool = True) -> Form:
-        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
-        form = normal(self._plain(form))
+    def tidy(self, form: Form, *, zeros: bool = True, arrays: bool = True) -> Form:
+        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too.
+
+        ``arrays``: named products of matrices are folded as well.
+        """
+        form = cancel_sums(normal(self._plain(form)))
         while True:
-            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
+            new = self._proved(
+                cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros
+            )
             if new is form:
                 break
             form = new
@@ -417,10 +428,10 @@ class Workshop:
                     return True
         return False
 
-    def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
-        """The declared facts used."""
+    def assume(self, form: Form, *, arrays: bool = True) -> tuple[Form, tuple[SumToOne, ...]]:
+        """The declared facts used; ``arrays`` as in ``tidy``."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
-        return (self.tidy(new), used) if used else (form, ())
+        return (self.tidy(new, arrays=arrays), used) if used else (form, ())
 
 
 def _whole_argument(node: Call) -> tuple[Expr, Call]:
