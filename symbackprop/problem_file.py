@@ -21,6 +21,7 @@ from symbackprop.reading import fields, keys
 from symbackprop.reading.assumptions import read_assumptions
 from symbackprop.reading.course import read_course, read_style
 from symbackprop.reading.declarations import Declarations
+from symbackprop.reading.hvp_bodies import with_directions
 from symbackprop.reading.inherit import inherit
 from symbackprop.reading.latex_forward import read_latex_forward
 from symbackprop.reading.notation_entries import NotationEntry, checked_latex, read_notation
@@ -29,7 +30,7 @@ from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
-from symbackprop.reading.variants import read_variant, redrawn, varied
+from symbackprop.reading.variants import check_sizes, read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -156,8 +157,12 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     declarations = replace(symbols.declarations, first=_first(root))
     graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
+    check_sizes(root, graph)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
+    known = graph.tensors.keys()
+    graph = with_directions(question_value, graph)
+    directions = graph.tensors.keys() - known
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
@@ -183,12 +188,11 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         zero_outside=_zero_outside(root),
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
-            if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
+            if name not in directions and tensor.shape
+            and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
-    questions = () if question_value is None else read_questions(
-        question_value, graph, spec.partials, given
-    )
+    questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)
     return replace(spec, questions=questions)
 
 

@@ -24,6 +24,7 @@ from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
 from symbackprop.reading.formulas import formula_of, read_equation, read_formula
 from symbackprop.reading.keys import LEVELS
+from symbackprop.reading.seconds import gradient_of
 from symbackprop.results import Context, Derivation, Gradients
 from symbackprop.written_out import written_out
 
@@ -42,6 +43,12 @@ class Problem:
         self.context = Context(spec.graph, spec.names)
         self.desk = Desk(spec, self.context, self.level)
         self._answers: dict[str, tuple[Answer | Told, ...]] = {}
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(question.id for question in self.spec.all_questions) or "no questions"
+        return (
+            f"<Problem {self.title or self.spec.file or ''}: {', '.join(self.spec.graph.tensors)}; {kinds}>"
+        )
 
     @property
     def title(self) -> str | None:
@@ -94,9 +101,17 @@ class Problem:
         check_level(level)
         return self.desk.jacobian(self._tensor(of), self._tensor(by), via, level)
 
-    def hessian(self, of: str, by: str) -> Derivation:
-        """The second derivative of a scalar: not supported yet."""
-        raise UnsupportedError(f"the Hessian of {of} by {by} is not supported yet")
+    def hessian(
+        self, of: str, by: str, other: str | None = None, *, level: str = "vector", via: str = "log"
+    ) -> Derivation:
+        """The second derivative of the scalar ``of``: d2L/dw2, or d2L/(dw dv) where ``other`` is v.
+
+        A matrix for vectors, with a row for each entry of ``by``; with more than two indices in all, one
+        entry over its letters.
+        """
+        check_level(level)
+        first, second = self._tensor(by), self._tensor(other if other is not None else by)
+        return self.desk.jacobian(gradient_of(self._tensor(of), first), second, via, level)
 
     def answer(self, question_id: str) -> Answer | Told | tuple[Answer | Told, ...]:
         """The verified answer to a question; one for each level where it has several."""
@@ -231,7 +246,7 @@ def _bare(side: str, free: Mapping[str, Index]) -> dict[str, Index]:
 def check_level(level: str) -> None:
     """Refuse an unknown level."""
     if level not in LEVELS:
-        hint = did_you_mean(level, LEVELS) or ", ".join(LEVELS)
+        hint = did_you_mean(str(level), LEVELS) or ", ".join(LEVELS)
         raise InputError(f"unknown level {level}", code="schema", hint=hint)
 
 

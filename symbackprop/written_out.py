@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from symbackprop.core.arrays import Vec
+from symbackprop.core.arrays import TensorEntries, Vec
 from symbackprop.core.concrete import (
     Concrete,
     concrete,
@@ -45,13 +45,17 @@ class WrittenOut(Derivation):
 
     @property
     def indices(self) -> tuple[str, ...]:
-        """None: each entry has its own line."""
-        return ()
+        """None: each entry has its own line; of an array of more than two axes those of its formula."""
+        return super().indices if self._is_higher else ()
 
     @property
     def is_entrywise(self) -> bool:
-        """Never: all entries stand in the result."""
-        return False
+        """Only an array of more than two axes: of any other all entries stand in the result."""
+        return self._is_higher
+
+    @property
+    def _is_higher(self) -> bool:
+        return isinstance(self.derived.expr, TensorEntries)
 
     @property
     def sizes_text(self) -> str:
@@ -108,13 +112,19 @@ def written_out_jacobian(
     general = session.jacobian(
         body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
     )
-    of, by = made.tensors[body.of], made.tensors[body.by]
+    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
+    by = made.tensors[body.by]
+    if body.of.gradient is not None:
+        loss, inner = body.of.gradient
+        gradient = made.tensors[loss].gradient_by(made.tensors[inner])
+        second = small.session(via).written_second(gradient, by, entry=body.entry, vec=vec)
+        return WrittenOut(small, second, via, Derivation(context, general, via), made.sizes)
+    of = made.tensors[body.of]
     if body.of.is_scalar:
         places = body.entry[1]
         assert places is not None
         entry = small.session(via).written_entry(of, by, places)
         return WrittenOut(small, entry, via, Derivation(context, general, via), made.sizes)
-    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
     derived = small.session(via).written_jacobian(
         of, by, flipped=flipped, entry=body.entry, lines=body.lines, vec=vec
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.tensors import Tensor
+from symbackprop.curvature import HessianProduct, written_out_product
 from symbackprop.problem_file import ProblemSpec, Question
+from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
 from symbackprop.written_out import sizes_for, written_out, written_out_jacobian
@@ -34,7 +36,7 @@ class Desk:
 
     def jacobian(self, of: Tensor, by: Tensor, via: str = "log", level: str = "vector") -> Derivation:
         """The derivative of an array by an array; of a scalar its gradient."""
-        if of.is_scalar:
+        if of.is_scalar and of.gradient is None:
             return self.derivation(of, by, via, level)
         if level == "entries":
             return self.jacobian_of(JacobianBody("", of, by), via, level)
@@ -46,7 +48,7 @@ class Desk:
 
     def jacobian_of(self, body: JacobianBody, via: str, level: str) -> Derivation:
         """The derivation of what a question of the kind ``jacobian`` asks for."""
-        if level == "entries" and (body.is_placed or not body.of.is_scalar):
+        if level == "entries" and (body.is_placed or not body.of.is_scalar or body.of.gradient is not None):
             sizes = body.sizes or self.sizes
             return written_out_jacobian(self.context, body, sizes, via, flipped=self.flipped)
         if body.entry == (None, None):
@@ -74,3 +76,14 @@ class Desk:
         """The sizes at which level entries is written out; InputError where there are none."""
         spec = self.spec
         return sizes_for(spec.graph, spec.at_least, spec.values)
+
+    def along(self, body: HvpBody, via: str, level: str) -> HessianProduct:
+        """The derivation of a Hessian-vector product."""
+        session = self.context.session(via)
+        plain = "vector" if level == "entries" else level
+        found = HessianProduct(
+            self.context, *session.along(body.of, body.by, body.direction, plain), via
+        )
+        if level != "entries":
+            return found
+        return written_out_product(found, body, body.sizes or self.sizes)

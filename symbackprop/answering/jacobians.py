@@ -120,6 +120,9 @@ def _work(desk: Desk, question: Question, body: JacobianBody, case: CaseAsked) -
     relations = [one.relation for one in case.conditions if one.relation is not None]
     here = [_with_letters(relation, letters) for relation in relations]
     steps = tuple(step for step in derived.steps if step.quantity == Partial(body.of, body.by))
+    if body.of.gradient is not None:  # the lines up to here are those of the whole
+        first_own = [at for at, step in enumerate(steps) if step.rule == "entry"]
+        steps = steps[first_own[0] :] if first_own else ()
     if here:
         derived, last = session.where(derived, here)
         steps = (*steps, *last)

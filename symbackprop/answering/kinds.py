@@ -9,6 +9,7 @@ from symbackprop.answering.compare import compare
 from symbackprop.answering.derive import derive
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.explicit import explicit
+from symbackprop.answering.hvp import hvp
 from symbackprop.answering.jacobians import jacobian
 from symbackprop.answering.numbers import evaluate, gradient, update
 from symbackprop.answering.record import Answer, Told
@@ -34,7 +35,7 @@ def _ask(_: Desk, question: Question) -> Iterator[Told]:
 ANSWERERS: Mapping[str, Answerer] = MappingProxyType(
     {
         "derive": _derive, "jacobian": jacobian, "explicit": explicit, "ask": _ask,
-        "evaluate": evaluate, "gradient": gradient, "update": update,
+        "hessian": jacobian, "hvp": hvp, "evaluate": evaluate, "gradient": gradient, "update": update,
         "show": show, "compare": compare, "shapes": shapes,
     }
 )  # fmt: skip

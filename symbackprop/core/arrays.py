@@ -78,6 +78,12 @@ class Jacobian(Expr):
         return bool(self.of_slots or self.by_slots)
 
     @property
+    def is_hessian(self) -> bool:
+        """Whether this is d2L/dw2, which is symmetric."""
+        gradient = self.of.gradient
+        return gradient is not None and gradient[1] is self.by and not self.is_sliced
+
+    @property
     def is_of_entry(self) -> bool:
         """Whether this is the derivative of one entry by an array."""
         own, other = self.running

@@ -27,6 +27,8 @@ class JacobianWork:
     whole     the same without names of derivatives.
     steps     all lines; the last of them is the result.
     slices    where the result has more than two indices, matrices that make it up, with what they are.
+    sweep     what it comes from; None for a second derivative.
+    form_of_whole  of a second derivative: one entry of ``whole``.
     named     of dP[n,:]/dZ[n,:] the name of the matrix that ``expr`` then is.
     """
 
@@ -37,9 +39,10 @@ class JacobianWork:
     uses: tuple[str, ...]
     flipped: bool
     of: Tensor
-    sweep: Sweep
+    sweep: Sweep | None
     slices: tuple[Part, ...] = ()
     named: Jacobian | None = None
+    form_of_whole: Form | None = None
 
     @property
     def indices(self) -> tuple[Index, ...]:
@@ -112,6 +115,8 @@ def sliced(work: JacobianWork, lines: Lines) -> JacobianWork:
 
 def slice_of(lines: Lines, of: Tensor, quantity: Quantity, *, flipped: bool) -> Part | None:
     """d of[a] / d by at a fixed a, as a matrix in the shape of ``by``; None where it has no name."""
+    if quantity.axes is not None:
+        return None
     head = indices_of_slots(quantity.head)
     found = Slicer(lines, head, flipped).spelled(quantity.form, quantity.row, quantity.column)
     if found is None:

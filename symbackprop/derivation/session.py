@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symbackprop.core.arrays import Jacobian, Vec
+from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
+from symbackprop.derivation.directions import Direction, ProductWork
 from symbackprop.derivation.entries_level import entries_work, one_entry
 from symbackprop.derivation.entry_chain import entry_of
 from symbackprop.derivation.entry_jacobians import written_out_jacobian
@@ -25,9 +26,12 @@ from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled, cell_at, slots_at
-from symbackprop.derivation.sweep import Sweep
+from symbackprop.derivation.second import Second, at_entry, gradients_needed, second_letters
+from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
+from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
@@ -57,6 +61,8 @@ class Derived:
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
+    axes                the indices of an array of more than two axes, which has no row and no column.
+    parts               of such an array matrices that make it up: name and what it is.
     """
 
     of: Tensor
@@ -70,11 +76,15 @@ class Derived:
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
     jacobian: JacobianWork | None = None
+    axes: tuple[Index, ...] | None = None
+    parts: tuple[tuple[Expr, Expr], ...] = ()
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """The free indices in the order of the axes of the result."""
-        return indices_of(self.by, self.row, self.column) if self.jacobian is None else self.jacobian.indices
+        if self.jacobian is not None:
+            return self.jacobian.indices
+        return indices_of(self.by, self.row, self.column, self.axes)
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -86,7 +96,7 @@ class Derived:
         """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
         if self.jacobian is not None:
             return self.jacobian.entry
-        slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
+        slots = slots_of(self.by, self.indices)
         return Element(self.partial, slots) if slots else self.partial
 
     @property
@@ -98,7 +108,8 @@ class Derived:
             return self.jacobian.named
         if not self.jacobian.is_whole:
             return self.entry
-        whole = len(self.jacobian.indices) <= 2 and all(len(t.index_axes) <= 1 for t in (self.of, self.by))
+        sides = (self.of, self.by)
+        whole = len(self.jacobian.indices) <= 2 and all(t.is_matrix and len(t.index_axes) <= 1 for t in sides)
         return Jacobian(self.of, self.by, self.jacobian.flipped) if whole else self.partial
 
     @property
@@ -125,7 +136,7 @@ class Session:
             lowering = Lowering(self.expand)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            speller = Speller(self.graph.convention, shop.leaf, operation, shop.means)
+            speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
             self._lines = Lines(shop, speller, self.names)
         return self._lines
 
@@ -177,10 +188,12 @@ class Session:
         The derivative of a vector by a scalar lies as the vector does, in every layout. Of the letters in
         ``lines`` whole rows or columns are meant, dP[n,:]/dZ[n,:]: a matrix, where there is one.
         """
-        if not by.index_axes and len(of.index_axes) == 1:
-            flipped = of.oriented[0].is_one
         for tensor in (of, by):
             _check_differentiable(tensor)
+        if of.gradient is not None:
+            return self.second(of, by, level, entry=entry, apart=apart)
+        if not by.index_axes and len(of.index_axes) == 1:
+            flipped = of.oriented[0].is_one
         head = self._head(of, entry)
         letters, places = _own_places(by, entry[1], head, together=bool(apart))
         named = {slot.letter: slot for slot in (*head, *(places or ())) if isinstance(slot, Index)}
@@ -197,8 +210,83 @@ class Session:
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, work,
+            {by: work.expr}, work, quantity.axes,
         )  # fmt: skip
+
+    def second(
+        self,
+        of: Tensor,
+        by: Tensor,
+        level: str = "vector",
+        *,
+        entry: tuple[Places | None, Places | None] = (None, None),
+        apart: tuple[tuple[str | int, str | int], ...] = (),
+    ) -> Derived:
+        """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
+        first, quantities = self._differentiated(of, level)
+        head, own = second_letters(self.shop, of, by, entry)
+        tangents = Tangents(self.lines, first.of, quantities, by, own)
+        # By a number a vector lies as it does itself.
+        lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
+        work = Second(self.lines, of, by, tangents, level, lying).work(head)
+        if entry != (None, None):
+            work = at_entry(self.lines, work, entry, apart)
+        needs = gradients_needed(work.whole, first.of, first.values)
+        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
+        work = replace(work, steps=(*first.steps, *work.steps), uses=uses)
+        quantity = work.quantity
+        return Derived(
+            of, by, quantity.form, quantity.row, quantity.column, work.expr,
+            work.steps, needs, uses, first.values, work,
+        )  # fmt: skip
+
+    def written_second(
+        self, of: Tensor, by: Tensor, *, entry: tuple[Places | None, Places | None], vec: Vec = "row"
+    ) -> Derived:
+        """The derivative of the array ``of`` = dL/dA by ``by``, written out; the dims must be numbers."""
+        assert of.gradient is not None
+        found = self.second(of, by, "index", entry=entry)
+        assert found.jacobian is not None
+        first = self.gradients(*_pair(of), "entries")[of.gradient[1]]
+        own = tuple(step for step in found.steps if _is_second(step))
+        work = written_second(self.lines, found.jacobian, vec)
+        steps = (*first.steps, *own, *work.steps[len(found.jacobian.steps) :])
+        work = replace(work, steps=steps)
+        return replace(found, expr=work.expr, steps=steps, jacobian=work)
+
+    def along(
+        self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
+    ) -> tuple[Derived, ProductWork]:
+        """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
+        first, quantities = self._differentiated(of, level)
+        tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
+        work = Direction(self.lines, of, by, vector, tangents, level).work()
+        needs = gradients_needed(work.whole, first.of, first.values)
+        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
+        steps = (*first.steps, *work.steps)
+        found = Derived(of, by, work.form, work.row, work.column, work.expr, steps, needs, uses, first.values)
+        return found, work
+
+    def written_along(
+        self, of: Tensor, by: Tensor, vector: Tensor
+    ) -> tuple[Derived, ProductWork]:
+        """The same with every entry written out; the dims must be numbers."""
+        found, work = self.along(of, by, vector)
+        first = self.gradients(*_pair(of), "entries")[_pair(of)[1][0]]
+        array = self.written(work.whole, of)
+        last = self.lines.step("assemble", "all entries", work.asked, array, Partial(of, by))
+        own = tuple(step for step in found.steps if _is_second(step))
+        steps = (*first.steps, *own, last)
+        work = replace(work, expr=array, steps=steps)
+        return replace(found, expr=array, steps=steps), work
+
+    def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
+        """The first derivative dL/dA, and the forms of the cotangents on the way."""
+        assert of.gradient is not None
+        loss, inner = of.gradient
+        sweep = Sweep(self.shop, loss, (inner,), log_road=self.log_road)
+        own = "index" if level == "index" else "vector"
+        return self.gradients(loss, (inner,), own)[inner], dict(sweep.run())
 
     def written_jacobian(
         self,
@@ -273,7 +361,10 @@ class Session:
         quantity = work.quantity
         known = {index: index for index in work.indices}
         truths = [self.shop.lowering.lower(one, None, None, known) for one in conditions]
-        form = unfolded(quantity.form, work.sweep, self.lines)
+        form = work.form_of_whole
+        if form is None:
+            assert work.sweep is not None
+            form = unfolded(quantity.form, work.sweep, self.lines)
         plain = self.shop.slopes.unnamed(form)
         final = where_true(plain, truths)
         exprs = [self.lines.entries(one) for one in (quantity.form, form, plain, final)]
@@ -306,8 +397,14 @@ class Session:
 
     def expanded(self, derived: Derived) -> Expr:
         """The result with every intermediate and cotangent replaced by its definition."""
+        jacobian = derived.jacobian
+        return self.expanded_from(derived.values[derived.by] if jacobian is None else jacobian.whole, derived)
+
+    def expanded_from(self, whole: Expr, derived: Derived) -> Expr:
+        """``whole`` with every intermediate, and every derivative of ``derived``, replaced."""
         memo: dict[int, Expr] = {}
         keep: list[Expr] = []
+        root = derived.of if derived.of.gradient is None else derived.of.gradient[0]
 
         def change(node: Expr) -> Expr:
             if id(node) not in memo:
@@ -317,19 +414,27 @@ class Session:
 
         def unfold(node: Expr) -> Expr:
             if isinstance(node, Partial):
-                value = derived.values.get(node.by, node) if node.of is derived.of else node
+                value = derived.values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)
+            if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+                base = change(node.base)
+                return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
                 tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
-        jacobian = derived.jacobian
-        return change(derived.values[derived.by] if jacobian is None else jacobian.whole)
+        def put_in(node: Slice, base: Expr) -> Expr:
+            slots = tuple(change(slot) for slot in node.slots)
+            return (
+                node if base is node.base and slots == node.slots else replace(node, base=base, slots=slots)
+            )
+
+        return change(whole)
 
     def written(self, array: Expr, like: Tensor) -> Expr:
         """An array in the shape of ``like``, every entry written out; the dims must be numbers."""
@@ -347,7 +452,7 @@ class Session:
         equation = local.equation
         if equation.expr is not None and not equation.indices:
             return equation.expr
-        return self.lines.spelled(local.form, local.row, local.column)
+        return self.lines.spelled(local.form, local)
 
 
 def _own_places(
@@ -376,6 +481,17 @@ def _check_differentiable(tensor: Tensor) -> None:
             code="shape",
             hint="ask for the derivative by the scores or probabilities",
         )
+
+
+def _pair(of: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    assert of.gradient is not None
+    return of.gradient[0], (of.gradient[1],)
+
+
+def _is_second(step: Step) -> bool:
+    """Whether a line is not one of the gradient."""
+    about = step.quantity
+    return about is not None and (about.of.gradient is not None or not about.of.is_scalar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,5 +527,5 @@ def _derived(of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[
     quantity = work.quantity
     return Derived(
         of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],
-        trail.steps, trail.needs, trail.uses, values,
+        trail.steps, trail.needs, trail.uses, values, axes=quantity.axes, parts=work.slices,
     )  # fmt: skip

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, DimValue, Element, Expr, IndexValue, Leaf, Partial, Run, Slice
+from symbackprop.core.expr import (
+    Call,
+    DimValue,
+    Element,
+    Expr,
+    IndexValue,
+    Indicator,
+    Leaf,
+    Partial,
+    Run,
+    Slice,
+)
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines, operation
 from symbackprop.notation.forms import (
@@ -34,11 +45,15 @@ class CannotSliceError(Exception):
 
 @dataclass(slots=True)
 class Slicer:
-    """Slices forms at the positions ``held``; the names it makes are kept, so that equal slices are equal."""
+    """Slices forms at the positions ``held``; the names it makes are kept, so that equal slices are equal.
+
+    ``indicators``: of two held positions that may be equal [j = l] is a factor.
+    """
 
     lines: Lines
     held: Collection[Index]
     flipped: bool = False
+    indicators: bool = False
     made: dict[tuple[Tensor | Dim, tuple[Slot | None, ...]], Tensor] = field(default_factory=dict)
 
     def spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr | None:
@@ -62,8 +77,17 @@ class Slicer:
         if isinstance(atom, Entry) and any(self._is_held(slot) for slot in atom.slots):
             return self._entry(atom)
         if isinstance(atom, Delta) and (self._is_held(atom.left) or self._is_held(atom.right)):
+            if self.indicators and self._is_held(atom.left) and self._is_held(atom.right):
+                return self._indicator(atom)
             return self._unit(atom)
         return change_parts(atom, self.form)
+
+    def _indicator(self, atom: Delta) -> Atom:
+        """[j = l] where both are held: a number."""
+        key: tuple[Tensor | Dim, tuple[Slot | None, ...]] = (ONE, (atom.left, atom.right))
+        if key not in self.made:
+            self._make(key, (), Indicator(_value(atom.left), "=", _value(atom.right)))
+        return Entry(self.made[key], ())
 
     def _unit(self, atom: Delta) -> Atom:
         """[i = k] at a fixed i: entry k of a unit vector, of the part of it over which k runs."""
@@ -86,6 +110,9 @@ class Slicer:
         tensor = atom.tensor
         given = iter(atom.slots)
         slots = [1 if dim.is_one else next(given) for dim in tensor.shape]
+        for slot in slots:
+            if self._is_held(slot) and not all(index in self.held for index in indices_in(slot)):
+                raise CannotSliceError  # x[j+r-1] at a fixed r, while j runs
         kept = [slot for slot in slots if not isinstance(slot, int) and not self._is_held(slot)]
         holds = tuple(slot if isinstance(slot, int) or self._is_held(slot) else None for slot in slots)
         key = (tensor, holds)

@@ -348,7 +348,9 @@ def check_sentence(verdict: Verdict, of: Tensor | None, names: Names) -> Text:
             )
         return Text(f"\\fails{{This answer fails its check.}}{where}")
     method = "by numbers"
-    if evidence.method == "differences" and of is not None:
+    if evidence.method == "differences" and of is not None and of.gradient is not None:
+        method = f"against second differences of ${tensor_latex(of.gradient[0], names)}$"
+    elif evidence.method == "differences" and of is not None:
         method = f"against differences of ${tensor_latex(of, names)}$"
     count = "one random point" if evidence.points == 1 else f"{evidence.points} random points"
     sizes = f", {_sizes(evidence.sizes[0], names)}" if evidence.sizes and evidence.sizes[0] else ""

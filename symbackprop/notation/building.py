@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import (
     UNIT,
     Add,
@@ -66,6 +67,8 @@ def transposed(expr: Expr) -> Expr:
         return expr.arg
     if isinstance(expr, Leaf):
         return expr if expr.tensor.is_symmetric else Transpose(expr)
+    if isinstance(expr, Jacobian) and expr.is_hessian:
+        return expr
     if isinstance(expr, MatMul):
         scales = [factor for factor in expr.factors if factor.is_scalar]
         arrays = [transposed(factor) for factor in reversed(expr.factors) if not factor.is_scalar]

@@ -62,6 +62,7 @@ from symbackprop.notation.latex_grids import grid_box
 from symbackprop.notation.latex_numbers import number_box, numeric_box
 from symbackprop.notation.latex_products import hadamard_box, product_box, quotient_box
 from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_second import second_box
 from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
@@ -158,6 +159,12 @@ class Printer:
             usable = latex is not None and refusal(latex) is None
             symbol = declared_symbol(latex) if latex is not None and usable else name_symbol(text)
             return _subscripted(_atom(symbol), symbol, script, script_width)
+        if expr.of.gradient is not None:
+            first, last = self.symbol(expr.of.gradient[1]), self.symbol(expr.by)
+            if script:
+                box = _subscripted(_atom(last), last, script, script_width)
+                last = Symbol(box.tex, box.width)
+            return second_box(self, expr.of, expr.by, first, last)
         of, symbol = self.symbol(expr.of), self.symbol(expr.by)
         by = _subscripted(_atom(symbol), symbol, script, script_width)
         if self.names.style.get("gradient") == "nabla":
@@ -261,9 +268,10 @@ def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
 
 
 def _jacobian(printer: Printer, expr: Jacobian) -> Box:
-    top, below = (
-        _with_slots(printer, *side) for side in ((expr.of, expr.of_slots), (expr.by, expr.by_slots))
-    )
+    outer = expr.of if expr.of.gradient is None else expr.of.gradient[1]
+    top, below = (_with_slots(printer, *side) for side in ((outer, expr.of_slots), (expr.by, expr.by_slots)))
+    if expr.of.gradient is not None:
+        return second_box(printer, expr.of, expr.by, top, below)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.by.shape) > 1:
         below = Symbol(rf"\operatorname{{vec}} {below.tex}", below.width + 1.8)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.of.shape) > 1:
@@ -294,9 +302,13 @@ def _comprehension(printer: Printer, expr: Comprehension | TensorEntries) -> Box
 def _local_entry(printer: Printer, expr: Element, partial: Partial) -> Box:
     """An entry of a Jacobian, one array's entry by another's."""
     rank = partial.of.rank
-    top = printer.box(Element(Leaf(partial.of), expr.slots[:rank]) if rank else Leaf(partial.of))
+    outer = partial.of if partial.of.gradient is None else partial.of.gradient[1]
+    top = printer.box(Element(Leaf(outer), expr.slots[:rank]) if rank else Leaf(outer))
     below = expr.slots[rank:]
     bottom = printer.box(Element(Leaf(partial.by), below) if below else Leaf(partial.by))
+    if partial.of.gradient is not None:
+        sides = (Symbol(top.tex, top.width), Symbol(bottom.tex, bottom.width))
+        return second_box(printer, partial.of, partial.by, *sides)
     if printer.inline:
         return Box(rf"\partial {top.tex}/\partial {bottom.tex}", TERM, top.width + bottom.width + 1.7)
     width = max(top.width, bottom.width) + 0.8
@@ -306,6 +318,8 @@ def _local_entry(printer: Printer, expr: Element, partial: Partial) -> Box:
 def _element(printer: Printer, expr: Element) -> Box:
     if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
         return _local_entry(printer, expr, expr.base)
+    if isinstance(expr.base, Jacobian) and expr.base.of.gradient is not None and not expr.base.is_sliced:
+        return _local_entry(printer, expr, Partial(expr.base.of, expr.base.by))
     base, (script, width) = expr.base, printer.slots(expr)[:2]
     if isinstance(base, Leaf):
         symbol = printer.symbol(base.tensor)

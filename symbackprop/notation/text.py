@@ -45,7 +45,7 @@ from symbackprop.core.expr import (
     Transpose,
     label_of,
 )
-from symbackprop.core.tensors import Index
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.letters import Letters
@@ -155,7 +155,19 @@ def _partial(expr: Partial, context: _Context) -> _Printed:
         named = context.names.partial_name(expr)
         if named is not None:
             return named[0], _ATOM
+    if expr.of.gradient is not None:
+        return second_derivative(expr.of, expr.by, "", ""), _DERIV
     return f"d{expr.of.name}/d{expr.by.name}", _DERIV
+
+
+def second_derivative(of: Tensor, by: Tensor, first: str, last: str) -> str:
+    """d2L/dw2, or d2L/(dw[i] dv[j]): the derivative of ``of`` = dL/dw, with the slots of both."""
+    assert of.gradient is not None
+    loss, inner = of.gradient
+    # A name that ends in a digit would be read as w of order 2: dw22 says nothing.
+    if inner is by and not first and not last and not by.name[-1].isdigit() and by.family is None:
+        return f"d2{loss.name}/d{by.name}2"
+    return f"d2{loss.name}/(d{inner.name}{first} d{by.name}{last})"
 
 
 def _add(expr: Add, context: _Context) -> _Printed:
@@ -298,6 +310,9 @@ def _comprehension(expr: Comprehension, context: _Context) -> _Printed:
 
 def _jacobian(expr: Jacobian, context: _Context) -> _Printed:
     sides = ((expr.of, expr.of_slots), (expr.by, expr.by_slots))
+    if expr.of.gradient is not None:
+        first, last = (_open_slots(slots, context) for _, slots in sides)
+        return second_derivative(expr.of, expr.by, first, last), _DERIV
     top, below = (f"d{tensor.name}{_open_slots(slots, context)}" for tensor, slots in sides)
     return f"{top}/{below}", _DERIV
 
@@ -318,6 +333,13 @@ def _tensor_entries(expr: TensorEntries, context: _Context) -> _Printed:
 
 
 def _element(expr: Element, context: _Context) -> _Printed:
+    if isinstance(expr.base, Partial | Jacobian) and expr.base.of.gradient is not None:
+        of, by = expr.base.of, expr.base.by
+        if len(expr.slots) == of.rank + by.rank and not getattr(expr.base, "is_sliced", False):
+            shown = [_slot(slot, context) for slot in expr.slots]
+            first, last = ",".join(shown[: of.rank]), ",".join(shown[of.rank :])
+            sides = [f"[{slots}]" if slots else "" for slots in (first, last)]
+            return second_derivative(of, by, *sides), _DERIV
     if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
         of, by = expr.base.of, expr.base.by
         top = ",".join(_slot(slot, context) for slot in expr.slots[: of.rank])

@@ -18,6 +18,7 @@ from symbackprop.notation.words import Words
 from symbackprop.reading import fields, keys
 from symbackprop.reading.asked import read_asked, read_pair
 from symbackprop.reading.formulas import read_equation
+from symbackprop.reading.hvp_bodies import read_hvp
 from symbackprop.reading.jacobian_bodies import JacobianBody, read_jacobian
 from symbackprop.reading.number_bodies import read_evaluate, read_gradient, read_update
 from symbackprop.reading.question import Asking, Body, tidy
@@ -119,9 +120,7 @@ def _shapes(asking: Asking) -> ShapesBody:
 
 def _show(asking: Asking) -> ShowBody:
     target = asking.target("an equation such as 'dL/dZ = (P - Y)/N'")
-    left, right = read_equation(
-        target.text, asking.graph, notation=asking.names, origin=target.origin
-    )
+    left, right = read_equation(target.text, asking.graph, notation=asking.names, origin=target.origin)
     return ShowBody(tidy(target.text), left, right)
 
 
@@ -162,6 +161,15 @@ def _explicit(asking: Asking) -> Body:
     return found
 
 
+def _hessian(asking: Asking) -> JacobianBody:
+    """The second derivative of a scalar."""
+    found = read_jacobian(asking)
+    if found.of.gradient is None:
+        message = f"{asking.path} asks for second derivatives, and {found.target} is a first one"
+        raise fields.schema_error(message, asking.value, "such as d2L/dw2, or d2L/(dw db)")
+    return found
+
+
 def _ask(asking: Asking) -> AskBody:
     words = words_of(asking.body, asking.kind, asking.path)
     if words is None:
@@ -172,7 +180,7 @@ def _ask(asking: Asking) -> AskBody:
 READERS: Mapping[str, Callable[[Asking], Body]] = MappingProxyType(
     {
         "derive": _derive, "jacobian": read_jacobian, "explicit": _explicit, "ask": _ask,
-        "show": _show, "compare": _compare, "shapes": _shapes,
+        "hessian": _hessian, "hvp": read_hvp, "show": _show, "compare": _compare, "shapes": _shapes,
         "evaluate": read_evaluate, "gradient": read_gradient, "update": read_update,
     }
 )  # fmt: skip

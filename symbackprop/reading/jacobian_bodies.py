@@ -17,6 +17,7 @@ from symbackprop.reading.families import written_out
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.question import Asking, Body, tidy
+from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.sizes import read_sizes
 from symbackprop.reading.syntax import Derivative, Name, Node, Num, Sub, Whole, show
 from symbackprop.reading.tokens import fail, tokenize
@@ -84,29 +85,43 @@ def read_jacobian(asking: Asking) -> JacobianBody:
     known = {*graph.tensors, *graph.families, *graph.dims}
     tokens = tokenize(value.text, value.origin)
     node = parse_expression(value.text, known | behind_d(tokens, known), value.origin)
-    if not isinstance(node, Derivative) or len(node.by) != 1:
+    if not isinstance(node, Derivative):
         message = f"{asking.kind} must be a derivative such as dH/dU, not {show(node)}"
         raise fail(message, node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
-    sides = (node.of, node.by[0])
-    of, by = (_tensor(side, graph) for side in sides)
+    (of, inner), by, sides = _arrays(node, asking)
     taken: list[str] = []
     lines: list[str] = []
     entry = tuple(
         _places(side, tensor, (known, graph.first), taken, lines)
-        for side, tensor in zip(sides, (of, by), strict=True)
+        for side, tensor in zip(sides, (inner, by), strict=True)
     )
-    _check_ranges(node, (of, by), (entry[0], entry[1]))
+    _check_ranges(node, (inner, by), (entry[0], entry[1]))
     cases = _cases(asking, (of, by), (entry[0], entry[1]))
     by_default = bool(cases) and entry == (None, None)
     if by_default:
         entry = _letters_for(of, by)
-    sizes = read_sizes(asking, of)
+    sizes = read_sizes(asking, of if of.gradient is None else of.gradient[0])
     return JacobianBody(
         tidy(value.text), of, by, (entry[0], entry[1]), tuple(lines), cases, by_default, sizes,
         _definition(asking, of, asked_whole=by_default or entry == (None, None) or bool(lines)),
     )  # fmt: skip
+
+
+def _arrays(node: Derivative, asking: Asking) -> tuple[tuple[Tensor, Tensor], Tensor, tuple[Node, Node]]:
+    """What is differentiated (of d2L/(dA dB) the array dL/dA, whose slots are those of A), and by what."""
+    graph = asking.graph
+    if len(node.by) == 2:
+        loss, inner, by = (_tensor(side, graph) for side in (node.of, *node.by))
+        return (gradient_of(loss, inner, node.of.at), inner), by, (node.by[0], node.by[1])
+    by = _tensor(node.by[0], graph)
+    base = node.of.base if isinstance(node.of, Sub) else node.of
+    named = asking.names.get(base.name) if isinstance(base, Name) else None
+    if named is not None and isinstance(base, Name) and base.name not in graph.tensors:
+        return (gradient_of(named.of, named.by, node.of.at), named.by), by, (node.of, node.by[0])
+    of = _tensor(node.of, graph)
+    return (of, of), by, (node.of, node.by[0])
 
 
 def _definition(asking: Asking, of: Tensor, *, asked_whole: bool) -> bool:

@@ -14,22 +14,26 @@ from symbackprop.core.arrays import Jacobian, Slots, Vec
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
-from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots
-from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots, whole_array
 from symbackprop.reading.scope import Scope
+from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
 from symbackprop.reading.tokens import fail
 
 LISTED: Vec = "row"  # how the entries of a matrix of numbers of entries are listed where nothing is said
 
 
-def read_derivative(node: Derivative, scope: Scope) -> Expr:
-    """The typed expression of a DERIV."""
+def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> Expr:
+    """The typed expression of a DERIV; ``whole``: the derivative by any array, which is asked for as such."""
     if not scope.derivatives:
         raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
     if len(node.by) > 1:
-        raise not_yet("second-derivative", node.at)
+        return _second(node, scope)
     by_node = node.by[0]
+    base = node.of.base if isinstance(node.of, Sub) else node.of
+    if isinstance(base, Name) and base.name in scope.partials and base.name not in scope.tensors:
+        named = scope.partials[base.name]
+        return _of_gradient(gradient_of(named.of, named.by, node.at), (node.of, by_node), node, scope)
     of, by = _tensor(node.of, scope), _tensor(by_node, scope)
     if by.is_label:
         raise fail(
@@ -44,12 +48,49 @@ def read_derivative(node: Derivative, scope: Scope) -> Expr:
     if isinstance(node.of, Sub):
         raise fail(f"{of.name} is a scalar and has no index", node.of.at, f"write d{of.name}", "shape")
     if not isinstance(by_node, Sub):
+        if not whole:
+            whole_array(partial, show(node), node.at)
         return layout_partial(partial, scope.layout)
     if _has_runs(by_node):
         found = read_slice(by_node, partial, scope)
         turns = scope.layout == "numerator" and len(found.runs) == 1
         return replace(found, across=not found.across) if turns else found
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
+
+
+def _second(node: Derivative, scope: Scope) -> Expr:
+    """d2L/(dA dB): a row for each entry of A, a column for each of B, in every layout."""
+    of, inner = _tensor(node.of, scope), _tensor(node.by[0], scope)
+    return _of_gradient(gradient_of(of, inner, node.of.at), (node.by[0], node.by[1]), node, scope)
+
+
+def _of_gradient(of: Tensor, sides: tuple[Node, Node], node: Derivative, scope: Scope) -> Expr:
+    """The derivative of the array ``of`` = dL/dA, whose slots are those of A."""
+    by = _tensor(sides[1], scope)
+    if by.is_label:
+        raise fail(f"{by.name} holds labels; there is no derivative by a label", sides[1].at, None, "shape")
+    assert of.gradient is not None
+    pairs = list(zip(sides, (of, by), strict=True))
+    if all((isinstance(side, Sub) and not _has_runs(side)) or t.is_scalar for side, t in pairs):
+        slots = [s for side, t in pairs if isinstance(side, Sub) for s in read_slots(side, t.shape, scope)]
+        return Element(Partial(of, by), tuple(slots)) if slots else Partial(of, by)
+    held = [_open_slots(side, tensor, scope) for side, tensor in pairs]
+    found = Jacobian(of, by, of_slots=held[0], by_slots=held[1])
+    own, other = found.running
+    if len(own) + len(other) > 2:
+        name = f"d2{of.gradient[0].name}"
+        entry = [
+            f"d{t.name}[{','.join(letters[: t.rank])}]" if t.rank else f"d{t.name}"
+            for t, letters in ((of.gradient[1], "ij"), (by, "kl"))
+        ]
+        dims = " x ".join(str(dim) for tensor in (of, by) for dim in tensor.shape)
+        raise fail(
+            f"{show(node)} has {len(own) + len(other)} indices (it is {dims}) and is no matrix",
+            node.at,
+            f"write an entry, {name}/({entry[0]} {entry[1]})",
+            "shape",
+        )
+    return found
 
 
 def _of_array(node: Derivative, by_node: Node, partial: Partial, scope: Scope) -> Expr:

@@ -1,7 +1,4 @@
-"""The keys of the problem file: which exist, which are only kept, which a later version brings.
-
-``LATER_KINDS`` are refused by name; a later version deletes them here.
-"""
+"""The keys of the problem file."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ KINDS = (
     "derive", "jacobian", "show", "explicit", "ask", "evaluate", "gradient", "update", "hessian", "hvp",
     "compare", "shapes",
 )  # fmt: skip
-LATER_KINDS = frozenset({"hessian", "hvp"})
 QUESTION = (
     "id", "text", "hint", "parts", "points", "space", "in_terms_of", "via", "level", "cases", "dims",
     "answer", "digits", "exact", "then", "with", "conventions", "layouts", "definition",
@@ -35,8 +31,8 @@ QUESTION = (
 _OF_NUMBERS = ("evaluate", "gradient", "update")
 OF_KIND = MappingProxyType(
     {
-        "cases": ("jacobian",), "definition": ("jacobian",), "answer": ("ask",),
-        "dims": ("explicit", "derive", "jacobian"),
+        "cases": ("jacobian", "hessian"), "definition": ("jacobian",), "answer": ("ask",),
+        "dims": ("explicit", "derive", "jacobian", "hessian", "hvp"),
         "digits": _OF_NUMBERS, "exact": _OF_NUMBERS, "then": ("update",), "with": ("hvp",),
         "conventions": ("compare",), "layouts": ("compare",),
     }
@@ -67,3 +63,12 @@ POLICY = MappingProxyType({"layout": ("strict", "consistent", "any"), "form": ("
 VARIANTS = ("dims", "values", "activations", "rename")
 # What a file that extends another adds to, key by key; every other key of its own replaces the other's.
 MERGED = ("symbols", "style", "course", "policy")
+
+# What a finding of `check` may name, and a policy may price.
+CAUSES = (
+    "transpose", "order", "sign", "factor", "missing-factor", "extra-factor", "missing-term", "extra-term",
+    "missing-activation-derivative", "activation-not-derivative", "missing-batch-sum", "broadcast", "mean",
+    "missing-regulariser", "extra-regulariser", "index", "kronecker", "shape", "diag", "hadamard",
+    "softmax-diagonal", "single-path", "inverse", "symbol", "layer", "number", "rounding", "step-size",
+    "parenthesis", "layout", "form", "missing-sum", "extra-sum", "algebra",
+)  # fmt: skip

@@ -257,8 +257,6 @@ def _kind(body: Table, path: str) -> str:
             raise fields.schema_error(f"{key.text} does not belong to a question of the kind {kind}", key)
         if kind in keys.OF_DERIVATIVES.get(key.text, ()):
             raise fields.schema_error(f"{key.text} does not belong to a question of the kind {kind}", key)
-    if kind in keys.LATER_KINDS:
-        raise fields.later(f"a question of the kind {kind}", kinds[0])
     return kind
 
 

@@ -41,6 +41,15 @@ class Dependencies:
                 kept.append(equation)
         return tuple(reversed(kept))
 
+    def after(self, by: Tensor) -> tuple[Equation, ...]:
+        """The equations that ``by`` reaches, in computable order; its own is not among them."""
+        reached, found = {by}, []
+        for equation in self.graph.equations:
+            if equation.target is not by and not reached.isdisjoint(self.inputs(equation)):
+                reached.add(equation.target)
+                found.append(equation)
+        return tuple(found)
+
     def ancestors(self, tensor: Tensor) -> frozenset[Tensor]:
         """The tensors that ``tensor`` is computed from, itself among them."""
         needed = {tensor}

@@ -15,6 +15,7 @@ from symbackprop.reading.works.sums import SumReader
 from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Scripts, Sym, Word, bare
 from symbackprop.reading.works.vocabulary import Function
 
+_WITH_SIGMOID = frozenset("sigmoid softplus silu".split())  # their slopes hold the sigmoid
 _ACTIVATIONS = frozenset("relu leaky_relu elu gelu gelu_tanh silu sigmoid tanh softplus".split())
 
 
@@ -65,11 +66,19 @@ class FunctionReader(SumReader):
         return self.activation(node)
 
     def activation(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
-        r"""An undeclared ``\sigma``: the sigmoid if the graph has one, else relu or its only activation."""
+        r"""An undeclared ``\sigma``: the likeliest of ``sigmas``."""
         base = bare(node.base) if isinstance(node, Scripts) else node
         sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
         if not isinstance(base, Sym) or base.name != r"\sigma" or sub is not None:
             return None
+        names = self.sigmas()
+        if not names:
+            return None
+        self.note(rf"\sigma is {names[0]}")
+        return Function(names[0], primes), None, sup, 0
+
+    def sigmas(self) -> list[str]:
+        r"""What an undeclared ``\sigma`` may be: the sigmoid, relu, the activations of the forward pass."""
         used = [
             part.op.name
             for equation in self.graph.equations
@@ -80,35 +89,9 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
-        if chosen is None and len(names) == 1:
-            chosen = names[0]
-        if chosen is None and names and not self.has_sigmoid_slopes():
-            return None
-        chosen = chosen or "sigmoid"
-        self.note(rf"\sigma is {chosen}")
-        return Function(chosen, primes), None, sup, 0
-
-    def has_sigmoid_slopes(self) -> bool:
-        """Whether the sigmoid comes in with a derivative, as that of softplus."""
-        operations = [
-            part.op
-            for equation in self.graph.equations
-            if equation.expr is not None
-            for part in equation.expr.walk()
-            if isinstance(part, Call)
-        ]
-        texts = [
-            text
-            for op in operations
-            for text in (
-                getattr(op, "formula", None),
-                getattr(op, "definition", None),
-                *getattr(op, "slopes", ()),
-            )
-            if text is not None
-        ]
-        return any(name in text for text in texts for name in ("sigmoid", "softplus"))
+        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection(names) else []
+        likely += [name for name in names if name == "relu"]
+        return list(dict.fromkeys((*likely, *(names if not likely else ()))))
 
     def applied(
         self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int
@@ -166,16 +149,18 @@ class FunctionReader(SumReader):
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
-        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
-        others = [(applied, "the forward pass applies it here")] if applied is not None else []
-        if self.has_sigmoid_slopes():
-            others.append(("sigmoid", "it comes in with a derivative"))
-        others = [(name, why) for name, why in others if name != function.name]
-        if not undeclared or not others:
+        named = isinstance(base, Sym) and base.name == r"\sigma"
+        undeclared = named and not self.vocabulary.lookup(base)
+        others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
+        if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)
+        known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
+        why = dict.fromkeys((function.name, *others), known)
+        if applied is not None and undeclared:
+            why.setdefault(applied, "the forward pass applies it here")
         options: list[tuple[str, str, Callable[[], Expr]]] = [
-            (name, why, lambda one=name: self.call(one, args, item, function.primes))  # type: ignore[misc]
-            for name, why in ((function.name, r"\sigma is not declared"), *others)
+            (name, reason, lambda name=name: self.call(name, args, item, function.primes, axis))  # type: ignore[misc]
+            for name, reason in why.items()
         ]
         shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
         return self.choices.pick(rf"\sigma({shown})", options)

@@ -9,16 +9,14 @@ import pytest
 
 import symbackprop as sbp
 from symbackprop.problems import Problem
+from tests.loaded import EXAMPLES, GOLDEN, loaded, params
 from tests.reading.works.roundtrip import LAYOUTS, ranks, unread
 
-ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "examples").glob("*.yaml")) + sorted((ROOT / "tests" / "golden").glob("*.yaml"))
 
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", params([*GOLDEN, *EXAMPLES]))
 def test_every_line_of_every_answer_is_read_back(path: Path) -> None:
     """The first reading of both sides is what was printed: also of dotted matrices and of losses."""
-    assert unread(sbp.load(path)) == []
+    assert unread(loaded(path)) == []
 
 
 NETWORKS = {
