@@ -334,6 +334,8 @@ def _element(printer: Printer, expr: Element) -> Box:
         return printer.partial(base, script, width)
     box = printer.box(base)
     closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
+    if isinstance(base, Call) and base.op.name == "inv" and isinstance(base.args[0], Leaf):
+        closed_call = not printer.symbol(base.args[0].tensor).sub  # S_1^{-1}_{ij} has two scripts below
     inner = box if closed_call else box.bracketed()
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 
