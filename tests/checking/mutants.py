@@ -237,7 +237,8 @@ def next_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         own = tokens[at - 1] == "{" and tokens[at + 1 : at + 2] == ["}"]
         last = tokens[at + 1 : at + 2] == ["}"]
         for step in ("+1", "-1"):
-            if own or last:
+            sized = "I" in tokens[max(0, at - 3) : at]  # the size of an identity is no index
+            if (own or last) and not sized:
                 yield [*tokens[:at], *([] if own else [","]), token, *tokens_of(step), *tokens[at + 1 :]]
     text = spelled(tokens)
     sizes = {"n": "N"} if "N" in problem_of(line.network).spec.graph.dims else {}
