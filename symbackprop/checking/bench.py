@@ -173,7 +173,11 @@ class Bench:
             except OutsideRange as refusal:
                 # not even right if what lies outside counts as zero: then nothing can save it
                 counted = replace(setting, zero_outside=True)
-                beyond = unknown("") if setting.zero_outside else self.link(left, right, counted, sight, quick=quick)
+                beyond = (
+                    unknown("")
+                    if setting.zero_outside
+                    else self.link(left, right, counted, sight, quick=quick)
+                )
                 return beyond if beyond.fails else unknown(str(refusal))
             except Refusal as refusal:
                 refused = refused or str(refusal)

@@ -33,7 +33,7 @@ def of_members(place: Place, words: Vocabulary) -> Iterator[Edit]:
                         continue
                     new = {tensor: members.get(number + step) for tensor, number in own.items()}
                     change = {old: to for old, to in new.items() if to is not None and to.rank == old.rank}
-                    if len(change) == len(own) and (step in (0,) or name == stem):
+                    if len(change) == len(own) and (step == 0 or name == stem):
                         cause = "symbol" if name != stem else "index"
                         expr = _put(place.node, kind, change)
                         yield Edit(expr, cause, 1.3 if name == stem else 1.8, place.node, expr)
@@ -61,7 +61,7 @@ def _tensor(node: Expr) -> Tensor:
     return node.tensor if isinstance(node, Leaf) else node.by
 
 
-def _put(expr: Expr, kind: type[Leaf] | type[Partial], change: Mapping[Tensor, Tensor]) -> Expr:
+def _put(expr: Expr, kind: type[Leaf | Partial], change: Mapping[Tensor, Tensor]) -> Expr:
     if isinstance(expr, kind) and (new := change.get(_tensor(expr))) is not None:
         return Leaf(new) if isinstance(expr, Leaf) else replace(expr, by=new)  # type: ignore[call-arg]
     return expr.map_children(lambda child: _put(child, kind, change))

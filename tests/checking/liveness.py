@@ -37,7 +37,9 @@ def liveness(mutant: Mutant) -> str:
 def _in_layout(mutant: Mutant, layout: str) -> str:
     problem = problem_in(mutant.line.network, layout)
     spec = problem.spec
-    claims = read_work(mutant.text, WorkScope(spec.graph, spec.notation, problem.context.names, layout), "md").claims
+    claims = read_work(
+        mutant.text, WorkScope(spec.graph, spec.notation, problem.context.names, layout), "md"
+    ).claims
     if len(claims) != 1 or not list(claims[0].readings()):
         return "unread"
     return _of(claims[0], verifier_of(mutant.line.network, layout))
@@ -86,7 +88,7 @@ def _lying(expr: Expr, kinds: tuple[type[Expr], ...], flipped: bool) -> Expr:
 
 
 def _scaled(expr: Expr) -> Expr:
-    """With a matrix times one number for each of its rows taken row by row, which is what it is for one example."""
+    """A matrix times one number for each of its rows, row by row: what it is for one example."""
     changed = expr.map_children(_scaled)
     if isinstance(changed, MatMul) and len(changed.factors) == 2:
         first, second = (shape_of(factor) for factor in changed.factors)

@@ -1,8 +1,8 @@
 r"""Letters that count layers or steps in time: ``h_{t-1}``, ``W^{(l+1)}``, ``\sum_t``.
 
-Layers differ in their dims, so that no axis could hold them: a line with such a letter stands for one line for
-each number that it can be, and a sum over it is written out. Numbers for which a name does not exist are left
-out, as h_0 where a network begins with h_1. A capital letter (``z^{(L)}``, ``h_T``) is the last number.
+Layers differ in their dims, so that no axis could hold them: a line with such a letter stands for one line
+for each number that it can be, and a sum over it is written out. Numbers for which a name does not exist are
+left out, as h_0 where a network begins with h_1. A capital letter (``z^{(L)}``, ``h_T``) is the last number.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class Members:
         letters = list(dict.fromkeys(letter for node in nodes for letter in self.letters(node)))
         if not letters:
             return []
-        fixed = {letter: last for letter in letters if letter.isupper() and (last := self.last(letter, nodes))}
+        fixed = {
+            letter: last for letter in letters if letter.isupper() and (last := self.last(letter, nodes))
+        }
         bound = {letter for node in nodes for letter in bound_letters(node)}
         free = [letter for letter in letters if letter not in bound and not letter.isupper()]
         if len(free) > MOST_LETTERS:
@@ -81,7 +83,7 @@ class Members:
         return found[:MOST_INSTANCES]
 
     def instance(self, statement: Statement, values: Values) -> Statement | None:
-        """The statement with numbers for its letters; None where a name does not exist, or a condition fails."""
+        """With numbers for its letters; None where a name does not exist, or a condition fails."""
         members: list[Member] = []
         for member in statement.members:
             node = None if member.node is None else self.put(member.node, values)
@@ -158,9 +160,11 @@ class Members:
         if not isinstance(item, Scripts) or not self.is_sum(item):
             return None
         letter, low, high = range_of(item, values)
-        rest = Product(item.stop, node.stop, (("", node.items[place + 1][1]), *node.items[place + 2 :])) if (
-            place + 1 < len(node.items)
-        ) else None
+        rest = (
+            Product(item.stop, node.stop, (("", node.items[place + 1][1]), *node.items[place + 2 :]))
+            if (place + 1 < len(node.items))
+            else None
+        )
         if letter is None or rest is None or letter not in set(self.letters(rest)):
             return None
         terms: list[tuple[str, Node | None]] = []
@@ -194,7 +198,12 @@ class Members:
         relation = node.members[1][0]
         left, right = (side for side in sides if side is not None)
         return {"=": left == right, "<": left < right, ">": left > right}.get(
-            relation, left != right if relation in (r"\ne", r"\neq") else left <= right if "l" in relation else left >= right
+            relation,
+            left != right
+            if relation in (r"\ne", r"\neq")
+            else left <= right
+            if "l" in relation
+            else left >= right,
         )
 
 
