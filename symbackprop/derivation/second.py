@@ -130,9 +130,7 @@ class Second:
 
     def _reason(self, tangent: Tangent, stage: Stage) -> str:
         if stage.rule == "insert":
-            by = self.by
-            names = [f"`{self.lines.show(Partial(tensor, by))}`" for tensor in stage.inserted]
-            return f"put in {join(names)}"
+            return f"put in {join([self._derivative_of(tensor) for tensor in stage.inserted])}"
         if stage.rule != "chain":
             return stage_reason(stage, self.lines.show, self.tangents.loss)
         base = self.lines.shop.leaf(tangent.tensor)
@@ -142,6 +140,12 @@ class Second:
         if left == right or not is_short(tangent.source):
             return f"differentiate `{left}` once more" if left == right else f"differentiate `{left}`"
         return f"differentiate `{left} = {right}`"
+
+    def _derivative_of(self, tensor: Tensor) -> str:
+        """What a derivative is called where it is put in; by its name where it is a matrix."""
+        if len(tensor.index_axes) > 1 or len(self.by.index_axes) > 1:
+            return f"the derivative of `{self._name(tensor)}`"
+        return f"`{self.lines.show(Partial(tensor, self.by))}`"
 
     def _matrix(self, quantity: Quantity, form: Form) -> Expr | None:
         """The array of all entries as a matrix or a vector, where it has at most two indices."""

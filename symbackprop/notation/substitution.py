@@ -16,6 +16,7 @@ from symbackprop.core.expr import (
     LabelValue,
     Leaf,
     MatMul,
+    Partial,
     broadcast_shape,
     label_slot,
 )
@@ -26,7 +27,10 @@ from symbackprop.core.tensors import Index, Tensor
 def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
     """``base[slots]`` where ``base`` stands for ``tensor``: of a comprehension the body at that place."""
     if not isinstance(base, Comprehension):
-        return Element(base, slots)
+        if isinstance(base, Leaf | Partial):
+            return Element(base, slots)
+        own = tuple(slot for slot, dim in zip(slots, tensor.shape, strict=True) if not dim.is_one)
+        return Element(base, own) if own else base  # an extent of 1 carries no index
     change: dict[Index, IndexValue] = {}
     for side, index in ((0, base.row), (1, base.column)):
         axis = tensor.axis_of_side(side)
