@@ -531,7 +531,7 @@ def first_lines(derived: Derived) -> list[Line]:
     if derived.of.gradient is None:
         return []
     loss = derived.of.gradient[0]
-    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    pairs = [(Partial(loss, tensor), derived.first[tensor]) for tensor in derived.needs]
     return [Line(need, value) for need, value in pairs if need != value]
 
 

@@ -94,6 +94,7 @@ class Direction:
             whole = self._array(self.tangents.unfolded(found.form), row, column)
         if self.level == "index" and head:
             expr = Comprehension(row, column, self._entries(found.form))
+            whole = Comprehension(row, column, self._entries(self.tangents.unfolded(found.form)))
         return self._record(asked, entry, (row, column), found.form, expr, whole)
 
     def _record(
