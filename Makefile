@@ -35,7 +35,7 @@ demo: $(VENV)/.installed
 	@echo "The answer key is at $(OUT)/$(basename $(notdir $(EXAMPLE)))/$(basename $(notdir $(EXAMPLE)))-key.pdf"
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

@@ -16,11 +16,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import open_source, segments
 from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.macros import definitions, table_of
 from symbackprop.reading.works.measure import measure
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.reader import kind_of
 
 

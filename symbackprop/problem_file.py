@@ -30,7 +30,7 @@ from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
-from symbackprop.reading.variants import read_variant, redrawn, varied
+from symbackprop.reading.variants import check_sizes, read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -157,6 +157,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     declarations = replace(symbols.declarations, first=_first(root))
     graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
+    check_sizes(root, graph)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
     known = graph.tensors.keys()

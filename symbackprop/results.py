@@ -22,6 +22,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
@@ -263,7 +264,9 @@ class Derivation:
     def slices(self) -> tuple[tuple[Expr, Expr], ...]:
         """Of a Jacobian with more than two indices the matrices it is made of: name and value."""
         jacobian = self._derived.jacobian
-        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices if jacobian is not None else ()
+        if jacobian is None:
+            return self._derived.parts
+        found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices
         if self._context.graph.layout != "numerator":
             return found
         if self.of.gradient is not None:
@@ -345,7 +348,7 @@ class Derivation:
 
     def _as_gradient(self, found: Any) -> Any:
         """What the code gives in this layout, back in the shape of ``by``."""
-        if self.layout != "numerator" or self.by.is_scalar:
+        if self.layout != "numerator" or self.by.is_scalar or not self.by.is_matrix:
             return found
         return np.asarray(found).T if self.by.rank > 1 else np.reshape(found, -1)
 
@@ -419,7 +422,7 @@ class Derivation:
                     labels = point.zero_based(tensor)
                     values.append(labels.reshape(point.oriented(tensor)) if tensor.shape else int(labels))
                 else:
-                    value = point.values[tensor]
+                    value = point.values[tensor] if tensor.is_matrix else point.declared(tensor)
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
             alone = np.ndim(value) == 0 and self._derived.jacobian is None
@@ -468,29 +471,23 @@ class Derivation:
 
     def numpy_lines(self) -> tuple[str, ...]:
         """The lines of the code that compute derivatives, without the forward pass."""
-        program = self.program()
-        forward = {tensor.name for tensor in self._context.graph.tensors.values()}
-        lines = emit_lines(program)
-        return tuple(line for line in lines if line.split(" = ")[0] not in forward)
+        return emit_lines(self.program(), self._context.graph.tensors.keys())
 
     def to_latex(self) -> str:
         """The derivation as LaTeX: one aligned display, a line a step."""
-        body = " \\\\\n".join(rf"{step.before.latex} &= {step.after.latex}" for step in self.steps)
-        return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+        return display.aligned(self.steps)
+
+    @property
+    def left_latex(self) -> str:
+        """What the result equals: the derivative, or one entry of it."""
+        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        return Formula(left, self._context.names).latex
 
     def _repr_latex_(self) -> str:
-        left = self._derived.entry if self.is_entrywise else self._derived.partial
-        partial = Formula(left, self._context.names)
-        return rf"$\displaystyle {partial.latex} = {self.latex}$"
+        return rf"$\displaystyle {self.left_latex} = {self.latex}$"
 
     def _repr_html_(self) -> str:
-        """The result and its steps with their reasons; a notebook sets what stands between dollars."""
-        rows = "".join(
-            f"<li>${escape(step.before.latex)} = {escape(step.after.latex)}$ "
-            f"<small>{escape(step.because)}</small></li>"
-            for step in self.steps
-        )
-        return f"<p>{escape(self._repr_latex_())}</p><ol>{rows}</ol>"
+        return display.shown(self._repr_latex_(), self.shape, self.steps, self.assumptions)
 
     def __repr__(self) -> str:
         return f"<Derivation {self.name} = {self.text}>"
@@ -512,6 +509,15 @@ class Gradients(Mapping[str, Derivation]):
 
     def __len__(self) -> int:
         return len(self._derivations)
+
+    def __repr__(self) -> str:
+        return f"<Gradients {', '.join(f'{d.name} = {d.text}' for d in self.values())}>"
+
+    def _repr_latex_(self) -> str:
+        return display.below([(d.left_latex, d.latex) for d in self.values()])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._repr_latex_())}</p>"
 
     def numpy(self) -> NumPyFunction:
         """A function from a dict of arrays to a dict of gradients."""
@@ -543,8 +549,11 @@ def program_of(
     for derived in wanted.values():
         for tensor in derived.needs:
             need = Partial(derived.of, tensor)
-            if derived.values[tensor] != need:  # dJ/dy of an arbitrary J is given
-                lines.setdefault(tensor, Line(need, derived.values[tensor]))
+            value = derived.values[tensor]
+            if isinstance(value, TensorEntries):
+                lines.setdefault(tensor, Line(need, value.body, value.indices))
+            elif value != need:  # dJ/dy of an arbitrary J is given
+                lines.setdefault(tensor, Line(need, value))
     outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
     ordered = tuple(lines.values())
     return plan(
@@ -555,7 +564,7 @@ def program_of(
 def _output(key: str, derived: Derived, layout: str) -> Output:
     """The result in its layout: in the numerator layout transposed, by a vector 1 x n."""
     partial, shape = derived.partial, derived.by.shape
-    if layout != "numerator" or derived.by.is_scalar:
+    if layout != "numerator" or derived.by.is_scalar or not derived.by.is_matrix:
         return Output(key, partial, shape)
     if len(shape) == 1:
         return Output(key, partial if derived.by.oriented[0].is_one else Transpose(partial), (ONE, *shape))
@@ -594,6 +603,8 @@ def _loops(expr: Expr, times: int = 1) -> int:
         return times
     if isinstance(expr, Reduce):
         times *= 4 ** len(expr.ranges)
+    elif isinstance(expr, TensorEntries):
+        times *= 4 ** len(expr.indices)
     elif isinstance(expr, Comprehension):
         times *= 4 ** ((expr.row is not None) + (expr.column is not None))
     total = times

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from symbackprop.core.arrays import Vec
+from symbackprop.core.arrays import TensorEntries, Vec
 from symbackprop.core.concrete import (
     Concrete,
     concrete,
@@ -45,13 +45,17 @@ class WrittenOut(Derivation):
 
     @property
     def indices(self) -> tuple[str, ...]:
-        """None: each entry has its own line."""
-        return ()
+        """None: each entry has its own line; of an array of more than two axes those of its formula."""
+        return super().indices if self._is_higher else ()
 
     @property
     def is_entrywise(self) -> bool:
-        """Never: all entries stand in the result."""
-        return False
+        """Only an array of more than two axes: of any other all entries stand in the result."""
+        return self._is_higher
+
+    @property
+    def _is_higher(self) -> bool:
+        return isinstance(self.derived.expr, TensorEntries)
 
     @property
     def sizes_text(self) -> str:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-import symbackprop as sbp
 from symbackprop.documents.pdf import compile_pdf
 from symbackprop.reports import Answer
 from tests.golden.regenerate import FOLDER, cases, printed
+from tests.loaded import loaded, params
 
-CASES = [pytest.param(case, id=case.stem) for case in cases()]
+CASES = params(cases())
 ACCEPT = "If the change is meant: python tests/golden/regenerate.py, then read git diff tests/golden."
 
 
@@ -35,7 +35,7 @@ def test_the_key_stands_still(case: Path) -> None:
     golden = case.with_suffix(".tex")
     if not golden.is_file():
         pytest.fail(f"{golden.name} is missing. {ACCEPT}", pytrace=False)
-    found, expected = printed(case), golden.read_bytes()
+    found, expected = printed(loaded(case)), golden.read_bytes()
     if found != expected:
         pytest.fail(_complaint(case, expected.decode(), found.decode()), pytrace=False)
 
@@ -43,7 +43,7 @@ def test_the_key_stands_still(case: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_every_answer_holds(case: Path) -> None:
     """What is kept as golden is right: each answer to a derivation is verified."""
-    statuses = {one.id: one.verdict.status for one in sbp.load(case).answers() if isinstance(one, Answer)}
+    statuses = {one.id: one.verdict.status for one in loaded(case).answers() if isinstance(one, Answer)}
     assert statuses
     assert statuses == dict.fromkeys(statuses, "holds")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +362,31 @@ def test_the_derivation_as_latex() -> None:
     text = problem().derive("L", "c").to_latex()
     assert text.startswith("\\begin{aligned}\n")
     assert text.count("&=") == len(problem().derive("L", "c").steps)
+
+
+def test_a_line_that_goes_on_has_no_left_side_of_its_own() -> None:
+    steps = problem().derive("L", "W").steps
+    goes_on = sum(one.before.latex == above.after.latex for above, one in pairwise(steps))
+    text = problem().derive("L", "W").to_latex()
+    assert goes_on
+    assert text.count("\n&= ") == goes_on
+
+
+def test_the_notebook_shows_results_together_and_reasons_as_code() -> None:
+    found = problem().gradients("L")
+    assert found._repr_latex_().count("&=") == len(found)
+    page = found["W"]._repr_html_()
+    assert "`" not in page
+    assert "<code>" in page
+    assert page.count("<li>") == len(found["W"].steps)
+
+
+def test_what_a_console_shows_is_one_line() -> None:
+    found = problem()
+    d = found.derive("L", "W")
+    for shown in (found, d, found.gradients("L"), d.steps[0], d.steps[0].after, found.answer("q1")):
+        assert len(repr(shown)) < 300
+        assert repr(shown).startswith("<")
 
 
 def test_the_key_is_a_document() -> None:

@@ -11,6 +11,7 @@ from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Element, IndexValue, Slice
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
@@ -79,7 +80,7 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
 
 def _shape(derivation: Derivation) -> tuple[Dim, ...]:
     shape = derivation.derived.shape
-    if derivation.layout != "numerator" or not shape:
+    if derivation.layout != "numerator" or not shape or not derivation.by.is_matrix:
         return shape
     return (ONE, *shape) if len(shape) == 1 else shape[::-1]
 
@@ -95,8 +96,12 @@ def _slices(derivation: Derivation) -> Iterator[Box]:
     """The matrices that an array of more than two indices is made of."""
     names = derivation.formula.names
     for target, value in derivation.slices:
-        assert isinstance(target, Jacobian)
-        held = [slot.single for slot in (*target.of_slots, *target.by_slots) if slot is not None]
+        if isinstance(target, Jacobian):
+            given = [slot for slot in (*target.of_slots, *target.by_slots) if slot is not None]
+        else:
+            places = target.slots if isinstance(target, Slice | Element) else ()
+            given = [slot for slot in places if isinstance(slot, IndexValue)]
+        held = [slot.single for slot in given]
         letters = [f"`{letter}`" for letter in dict.fromkeys(i.letter for i in held if i is not None)]
         note = f"For every {' and '.join(letters)}." if letters else ""
         yield Box(target, Formula(value, names), target.shape, note)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import product as every_choice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,9 @@ from symbackprop.answering.record import Numbers
 from symbackprop.arithmetic.evaluate import Arithmetic, Cells
 from symbackprop.arithmetic.rounding import rounded
 from symbackprop.arithmetic.scalars import NoValue, Value
-from symbackprop.core.expr import Expr, Leaf, Numeric, Partial
+from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Expr, IndexValue, Leaf, Numeric, Partial, Run, Slice
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
@@ -62,8 +66,9 @@ class Figures:
             cells = self.arithmetic.value(expr)
         except NoValue as reason:
             raise self._no_value(expr, str(reason)) from None
-        shape = tuple(self.arithmetic.extent(dim) for dim in expr.shape)
-        cells = np.broadcast_to(cells, shape)
+        if _is_matrix(expr):
+            shape = tuple(self.arithmetic.extent(dim) for dim in expr.shape)
+            cells = np.broadcast_to(cells, shape)
         for number in cells.ravel():
             if isinstance(number, float) and not np.isfinite(number):
                 raise self._no_value(expr, "a log of 0")
@@ -82,29 +87,49 @@ class Figures:
         assert equation.expr is not None
         tensor = equation.target
         cells = self._entries(equation) if equation.indices else self.value(equation.expr)
-        shape = tuple(self.arithmetic.extent(dim) for dim in tensor.oriented)
+        shape = self._oriented(tensor)
         cells = np.broadcast_to(cells, shape)
         self.arithmetic.tensors[target or tensor] = cells
         return cells
+
+    def _oriented(self, tensor: Tensor) -> tuple[int, ...]:
+        """Rows and columns of an array; of more than two axes a row for each place of the first."""
+        extents = tuple(self.arithmetic.extent(dim) for dim in tensor.shape)
+        if not tensor.is_matrix:
+            return (extents[0], prod(extents[1:]))
+        return tuple(self.arithmetic.extent(dim) for dim in tensor.oriented)
+
+    def parts(self, name: Leaf | Partial) -> tuple[Expr, ...]:
+        """An array as it is printed in numbers: itself, or of more than two axes its matrices one by one."""
+        tensor = name.tensor if isinstance(name, Leaf) else name.by
+        if tensor.is_matrix:
+            return (name,)
+        held = [range(1, self.arithmetic.extent(dim) + 1) for dim in tensor.shape[:-2]]
+        runs = tuple(Run(IndexValue((), ONE), dim) for dim in tensor.shape[-2:])
+        across = tensor.convention.vectors_are_rows
+        return tuple(
+            Slice(name, (*(IndexValue((), Dim(place)) for place in places), *runs), across)
+            for places in every_choice(*held)
+        )
 
     def _entries(self, equation: Equation) -> Cells:
         """An equation for each entry."""
         assert equation.expr is not None
         target = equation.target
-        cells = np.empty(tuple(self.arithmetic.extent(dim) for dim in target.oriented), dtype=object)
+        extents = [self.arithmetic.extent(dim) for dim in target.shape]
+        cells = np.empty(extents, dtype=object)
         try:
-            for place in np.ndindex(cells.shape):
-                axes = {target.axis_of_side(side): place[side] + 1 for side in (0, 1)}
-                bound = {index: axes[axis] for axis, index in enumerate(equation.indices)}
+            for place in np.ndindex(*extents):
+                bound = {index: place[axis] + 1 for axis, index in enumerate(equation.indices)}
                 cells[place] = self.arithmetic.scalar(equation.expr, bound)
         except NoValue as reason:
             raise self._no_value(Leaf(target), str(reason)) from None
-        return cells
+        return cells.reshape(self._oriented(target))
 
     def set_partial(self, partial: Partial, value: Expr) -> None:
         """The numbers of a derivative are those of its formula."""
         cells = self.value(value)
-        shape = tuple(self.arithmetic.extent(dim) for dim in partial.shape)
+        shape = self._oriented(partial.by)
         self.arithmetic.partials[partial.of, partial.by] = np.broadcast_to(cells, shape)
 
     def numeric(self, source: Expr) -> Numeric:
@@ -165,7 +190,16 @@ def oriented(array: object, tensor: Tensor, sizes: Mapping[str, int]) -> Cells:
     flat = list(_flat(array))
     cells = np.empty(len(flat), dtype=object)
     cells[:] = flat
+    if not tensor.is_matrix:
+        return cells.reshape((tensor.shape[0].evaluate(sizes), -1))
     return cells.reshape(tuple(dim.evaluate(sizes) for dim in tensor.oriented))
+
+
+def _is_matrix(expr: Expr) -> bool:
+    """Whether an expression has rows and columns."""
+    if isinstance(expr, Leaf | Partial):
+        return (expr.tensor if isinstance(expr, Leaf) else expr.by).is_matrix
+    return not isinstance(expr, TensorEntries)
 
 
 def _flat(array: object) -> Iterable[Any]:

@@ -25,6 +25,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence
 from symbackprop.core.written import Blocks, Dummy, Opaque, Slope
 from symbackprop.errors import SymbackpropError
+from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
 from symbackprop.verification.free import free_indices
@@ -34,6 +35,7 @@ from symbackprop.verification.scope import ROOT, Scope
 
 Status = Literal["holds", "fails", "unknown"]
 DUMMIES = (-1.7, -0.6, -0.25, 0.35, 0.9, 1.6)
+FREE_SIZE = 4  # of an index that stands in comparisons only
 MOST_ENTRIES = 12  # entries that are named as differing
 _EVALUATION_ERRORS = (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
@@ -306,7 +308,7 @@ class Look:
             if index is self.setting.example:
                 scope = scope.extended(index, np.array([seer.example]))
             else:
-                most = max(point.extent(dim) for dim in dims)
+                most = max(FREE_SIZE if dim == UNKNOWN else point.extent(dim) for dim in dims)
                 scope = scope.extended(index, np.arange(1, most + 1))
         for letter in self.letters.dummies:
             known = seer.dummies.get(letter)

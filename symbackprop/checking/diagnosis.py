@@ -12,7 +12,8 @@ from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import light_of
-from symbackprop.checking.messages import CAUSE_WORDS
+from symbackprop.checking.messages import CAUSE_WORDS, entry_words
+from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.paths import Path, diagonal_only, forgotten
 from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
@@ -69,7 +70,7 @@ class Doctor:
         self.derive = derive
         self.names = names
         self.numeric = numeric
-        self.words = Vocabulary(bench.graph, bench.batch)
+        self.words = Vocabulary(bench.graph, bench.batch, bench.declared.layout)
 
     def diagnose(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
         """The causes of a wrong line; ``usual`` are the ways in which the work is right elsewhere."""
@@ -261,7 +262,7 @@ class Doctor:
         if self.bench.link(entry_of, ZERO, setting).holds:
             diagnosis = self._plain(judged, "kronecker")
             diagnosis.causes = ("kronecker", "index")
-            diagnosis.message = f"Entry ({place[0]}, {place[1]}) is 0. {self._numbers(judged)}."
+            diagnosis.message = said(f"{self._entry(place)} is 0. {said(self._numbers(judged))}")
             diagnosis.spot = cell
             return diagnosis
         found = repairs(self.bench, self.words, entry_of, cell, setting, usual)
@@ -274,7 +275,7 @@ class Doctor:
         message = words.sentence.format(**fields)
         causes = tuple(dict.fromkeys(repair.cause for repair in found))
         return Diagnosis(
-            causes, f"In entry ({place[0]}, {place[1]}): {message}.", words.question.format(**fields),
+            causes, said(f"in {self._entry(place)}: {message}"), words.question.format(**fields),
             None, (), best.spot, truth.right,
         )  # fmt: skip
 
@@ -342,6 +343,8 @@ class Doctor:
         truth = judged.whole or judged.link
         sizes = dict(truth.sizes or {}) if truth is not None else {}
         bench = self.bench.sized({**sizes, **dict.fromkeys(self.bench.batch_dims, 1)})
+        if bench.link(left, ZERO, judged.setting).holds:
+            return False  # with one example there is nothing that could be right or wrong
         found = sights(self.bench.graph, batch=False, listed=False)
         return any(bench.link(left, right, judged.setting, sight).holds for sight in found)
 
@@ -357,11 +360,14 @@ class Doctor:
             message = f"{words.meaning}: {fields['numbers']}"
         return Diagnosis((cause,), _sentence(words.sentence, message), words.question.format(**fields))
 
+    def _entry(self, place: Sequence[int]) -> str:
+        return entry_words(place, self.bench.graph.first)
+
     def _numbers(self, judged: Judged) -> str:
         example = judged.evidence.counterexample
         if example is None:
             return judged.evidence.reason or "the two sides differ"
-        entry = f"entry ({', '.join(map(str, example.entry))})" if example.entry else "it"
+        entry = self._entry(example.entry) if example.entry else "it"
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
@@ -371,7 +377,7 @@ def _sentence(template: str, words: str) -> str:
     """A sentence; one that begins with a formula gets a word before it."""
     if template.startswith("{old}") and words:
         words = f"here {words}"
-    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith(".") else ".")
+    return said(words)
 
 
 def _size(expr: Expr) -> int:

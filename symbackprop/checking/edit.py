@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Expr
+from symbackprop.core.expr import Expr, MatMul, Neg, Transpose
 from symbackprop.core.written import shape_of
 
 
@@ -18,6 +18,19 @@ class Edit:
     spot: Expr
     new: Expr | None = None
     shown: Expr | None = None  # what stood in the place of ``new``, where that is more than the spot
+
+
+def turned(node: Expr) -> Expr:
+    """The transpose as one writes it: (A B)^T is B^T A^T, and no transpose stands on a transpose."""
+    if isinstance(node, Transpose):
+        return node.arg
+    if isinstance(node, Neg):
+        return Neg(turned(node.arg))
+    if isinstance(node, MatMul):
+        scales = tuple(factor for factor in node.factors if not is_array(factor))
+        arrays = tuple(factor for factor in node.factors if is_array(factor))
+        return MatMul((*scales, *(turned(factor) for factor in reversed(arrays))))
+    return Transpose(node)
 
 
 def is_array(node: Expr) -> bool:

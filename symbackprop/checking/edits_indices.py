@@ -18,12 +18,14 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
+    LabelValue,
     MatMul,
     Neg,
     Number,
     Range,
     Reduce,
     Transpose,
+    label_slot,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
@@ -45,6 +47,11 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 if index.dim == bound.index.dim:
                     new = renamed(body, bound.index, index)
                     yield Edit(place.put(new), "extra-sum", 1.5, node, new)
+            for index in place.indices:
+                across_body = _across(node.body, bound.index, index)
+                if across_body != node.body:
+                    across_sum = replace(node, body=across_body)
+                    yield Edit(place.put(across_sum), "index", 1.5, node, across_sum)
         return
     examples = {tensor.shape[axis] for tensor, axis in words.batch.items()}
     shape = shape_of(node)
@@ -58,8 +65,8 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 new = Call(op, (node,), result)
                 yield Edit(place.put(new), cause, 0.9 if place.parent is None else 1.2, node, new)
                 if not shape[1 - side].is_one:
-                    turned = Transpose(new)
-                    yield Edit(place.put(turned), cause, 1.5, node, turned)
+                    across = Transpose(new)
+                    yield Edit(place.put(across), cause, 1.5, node, across)
     if isinstance(place.parent, Add | Neg | Reduce | None):
         loose = [index for index in _indices_of(node) if index not in place.indices]
         for index in dict.fromkeys((*loose, *place.indices)):
@@ -67,6 +74,16 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 cause = "missing-batch-sum" if index.dim in examples else "missing-sum"
                 new = Reduce("sum", (Range(index),), node)
                 yield Edit(place.put(new), cause, 1.6, node, new)
+
+
+def _across(expr: Expr, bound: Index, free: Index) -> Expr:
+    """A sum over the other axis: where a matrix has ``bound`` at one place, it stands at the other one."""
+    if isinstance(expr, Element) and len(expr.slots) == 2:
+        singles = [slot.single for slot in expr.slots]
+        if bound in singles and free not in singles:
+            own, other = IndexValue(((bound, 1),)), IndexValue(((free, 1),))
+            return Element(expr.base, (other, own) if singles[0] is bound else (own, other))
+    return expr.map_children(lambda child: _across(child, bound, free))
 
 
 def _indices_of(node: Expr) -> tuple[Index, ...]:
@@ -196,6 +213,9 @@ def _slots(place: Place, node: Element) -> Iterator[Edit]:
 
 
 def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:
+    if isinstance(slot, LabelValue) and isinstance(slot.label, Element):
+        for inner in _others(slot.label.slots[0], place):
+            yield label_slot(Element(slot.label.base, (inner,)))
     if type(slot) is not IndexValue:
         return
     for index in place.indices:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from symbackprop.checking.edit import Edit, is_array
+from symbackprop.checking.edit import Edit, is_array, turned
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
-from symbackprop.checking.vocabulary import Vocabulary, in_layers
+from symbackprop.checking.vocabulary import Vocabulary, has_one_argument, in_layers
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
@@ -43,13 +43,13 @@ _ARRAYS = (Leaf, Partial, Jacobian, Slice, Call, MatMul, Hadamard, Add)
 def _transposes(place: Place) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Transpose):
-        yield Edit(place.put(node.arg), _turned(place, node.arg), 1.0, node, node.arg)
+        yield Edit(place.put(node.arg), _turning(place, node.arg), 1.0, node, node.arg)
     elif isinstance(node, _ARRAYS) and is_array(node) and not isinstance(place.parent, Transpose):
         cost = 1.0 if isinstance(node, Leaf | Partial | Jacobian) else 1.3
-        yield Edit(place.put(Transpose(node)), _turned(place, node), cost, node, Transpose(node))
+        yield Edit(place.put(turned(node)), _turning(place, node), cost, node, turned(node))
 
 
-def _turned(place: Place, node: Expr) -> str:
+def _turning(place: Place, node: Expr) -> str:
     """The cause of a transpose: of a vector that is added to each line of a matrix it is the broadcast."""
     shape = shape_of(node)
     vector = shape is not None and shape[0].is_one != shape[1].is_one
@@ -113,7 +113,7 @@ def _orders(place: Place, node: MatMul | Hadamard) -> Iterator[Edit]:
         new = MatMul((*factors[:at], factors[at + 1], factors[at], *factors[at + 2 :]))
         yield Edit(place.put(new), "order", 1.1, node, new)
     if len(factors) == 2 and isinstance(factors[1], Transpose):
-        outer = MatMul((factors[1].arg, Transpose(factors[0])))
+        outer = MatMul((factors[1].arg, turned(factors[0])))
         yield Edit(place.put(outer), "order", 1.2, node, outer)
     if len(factors) > 2:
         new = MatMul(factors[::-1])
@@ -137,12 +137,12 @@ def _kinds(place: Place, node: MatMul | Hadamard) -> Iterator[Edit]:
             if isinstance(node, Hadamard):
                 swapped = MatMul((right, left))
                 yield Edit(place.put(swapped), "hadamard", 1.6, node, swapped)
-                for turned in ((Transpose(left), right), (left, Transpose(right))):
-                    yield Edit(place.put(MatMul(turned)), "hadamard", 2.2, node)
+                for pair in ((turned(left), right), (left, turned(right))):
+                    yield Edit(place.put(MatMul(pair)), "hadamard", 2.2, node)
             if isinstance(node, MatMul) and len(factors) > 2:
                 for at in range(len(factors) - 1):
-                    pair = Hadamard((factors[at], factors[at + 1]))
-                    inner = joined((*factors[:at], pair, *factors[at + 2 :]))
+                    both = Hadamard((factors[at], factors[at + 1]))
+                    inner = joined((*factors[:at], both, *factors[at + 2 :]))
                     yield Edit(place.put(inner), "hadamard", 1.4, node, inner)
 
 
@@ -179,7 +179,7 @@ def _functions(place: Place, words: Vocabulary) -> Iterator[Edit]:
     elif isinstance(node, Element) and isinstance(node.base, Leaf):
         for one in words.activations:
             if one.target is node.base.tensor and isinstance(one.arg, Leaf):
-                new = Call(one.op, (Element(one.arg, node.slots),), (ONE, ONE), primes=1)
+                new = one.entry(Element(one.arg, node.slots))
                 yield Edit(place.put(new), "activation-not-derivative", 1.0, node, new)
 
 
@@ -188,7 +188,7 @@ def _at_leaf(arg: Expr) -> bool:
 
 
 def _elementwise(place: Place, node: Call, words: Vocabulary) -> Iterator[Edit]:
-    if len(node.args) == 1:
+    if has_one_argument(node):
         primed = replace(node, primes=node.primes + 1 if node.primes == 0 else 0)
         cause = "activation-not-derivative"
         yield Edit(place.put(primed), cause, 1.0 if node.primes == 0 else 1.4, node, primed)
@@ -196,13 +196,13 @@ def _elementwise(place: Place, node: Call, words: Vocabulary) -> Iterator[Edit]:
         for one in words.activations:
             arg = _like(one.arg, node.args[0])
             if arg is not None and arg != node.args[0]:
-                new = replace(node, op=one.op, args=(arg,))
+                new = replace(node, op=one.op, args=(arg, *one.options))
                 cause = "layer" if one.op is node.op and in_layers(node.args[0], arg) else "symbol"
                 yield Edit(place.put(new), cause, 1.4, node, new)
             if one.op is not node.op:
-                new = replace(node, op=one.op)
+                new = replace(node, op=one.op, args=(node.args[0], *one.options))
                 yield Edit(place.put(new), "symbol", 1.8, node, new)
-    elif len(node.args) == 1:
+    elif has_one_argument(node):
         yield Edit(place.put(node.args[0]), "extra-factor", 2.6, node, node.args[0])
 
 

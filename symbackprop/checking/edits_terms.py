@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
 from symbackprop.checking.edit import Edit
+from symbackprop.checking.edits_brackets import gathered
 from symbackprop.checking.places import Place
 from symbackprop.checking.vocabulary import Vocabulary, confused, number_of
 from symbackprop.core.arrays import Jacobian
@@ -17,6 +18,7 @@ from symbackprop.core.expr import (
     Add,
     Call,
     DimValue,
+    Divide,
     Element,
     Expr,
     Hadamard,
@@ -27,6 +29,9 @@ from symbackprop.core.expr import (
     Neg,
     Number,
     Partial,
+    Run,
+    Slice,
+    label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.ops.registry import lookup
@@ -45,6 +50,8 @@ def _terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(place.put(kept), cause, 1.4, term, kept)
     if isinstance(place.parent, MatMul | Hadamard):
         yield from _moved_brackets(place, node)
+    for new in gathered(node):
+        yield Edit(place.put(new), "parenthesis", 1.35, node, new)
 
 
 def _moved_brackets(place: Place, node: Add) -> Iterator[Edit]:
@@ -96,8 +103,28 @@ def _numbers(place: Place, words: Vocabulary) -> Iterator[Edit]:
                     left, right = (IndexValue(((index, 1),)) for index in (first, second))
                     delta = Indicator(left, "=", right, is_kron=True)
                     yield Edit(place.put(delta), "kronecker", 1.5, node, delta)
+        if node.value == 1:
+            for choice in label_choices(place.indices, words):
+                yield Edit(place.put(choice), "kronecker", 1.4, node, choice)
         for dim in words.counts[:2]:
             yield Edit(place.put(DimValue(dim)), "mean", 1.9, node)
+    elif isinstance(node, Leaf) and node.is_scalar and isinstance(place.parent, MatMul):
+        yield Edit(place.put(Divide(UNIT, node)), "inverse", 1.8, node, Divide(UNIT, node))
+
+
+def label_choices(indices: Sequence[Index], words: Vocabulary) -> Iterator[Expr]:
+    """[y_n = k], for the labels of the problem and the indices in scope."""
+    for tensor in words.tensors:
+        if not tensor.is_label or tensor.rank > 1:
+            continue
+        owns: list[Index | None] = [index for index in indices if index.dim in tensor.shape]
+        for own in owns or [None]:
+            if (own is None) != (tensor.rank == 0):
+                continue
+            label = Leaf(tensor) if own is None else Element(Leaf(tensor), (IndexValue(((own, 1),)),))
+            for index in indices:
+                if index is not own:
+                    yield Indicator(label_slot(label), "=", IndexValue(((index, 1),)))
 
 
 def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -123,7 +150,18 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 if tensor is not node.base.of and tensor.rank == node.base.of.rank:
                     other = Element(replace(node.base, of=tensor), node.slots)
                     yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
-    elif isinstance(node, Jacobian) and not node.is_sliced:
+    elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        for tensor in words.tensors:
+            if tensor is not old and tensor.rank == old.rank:
+                base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
+                runs = tuple(
+                    Run(slot.low, dim) if isinstance(slot, Run) else slot
+                    for slot, dim in zip(node.slots, tensor.shape, strict=True)
+                )
+                other = replace(node, base=base, slots=runs)
+                yield Edit(place.put(other), confused(old, tensor), 1.8, node, other)
+    elif isinstance(node, Jacobian):
         for tensor in words.tensors:
             for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):
                 old = node.of if new_jacobian.of is tensor else node.by
@@ -148,6 +186,8 @@ def _softmax(place: Place, words: Vocabulary) -> Iterator[Edit]:
             for index in place.indices:
                 for new in _jacobian_entries(node, entry, index):
                     yield Edit(place.put(new), "softmax-diagonal", 1.0, node, new)
+        for new, cause in _half_jacobians(place, node, target):
+            yield Edit(place.put(new), cause, 1.0, node, new)
         whole = _whole_slope(node, target)
         if whole is not None:
             shape = target.oriented
@@ -157,6 +197,29 @@ def _softmax(place: Place, words: Vocabulary) -> Iterator[Edit]:
             summed = Call(op, (weighted,), (shape[0], ONE) if axis == "rows" else (ONE, shape[1]))
             new = Hadamard((Leaf(target), Add((whole, Neg(summed)))))
             yield Edit(place.put(new), "softmax-diagonal", 1.0, node, new)
+
+
+def _half_jacobians(place: Place, node: MatMul | Hadamard, target: Tensor) -> Iterator[tuple[Expr, str]]:
+    """p_i ([i = j] - p_j), where only one of its terms stands: p_i [i = j], or -p_i p_j."""
+    own = [f for f in node.factors if isinstance(f, Element) and f.base == Leaf(target)]
+    deltas = [f for f in node.factors if isinstance(f, Indicator) and isinstance(f.right, IndexValue)]
+    if len(own) == 1 and len(deltas) == 1:
+        (entry,), (delta,) = own, deltas
+        for side in (delta.left, delta.right):
+            if isinstance(side, IndexValue) and side not in entry.slots:
+                for other in (delta.left, delta.right):
+                    if other in entry.slots:
+                        slots = tuple(side if slot == other else slot for slot in entry.slots)
+                        bracket = Add((delta, Neg(Element(entry.base, slots))))
+                        factors = tuple(bracket if f is delta else f for f in node.factors)
+                        yield replace(node, factors=factors), "softmax-diagonal"
+    if len(own) == 2:
+        first, second = own
+        apart = [pair for pair in zip(first.slots, second.slots, strict=True) if pair[0] != pair[1]]
+        if len(apart) == 1:
+            bracket = Add((Indicator(apart[0][0], "=", apart[0][1], is_kron=True), Neg(second)))
+            full: Expr = replace(node, factors=tuple(bracket if f is second else f for f in node.factors))
+            yield Neg(full) if isinstance(place.parent, Neg) else full, "missing-term"
 
 
 def _entry_slope(node: MatMul | Hadamard, target: Tensor) -> Element | None:

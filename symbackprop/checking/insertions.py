@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from symbackprop.checking.edit import Edit
+from symbackprop.checking.edits_terms import label_choices
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
 from symbackprop.checking.vocabulary import Vocabulary
@@ -42,6 +43,8 @@ def insertions(place: Place, words: Vocabulary) -> Iterator[Edit]:
     if isinstance(node, IndexValue | Number | Indicator) and parent is not None:
         return
     yield from _masks(place, words)
+    if isinstance(parent, MatMul | Hadamard | Reduce | Divide):
+        yield from _missing_terms(place, words)
     if parent is None or isinstance(parent, Add | Neg):
         if not isinstance(node, Add) or parent is None:
             for number, cause in words.numbers:
@@ -73,11 +76,14 @@ def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
         if node.is_scalar if shape_of(node) is not None else False:
             if isinstance(one.arg, Leaf) and (_product_of(place) or place.parent is None):
                 for slots in _choices(one.arg.tensor, place.indices):
-                    mask = Call(one.op, (Element(one.arg, slots),), (ONE, ONE), primes=1)
+                    mask = one.entry(Element(one.arg, slots))
                     yield Edit(place.put(MatMul((node, mask))), cause, 1.1, node)
             continue
         new = Hadamard((node, one.mask))
         yield Edit(place.put(new), cause, 1.0 if place.parent is None else 1.1, node, new)
+        if words.layout == "numerator":  # gradients lie across what they are gradients of
+            across = Hadamard((node, Transpose(one.mask)))
+            yield Edit(place.put(across), cause, 1.1, node, across)
         if isinstance(node, MatMul) and len(node.factors) > 2:
             for start in range(len(node.factors) - 1):
                 for stop in range(start + 2, len(node.factors) + 1):
@@ -141,11 +147,37 @@ def _missing_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
     arrays: list[Expr] = [Leaf(tensor) for tensor in words.tensors if not tensor.is_label]
     for loss in words.losses[:1]:
         arrays.extend(Partial(loss, tensor) for tensor in words.tensors if tensor is not loss)
+    inside = isinstance(place.parent, MatMul | Hadamard | Reduce | Divide)
+    cost = 2.3 if inside else 2.2
+    if isinstance(node, Indicator | Element | MatMul | Hadamard | Reduce | Number) and node.is_scalar:
+        arrays = [Element(one, slots) for one in arrays for slots in _slots_of(one, place.indices)]
     for one in arrays:
-        if one.shape == shape and not one.is_scalar:
-            for term in (one, Neg(one)):
+        if one.shape == shape and (isinstance(one, Element) or not one.is_scalar) and one != node:
+            for term in (Neg(one), one):
                 new = Add((node, term))
-                yield Edit(place.put(new), "missing-term", 2.2, node, new)
+                yield Edit(place.put(new), "missing-term", cost, node, new)
+
+
+def _local_slopes(place: Place, words: Vocabulary) -> Iterator[Expr]:
+    """du_i/dW_jk, where dL/du_i is among the factors: the next factor of the chain rule."""
+    node = place.node
+    factors = node.factors if isinstance(node, MatMul) else (node,)
+    for factor in factors:
+        if not isinstance(factor, Element) or not isinstance(factor.base, Partial):
+            continue
+        below = factor.base.by
+        own = factor.slots[len(factor.slots) - below.rank :]
+        for equation in words.graph.equations:
+            if equation.target is below:
+                for tensor in equation.inputs:
+                    for slots in _choices(tensor, place.indices) if not tensor.is_label else ():
+                        yield Element(Partial(below, tensor), (*own, *slots))
+
+
+def _slots_of(array: Expr, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
+    tensor = array.tensor if isinstance(array, Leaf) else array.by if isinstance(array, Partial) else None
+    if tensor is not None and not tensor.is_scalar:
+        yield from _choices(tensor, indices)
 
 
 def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -164,12 +196,18 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 first, second = (IndexValue(((place.indices[k], 1),)) for k in (a, b))
                 new: Expr = MatMul((Indicator(first, "=", second, is_kron=True), node))
                 yield Edit(place.put(new), "kronecker", 1.7, node, new)
+        for choice in label_choices(place.indices, words):
+            new = MatMul((choice, node))
+            yield Edit(place.put(new), "kronecker", 1.7, node, new)
         for tensor in words.tensors:
             if tensor.is_scalar or tensor.is_label:
                 continue
             for slots in _choices(tensor, place.indices):
                 new = MatMul((node, Element(Leaf(tensor), slots)))
                 yield Edit(place.put(new), "missing-factor", 2.2, node, new)
+        for one in _local_slopes(place, words):
+            new = MatMul((node, one))
+            yield Edit(place.put(new), "missing-factor", 1.9, node, new)
         return
     if isinstance(place.parent, MatMul):
         return

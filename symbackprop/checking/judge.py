@@ -8,7 +8,7 @@ named. A later line is judged in the light of the first wrong one: what is right
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -19,12 +19,12 @@ from symbackprop.checking.light import Light, light_of
 from symbackprop.checking.numeric import Numeric, has_symbols, is_numeric
 from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.slips import slip_of
-from symbackprop.checking.updates import judge_update
+from symbackprop.checking.updates import judge_update, stepped
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Run, Slice
+from symbackprop.core.expr import Expr, Hadamard, IndexValue, Indicator, Leaf, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
-from symbackprop.core.written import Opaque
+from symbackprop.core.written import Opaque, Stepped
 from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Work
 from symbackprop.verification.free import free_indices
@@ -41,10 +41,12 @@ class Judge:
         self, bench: Bench, *, numeric: Numeric | None = None, prove: Prove | None = None,
         zero_outside: bool = False, sizes: Mapping[str, int] | None = None,
         loss: Tensor | None = None, steps: Mapping[Tensor, Expr] | None = None,
+        asked: Collection[Tensor] = (),
     ) -> None:  # fmt: skip
         self.loss = loss
         self.given_sizes = sizes or {}
         self.steps = steps or {}
+        self.asked_steps = {tensor: step for tensor, step in self.steps.items() if tensor in asked}
         self.bench = bench
         self.numeric = numeric
         self.prove = prove
@@ -86,8 +88,9 @@ class Judge:
             defined = self._define(claim)
             if defined is not None:
                 return defined
+        claim = self._renewing(claim)
         if claim.kind == "update":
-            return self._update(claim)
+            return judge_update(self, claim)
         if claim.relation not in ("=", "~", "<", "<=", ">", ">=", "!="):
             return Judged(claim, "unchecked", message=f"the relation {claim.relation} is not judged")
         link = self.truth(claim, claim.left)
@@ -308,11 +311,12 @@ class Judge:
                     return None
             if numeric is None:
                 continue
-            outcome = numeric.link(left.expr, right.expr, self.setting(claim), claim.relation)
-            truth = Truth(outcome, left, right, self.bench.declared, numeric=True)
-            if outcome.holds:
-                return truth
-            found = found or truth
+            for setting in self._settings(claim):
+                outcome = numeric.link(left.expr, right.expr, setting, claim.relation)
+                truth = Truth(outcome, left, right, self.bench.declared, numeric=True)
+                if outcome.holds:
+                    return truth
+                found = found or truth
         return found
 
     def _written_out(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
@@ -371,7 +375,15 @@ class Judge:
                 yield replace(sight, as_cut=True)
 
     def _settings(self, claim: Claim) -> Iterator[Setting]:
-        yield self.setting(claim)
+        """What is known; after an update also what is if everything that is asked for was updated."""
+        own = self.setting(claim)
+        yield own
+        sides = [side.readings[0].expr for side in (claim.first, claim.left, claim.right) if side.readings]
+        if self.loss is None or not any(isinstance(n, Stepped) for side in sides for n in side.walk()):
+            return
+        asked = {tensor: stepped(self.loss, tensor, step) for tensor, step in self.asked_steps.items()}
+        if asked.keys() - self.moved.keys():
+            yield replace(own, moved={**asked, **self.moved})
 
     def setting(self, claim: Claim) -> Setting:
         holds = [one.holds for one in claim.conditions if one.holds is not None and _governs(one, claim)]
@@ -405,11 +417,15 @@ class Judge:
                     self.lights.append((index, light))
                     return
 
-    # -- updates
-
-    def _update(self, claim: Claim) -> Judged:
-        """``W = W - eta G``: the new value; right if it is a step against the gradient."""
-        return judge_update(self, claim)
+    def _renewing(self, claim: Claim) -> Claim:
+        """``W_{new} = W - eta G`` is an update too, where W has not been updated yet."""
+        new = claim.left.readings[0].expr
+        if not isinstance(new, Stepped) or not isinstance(new.arg, Leaf) or claim.number > 1:
+            return claim
+        target = new.arg.tensor
+        if target in self.moved or target not in self.bench.graph.parameters:
+            return claim
+        return replace(claim, kind="update", target=target)
 
 
 def is_row(node: Expr) -> bool:

@@ -6,7 +6,7 @@ was wrong, ``{new}`` what belongs there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,6 +18,29 @@ class Words:
     sentence: str
     question: str
     meaning: str
+
+
+# The words that our sentences begin with; anything else at the beginning is a name or a formula.
+_OPENINGS = frozenset(
+    """a an and at by every for from how here in instead it its no not nothing only over read right some
+    softmax something the there this to two what where which with along entry entries one
+    several look""".split()
+)
+
+
+def sentence(words: str) -> str:
+    """A sentence: its first letter large where that begins a word, never where it begins mathematics."""
+    if not words:
+        return words
+    first, _, rest = words.partition(" ")
+    begins = first.strip(",.:;") in _OPENINGS and not (first == "a" and rest.startswith(("has ", "is ")))
+    opened = words[:1].upper() + words[1:] if begins else words
+    return opened if opened[-1] in ".?!" else f"{opened}."
+
+
+def entry_words(entry: Sequence[int], first: int) -> str:
+    """``entry (1, 2)`` in the counting of the problem; the places themselves count from 1."""
+    return f"entry ({', '.join(str(at - 1 + first) for at in entry)})"
 
 
 CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(

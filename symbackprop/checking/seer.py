@@ -171,7 +171,8 @@ class Seer(Evaluator):
         if sliced and len(own) + len(other) == 1:
             return value.reshape((*lead, 1, -1) if self.rows else (*lead, -1, 1))
         if len(own) + len(other) == 2 and not (own and other):
-            return value
+            turned = bool(other) and self.sight.layout == "numerator"  # of a number by a matrix
+            return np.asarray(value.swapaxes(-1, -2)) if turned else value
         value = value.reshape((*lead, prod(own), prod(other)))
         return np.asarray(value.swapaxes(-1, -2)) if self.sight.layout == "denominator" else value
 
@@ -286,7 +287,8 @@ def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     as_row = seer.rows
     if seer.sight.as_cut and len(node.slots) == 2:
         as_row = isinstance(node.slots[1], Run)
-    if len(node.runs) == 1 and (value.shape[-2] == 1) != as_row:
+    gradient = isinstance(node.base, Partial) and seer.sight.layout == "numerator"
+    if (value.shape[-2] == 1) != (as_row != gradient) if len(node.runs) == 1 else gradient:
         return np.asarray(value.swapaxes(-1, -2))
     return value
 

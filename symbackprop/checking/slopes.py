@@ -128,7 +128,7 @@ def _after(seer: Seer, formula: Expr, tensor: Tensor, moved: Array, scope: Scope
 def _entry(seer: Seer, whole: Array, by: Element, tensor: Tensor, scope: Scope) -> Array:
     """The derivative by one entry: gathered at its place."""
     slots = [entries.positions(seer, slot, scope) for slot in by.slots]
-    row, column = entries.sides_of(tensor, slots)
+    row, column = entries.sides_of(tensor, slots, seer.point)
     rows, columns = whole.shape[-2:]
     bad = (row < 1) | (row > rows) | (column < 1) | (column > columns)
     flat = whole.reshape((*whole.shape[:-2], rows * columns))  # (lead..., r, c, entries)

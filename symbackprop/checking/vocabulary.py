@@ -9,6 +9,7 @@ from functools import cached_property
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
+    UNIT,
     Add,
     Call,
     DimValue,
@@ -18,6 +19,7 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Leaf,
+    MatMul,
     Number,
     Operation,
 )
@@ -34,19 +36,25 @@ class Activation:
     target: Tensor
     op: Operation
     arg: Expr
+    options: tuple[Expr, ...] = ()  # further arguments: the slope of a leaky relu
 
     @property
     def mask(self) -> Expr:
         """``op'(arg)``."""
-        return Call(self.op, (self.arg,), self.arg.shape, primes=1)
+        return Call(self.op, (self.arg, *self.options), self.arg.shape, primes=1)
+
+    def entry(self, arg: Expr) -> Expr:
+        """``op'`` of one entry."""
+        return Call(self.op, (arg, *self.options), (ONE, ONE), primes=1)
 
 
 class Vocabulary:
     """The words of one graph."""
 
-    def __init__(self, graph: Graph, batch: dict[Tensor, int]) -> None:
+    def __init__(self, graph: Graph, batch: dict[Tensor, int], layout: str = "gradient") -> None:
         self.graph = graph
         self.batch = batch
+        self.layout = layout
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -56,21 +64,38 @@ class Vocabulary:
             if equation.expr is None:
                 continue
             for node in equation.expr.walk():
-                if isinstance(node, Call) and isinstance(node.op, Elementwise) and len(node.op.params) == 1:
-                    found.append(Activation(equation.target, node.op, node.args[0]))
+                if isinstance(node, Call) and isinstance(node.op, Elementwise) and has_one_argument(node):
+                    found.append(Activation(equation.target, node.op, node.args[0], node.args[1:]))
                 elif isinstance(node, Call) and node.op.name == "max" and len(node.args) == 2:
                     found.extend(_rectifier(equation.target, node))
         return tuple(found)
 
     @cached_property
-    def softmaxes(self) -> tuple[tuple[Tensor, Tensor, str | None], ...]:
-        """(P, Z, axis) for P = softmax(Z)."""
+    def softmaxes(self) -> tuple[tuple[Tensor, Tensor | None, str | None], ...]:
+        """(P, Z, axis) for P = softmax(Z), also of a scaled Z; None where that is no single array."""
         found = []
         for equation in self.graph.equations:
             call = equation.expr
-            if isinstance(call, Call) and call.op.name == "softmax" and isinstance(call.args[0], Leaf):
-                found.append((equation.target, call.args[0].tensor, call.axis))
+            if isinstance(call, Call) and call.op.name == "softmax":
+                arrays = [n for n in call.args[0].walk() if isinstance(n, Leaf) and not n.tensor.is_scalar]
+                single = arrays[0].tensor if len(arrays) == 1 else None
+                found.append((equation.target, single, call.axis))
         return tuple(found)
+
+    @cached_property
+    def scales(self) -> tuple[Expr, ...]:
+        """Scalar factors and divisors of the forward pass, such as 1/tau and 1/sqrt(d); scalar symbols."""
+        found: dict[Expr, None] = {}
+        for equation in self.graph.equations:
+            for node in equation.expr.walk() if equation.expr is not None else ():
+                if isinstance(node, Divide) and number_of(node.den):
+                    found[node if number_of(node.num) else Divide(UNIT, node.den)] = None
+                elif isinstance(node, MatMul | Hadamard):
+                    found.update(dict.fromkeys(filter(number_of, node.factors)))
+        scalars = [t for t in self.graph.symbols if t.is_scalar and t.value is None and not t.is_label]
+        found.update((Leaf(tensor), None) for tensor in scalars)
+        known = {expr for expr, _ in self._plain_numbers}
+        return tuple(e for e in found if e not in known and not isinstance(e, Number) and _is_plain(e))
 
     @cached_property
     def losses(self) -> tuple[Tensor, ...]:
@@ -100,9 +125,13 @@ class Vocabulary:
             if tensor.is_scalar and tensor.role in (Role.CONSTANT, Role.PARAMETER) and tensor.value is None
         )  # fmt: skip
 
-    @cached_property
+    @property
     def numbers(self) -> tuple[tuple[Expr, str], ...]:
         """Scalar factors with the cause that their lack or excess has."""
+        return (*self._plain_numbers, *((scale, "missing-factor") for scale in self.scales))
+
+    @cached_property
+    def _plain_numbers(self) -> tuple[tuple[Expr, str], ...]:
         found: list[tuple[Expr, str]] = []
         for dim in self.counts:
             found.append((Divide(Number(Fraction(1)), DimValue(dim)), "mean"))
@@ -136,6 +165,16 @@ def number_of(expr: Expr) -> bool:
     """Whether an expression is a scalar without an index: a factor that scales."""
     shape = shape_of(expr)
     return shape == (ONE, ONE) and not any(isinstance(node, IndexValue) for node in expr.walk())
+
+
+def has_one_argument(node: Call) -> bool:
+    """Whether a call has one argument, and perhaps options such as the slope of a leaky relu."""
+    return len(node.args) >= 1 and all(isinstance(arg, Number) for arg in node.args[1:])
+
+
+def _is_plain(expr: Expr) -> bool:
+    """Whether a scale is made of scalars alone."""
+    return all(node.tensor.is_scalar for node in expr.walk() if isinstance(node, Leaf))
 
 
 def confused(old: Tensor, new: Tensor) -> str:

@@ -17,6 +17,7 @@ from symbackprop.checking.diagnosis import Diagnosis, Doctor
 from symbackprop.checking.findings import Finding, Inferred, Mark, WorkReport
 from symbackprop.checking.judge import Judge
 from symbackprop.checking.judged import Judged
+from symbackprop.checking.messages import sentence
 from symbackprop.checking.numeric import Numeric as GivenPoint
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
@@ -62,6 +63,7 @@ class Checker:
                 bench, numeric=numeric, prove=self._proves, zero_outside=self.spec.zero_outside,
                 sizes=self.spec.sizes,
                 loss=scalars[-1] if scalars else None, steps=self._steps(),
+                asked=self._asked(),
             )  # fmt: skip
             self._doctor = Doctor(bench, self.context.names, numeric, self._derives)
         return self._judge
@@ -95,7 +97,8 @@ class Checker:
         sights = self._sights(judged)
         findings = [self._finding(one, sights) for one in judged]
         findings = priced(findings, self.spec.policy)
-        return WorkReport(file, tuple(findings), tuple(self._inferred(work, judged)), None, text)
+        inferred = tuple(self._inferred(work, judged))
+        return WorkReport(file, tuple(findings), inferred, None, text, self.spec.graph.first)
 
     # -- one finding
 
@@ -106,7 +109,7 @@ class Checker:
             diagnosis = self.doctor.diagnose(judged, self.judge.settings_of(judged), sights)
         causes = diagnosis.causes if diagnosis is not None else ()
         cause = causes[0] if causes else judged.cause
-        message = diagnosis.message if diagnosis is not None else _sentence(judged.message)
+        message = diagnosis.message if diagnosis is not None else sentence(judged.message)
         span = claim.span
         finding = Finding(
             span.line, span.column, span.end_line, span.end_column, claim.derivation, claim.number,
@@ -178,6 +181,12 @@ class Checker:
             if isinstance(step, Number):
                 yield step.value
 
+    def _asked(self) -> set[Tensor]:
+        """What the first question about an update updates, and nothing else."""
+        bodies = [one.body for one in self.spec.all_questions if isinstance(one.body, UpdateBody)]
+        wanted = [one for body in bodies[:1] for group in body.wanted.values() for one in group]
+        return {one.by if isinstance(one, Partial) else one.tensor for one in wanted}
+
     def _steps(self) -> Mapping[Tensor, Expr]:
         """The declared step of each array that a question updates; of all if there is only one step."""
         found: dict[Tensor, Expr] = {}
@@ -221,10 +230,6 @@ class Checker:
 
 def _first(readings: Sequence[Reading]) -> Reading | None:
     return readings[0] if readings else None
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}." if words and not words.endswith(".") else words
 
 
 def _entries(judged: Judged) -> tuple[tuple[int, ...], ...] | None:

@@ -18,19 +18,22 @@ def excluded(spec: ProblemSpec, judged: Sequence[Judged]) -> Iterator[tuple[int,
         if not isinstance(question.body, DeriveBody):
             continue
         target = question.body.partial
+        whole = not question.body.entry and spec.policy.form != "matrices"
         answers = [
             (place, one.whole.right.expr)
             for place, one in enumerate(judged)
             if one.verdict in RIGHT and one.whole is not None and one.whole.left is not None
-            and one.whole.right is not None and _is_target(one.whole.left.expr, target)
+            and one.whole.right is not None and _is_target(one.whole.left.expr, target, whole)
         ]  # fmt: skip
         reasons = [_reason(spec, question.in_terms_of, answer) for _, answer in answers]
         if answers and all(reasons):
             yield answers[-1][0], str(reasons[-1])
 
 
-def _is_target(left: Expr, target: Partial) -> bool:
-    base = left.base if isinstance(left, Element) else left
+def _is_target(left: Expr, target: Partial, whole: bool) -> bool:
+    """Whether a line states an answer; entries are on the way to a ``whole`` array that is asked for."""
+    general = isinstance(left, Element) and all(slot.single is not None for slot in left.slots)
+    base = left.base if isinstance(left, Element) and general and not whole else left
     return isinstance(base, Partial) and base.of is target.of and base.by is target.by
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from symbackprop.checking.findings import VERDICTS, Finding, Mark, WorkReport, causes_of
+from symbackprop.checking.messages import entry_words
 from symbackprop.checks.run import CheckRun
 
 Spans = Sequence[tuple[str, str]]
@@ -83,20 +84,20 @@ def finding_lines(work: WorkReport, finding: Finding, number: int) -> Iterator[S
     if finding.read_as is not None and finding.verdict != "convention":
         yield (("note", f"  as we read it: {finding.read_as}"),)
     if finding.verdict == "wrong":
-        yield (("note", f"  {evidence_words(finding)}"),)
+        yield (("note", f"  {evidence_words(finding, work.first)}"),)
         later = [one.line for one in work.findings if one.because == number and one.verdict == "follows"]
         if later:
             lines = ", ".join(str(line) for line in dict.fromkeys(later))
             yield (("note", f"  later lines that follow from it: {lines}"),)
 
 
-def evidence_words(finding: Finding) -> str:
+def evidence_words(finding: Finding, first: int = 1) -> str:
     """How it was judged, in words."""
     evidence = finding.evidence
     if evidence.counterexample is not None:
         sizes = ", ".join(f"{name} = {size}" for name, size in evidence.counterexample.sizes.items())
         example = evidence.counterexample
-        entry = f" entry ({', '.join(map(str, example.entry))}):" if example.entry else ""
+        entry = f" {entry_words(example.entry, first)}:" if example.entry else ""
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"differs{at}:{entry} {example.expected:.4g} on the left, {example.got:.4g} on the right"
     if evidence.method == "normal-form":

@@ -89,8 +89,8 @@ def _comments(work: WorkReport) -> Iterator[Comment]:
             continue
         yield Comment(
             str(one.line), one.verdict, one.cause or "", " ".join(one.latex.split()), one.message,
-            one.repair or "", one.read_as or "", evidence_words(one) if one.verdict == "wrong" else "",
-            _cost(one), one.line,
+            one.repair or "", one.read_as or "",
+            evidence_words(one, work.first) if one.verdict == "wrong" else "", _cost(one), one.line,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.checking.findings import Finding, WorkReport
+from symbackprop.checking.messages import sentence
 from symbackprop.errors import InputError, did_you_mean
 
 STRENGTHS = ("locate", "nudge", "repair")
@@ -28,7 +29,7 @@ def _told(one: Finding, feedback: str) -> Finding:
     if one.verdict not in ("wrong", "notation", "convention"):
         return one
     message = one.question if feedback == "nudge" else ""
-    message = f"{message[:1].upper()}{message[1:]}" or "Look at this line again."
+    message = sentence(message or "look at this line again")
     evidence = replace(one.evidence, counterexample=None)
     return replace(
         one, cause=None, causes=(), message=message, repair=None, repairs=(), entries=None, mark=None,

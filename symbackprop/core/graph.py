@@ -9,14 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Expr, Leaf, Operation
+from symbackprop.core.expr import Add, Expr, IndexValue, Indicator, Leaf, MatMul, Operation, Range, Reduce
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``target[slots] = body`` for the values of ``ranges``: some entries of an array."""
+
+    slots: tuple[IndexValue, ...]
+    ranges: tuple[Range, ...]
+    body: Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
     """``target = expr``, or ``target[indices] = expr`` with a scalar right side.
 
+    ``pieces``: where the author gives the entries by several formulas, these; together they give every entry
+    once, and ``expr`` is their sum, each with indicators that say where it holds (``whole_of``).
     ``abstract`` marks ``J = J(y, W)``: an arbitrary differentiable scalar of ``arguments``
     (then ``expr`` is None). ``text`` is the author's line, white space tidied.
     """
@@ -28,6 +39,7 @@ class Equation:
     text: str = ""
     line: int | None = None
     column: int | None = None
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def abstract(self) -> bool:
@@ -44,6 +56,19 @@ class Equation:
             if isinstance(node, Leaf):
                 seen.setdefault(node.tensor)
         return tuple(seen)
+
+
+def whole_of(pieces: tuple[Piece, ...], indices: tuple[Index, ...]) -> Expr:
+    """sum_r body_r [slot_r = i] of every piece, added: the entry at ``indices``."""
+    parts: list[Expr] = []
+    for piece in pieces:
+        here = [
+            Indicator(slot, "=", IndexValue(((index, 1),)))
+            for slot, index in zip(piece.slots, indices, strict=True)
+        ]
+        body = MatMul((piece.body, *here))
+        parts.append(Reduce("sum", piece.ranges, body) if piece.ranges else body)
+    return parts[0] if len(parts) == 1 else Add(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)

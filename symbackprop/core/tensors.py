@@ -2,8 +2,9 @@
 
 Two tensors are the same only if they are the same object, so a cotangent, a user's symbol and
 a helper of the engine cannot be confused however they are spelled. A tensor has ``shape``, the
-declared dims (rank 0, 1 or 2), and ``oriented``, the same as rows and columns: a vector of n is
-n x 1 in the column conventions and 1 x n in the row convention; a scalar is 1 x 1.
+declared dims, and ``oriented``, the same as rows and columns: a vector of n is n x 1 in the column
+conventions and 1 x n in the row convention; a scalar is 1 x 1. An array of more than two axes is no
+matrix: only its entries and slices stand in formulas, so that nobody asks for its rows and columns.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fractions import Fraction
 from itertools import count
 
 from symbackprop.core.dims import ONE, Dim
+from symbackprop.errors import UnsupportedError
 
 _serial = count(1)
 
@@ -63,6 +65,9 @@ def orient(shape: tuple[Dim, ...], convention: Convention) -> tuple[Dim, Dim]:
         return (ONE, ONE)
     if len(shape) == 1:
         return (ONE, shape[0]) if convention.vectors_are_rows else (shape[0], ONE)
+    if len(shape) > 2:
+        shown = " x ".join(map(str, shape))
+        raise UnsupportedError(f"an array of {shown} as a whole is not supported: it is no matrix")
     return (shape[0], shape[1])
 
 
@@ -139,6 +144,11 @@ class Tensor:
         if len(self.shape) == 1:
             return 0
         return len(self.shape) - 1 if self.convention.vectors_are_rows else 0
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the array is a scalar, a vector or a matrix; one of more axes is none."""
+        return len(self.shape) <= 2
 
     def axis_of_side(self, side: int) -> int | None:
         """The declared axis on side 0 (down) or 1 (across); None where the extent is 1 by layout."""

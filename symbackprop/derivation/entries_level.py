@@ -21,6 +21,7 @@ from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import Add, Call, Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.blocks_of_matrices import written_slices
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of
 from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, Work, is_short, operation
@@ -30,6 +31,7 @@ from symbackprop.derivation.rules import leaves, log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.derivation.written import in_place, written
+from symbackprop.notation.building import cost
 from symbackprop.notation.forms import Fn, Form, Slot, single
 from symbackprop.notation.latex_lines import estimated_width
 from symbackprop.notation.normal import merge, normal
@@ -44,7 +46,7 @@ LONGEST_EQUATION = 60  # characters of an equation that stands in a reason
 
 def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
     """The lines of one cotangent, entry by entry."""
-    value = lines.spelled(quantity.form, quantity.row, quantity.column)
+    value = lines.spelled(quantity.form, quantity)
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     board = EntryBoard(lines, of, quantity, sweep)
@@ -59,6 +61,8 @@ def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> 
         for place in board.shown:
             steps.extend(board.entry(place))
     used.extend(step.after.expr for step in steps)
+    if quantity.axes is not None:
+        return _by_slices(board, Work(quantity, used, value, steps, []), of)
     result = assembled(lines, quantity.tensor, quantity.form, quantity.row, quantity.column)
     if quantity.indices or not used:
         reason = f"the entries in the shape of `{quantity.tensor.name}`"
@@ -69,6 +73,22 @@ def entries_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> 
         steps.append(lines.step("assemble", reason, partial, result, partial, board.in_matrices(result)))
     uses = [words for stage in quantity.stages for words in stage.assumed]
     return Work(quantity, [*used, result], value, steps, uses)
+
+
+def _by_slices(board: EntryBoard, work: Work, of: Tensor) -> Work:
+    """An array of more than two indices: its matrices written out; the result is one entry over letters."""
+    lines, quantity = board.lines, work.quantity
+    slices = written_slices(lines, of, quantity)
+    reason = f"the entries in the shape of `{quantity.tensor.name}`"
+    if quantity.stages[0].rule == "none":
+        reason = chain_reason(lines.shop, quantity, [], of, lines.show)
+    for name, grid in slices:
+        work.steps.append(lines.step("assemble", reason, name, grid, Partial(of, quantity.tensor)))
+        reason = "likewise"
+    uses = [words for stage in quantity.stages for words in stage.assumed]
+    final = lines.spelled(quantity.form, quantity)
+    used = [*work.exprs, *(grid for _, grid in slices), final]
+    return Work(quantity, used, work.value, work.steps, uses, slices)
 
 
 class EntryBoard(Chain):
@@ -89,6 +109,9 @@ class EntryBoard(Chain):
         return replace(self.quantity, stages=stages[:count])
 
     def _array(self, form: Form) -> Expr:
+        if self.quantity.axes is not None:
+            whole = replace(self.quantity, stages=(replace(self.quantity.stages[-1], form=form),))
+            return max((grid for _, grid in written_slices(self.lines, self.of, whole)), key=cost)
         return assembled(self.lines, self.tensor, form, self.quantity.row, self.quantity.column)
 
     def in_matrices(self, grid: Expr) -> tuple[Step, ...]:
@@ -240,9 +263,7 @@ class EntryBoard(Chain):
             return f"likewise: {self.where(terms, place)}"
         return chain_reason(self.lines.shop, self.quantity, self.users, self.of, self.lines.show)
 
-    def step(
-        self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
-    ) -> Step:
+    def step(self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> Step:
         """A line about the quantity."""
         return self.lines.step(rule, reason, before, after, self.partial, (), uses)
 

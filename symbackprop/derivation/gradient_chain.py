@@ -162,9 +162,7 @@ class GradientChain:
 
     # One way from V to the loss
 
-    def _add(
-        self, road: Road, user: Local, local: Locals, outer: Expr, bound: Index | None = None
-    ) -> None:
+    def _add(self, road: Road, user: Local, local: Locals, outer: Expr, bound: Index | None = None) -> None:
         """dL/dC dC/dV; summed over the lines of a batch C where V is no batch (``bound``)."""
         node, value = local.node(user.equation.target, self.quantity.tensor), local.value(self.board, user)
         if isinstance(value, Comprehension):
@@ -259,7 +257,7 @@ class GradientChain:
         return single(Entry(self.lines.shop.cotangent(self.of, tensor), indices))
 
     def _spelled(self, form: Form) -> Expr:
-        found = self.lines.spelled(form, self.quantity.row, self.quantity.column)
+        found = self.lines.spelled(form, self.quantity)
         if isinstance(found, Comprehension):
             raise NotRowByRowError
         return found

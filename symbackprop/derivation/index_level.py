@@ -48,7 +48,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
     """The lines of one cotangent over entries."""
     partial = Partial(of, quantity.tensor)
     whole = _whole(lines, quantity)
-    value = lines.spelled(quantity.form, quantity.row, quantity.column)
+    value = lines.spelled(quantity.form, quantity)
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     steps = _log_steps(lines, quantity, partial)
@@ -95,6 +95,8 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
 
 def _whole(lines: Lines, quantity: Quantity) -> Expr:
     """The result as the array of its entries."""
+    if quantity.axes is not None:
+        return lines.spelled(quantity.form, quantity)
     return comprehension_of(quantity.form, quantity.row, quantity.column, lines.shop.leaf)
 
 

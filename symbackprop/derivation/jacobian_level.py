@@ -32,6 +32,8 @@ def jacobian_level_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Swe
     users = sweep.users_of(quantity.tensor)
     if all(user.equation.target is of for user in users):
         return vector_work(lines, of, quantity, sweep)
+    if quantity.axes is not None or not all(user.equation.target.is_matrix for user in users):
+        return index_work(lines, of, quantity, sweep)
     return _Gradient(lines, of, quantity, sweep).work()
 
 
@@ -86,11 +88,9 @@ class _Gradient:
 
     def _spelled(self, at: int) -> Expr:
         quantity = self.quantity
-        return self.lines.spelled(quantity.stages[at].form, quantity.row, quantity.column)
+        return self.lines.spelled(quantity.stages[at].form, quantity)
 
-    def _add(
-        self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()
-    ) -> None:
+    def _add(self, rule: str, reason: str, before: Expr, after: Expr, uses: tuple[str, ...] = ()) -> None:
         self.steps.append(self.lines.step(rule, reason, before, after, self.partial, (), uses))
         self.exprs.append(after)
 

@@ -115,6 +115,8 @@ def sliced(work: JacobianWork, lines: Lines) -> JacobianWork:
 
 def slice_of(lines: Lines, of: Tensor, quantity: Quantity, *, flipped: bool) -> Part | None:
     """d of[a] / d by at a fixed a, as a matrix in the shape of ``by``; None where it has no name."""
+    if quantity.axes is not None:
+        return None
     head = indices_of_slots(quantity.head)
     found = Slicer(lines, head, flipped).spelled(quantity.form, quantity.row, quantity.column)
     if found is None:

@@ -38,7 +38,7 @@ def jacobian_work(
         return _entry_work(lines, sweep, of, by, flipped=flipped)
     if all(_has_one_index(tensor) for tensor in sweep.quantities if tensor is not by) and _has_one_index(of):
         return JacobianChain(lines, sweep, of, Locals(lines, flipped)).work(by)
-    if len(of.index_axes) == 2:
+    if len(of.index_axes) == 2 and all(tensor.is_matrix for tensor in sweep.quantities):
         try:
             return JacobianChain(lines, sweep, of, locals_of_batch(lines, of, flipped=flipped)).work(by)
         except NotRowByRowError:
@@ -60,7 +60,7 @@ def by_lines(lines: Lines, part: JacobianWork, whole: JacobianWork) -> JacobianW
 
 
 def _has_one_index(tensor: Tensor) -> bool:
-    return len(tensor.index_axes) <= 1
+    return tensor.is_matrix and len(tensor.index_axes) <= 1
 
 
 def _entry_work(lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, *, flipped: bool) -> JacobianWork:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
-from symbackprop.derivation.workshop import Workshop
+from symbackprop.derivation.workshop import Local, Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form, Slot, parts_of_slot
 from symbackprop.notation.formula import Formula
@@ -30,6 +31,7 @@ class Work:
 
     exprs  its values line by line; the last is the result.
     value  the result as matrices, where that is possible.
+    slices of an array of more than two indices matrices that make it up: name and what it is.
     """
 
     quantity: Quantity
@@ -37,6 +39,7 @@ class Work:
     value: Expr
     steps: list[Step]
     uses: list[str]
+    slices: tuple[tuple[Expr, Expr], ...] = ()
 
     def rests_on(self, of: Tensor) -> tuple[Tensor, ...]:
         """The tensors whose cotangents stand in the lines, this one left out."""
@@ -57,8 +60,16 @@ class Lines:
     speller: Speller
     names: Names
 
-    def spelled(self, form: Form, row: Index | None, column: Index | None) -> Expr:
-        """The matrix spelling, or the entries where there is none."""
+    def spelled(self, form: Form, quantity: Quantity | Local) -> Expr:
+        """The array of these entries: its matrix spelling, or the entries where there is none."""
+        return self.array(form, quantity.row, quantity.column, quantity.axes)
+
+    def array(
+        self, form: Form, row: Index | None, column: Index | None, axes: tuple[Index, ...] | None = None
+    ) -> Expr:
+        """The same by the indices; ``axes`` are those of an array of more than two axes."""
+        if axes is not None:
+            return TensorEntries(axes, self.entries(form))
         found = self.speller.spell(form, row, column)
         return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
 

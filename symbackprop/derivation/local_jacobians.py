@@ -66,9 +66,7 @@ class Locals:
             self.lines.step("spell", reason, left, value, partial),
         ]
 
-    def _reason(
-        self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...], partial: Partial
-    ) -> str:
+    def _reason(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...], partial: Partial) -> str:
         """What the matrix of a local Jacobian looks like, and where its entries stand."""
         of, by = partial.of, partial.by
         if not head or not own:
@@ -94,7 +92,7 @@ class Locals:
         column = own[0] if own else None
         if self.flipped:
             row, column = column, row
-        return self.lines.speller.filled(self.lines.spelled(form, row, column), row, column)
+        return self.lines.speller.filled(self.lines.array(form, row, column), row, column)
 
     def _of_line(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...]) -> Expr:
         """The form for one example; every term must keep the examples apart."""

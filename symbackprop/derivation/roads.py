@@ -7,6 +7,7 @@ calculus as ever. The Jacobian road leaves the forward pass as it stands.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
@@ -35,7 +36,7 @@ class Roads:
         chosen = {e.target: lowered[e.target] for e in active if not e.abstract}
         for target, local in chosen.items():
             form = log_of_quotient(local.form)
-            chosen[target] = Local(local.equation, local.row, local.column, form, form is not local.form)
+            chosen[target] = replace(local, form=form, logs_split=form is not local.form)
         if log_road:
             for equation in active:
                 if equation.target in chosen and not keep(equation.target):
@@ -58,7 +59,7 @@ class Roads:
             form = log_of_quotient(_unfold_logs(user.form, tensor, local))
             target = user.equation.target
             self.bypassed[target] = (*self.bypassed.get(target, ()), tensor)
-            chosen[target] = Local(user.equation, user.row, user.column, form, True)
+            chosen[target] = replace(user, form=form, logs_split=True)
         del chosen[tensor]
 
 

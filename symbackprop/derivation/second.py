@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Partial
+from symbackprop.core.expr import Element, Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.gathering import gathered
@@ -153,8 +153,8 @@ class Second:
         if sum(counts) > 2:
             return None
         row, column = matrix_sides(quantity, flipped=self.flipped)
-        found = self.lines.spelled(form, row, column)
-        if isinstance(found, Comprehension):
+        found = self.lines.speller.spell(form, row, column)
+        if found is None:
             return None
         return self.lines.speller.filled(found, row, column) if counts == (1, 1) else found
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symbackprop.core.arrays import Jacobian, Vec
+from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -63,6 +63,8 @@ class Derived:
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
     first               of a second derivative the first ones by tensor; ``needs`` are those it rests on.
     product             of a Hessian-vector product what it has besides.
+    axes                the indices of an array of more than two axes, which has no row and no column.
+    parts               of such an array matrices that make it up: name and what it is.
     """
 
     of: Tensor
@@ -78,11 +80,15 @@ class Derived:
     jacobian: JacobianWork | None = None
     first: Mapping[Tensor, Expr] = field(default_factory=dict)
     product: ProductWork | None = None
+    axes: tuple[Index, ...] | None = None
+    parts: tuple[tuple[Expr, Expr], ...] = ()
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """The free indices in the order of the axes of the result."""
-        return indices_of(self.by, self.row, self.column) if self.jacobian is None else self.jacobian.indices
+        if self.jacobian is not None:
+            return self.jacobian.indices
+        return indices_of(self.by, self.row, self.column, self.axes)
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -96,7 +102,7 @@ class Derived:
             return self.product.entry
         if self.jacobian is not None:
             return self.jacobian.entry
-        slots = slots_of(self.by, indices_of(self.by, self.row, self.column))
+        slots = slots_of(self.by, self.indices)
         return Element(self.partial, slots) if slots else self.partial
 
     @property
@@ -108,7 +114,8 @@ class Derived:
             return self.jacobian.named
         if not self.jacobian.is_whole:
             return self.entry
-        whole = len(self.jacobian.indices) <= 2 and all(len(t.index_axes) <= 1 for t in (self.of, self.by))
+        sides = (self.of, self.by)
+        whole = len(self.jacobian.indices) <= 2 and all(t.is_matrix and len(t.index_axes) <= 1 for t in sides)
         return Jacobian(self.of, self.by, self.jacobian.flipped) if whole else self.partial
 
     @property
@@ -209,7 +216,7 @@ class Session:
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, work,
+            {by: work.expr}, work, quantity.axes,
         )  # fmt: skip
 
     def second(
@@ -420,11 +427,20 @@ class Session:
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)
+            if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+                base = change(node.base)
+                return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
                 tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
+
+        def put_in(node: Slice, base: Expr) -> Expr:
+            slots = tuple(change(slot) for slot in node.slots)
+            return (
+                node if base is node.base and slots == node.slots else replace(node, base=base, slots=slots)
+            )
 
         return change(whole)
 
@@ -444,7 +460,7 @@ class Session:
         equation = local.equation
         if equation.expr is not None and not equation.indices:
             return equation.expr
-        return self.lines.spelled(local.form, local.row, local.column)
+        return self.lines.spelled(local.form, local)
 
 
 def _own_places(
@@ -519,5 +535,5 @@ def _derived(of: Tensor, by: Tensor, work: Work, trail: _Trail, values: Mapping[
     quantity = work.quantity
     return Derived(
         of, by, quantity.form, quantity.row, quantity.column, work.exprs[-1],
-        trail.steps, trail.needs, trail.uses, values,
+        trail.steps, trail.needs, trail.uses, values, axes=quantity.axes, parts=work.slices,
     )  # fmt: skip

@@ -110,6 +110,9 @@ class Slicer:
         tensor = atom.tensor
         given = iter(atom.slots)
         slots = [1 if dim.is_one else next(given) for dim in tensor.shape]
+        for slot in slots:
+            if self._is_held(slot) and not all(index in self.held for index in indices_in(slot)):
+                raise CannotSliceError  # x[j+r-1] at a fixed r, while j runs
         kept = [slot for slot in slots if not isinstance(slot, int) and not self._is_held(slot)]
         holds = tuple(slot if isinstance(slot, int) or self._is_held(slot) else None for slot in slots)
         key = (tensor, holds)

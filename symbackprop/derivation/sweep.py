@@ -23,7 +23,7 @@ from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
 from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
-from symbackprop.derivation.workshop import Local, Workshop, indices_of, side_indices
+from symbackprop.derivation.workshop import Local, Workshop, axis_indices, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.forms import (
     Atom,
@@ -66,7 +66,8 @@ class Quantity:
 
     ``head`` says which entry is differentiated, where that is no scalar; ``places`` by which entry,
     where that is not every one: positions, or indices that stand in ``head`` as well. ``apart`` are
-    pairs of these indices that are taken to be different.
+    pairs of these indices that are taken to be different. ``axes`` are the indices of an array of more than
+    two axes, which has no row and no column.
     """
 
     tensor: Tensor
@@ -77,6 +78,7 @@ class Quantity:
     head: tuple[Slot, ...] = ()
     places: tuple[Slot, ...] | None = None
     apart: tuple[tuple[Slot, Slot], ...] = ()
+    axes: tuple[Index, ...] | None = None
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -91,7 +93,7 @@ class Quantity:
     @property
     def indices(self) -> tuple[Index, ...]:
         """The free indices, by axis of the tensor."""
-        return indices_of(self.tensor, self.row, self.column)
+        return indices_of(self.tensor, self.row, self.column, self.axes)
 
 
 class Sweep:
@@ -123,6 +125,7 @@ class Sweep:
         pool = "jklrspquvab" if head else "pqrsuvabij"
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
+        self._spare = spare
         self._active = self._active_equations()
         roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
@@ -175,22 +178,24 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
+        axes = axis_indices(tensor, self._spare)
+        free = indices_of(tensor, row, column, axes)
         if tensor is self.loss:
-            own = self._slots(tensor, row, column) if self.head else ()
+            own = self._slots(tensor, free) if self.head else ()
             deltas = tuple((Delta(a, b), 1) for a, b in zip(self.head, own, strict=True))
             unit = Stage("unit", settled(normal(Form((Term(Fraction(1), deltas),))), self.apart))
-            self.quantities[tensor] = self._quantity(tensor, row, column, (unit,))
+            self.quantities[tensor] = self._quantity(tensor, row, column, (unit,), axes=axes)
             return
         users = self.users_of(tensor)
         abstract = [e for e in self._roads.consumers(tensor) if e.abstract]
-        stages = self._stages(tensor, row, column, users, abstract)
+        stages = self._stages(tensor, free, users, abstract)
         bypassed = tuple(
             p
             for user in users
             for p in self._roads.bypassed.get(user.equation.target, ())
             if self._shop.locals[p].form.mentions(tensor)
         )
-        self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed)
+        self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
 
     def _quantity(
         self,
@@ -199,25 +204,25 @@ class Sweep:
         column: Index | None,
         stages: tuple[Stage, ...],
         bypassed: tuple[Tensor, ...] = (),
+        axes: tuple[Index, ...] | None = None,
     ) -> Quantity:
         places = self.places if tensor in self._wrt else None
-        return Quantity(tensor, row, column, stages, bypassed, self.head, places, self.apart)
+        return Quantity(tensor, row, column, stages, bypassed, self.head, places, self.apart, axes)
 
-    def _slots(self, tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Slot, ...]:
+    def _slots(self, tensor: Tensor, free: tuple[Index, ...]) -> tuple[Slot, ...]:
         """By which entry of ``tensor`` is differentiated."""
         if self.places is not None and tensor in self._wrt:
             return self.places
-        return indices_of(tensor, row, column)
+        return free
 
     def _stages(
         self,
         tensor: Tensor,
-        row: Index | None,
-        column: Index | None,
+        free: tuple[Index, ...],
         users: list[Local],
         abstract: list[Equation],
     ) -> tuple[Stage, ...]:
-        slots = self._slots(tensor, row, column)
+        slots = self._slots(tensor, free)
         through = tuple(user.equation for user in users)
         given = total(self.given(equation, tensor, slots) for equation in abstract)
         if not users and any(equation.target is self.loss for equation in abstract):
@@ -405,4 +410,5 @@ def _relettered(local: Local, letters: tuple[str, ...], shop: Workshop) -> Local
         return local
     sides = (local.row, local.column)
     row, column = (None if place is None else change.get(place, place) for place in sides)
-    return replace(local, row=row, column=column, form=local.form.rename(dict(change)))
+    axes = None if local.axes is None else tuple(change.get(index, index) for index in local.axes)
+    return replace(local, row=row, column=column, axes=axes, form=local.form.rename(dict(change)))

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, MatMul, Partial
+from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.expr import Call, Comprehension, Element, Expr, Leaf, MatMul, Partial
 from symbackprop.core.tensors import Tensor
-from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
-from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation
+from symbackprop.derivation.blocks_of_matrices import letters_held, spelled_slice
+from symbackprop.derivation.explain import chain_reason, join, spelling_reason, stage_reason
+from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Stage, Sweep
+from symbackprop.derivation.workshop import Local
 from symbackprop.notation.forms import Fn, Form, single
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Later, Step
+
+ENTRYWISE = (Comprehension, TensorEntries)  # what is no formula of matrices
 
 
 def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
@@ -23,8 +29,8 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     partial = Partial(of, quantity.tensor)
     before: Expr = partial
     steps.extend(log_steps(lines, quantity, partial))
-    spelled = [lines.spelled(stage.form, quantity.row, quantity.column) for stage in quantity.stages]
-    in_entries = any(isinstance(expr, Comprehension) for expr in spelled)
+    spelled = [lines.spelled(stage.form, quantity) for stage in quantity.stages]
+    in_entries = any(isinstance(expr, ENTRYWISE) for expr in spelled)
     whole = spelled[-1]
     if in_entries:
         spelled = [lines.entries(stage.form) for stage in quantity.stages]
@@ -47,10 +53,20 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
         before = after
     if in_entries or not exprs:
         exprs.append(whole)
-    if in_entries and not isinstance(whole, Comprehension):
+    if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return Work(quantity, exprs, exprs[-1], steps, uses)
+    return with_slice(lines, of, Work(quantity, exprs, exprs[-1], steps, uses))
+
+
+def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
+    """Of an array of more than two indices the matrices that make it up as well, where they have a formula."""
+    pair = None if work.quantity.axes is None else spelled_slice(lines, of, work.quantity)
+    if pair is None:
+        return work
+    letters = join([f"`{letter}`" for letter in letters_held(pair[0])])
+    step = lines.step("slice", f"for each {letters} a matrix", *pair, Partial(of, work.quantity.tensor))
+    return replace(work, steps=[*work.steps, step], slices=(pair,))
 
 
 def reason_of(lines: Lines, stage: Stage, quantity: Quantity, of: Tensor, sweep: Sweep) -> str:
@@ -69,11 +85,24 @@ def log_steps(lines: Lines, quantity: Quantity, partial: Partial) -> list[Step]:
     for tensor in dict.fromkeys(quantity.bypassed):
         local = lines.shop.locals[tensor]
         form = log_of_quotient(single(Fn(log, (local.form,))))
-        after = lines.spelled(normal(form), local.row, local.column)
-        before = Call(log, (Leaf(tensor),), tensor.oriented)
+        if not tensor.is_matrix:
+            steps.append(log_entry_step(lines, local, partial))
+            continue
+        after = lines.spelled(normal(form), local)
+        before: Expr = Call(log, (Leaf(tensor),), tensor.oriented)
         reason = "the log of a quotient is a difference; `log` undoes `exp`"
         steps.append(lines.step("log-of-quotient", reason, before, after, partial))
     return steps
+
+
+def log_entry_step(lines: Lines, local: Local, partial: Partial) -> Step:
+    """log P[n,k] = Z[n,k] - log sum_j e^Z[n,j]."""
+    tensor, log = local.equation.target, operation("log")
+    form = normal(log_of_quotient(single(Fn(log, (local.form,)))))
+    entry = Element(Leaf(tensor), slots_of(tensor, local.indices))
+    reason = "the log of a quotient is a difference; `log` undoes `exp`"
+    before = Call(log, (entry,), entry.shape)
+    return lines.step("log-of-quotient", reason, before, lines.entries(form), partial)
 
 
 def _entry_step(lines: Lines, stage: Stage, quantity: Quantity, partial: Partial, reason: str) -> Step:

@@ -6,6 +6,7 @@ into the shape in which they are printed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
@@ -30,6 +31,7 @@ from symbackprop.notation.forms import (
     Entry,
     Form,
     Group,
+    Slot,
     Term,
     bind,
     product,
@@ -47,34 +49,53 @@ MOST_LEAVES = 12  # of an equation in which sums that vanish are looked for
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """One equation in index form: ``target[indices] = form``."""
+    """One equation in index form: ``target[indices] = form``.
+
+    ``axes`` are the indices of an array of more than two axes, which has no row and no column.
+    """
 
     equation: Equation
     row: Index | None
     column: Index | None
     form: Form
     logs_split: bool = False
+    axes: tuple[Index, ...] | None = None
 
     @property
     def indices(self) -> tuple[Index, ...]:
         """The indices of the target, by axis."""
-        return indices_of(self.equation.target, self.row, self.column)
+        return indices_of(self.equation.target, self.row, self.column, self.axes)
 
 
-def indices_of(tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index, ...]:
+def indices_of(
+    tensor: Tensor, row: Index | None, column: Index | None, axes: tuple[Index, ...] | None = None
+) -> tuple[Index, ...]:
     """The indices of a tensor by axis, from those of its sides."""
+    if axes is not None:
+        return axes
     by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
     return tuple(index for axis in tensor.index_axes if (index := by_axis[axis]) is not None)
 
 
 def side_indices(tensor: Tensor, letters: tuple[str, str]) -> tuple[Index | None, Index | None]:
     """Fresh indices for the sides of a tensor that carry one."""
+    if not tensor.is_matrix:
+        return None, None
     rows, columns = tensor.oriented
     row = None if rows.is_one else Index(rows, letters[0])
     column = None if columns.is_one else Index(columns, letters[1])
     if row is None and column is not None:
         column.letter = letters[0]
     return row, column
+
+
+def axis_indices(tensor: Tensor, letters: Sequence[str]) -> tuple[Index, ...] | None:
+    """Fresh indices for the axes of an array of more than two; None for a matrix, which has sides."""
+    if tensor.is_matrix:
+        return None
+    return tuple(
+        Index(tensor.shape[axis], letter) for axis, letter in zip(tensor.index_axes, letters, strict=False)
+    )
 
 
 @dataclass(slots=True)
@@ -110,6 +131,9 @@ class Workshop:
     def _lower(self, equation: Equation) -> None:
         assert equation.expr is not None
         target = equation.target
+        if not target.is_matrix:
+            self._lower_entries(equation)
+            return
         rows, columns = target.oriented
         row, column = side_indices(target, (self.letter(rows, "ijkl"), self.letter(columns, "jklr")))
         if equation.indices:
@@ -124,6 +148,27 @@ class Workshop:
             turned = plain.rename({row: column, column: row})
             target.mirrored = plain.key == turned.key
         definition = definition_of(target, local.indices, plain)
+        if definition is not None:
+            self.folding.add(definition)
+            self._simplex(definition, target)
+        self._vanishing(local, plain)
+
+    def _lower_entries(self, equation: Equation) -> None:
+        """An array of more than two axes, which is given by one entry."""
+        assert equation.expr is not None
+        target = equation.target
+        letters: list[str] = []
+        for axis in target.index_axes:
+            spare = "".join(letter for letter in "ijklmnpqrs" if letter not in letters)
+            letter = self.letter(target.shape[axis], spare)
+            letters.append(letter if letter not in letters else self.letter(ONE, spare))
+        axes = axis_indices(target, letters) or ()
+        places = dict(zip(target.index_axes, axes, strict=True))
+        names: dict[Index, Slot] = {index: places.get(axis, 1) for axis, index in enumerate(equation.indices)}
+        form = normal(self.lowering.lower(equation.expr, None, None, names))
+        self.locals[target] = local = Local(equation, None, None, form, axes=axes)
+        plain = self._plain(form)
+        definition = definition_of(target, axes, plain)
         if definition is not None:
             self.folding.add(definition)
             self._simplex(definition, target)
@@ -146,12 +191,11 @@ class Workshop:
             if not found.is_zero:
                 continue
             target = local.equation.target
-            sides = ("column", "row") if len(local.indices) == 2 else ("entries", "entries")
-            words = (
-                f"each {sides[place]} of `{target.name}` sums to 0"
-                if len(local.indices) == 2
-                else (f"the entries of `{target.name}` sum to 0")
-            )
+            words = f"the entries of `{target.name}` sum to 0"
+            if len(local.indices) == 2:
+                words = f"each {('column', 'row')[place]} of `{target.name}` sums to 0"
+            elif len(local.indices) > 2:
+                words = f"`{target.name}` summed over index {place + 1} is 0"
             self.facts.append(SumToOne(target, (place,), words, proved=True, value=0))
 
     def _has_mean(self, form: Form) -> bool:
@@ -288,6 +332,8 @@ class Workshop:
             position = axes.index(tensor.feature_axis)
             if len(axes) == 1:
                 words = f"the entries of `{tensor.name}` sum to 1"
+            elif not tensor.is_matrix:
+                words = f"`{tensor.name}` summed over its feature index is 1"
             else:
                 line = "row" if tensor.axis_of_side(1) == tensor.feature_axis else "column"
                 words = f"each {line} of `{tensor.name}` sums to 1"

@@ -260,9 +260,9 @@ def _partial(printer: Printer, expr: Partial) -> Box:
 def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
     if not script:
         return base
-    if symbol.sub or "[" in script:
+    if symbol.sub or script.startswith("["):
         # (W_2)_{nk}: a second script on one letter would read as one.
-        tex = f"{base.tex}{script}" if "[" in script else f"({base.tex})_{{{script}}}"
+        tex = f"{base.tex}{script}" if script.startswith("[") else f"({base.tex})_{{{script}}}"
         return Box(tex, CLOSED if symbol.sup else ATOM, base.width + 0.8 + 0.7 * width)
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
 

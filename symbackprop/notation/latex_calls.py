@@ -45,6 +45,7 @@ from symbackprop.notation.latex_entries import entry, fresh_position
 from symbackprop.notation.latex_losses import LOSSES
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import name_symbol
+from symbackprop.notation.names import Names
 
 if TYPE_CHECKING:
     from symbackprop.notation.latex import Printer
@@ -66,9 +67,11 @@ def call_box(printer: Printer, expr: Call) -> Box:
     return _headed(printer, expr)
 
 
-def head_tex(expr: Call) -> str:
-    """What stands before the bracket."""
+def head_tex(expr: Call, names: Names) -> str:
+    r"""What stands before the bracket; the sigmoid gives way to a ``sigma`` of the problem."""
     latex = expr.op.latex
+    if latex == r"\sigma" and expr.op.name == "sigmoid" and "sigma" in names.reserved:
+        latex = r"\operatorname{sigmoid}"
     if latex is None or refusal(latex) is not None:
         symbol = name_symbol(expr.op.name)
         latex = symbol.tex if len(expr.op.name) == 1 else rf"\operatorname{{{symbol.tex}}}"
@@ -85,7 +88,7 @@ def _head_width(expr: Call) -> float:
 
 def _headed(printer: Printer, expr: Call) -> Box:
     args = [printer.box(argument) for argument in shown_arguments(expr)]
-    head = head_tex(expr)
+    head = head_tex(expr, printer.names)
     if len(args) == 1:
         box = args[0]
         simple = isinstance(expr.args[0], Leaf | Element) and not box.negative and box.tall < FRACTION_TALL
@@ -214,7 +217,7 @@ def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     ):
         inner = _sliced(printer, array.args[0], script)  # the function of a row is the row of the function
         held = inner.bracketed()
-        return Box(f"{head_tex(array)}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
+        return Box(f"{head_tex(array, printer.names)}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
     box = printer.box(array)
     plain = isinstance(array, Leaf) and not printer.symbol(array.tensor).sub
     inner = box if plain else box.bracketed()

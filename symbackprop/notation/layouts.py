@@ -39,7 +39,8 @@ FORWARD_RULES = frozenset({"log-of-quotient", "definition", "step"})  # lines ab
 def layout_partial(partial: Partial, layout: str) -> Partial:
     """The derivative as its layout prints it; a Jacobian has a node of its own."""
     first = partial.of.is_scalar and partial.of.gradient is None  # a second derivative is never turned
-    turns = layout == "numerator" and first and not partial.by.is_scalar
+    by = partial.by  # an array of more than two indices has no transpose, and stays as it is
+    turns = layout == "numerator" and first and not by.is_scalar and by.is_matrix
     return replace(partial, turned=turns)
 
 
@@ -181,7 +182,6 @@ def _reason(step: Step) -> str:
 def shape_in_layout(partial: Partial, layout: str) -> tuple[str, ...]:
     """The dims of dL/dA as text: of A, turned in the numerator layout, where a vector gives 1 x n."""
     dims = tuple(str(dim) for dim in partial.by.shape)
-    if layout != "numerator" or not dims:
+    if layout != "numerator" or not dims or not partial.by.is_matrix:
         return dims
     return ("1", *dims) if len(dims) == 1 else dims[::-1]
-

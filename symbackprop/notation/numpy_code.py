@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.dims import Dim
@@ -148,9 +149,18 @@ def emit_function(
     return plan(name, graph, lines, outputs, names=names, expand=expand, single=single).source
 
 
-def emit_lines(program: Program) -> tuple[str, ...]:
-    """The assignments alone, for a page: ``dW = X.T @ dU + lam * W``."""
-    return tuple(f"{line.target} = {py.show(line.value)}" for line in program.lines)
+def emit_lines(program: Program, known: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
+    """The assignments alone, for a page: ``dW = X.T @ dU + lam * W``.
+
+    What is ``known`` is not computed again, and neither is what only that needs.
+    """
+    wanted = {name for node, _ in program.outputs.values() for name in py.names_in(node)}
+    lines: list[str] = []
+    for line in reversed(program.lines):
+        if line.target in wanted and line.target not in known:
+            lines.append(f"{line.target} = {py.show(line.value)}")
+            wanted |= py.names_in(line.value)
+    return tuple(reversed(lines))
 
 
 def plan(

@@ -75,9 +75,9 @@ def _atom(writer: Writer, expr: Number | DimValue | Leaf | Partial) -> ast.expr:
         case DimValue(dim=dim):
             return dim_code(dim)
         case Leaf(tensor=tensor):
-            return _stored(writer, tensor, expr.shape)
+            return _stored(writer, tensor, expr)
         case Partial():
-            return _stored(writer, expr, expr.shape)
+            return _stored(writer, expr, expr)
 
 
 def _sides(writer: Writer, left: Expr, right: Expr, shape: Shape) -> tuple[ast.expr, ast.expr]:
@@ -90,7 +90,7 @@ def _quotient(writer: Writer, num: Expr, den: Expr, shape: Shape) -> ast.expr:
     return py.binary(top, "/", bottom)
 
 
-def _stored(writer: Writer, what: Tensor | Partial, shape: Shape) -> ast.expr:
+def _stored(writer: Writer, what: Tensor | Partial, expr: Expr) -> ast.expr:
     tensor = what if isinstance(what, Tensor) else what.by
     if isinstance(what, Tensor) and what.numpy_value is not None:
         return py.fill(what.numpy_value, {})
@@ -100,7 +100,10 @@ def _stored(writer: Writer, what: Tensor | Partial, shape: Shape) -> ast.expr:
     if tensor.rank < 2 or not writer.stored(what):
         return node
     zero = py.literal(0)
-    kind = held(shape)
+    if not tensor.is_matrix:
+        thin = [dim.is_one for dim in tensor.shape]
+        return py.subscript(node, *(zero if one else py.COLON for one in thin)) if any(thin) else node
+    kind = held(expr.shape)
     if kind == "col":
         return py.subscript(node, py.COLON, zero)
     if kind == "row":

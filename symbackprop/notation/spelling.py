@@ -377,6 +377,11 @@ class Speller:
 
     def _is_whole(self, atom: Entry) -> bool:
         """Whether every slot is an index of its own that runs over the whole axis."""
+        base = self._leaf(atom.tensor)
+        if isinstance(base, Leaf) and not base.tensor.is_matrix:
+            return False
+        if isinstance(base, Partial) and not base.by.is_matrix:
+            return False
         dims = [atom.tensor.shape[axis] for axis in atom.tensor.index_axes]
         return len(atom.free) == len(atom.slots) and all(
             isinstance(slot, Index) and slot.dim == dim for slot, dim in zip(atom.slots, dims, strict=True)

@@ -13,6 +13,50 @@ from sympy.matrices.matrixbase import MatrixBase
 from symbackprop.notation.sympy_base import OwnMatrix, sizes_known
 
 
+class Cases(sympy.Expr):
+    """``Piecewise`` below a binder: ``Cases((value, condition), ...)``, the first that holds.
+
+    SymPy draws a ``Piecewise`` out of the sum that binds what its conditions hold, and out of relations.
+    """
+
+    def __new__(cls, *pairs: Any) -> Any:
+        """Of pairs as a ``Piecewise`` has them."""
+        return sympy.Expr.__new__(cls, *(sympy.Tuple(*pair) for pair in pairs))
+
+    is_commutative = True
+
+    @property
+    def plain(self) -> Any:
+        """The same as a ``Piecewise``."""
+        return sympy.Piecewise(*(tuple(pair) for pair in self.args))
+
+    def doit(self, **hints: Any) -> Any:
+        """The case that holds, where that is known."""
+        return sympy.Piecewise(*((value.doit(**hints), holds.doit(**hints)) for value, holds in self.args))
+
+    def _printed(self, printer: Any) -> str:
+        return str(printer._print(self.plain))
+
+    _numpycode = _sympystr = _latex = _printed
+
+
+def hidden(value: Any) -> Any:
+    """Every ``Piecewise`` as ``Cases``."""
+    value = sympy.sympify(value)
+    if not value.has(sympy.Piecewise):
+        return value
+    return value.replace(lambda node: isinstance(node, sympy.Piecewise), lambda node: Cases(*node.args))
+
+
+def shown(value: Any) -> Any:
+    """Every ``Cases`` that no binder holds as a ``Piecewise``."""
+    if isinstance(value, Cases):
+        return sympy.Piecewise(*((shown(inner), holds) for inner, holds in value.args))
+    if isinstance(value, EntrySum | EntryProduct | EntryMax) or not value.has(Cases):
+        return value
+    return value.func(*(shown(arg) for arg in value.args))
+
+
 def _replaced(entries: Any, old: Any, new: Any) -> Any:
     """``subs`` below a binder: SymPy's own overlooks dims that stand only in the shapes of matrices."""
     if old in entries.variables:
@@ -21,7 +65,6 @@ def _replaced(entries: Any, old: Any, new: Any) -> Any:
         entries = entries.xreplace({symbol: symbol.as_dummy() for symbol in entries.variables})
     limits = [(limit[0], *(bound.subs(old, new) for bound in limit[1:])) for limit in entries.limits]
     return entries.func(entries.function.subs(old, new), *limits)
-
 
 
 def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
@@ -34,12 +77,16 @@ def _written_out(entries: Any, hints: dict[str, Any]) -> Any:
         return entries
     body = entries.func(entries.function, *inner) if inner else entries.function
     parts = [body.subs(spot, place).doit(**hints) for place in range(int(low), int(high) + 1)]
-    return entries_read(sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts))
-
+    whole = sympy.Mul(*parts) if isinstance(entries, EntryProduct) else sympy.Add(*parts)
+    return entries_read(shown(whole))
 
 
 class EntrySum(sympy.Sum):
     """A sum over positions: an empty range is 0, ``subs`` reaches shapes, ``doit`` reads entries."""
+
+    def __new__(cls, function: Any, *limits: Any, **assumptions: Any) -> Any:
+        """Of terms in which no ``Piecewise`` is left."""
+        return sympy.Sum.__new__(cls, hidden(function), *limits, **assumptions)
 
     def doit(self, **hints: Any) -> Any:
         """The sum, written out if its limits are numbers."""
@@ -49,9 +96,12 @@ class EntrySum(sympy.Sum):
         return _replaced(self, old, new)
 
 
-
 class EntryProduct(sympy.Product):
     """A product over positions; like ``EntrySum``, and accepted by ``lambdify``."""
+
+    def __new__(cls, function: Any, *limits: Any, **assumptions: Any) -> Any:
+        """Of factors in which no ``Piecewise`` is left."""
+        return sympy.Product.__new__(cls, hidden(function), *limits, **assumptions)
 
     def doit(self, **hints: Any) -> Any:
         """The product, written out if its limits are numbers."""
@@ -68,7 +118,6 @@ class EntryProduct(sympy.Product):
         return f"{printer._module_format('numpy.prod')}([{printer._print(self.function)} {' '.join(loops)}])"
 
 
-
 class EntryMax(sympy.Expr):
     """The largest over positions: ``EntryMax(body, (spot, low, high), counts)``.
 
@@ -77,7 +126,7 @@ class EntryMax(sympy.Expr):
 
     def __new__(cls, body: Any, limit: Any, counts: Any = sympy.S.One) -> Any:
         """Of one position what it is."""
-        return sympy.Expr.__new__(cls, sympy.sympify(body), sympy.Tuple(*limit), sympy.sympify(counts))
+        return sympy.Expr.__new__(cls, hidden(body), sympy.Tuple(*limit), hidden(counts))
 
     @property
     def bound_symbols(self) -> list[Any]:
@@ -127,11 +176,9 @@ class EntryMax(sympy.Expr):
         return rf"\max_{{{low} \leq {spot} \leq {high}}} {printer._print(self.args[0])}"
 
 
-
 def entry_sums(value: Any) -> Any:
     """SymPy's sums as ours."""
     return value.replace(lambda node: type(node) is sympy.Sum, lambda node: EntrySum(*node.args))
-
 
 
 def entries_read(value: Any) -> Any:
@@ -140,7 +187,6 @@ def entries_read(value: Any) -> Any:
         lambda node: isinstance(node, MatrixElement) and isinstance(node.parent, MatrixBase),
         lambda node: node.parent[node.i, node.j] if node.i.is_Integer and node.j.is_Integer else node,
     )
-
 
 
 class ByEntries(OwnMatrix):
@@ -189,7 +235,6 @@ class ByEntries(OwnMatrix):
     def _latex(self, printer: Any) -> str:
         (row, column), body = self.args[0].variables, self.args[0].expr
         return rf"\left[{printer._print(body)}\right]_{{{printer._print(row)}{printer._print(column)}}}"
-
 
 
 def by_entries(row: Any, column: Any, body: Any, shape: tuple[Any, Any]) -> Any:

@@ -135,6 +135,10 @@ def arguments_of(result: Any, graph: Graph, names: Names = PLAIN) -> list[Any]:
     if isinstance(result, Expr):
         result = to_sympy(result, names)
     free = set(result.free_symbols) | result.atoms(sympy.MatrixSymbol)
+    higher = result.atoms(sympy.IndexedBase)  # whose labels and entries count as free symbols too
+    if higher:
+        labels = {base.label for base in higher}
+        free = {one for one in free if one not in labels and not isinstance(one, sympy.Indexed)} | higher
     tensors = [parameter_of(names, symbol_of(t)) for t in (*graph.symbols, *graph.tensors.values())]
     dims = [in_symbols_of(names, dim_symbol(name)) for name in graph.dims]
     ordered = [symbol for symbol in dict.fromkeys(tensors) if symbol in free]
@@ -155,6 +159,8 @@ def _symbol(name: str, tensor: Tensor) -> Any:
         return sympy.Symbol(_safe(name), integer=True, nonnegative=True)
     if tensor.is_scalar:
         return sympy.Symbol(_safe(name), real=True)
+    if not tensor.is_matrix:
+        return sympy.IndexedBase(_safe(name), shape=tuple(dim_value(dim) for dim in tensor.shape))
     rows, columns = tensor.oriented
     return sympy.MatrixSymbol(_safe(name), dim_value(rows), dim_value(columns))
 
@@ -362,9 +368,11 @@ class _Writer:
         if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
             return self.local_entry(expr, expr.base)
         base = self.value(expr.base)
+        slots = [self.place(slot, -1) for slot in expr.slots]
+        if isinstance(base, sympy.IndexedBase):
+            return base[tuple(slots)]
         if not is_matrix(base):
             return base
-        slots = [self.place(slot, -1) for slot in expr.slots]
         tensor = expr.base.tensor if isinstance(expr.base, Leaf) else None
         tensor = expr.base.by if isinstance(expr.base, Partial) else tensor
         sides = expr.base.shape
@@ -389,10 +397,12 @@ class _Writer:
         body = self.value(expr.body)
         if not is_matrix(body):
             return self._reduced(expr, body)
-        sides = [None if dim.is_one else Index(dim, letter) for dim, letter in zip(expr.shape, "ij", strict=True)]
+        pairs = zip(expr.shape, "ij", strict=True)
+        sides = [None if dim.is_one else Index(dim, letter) for dim, letter in pairs]
         spots = [sympy.S.Zero if side is None else self.position(side) for side in sides]
         entry = self._reduced(expr, entry_sums(body[tuple(spots)]))
-        names = [sympy.Symbol("_0") if side is None else spot for side, spot in zip(sides, spots, strict=True)]
+        alone = sympy.Symbol("_0")
+        names = [alone if side is None else spot for side, spot in zip(sides, spots, strict=True)]
         rows, columns = (dim_value(dim) for dim in expr.shape)
         return by_entries(names[0], names[1], entry, (rows, columns))
 

@@ -47,9 +47,16 @@ def _erf(a: Any) -> Any:
     return np.where(small, series, np.where(np.real(z) < 0, -tail, tail))
 
 
-def _softplus(a: Any) -> Any:
+def softplus(a: Any) -> Any:
+    """log(1 + e^a) to all digits, of complex numbers too: NumPy's own log1p has none of a small one."""
     up = np.real(a) > 0
-    return np.log1p(np.exp(np.where(up, -a, a))) + np.where(up, a, 0.0)
+    small = np.exp(np.where(up, -a, a))
+    if np.iscomplexobj(small):
+        x, y = np.real(small), np.imag(small)
+        logged = np.log1p(2 * x + x * x + y * y) / 2 + 1j * np.arctan2(y, 1 + x)
+    else:
+        logged = np.log1p(small)
+    return logged + np.where(up, a, 0.0)
 
 
 def _sigmoid(a: Any) -> Any:
@@ -146,7 +153,7 @@ OPERATIONS = (
     Elementwise(
         "softplus", _A, "elementwise", r"\operatorname{softplus}",
         formula="log(1 + exp(a))", slopes=("sigmoid(a)",),
-        forward=_softplus,
+        forward=softplus,
         numpy="np.logaddexp(0.0, {a})", slope_numpy="sigmoid({a})",
         numpy_helper=_SIGMOID_HELPER,
     ),

@@ -12,6 +12,7 @@ import numpy as np
 
 from symbackprop.core.expr import Param
 from symbackprop.notation.numpy_stable import LOG_SOFTMAX
+from symbackprop.ops.elementwise import softplus
 from symbackprop.ops.registry import Structural
 
 
@@ -23,11 +24,6 @@ def _log_softmax(z: Any, axis: str) -> Any:
     line = 1 if axis == "rows" else 0
     shifted = z - np.real(z).max(axis=line, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=line, keepdims=True))
-
-
-def _softplus(z: Any) -> Any:
-    up = np.real(z) > 0
-    return np.where(up, z, 0.0) + np.log1p(np.exp(np.where(up, -z, z)))
 
 
 def _huber(args: Any, axis: str | None) -> Any:
@@ -106,7 +102,7 @@ OPERATIONS = (
         "loss",
         r"\operatorname{BCE}_{\text{logits}}",
         definition="sum(softplus(z) - y * z)",
-        forward=lambda args, axis: _cell((_softplus(args[1]) - args[0] * args[1]).sum()),
+        forward=lambda args, axis: _cell((softplus(args[1]) - args[0] * args[1]).sum()),
         shape_rule="dot",
         numpy="np.sum(np.logaddexp(0.0, {z}) - {y} * {z})",
     ),

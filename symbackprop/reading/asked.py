@@ -10,8 +10,8 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields
-from symbackprop.reading.elaborate import read
 from symbackprop.reading.families import written_out
+from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import Derivative, Name, Sub, show
@@ -43,7 +43,7 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
     if any(isinstance(by, Sub) for by in node.by):
         letters = _entry_letters(node, known, value)
         node = replace(node, by=tuple(by.base if isinstance(by, Sub) else by for by in node.by))
-    partial = read(node, scope)
+    partial = read_derivative(node, scope, whole=True)
     if not isinstance(partial, Partial):
         raise fail(
             f"{show(node.of)} is not a scalar", node.at, f"a question may be jacobian: {show(node)}", "shape"

@@ -26,7 +26,7 @@ from symbackprop.core.expr import (
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import no_number, read_element
+from symbackprop.reading.entries import no_number, read_element, whole_array
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
@@ -73,6 +73,7 @@ def read(node: Node, scope: Scope) -> Expr:
                 raise scope.unknown(name, at)
             if label_of(value_of) is not None:
                 raise no_number(node, at)
+            value_of = whole_array(value_of, name, at)
             return layout_partial(value_of, scope.layout) if isinstance(value_of, Partial) else value_of
         case Chain(_, factors):
             parts = tuple([read(factor, scope) for factor in factors])

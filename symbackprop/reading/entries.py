@@ -6,7 +6,7 @@ an error. Positions are one-based, whatever they are called in the text (``notat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -21,7 +21,7 @@ from symbackprop.core.expr import (
     label_of,
     label_slot,
 )
-from symbackprop.core.tensors import Index
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation.counting import counted, placed
 from symbackprop.reading.scope import Scope
@@ -70,16 +70,56 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     label = read_label(node, scope)
     if label is not None:
         raise no_number(node, node.at)
-    base = read(node.base, scope)
+    base = read_base(node.base, scope, read)
     if any(isinstance(slot, Whole | Span) for slot in node.slots):
         return read_slice(node, base, scope)
     return Element(base, read_slots(node, axes_of(base), scope))
+
+
+def read_base(node: Node, scope: Scope, read: Read) -> Expr:
+    """What stands before slots; an array of more than two indices stands only there."""
+    value = scope.value(node.name) if isinstance(node, Name) else None
+    if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
+        return value
+    return read(node, scope)
+
+
+def _array_of(value: Leaf | Partial) -> Tensor:
+    """The tensor whose shape an array has."""
+    return value.tensor if isinstance(value, Leaf) else value.by
+
+
+def entry_by_entry(name: str, shape: Sequence[Dim], at: Place) -> InputError:
+    """The error about an array of more than two indices as a whole."""
+    dims, letters = " x ".join(map(str, shape)), "ijklmn"[: len(shape)]
+    runs = ",".join((*letters[: len(shape) - 2], ":", ":"))
+    return fail(
+        f"{name} has {len(shape)} indices ({dims}) and stands only entry by entry",
+        at,
+        f"write an entry, {name}[{','.join(letters)}], or a slice that is a matrix, {name}[{runs}]",
+        "shape",
+    )
+
+
+def whole_array(value: Expr, name: str, at: Place) -> Expr:
+    """A name that stands as a whole: a scalar, a vector or a matrix."""
+    if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
+        raise entry_by_entry(name, _array_of(value).shape, at)
+    return value
 
 
 def read_slice(node: Sub, base: Expr, scope: Scope) -> Slice:
     """``W[:,j]``, ``z[n+1..2*n]``, ``W[1..k,:]``: a vector like any other, or a matrix."""
     axes = axes_of(base)
     _check_count(node, axes)
+    runs = sum(isinstance(slot, Whole | Span) for slot in node.slots)
+    if runs > 2:
+        raise fail(
+            f"{show(node)} leaves {runs} indices, and a slice is a vector or a matrix",
+            node.at,
+            "hold all but two of its indices",
+            "shape",
+        )
     slots: list[Expr] = []
     for slot, dim in zip(node.slots, axes, strict=True):
         if isinstance(slot, Whole):
@@ -115,9 +155,7 @@ def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int
     return tuple((index, coefficient) for index, coefficient in found if index is not None)
 
 
-def check_reach(
-    low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope
-) -> None:
+def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope) -> None:
     """Positions must lie in 1..dim for all values of their indices."""
     resolve = scope.unifier.resolve
     below = [resolve(end - 1) for end in _ends(low, scope, last=False)]

@@ -31,9 +31,7 @@ def later(what: str, value: Value | None, hint: str | None = None) -> Unsupporte
     """The refusal of something that is well-formed and not supported yet."""
     line, column = value.at if value is not None and value.at is not None else (None, None)
     file = file_of(value.at) if value is not None else None
-    return UnsupportedError(
-        f"{what} is not supported yet", file=file, line=line, column=column, hint=hint
-    )
+    return UnsupportedError(f"{what} is not supported yet", file=file, line=line, column=column, hint=hint)
 
 
 def kind_of(value: Value) -> str:
@@ -190,12 +188,12 @@ def _matrix(value: Scalar, path: str) -> object:
     return tuple(rows) if len(rows) > 1 else rows[0]
 
 
-def check_keys(found: Table, allowed: Iterable[str], path: str) -> None:
+def check_keys(found: Table, allowed: Iterable[str], path: str, what: str = "key") -> None:
     """Refuse a key that does not exist, naming the nearest."""
     known = set(allowed)
     for key, _ in found.entries:
         if key.text not in known:
-            raise schema_error(f"unknown key {key.text} in {path}", key, did_you_mean(key.text, known))
+            raise schema_error(f"unknown {what} {key.text} in {path}", key, did_you_mean(key.text, known))
 
 
 def plain_data(value: Value) -> object:

@@ -23,11 +23,11 @@ from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
 from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.parser import parse_expression, parse_program
+from symbackprop.reading.pieces import entry_targets, gathered
 from symbackprop.reading.program import build_graph, order_lines, read_line
-from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
-from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node
+from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node, Sub
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 GREEK_WORDS = frozenset(
@@ -77,7 +77,10 @@ def _unrolled(
     functions: Mapping[str, Operation],
 ) -> tuple[Sequence[Line], Mapping[str, Family]]:
     """The lines without families; a shape given for a family is that of each member."""
-    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions))
+    known = Declarations({name: Declared(name, shape) for name, shape in given.items()}, dims, functions)
+    arrays, _ = entry_targets(lines, known)
+    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions), arrays)
+    lines = gathered(lines, arrays, known)
     families = found.families or {}
     for name in [name for name in given if name in families]:
         shape = given.pop(name)
@@ -158,15 +161,13 @@ def _check_options(
                 f"{name} is both a function and something else", code="redefined", hint="rename one"
             )
     used = _all_names(lines)
-    for name, shape in given.items():
+    for name in given:
         if name not in used:
             raise InputError(
                 f"the shape of {name} is given, but {name} does not stand in the equations",
                 code="unknown-symbol",
                 hint=did_you_mean(name, used - function_names()),
             )
-        if len(shape) > 2:
-            raise not_yet("rank", lines[0].at)
         if name in dims:
             raise InputError(
                 f"{name} is both a dim and a symbol", code="redefined", hint="rename one of them"
@@ -180,8 +181,9 @@ def _undeclared(
     targets = {line.target for line in lines}
     found: dict[str, None] = {}
     for line in lines:
-        letters = {slot.name for slot in line.slots if isinstance(slot, Name)}
-        _collect(line.expr, letters, found)
+        for part in line.parts or (line,):
+            letters = {slot.name for slot in part.slots if isinstance(slot, Name)}
+            _collect(part.expr, letters, found)
     hidden = targets | set(dims) | set(functions) | function_names() | RESERVED | {"pi"}
     return [name for name in found if name not in hidden]
 
@@ -256,8 +258,10 @@ def _solve(
     """The shape of each undeclared name, its free dims named."""
     unifier = Unifier()
     tensors: dict[str, Tensor] = {}
+    counts = _slot_counts(lines)
     for name in names:
-        shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(_kind(name)))
+        rank = max(_kind(name), counts.get(name, 0)) if counts.get(name, 0) > 2 else _kind(name)
+        shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(rank))
         tensors[name] = Tensor(name, shape, convention, Role.PARAMETER)
     scope = Scope(convention, tensors, dims, functions, unifier=unifier)
     for line in order_lines(lines, Declarations(dims=dict.fromkeys(dims), functions=functions)):
@@ -275,6 +279,16 @@ def _solve(
     return {name: tuple(dim.substitute(values) for dim in shape) for name, shape in shapes.items()}
 
 
+def _slot_counts(lines: Sequence[Line]) -> dict[str, int]:
+    """Name -> how many indices it is given, the most where that differs."""
+    found: dict[str, int] = {}
+    for line in lines:
+        for node in line.expr.walk():
+            if isinstance(node, Sub) and isinstance(node.base, Name):
+                found[node.base.name] = max(found.get(node.base.name, 0), len(node.slots))
+    return found
+
+
 def _dim_names(taken: Collection[str]) -> Iterator[str]:
     endless = chain(_DIM_LETTERS, (f"n{k}" for k in count(1)))
     return (name for name in endless if name not in taken)
@@ -283,7 +297,7 @@ def _dim_names(taken: Collection[str]) -> Iterator[str]:
 def _all_names(lines: Sequence[Line]) -> set[str]:
     found = {line.target for line in lines}
     for line in lines:
-        for root in (line.expr, *line.slots):
+        for root in (line.expr, *line.slots, *(slot for part in line.parts for slot in part.slots)):
             for node in root.walk():
                 if isinstance(node, Name | Apply):
                     found.add(node.name)

@@ -14,7 +14,7 @@ from symbackprop.core.arrays import Jacobian, Slots, Vec
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
-from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots
+from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots, whole_array
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
@@ -23,8 +23,8 @@ from symbackprop.reading.tokens import fail
 LISTED: Vec = "row"  # how the entries of a matrix of numbers of entries are listed where nothing is said
 
 
-def read_derivative(node: Derivative, scope: Scope) -> Expr:
-    """The typed expression of a DERIV."""
+def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> Expr:
+    """The typed expression of a DERIV; ``whole``: the derivative by any array, which is asked for as such."""
     if not scope.derivatives:
         raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
     if len(node.by) > 1:
@@ -48,6 +48,8 @@ def read_derivative(node: Derivative, scope: Scope) -> Expr:
     if isinstance(node.of, Sub):
         raise fail(f"{of.name} is a scalar and has no index", node.of.at, f"write d{of.name}", "shape")
     if not isinstance(by_node, Sub):
+        if not whole:
+            whole_array(partial, show(node), node.at)
         return layout_partial(partial, scope.layout)
     if _has_runs(by_node):
         found = read_slice(by_node, partial, scope)

@@ -39,10 +39,11 @@ from symbackprop.reading.latex_tree import (
 )
 from symbackprop.reading.latex_words import function_words
 from symbackprop.reading.parser import check_height
+from symbackprop.reading.pieces import entry_targets, gathered
 from symbackprop.reading.program import build_graph, declared_tensors, order_lines, read_line
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError
-from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, show
+from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, Several, show
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 LONGEST_INDEX = 2  # more letters than this below a left side are a word
@@ -217,7 +218,8 @@ def _line(statement: Statement, left: _Left, vocabulary: Vocabulary) -> Line:
 
 def _settled(lines: Sequence[Line], declarations: Declarations) -> tuple[tuple[Line, ...], Convention | None]:
     """The lines with every ``Open`` place decided, and the convention it was decided in."""
-    ordered = order_lines(lines, declarations)
+    certain, possible = entry_targets(lines, declarations)
+    ordered = order_lines(gathered(lines, certain | possible, declarations), declarations)
     if declarations.convention is not None:
         return _settled_in(ordered, declarations, declarations.convention), declarations.convention
     try:
@@ -238,14 +240,24 @@ def _settled_in(
     scope = Scope(convention, tensors, dims, functions, taken=targets, first=first)
     done: list[Line] = []
     for line in ordered:
-        expr = settle(line.expr, scope)
-        slots = f"[{','.join(map(show, line.slots))}]" if line.slots else ""
-        ranges = "".join(
-            f"{', ' if place else ' for '}{show(bounds)}" for place, bounds in enumerate(line.ranges)
-        )
-        done.append(replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}"))
+        parts = tuple(_settled_line(part, scope) for part in line.parts)
+        if parts:
+            whole = Several(line.expr.at, tuple(part.expr for part in parts))
+            text = "; ".join(part.text for part in parts)
+            done.append(replace(line, expr=whole, parts=parts, text=text))
+        else:
+            done.append(_settled_line(line, scope))
         tensors[line.target] = read_line(done[-1], scope, declarations.symbols.get(line.target)).target
     return tuple(done)
+
+
+def _settled_line(line: Line, scope: Scope) -> Line:
+    expr = settle(line.expr, scope)
+    slots = f"[{','.join(map(show, line.slots))}]" if line.slots else ""
+    ranges = "".join(
+        f"{', ' if place else ' for '}{show(bounds)}" for place, bounds in enumerate(line.ranges)
+    )
+    return replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}")
 
 
 # -- single formulas

@@ -14,21 +14,22 @@ from dataclasses import replace
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr
-from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import check_letter, range_of
+from symbackprop.reading.entries import check_letter, entry_by_entry, range_of
 from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
+from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
 from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
-from symbackprop.reading.tokens import PLAIN_TEXT, Origin, Place, fail
+from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 
 def read_program(text: str, declarations: Declarations, origin: Origin = PLAIN_TEXT) -> Graph:
@@ -41,21 +42,46 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
     """The typechecked graph of parsed equations."""
     try:
         check_names(declarations)
-        lines, declarations = unroll(lines, declarations)
-        ordered = order_lines(lines, declarations)
-        if declarations.convention is not None:
-            return _typed(ordered, declarations, declarations.convention)
+        certain, possible = entry_targets(lines, declarations)
         try:
-            return _typed(ordered, declarations, Convention.COLUMN)
-        except ShapeError as error:
-            try:
-                return _typed(ordered, declarations, Convention.ROW)
-            except ShapeError:
+            return _graph_with(lines, declarations, certain)
+        except InputError as error:
+            more = possible if not isinstance(error, NotAnEntryError) else set()
+            if not more:
+                raise
+            try:  # what could be a family of numbers is an array, where only that has a meaning
+                return _graph_with(lines, declarations, certain | more)
+            except InputError:
                 raise error from None
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
     except InputError as error:
         raise error.located(file=file) from None
+
+
+def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+    """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
+    while True:
+        try:
+            return _graph(lines, declarations, arrays)
+        except NotAnEntryError as error:
+            if error.target not in arrays:
+                raise
+            arrays = arrays - {error.target}
+
+
+def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+    lines, declarations = unroll(lines, declarations, arrays)
+    ordered = order_lines(gathered(lines, arrays, declarations), declarations)
+    if declarations.convention is not None:
+        return _typed(ordered, declarations, declarations.convention)
+    try:
+        return _typed(ordered, declarations, Convention.COLUMN)
+    except ShapeError as error:
+        try:
+            return _typed(ordered, declarations, Convention.ROW)
+        except ShapeError:
+            raise error from None
 
 
 def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line, ...]:
@@ -187,10 +213,7 @@ def declared_tensors(
                 "give it a role: input, parameter, target or constant",
                 "schema",
             )
-        shape = symbol.shape or ()
-        if len(shape) > 2:
-            raise not_yet("rank", symbol.at or Place(1, 1))
-        tensors[symbol.name] = symbol.tensor(convention, shape, symbol.role)
+        tensors[symbol.name] = symbol.tensor(convention, symbol.shape or (), symbol.role)
     return tensors
 
 
@@ -200,6 +223,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     if arguments is not None:
         return _equation(line, _target(line, (), declared, scope), None, (), arguments)
     try:
+        if line.parts:
+            return _pieced_equation(line, scope, declared)
         if line.slots:
             return _entry_equation(line, scope, declared)
         if line.ranges:
@@ -213,7 +238,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
         return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
     except ShapeError as error:
         error.message = f"in {cut(line.text)}: {error.message}"
-        error.hint = error.hint or _intention(line, error, scope, declared)
+        if not line.parts:
+            error.hint = error.hint or _intention(line, error, scope, declared)
         raise
 
 
@@ -248,6 +274,8 @@ def _shape_of(line: Line, expr: Expr, declared: Declared | None, scope: Scope) -
     """The declared shape of the target if it agrees, else the shape that follows."""
     rows, columns = scope.unifier.shape(expr)
     if declared is not None and declared.shape is not None:
+        if len(declared.shape) > 2:
+            raise entry_by_entry(line.target, declared.shape, line.at)
         probe = declared.tensor(scope.convention, declared.shape, Role.INTERMEDIATE).oriented
         if not (scope.unifier.same(probe[0], rows) and scope.unifier.same(probe[1], columns)):
             raise ShapeError(
@@ -291,8 +319,6 @@ def _abstract_arguments(line: Line, scope: Scope, declared: Declared | None) -> 
 
 def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     """``p[k] = ...``: the indices of the target are bound for all their values."""
-    if len(line.slots) > 2:
-        raise not_yet("rank", line.at)
     letters = [slot for slot in line.slots if isinstance(slot, Name)]
     given = {bounds.index: interval(bounds, scope) for bounds in line.ranges}
     indices: dict[str, Index] = {}
@@ -323,13 +349,17 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
     if not (shape[0].is_one and shape[1].is_one):
         if line.ranges:
             raise not_yet("family", line.at)
-        raise ShapeError(
-            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}",
-            line.expr,
-            "write an entry on the right, or no index on the left",
-        )
+        raise NotAnEntryError(line, shape_text(shape))
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
     return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+
+
+def _pieced_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
+    """Several equations that give the entries of one array."""
+    found = read_pieces(line, scope, declared, read)
+    whole = whole_of(found.pieces, found.indices)
+    equation = _equation(line, _target(line, found.shape, declared, scope), whole, found.indices)
+    return replace(equation, pieces=found.pieces)
 
 
 def _declared_extent(line: Line, declared: Declared | None, position: int) -> Dim | None:

@@ -21,14 +21,16 @@ from symbackprop.notation.numpy_base import Writer, code, real
 from symbackprop.notation.numpy_expr import write
 from symbackprop.ops.registry import Elementwise, all_operations, lookup
 from symbackprop.reading import fields, keys
+from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared, check_function_name
 from symbackprop.reading.formulas import formula_of
 from symbackprop.reading.infer import abstract_function, parse_dim
 from symbackprop.reading.parser import parse_expression
-from symbackprop.reading.refusals import NOT_YET
 from symbackprop.reading.scope import function_names
 from symbackprop.reading.syntax import Apply, Name
-from symbackprop.reading.yaml_tree import Scalar, Table, Value
+from symbackprop.reading.yaml_tree import Scalar, Table, Value, problem
+
+MOST_INDICES = 6  # of one array
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ def read_symbols(value: Value, convention: Convention | None) -> Symbols:
     at_least: dict[str, int] = {}
     for key, entry in fields.table(value, "symbols").entries:
         name = fields.name(key, "symbols")
+        if name in RESERVED:  # before the equations are parsed, where the word would be misread
+            raise problem(
+                f"{name} is a reserved word and cannot be a symbol", key.at, "use another name", "redefined"
+            )
         body = fields.table(entry, name)
         fields.check_keys(body, keys.SYMBOL, name)
         role = _role(body, name)
@@ -150,8 +156,8 @@ def _shape(value: Value, name: str) -> tuple[Dim, ...]:
     for item in fields.items(value, path, single=True):
         extent = fields.scalar(item, path, "a list of names and numbers")
         extents.append(parse_dim(extent.text, names, extent.origin))
-    if len(extents) > 2:
-        raise fields.later(NOT_YET["rank"], value)
+    if len(extents) > MOST_INDICES:
+        raise fields.later(f"an array with more than {MOST_INDICES} indices", value)
     return tuple(extents)
 
 
@@ -166,7 +172,10 @@ def _facts(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | No
     one_of = body.get("one_of")
     if one_of is not None:
         path = f"one_of of {name}"
-        facts = replace(facts, one_of=tuple(fields.number(item, path) for item in fields.items(one_of, path)))
+        choices = tuple(fields.number(item, path) for item in fields.items(one_of, path))
+        if not choices:
+            raise fields.schema_error(f"{path} must name at least one number", one_of, "such as [-1, 1]")
+        facts = replace(facts, one_of=choices)
     between = body.get("between")
     return facts if between is None else replace(facts, between=_between(between, name))
 
@@ -178,8 +187,9 @@ def _check_fact(flag: str, key: Scalar, name: str, shape: tuple[Dim, ...] | None
         )
     if flag in ("symmetric", "posdef") and (shape is None or len(shape) != 2 or shape[0] != shape[1]):
         raise fields.schema_error(f"{name} is {flag}, so its shape must be square", key, "shape: [n, n]")
-    if flag in ("one_hot", "sums_to_one") and not shape:
-        raise fields.schema_error(f"{name} is a scalar; {flag} needs a vector or a matrix", key)
+    if flag in ("one_hot", "sums_to_one") and (not shape or len(shape) > 2):
+        what = "is a scalar" if not shape else f"has {len(shape)} indices"
+        raise fields.schema_error(f"{name} {what}; {flag} needs a vector or a matrix", key)
 
 
 def _classes(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | None) -> Dim | None:

@@ -199,6 +199,13 @@ class Matrix(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Several(Node):
+    """The right sides of several equations for entries of one array."""
+
+    sides: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Derivative(Node):
     """``dof[slots]/dby[slots]``, or of second order with two in ``by``."""
 
@@ -208,7 +215,11 @@ class Derivative(Node):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One equation: ``target[slots] = expr for ranges``; ``text`` is the line, white space tidied."""
+    """One equation: ``target[slots] = expr for ranges``; ``text`` is the line, white space tidied.
+
+    ``parts``: several such equations of one array, each for some of its entries; ``expr`` then holds all of
+    their right sides (``Several``).
+    """
 
     at: Place
     target: str
@@ -216,6 +227,7 @@ class Line:
     expr: Node
     ranges: tuple[Bounds, ...]
     text: str
+    parts: tuple[Line, ...] = ()
 
 
 _ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
@@ -258,6 +270,8 @@ def show(node: Node) -> str:
             return f"{show(low)}..{show(high)}"
         case Sub(_, base, slots):
             return f"{_bracketed(base, (Name, Sub, Apply, Bind))}[{','.join(map(show, slots))}]"
+        case Several(_, sides):
+            return "; ".join(map(show, sides))
         case Matrix():
             return f"[{'; '.join(', '.join(map(show, row)) for row in node.rows)}]"
         case Relation(_, left, op, right):

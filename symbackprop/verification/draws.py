@@ -65,7 +65,7 @@ def _plain(
     if span is not None:
         return rng.uniform(*span, shape)
     drawn = manner.spread * rng.normal(size=shape)
-    if tensor.rank == 2 and tensor.role is Role.PARAMETER:
+    if tensor.rank >= 2 and tensor.role is Role.PARAMETER:
         drawn = drawn * min(1.0, np.sqrt(4.0 / (shape[0] + shape[1])))
     if facts.nonzero or tensor.rank == 0:
         drawn = np.sign(drawn) * (0.3 + np.abs(drawn))

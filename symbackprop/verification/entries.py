@@ -65,12 +65,13 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
     slots = [positions(host, slot, scope) for slot in node.slots]
     if isinstance(node.base, Partial) and len(slots) == node.base.of.rank + node.base.by.rank:
         of, by = node.base.of, node.base.by
-        numerator, denominator = sides_of(of, slots[: of.rank]), sides_of(by, slots[of.rank :])
+        numerator = sides_of(of, slots[: of.rank], host.point)
+        denominator = sides_of(by, slots[of.rank :], host.point)
         return _gather_local(host.partial(of, by), (*numerator, *denominator), host.outside)
     if isinstance(node.base, Leaf):
-        sides = sides_of(node.base.tensor, slots)
+        sides = sides_of(node.base.tensor, slots, host.point)
     elif isinstance(node.base, Partial):
-        sides = sides_of(node.base.by, slots)
+        sides = sides_of(node.base.by, slots, host.point)
     else:
         sides = _sides_of_value(node.base, slots)
         if scope.axes and not free_indices(node.base):  # the same array at every position
@@ -78,16 +79,28 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
     return gather(host.value(node.base, scope), *sides, outside=host.outside)
 
 
-def sides_of(tensor: Tensor, slots: list[Array]) -> tuple[Array, Array]:
+def sides_of(tensor: Tensor, slots: list[Array], point: Point) -> tuple[Array, Array]:
     """The one-based row and column for the slots of a tensor, one per declared axis."""
-    if len(slots) != tensor.rank or tensor.rank > 2:
+    if len(slots) != tensor.rank:
         raise Refusal(f"{tensor.name} has {tensor.rank} indices, not {len(slots)}")
+    if not tensor.is_matrix:
+        return slots[0], _side_by_side(slots[1:], [point.extent(dim) for dim in tensor.shape[1:]])
     found = [np.ones((1, 1), dtype=int)] * 2
     for side in (0, 1):
         axis = tensor.axis_of_side(side)
         if axis is not None:
             found[side] = slots[axis]
     return (found[0], found[1])
+
+
+def _side_by_side(slots: list[Array], extents: list[int]) -> Array:
+    """The one-based column of a place on the further axes; 0 where one of them is outside its range."""
+    column = np.zeros((1, 1), dtype=int)
+    bad = np.zeros((1, 1), dtype=bool)
+    for slot, extent in zip(slots, extents, strict=True):
+        bad = bad | _outside(slot, extent)
+        column = column * extent + slot - 1
+    return np.where(bad, 0, column + 1)
 
 
 def _sides_of_value(base: Expr, slots: list[Array]) -> tuple[Array, Array]:
@@ -150,7 +163,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
             return contraction(host, factors, summed, scope)
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
-        inner, mask = _enter(host, bound, inner, mask)
+        inner, mask = enter(host, bound, inner, mask)
     count = len(node.ranges)
     body = host.value(node.body, inner)
     if body.shape[-2:] != (1, 1) and node.binder not in ("sum", "mean"):
@@ -170,7 +183,7 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     raise Refusal(f"no value is known for the binder {node.binder}")
 
 
-def _enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
+def enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
     """One more bound index: the scope with it, and the mask of the positions that count."""
     point = host.point
     low = scope.positions(bound.low, point) if bound.low else np.ones((1, 1), dtype=int)

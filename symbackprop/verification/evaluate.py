@@ -164,11 +164,47 @@ class Evaluator:
             if value.shape[-2:] != shape:
                 raise ShapeClash(f"{target.name} is {shape[0]} x {shape[1]}, its right side is not")
             return value
+        if equation.pieces:
+            return self._assembled(equation, shape)
         value = entry_values(self, expr, equation.indices)
         lead = value.shape[: value.ndim - len(equation.indices)]
         if int(np.prod(value.shape[len(lead) :])) != shape[0] * shape[1]:
             raise ShapeClash(f"the indices of {target.name} do not run over all of it")
         return np.asarray(value.reshape(lead + shape))
+
+
+    def _assembled(self, equation: Equation, shape: tuple[int, int]) -> Array:
+        """An array of which the equation gives some entries by one formula, others by another."""
+        extents = [self.point.extent(dim) for dim in equation.target.shape]
+        found: Array | None = None
+        times = np.zeros(extents, dtype=int)
+        for piece in equation.pieces:
+            mask, scope = np.ones((1, 1), dtype=bool), ROOT
+            for bound in piece.ranges:
+                scope, mask = entries.enter(self, bound, scope, mask)
+                if 0 in scope.sizes:
+                    break
+            if 0 in scope.sizes:
+                continue
+            body = self.value(piece.body, scope)
+            if body.shape[-2:] != (1, 1):
+                raise ShapeClash("an entry must be a scalar")
+            lead = body.shape[: max(body.ndim - 2 - len(scope.sizes), 0)]
+            values = np.broadcast_to(body, (*lead, *scope.sizes, 1, 1))[..., 0, 0]
+            wanted = np.broadcast_to(mask, (*scope.sizes, 1, 1))[..., 0, 0]
+            slots = [
+                np.broadcast_to(scope.positions(slot, self.point), (*scope.sizes, 1, 1))[..., 0, 0][wanted] - 1
+                for slot in piece.slots
+            ]
+            np.add.at(times, tuple(slots), 1)
+            if found is None or (lead and found.ndim == len(extents)):
+                base = np.zeros((*lead, *extents), dtype=values.dtype)
+                found = base if found is None else base + found
+            found = found.astype(np.result_type(found, values), copy=False)
+            found[(..., *slots)] = values[..., wanted]
+        if found is None or (times != 1).any():
+            raise Refusal(f"the equations of {equation.target.name} do not give every entry once here")
+        return np.asarray(found.reshape(found.shape[: found.ndim - len(extents)] + shape))
 
 
 def entry_values(evaluator: Evaluator, expr: Expr, indices: Sequence[Index]) -> Array:
@@ -201,8 +237,6 @@ def _number(evaluator: Evaluator, node: Number, scope: Scope) -> Array:
 
 
 def _leaf(evaluator: Evaluator, node: Leaf, scope: Scope) -> Array:
-    if node.tensor.rank > 2:
-        raise Refusal(f"{node.tensor.name} has more than two indices")
     return scope.lift(evaluator.tensor(node.tensor))
 
 

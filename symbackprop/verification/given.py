@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.expr import Expr, Numeric, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
@@ -49,7 +50,9 @@ class Given:
         """Let the symbols of ``new`` have these values, and what follows; both are known under ``names``."""
         values = {t: self._values[t] for t in self.graph.symbols if t in self._values}
         for tensor, expr in new.items():
-            values[tensor] = np.array(self._oracle.value(expr))
+            indices = expr.indices if isinstance(expr, TensorEntries) else ()
+            found = self._oracle.value(expr, indices)
+            values[tensor] = np.array(found.reshape(self.point.oriented(tensor)) if indices else found)
         _solve(self.graph, replace(self.point, values=values), values, self._expand)
         self._values.update({name: values[tensor] for tensor, name in names.items() if tensor in values})
 

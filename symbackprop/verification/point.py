@@ -2,6 +2,8 @@
 
 A ``Point`` is complete: sizes of all named dims, a 2-D array for every tensor (oriented as in
 ``Tensor.oriented``), and a concrete smooth stand-in for everything the author left arbitrary.
+An array of more than two axes is kept 2-D too: a row for each place of its first axis, the other axes
+side by side in row-major order, so that derivatives by it are like those by a matrix.
 A ``Refusal`` always ends as the verdict "not-checked", a ``ShapeClash`` as "fails": a shape is a
 definite fact, while a value that cannot be computed says nothing about the line.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,6 +72,9 @@ class Point:
 
     def oriented(self, tensor: Tensor) -> tuple[int, int]:
         """Rows and columns of a tensor here."""
+        if not tensor.is_matrix:
+            first, *others = (self.extent(dim) for dim in tensor.shape)
+            return (first, prod(others))
         rows, columns = tensor.oriented
         return (self.extent(rows), self.extent(columns))
 

@@ -29,7 +29,12 @@ class Mutant:
     @property
     def text(self) -> str:
         """The line as a display."""
-        return f"$$ {self.line.left} = {self.right} $$"
+        return self.line.with_right(self.right)
+
+    @property
+    def work(self) -> str:
+        """The line as it stands in its derivation, after the right lines before it."""
+        return "\n\n".join((*self.line.earlier, self.text))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -76,6 +81,21 @@ def without_transpose(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         if token == r"\top":
             start = at - 2 if at >= 2 and tokens[at - 1] == "{" else at - 1
             yield tokens[:start] + tokens[at + 2 if tokens[at - 1] == "{" else at + 1 :]
+
+
+def extra_transpose(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    r"""``W`` -> ``W^{\top}``, for a matrix of one letter."""
+    tensors = problem_of(line.network).spec.graph.tensors
+    for at, token in enumerate(tokens):
+        tensor = tensors.get(token)
+        plain = at + 1 == len(tokens) or tokens[at + 1] not in ("_", "^", "'", "{")
+        if tensor is not None and tensor.rank == 2 and plain and not _in_script(tokens, at) and not _below(tokens, at):
+            yield [*tokens[: at + 1], *tokens_of(r"^{\top}"), *tokens[at + 1 :]]
+
+
+def _below(tokens: list[str], at: int) -> bool:
+    """Whether a token belongs to a derivative."""
+    return at > 0 and tokens[at - 1] == r"\partial"
 
 
 def swapped_factors(line: Line, tokens: list[str]) -> Iterator[list[str]]:
@@ -199,6 +219,138 @@ def _numbered(tokens: list[str], at: int) -> bool:
     return at + 1 < len(tokens) and tokens[at + 1] == "_" and spot < len(tokens) and tokens[spot].isdigit()
 
 
+def other_case(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """``W`` -> ``w``, where both are names."""
+    names = set(problem_of(line.network).spec.graph.tensors)
+    for at, token in enumerate(tokens):
+        other = token.swapcase()
+        if len(token) == 1 and token in names and other in names and other != token:
+            if not (_in_script(tokens, at) or _below(tokens, at) or _numbered(tokens, at)):
+                yield [*tokens[:at], other, *tokens[at + 1 :]]
+
+
+def next_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """``x_{i}`` -> ``x_{i+1}``, ``A_{ij}`` -> ``A_{i,j-1}``; a sum that leaves out its first term."""
+    for at, token in enumerate(tokens):
+        if not (len(token) == 1 and token.isalpha() and _is_index(tokens, at)):
+            continue
+        own = tokens[at - 1] == "{" and tokens[at + 1 : at + 2] == ["}"]
+        last = tokens[at + 1 : at + 2] == ["}"]
+        for step in ("+1", "-1"):
+            if own or last:
+                yield [*tokens[:at], *([] if own else [","]), token, *tokens_of(step), *tokens[at + 1 :]]
+    text = spelled(tokens)
+    sizes = {"n": "N"} if "N" in problem_of(line.network).spec.graph.dims else {}
+    for letter, size in sizes.items():
+        for found in re.finditer(rf"\\sum _ {{ {letter} }}", text):
+            new = rf"\sum _ {{ {letter} = 2 }} ^ {{ {size} }}"
+            yield tokens_of(text[: found.start()] + new + text[found.end() :])
+
+
+def numeric_factor(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """A 2 or 1/2 too many, a 2 too few."""
+    yield ["2", *_bracketed(tokens)] if not tokens[0].isdigit() else ["4", *tokens[1:]]
+    yield [*tokens_of(r"\frac{1}{2}"), *_bracketed(tokens)]
+    if tokens[0] == "2":
+        yield tokens[1:]
+
+
+def without_term(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """A term of a difference lost: ``P - Y`` -> ``P``, also in brackets."""
+    level = depths(tokens)
+    for at, token in enumerate(tokens):
+        if token != "-" or not at or _in_script(tokens, at) or tokens[at - 1] in ("{", "(", "[", "=", r"\,"):
+            continue
+        end = at + 1
+        while end < len(tokens) and level[end] >= level[at] and not (
+            level[end] == level[at] and tokens[end] in ("+", "-", ")", *BRACKETS)
+        ):
+            end += 1
+        if tokens[end - 1] in BRACKETS:
+            end -= 1
+        yield tokens[:at] + tokens[end:]
+
+
+def further_term(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """``+ Y``: another array of the same shape, by its declared axes."""
+    problem = problem_of(line.network)
+    tensors = problem.spec.graph.tensors
+    match = re.fullmatch(r"\\frac\{\\partial [A-Za-z]\}\{\\partial ([A-Za-z])\}", line.left)
+    own = tensors.get(match[1]) if match else None
+    if own is None or problem.spec.layout == "numerator" or own.rank == 0:
+        return
+    for name, other in tensors.items():
+        if len(name) == 1 and other.shape == own.shape and not other.is_label:
+            if own in problem.spec.graph.parameters and other in problem.spec.graph.parameters:
+                continue
+            yield [*tokens, "+", name]
+
+
+def without_delta(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """``[i = k]`` lost."""
+    text = spelled(tokens)
+    for found in re.finditer(r"\[ [a-z] = [a-z] \]", text):
+        rest = text[: found.start()] + text[found.end() :]
+        if rest.strip() and not re.search(r"(?:^|[-+(]) *$", text[: found.start()]):
+            yield tokens_of(rest)
+        elif re.match(r" *[-+]", text[found.end() :]) and "(" in text[: found.start()]:
+            yield tokens_of(text[: found.start()] + "1" + text[found.end() :])
+
+
+def without_brackets(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """``a (b - c)`` -> ``a b - c``."""
+    for at, token in enumerate(tokens):
+        if token != "(":
+            continue
+        depth, end = 0, at
+        while end < len(tokens):
+            depth += {"(": 1, ")": -1}.get(tokens[end], 0)
+            if depth == 0:
+                break
+            end += 1
+        inside = tokens[at + 1 : end]
+        level = depths(inside)
+        sums = any(t in ("+", "-") and k and level[k] == 0 for k, t in enumerate(inside))
+        sized = at > 0 and tokens[at - 1] in BRACKETS
+        start = at - 1 if sized else at
+        called = start > 0 and (tokens[start - 1] in ("}", "'") or tokens[start - 1][:1] == "\\") and (
+            tokens[start - 1] not in (r"\,", r"\odot", r"\;")
+        )
+        if sums and not (called and not sized) and end < len(tokens):
+            if sized and inside and inside[-1] in BRACKETS:
+                inside = inside[:-1]
+            if tokens[end + 1 : end + 2] not in (["^"], ["_"]) and tokens[start - 1 : start] != ["}"]:
+                yield tokens[:start] + inside + tokens[end + 1 :]
+
+
+def without_diag(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    r"""``\operatorname{diag}(v)`` -> ``v``."""
+    text = spelled(tokens)
+    for found in re.finditer(r"\\operatorname \{ d i a g \} ", text):
+        yield tokens_of(text[: found.start()] + text[found.end() :])
+
+
+def without_factor(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    """One of several entries that are multiplied is lost."""
+    if line.level != "index":
+        return
+    level = depths(tokens)
+    for at, token in enumerate(tokens):
+        if token == r"\," and level[at] == 0:
+            end = _factor_end(tokens, level, at)
+            if not any(t in tokens[at:end] for t in ("'", "[", "(", r"\sum")):
+                yield tokens[:at] + tokens[end:]
+
+
+def without_sum(line: Line, tokens: list[str]) -> Iterator[list[str]]:
+    r"""``\sum_{k}`` lost, where the index stays."""
+    text = spelled(tokens)
+    for found in re.finditer(r"\\sum _ \{ ([a-z]) \} ", text):
+        rest = text[: found.start()] + text[found.end() :]
+        if " : " not in rest and f"{found[1]} =" not in rest and f"= {found[1]} " not in rest:
+            yield tokens_of(rest)
+
+
 def other_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     """One index letter of an entry replaced by another of the line, or two exchanged."""
     letters = _index_letters(line, tokens)
@@ -292,6 +444,11 @@ def softmax_as_elementwise(line: Line, tokens: list[str]) -> Iterator[list[str]]
         loss = problem.spec.graph.equations[-1].target.name
         if line.left == rf"\frac{{\partial {loss}}}{{\partial {z}}}" and line.level == "vector":
             gradient = rf"\frac{{\partial {loss}}}{{\partial {p}}}"
+            turned = r"^{\top}" if problem.spec.layout == "numerator" else ""
+            if turned:
+                yield tokens_of(rf"{gradient} \odot {p}{turned} \odot (1 - {p}){turned}")
+                yield tokens_of(rf"{gradient} \odot ({p} \odot (1 - {p})){turned}")
+                continue
             for text in (
                 rf"{gradient} \odot {p} \odot (1 - {p})",
                 rf"{p} \odot (1 - {p}) \odot {gradient}",
@@ -340,13 +497,24 @@ def without_batch_sum(line: Line, tokens: list[str]) -> Iterator[list[str]]:
 
 KINDS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "transpose": (without_transpose, ("transpose",)),
+    "extra-transpose": (extra_transpose, ("transpose",)),
     "order": (swapped_factors, ("order",)),
     "symbol": (other_symbol, ("symbol", "layer")),
+    "case": (other_case, ("symbol", "layer")),
     "layer": (other_layer, ("layer", "symbol")),
     "slope": (value_for_slope, ("activation-not-derivative",)),
     "no-slope": (without_slope, ("missing-activation-derivative",)),
     "sign": (turned_sign, ("sign",)),
     "index": (other_index, ("index", "kronecker")),
+    "off-by-one": (next_index, ("index",)),
+    "factor": (numeric_factor, ("factor",)),
+    "no-term": (without_term, ("missing-term", "softmax-diagonal", "single-path", "missing-activation-derivative")),
+    "more-term": (further_term, ("extra-term", "extra-regulariser")),
+    "delta": (without_delta, ("kronecker", "index")),
+    "bracket": (without_brackets, ("parenthesis",)),
+    "diag": (without_diag, ("diag",)),
+    "no-factor": (without_factor, ("missing-factor",)),
+    "no-sum": (without_sum, ("missing-sum", "missing-batch-sum")),
     "mean": (without_mean, ("mean",)),
     "no-penalty": (regulariser, ("missing-regulariser",)),
     "penalty": (extra_regulariser, ("extra-regulariser",)),

@@ -15,9 +15,8 @@ from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_equation
 from symbackprop.written_out import WrittenOut
 from tests.derivation.networks import every
+from tests.loaded import EXAMPLES, GOLDEN, loaded, params
 
-FOLDER = Path(__file__).resolve().parent.parent
-FILES = sorted([*(FOLDER / "golden").glob("*.yaml"), *(FOLDER.parent / "examples").glob("*.yaml")])
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "gelu", "square")
 NETWORK = """
 convention: {convention}
@@ -51,9 +50,9 @@ def not_read_back(problem: Problem, steps: Iterable[Step], graph: Graph | None =
     return wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", params([*GOLDEN, *EXAMPLES]))
 def test_the_golden_files(path: Path) -> None:
-    problem = sbp.load(path)
+    problem = loaded(path)
     for one in problem.answers():
         # Answers without a level are numbers: arrays that are written out are no formulas of the grammar.
         if getattr(one, "level", None) is not None and one.kind != "compare":

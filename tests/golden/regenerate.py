@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import symbackprop as sbp
+from symbackprop.problems import Problem
 
 FOLDER = Path(__file__).resolve().parent
 _BUILD = re.compile(r"(?<=\{build )" + re.escape(sbp.__version__) + r"(?=-[0-9a-f]{8}\})")
@@ -20,9 +21,9 @@ def cases() -> list[Path]:
     return sorted(FOLDER.glob("*.yaml"))
 
 
-def printed(case: Path) -> bytes:
+def printed(problem: Problem) -> bytes:
     """The key as LaTeX, with the word VERSION for the version in the build id: a release changes no page."""
-    return _BUILD.sub("VERSION", sbp.load(case).render("key")).encode()
+    return _BUILD.sub("VERSION", problem.render("key")).encode()
 
 
 def main(names: list[str]) -> int:
@@ -33,7 +34,7 @@ def main(names: list[str]) -> int:
         sys.stderr.write(f"no case {', '.join(unknown)}; the cases are {', '.join(known)}\n")
         return 2
     for name in names or known:
-        golden, new = known[name].with_suffix(".tex"), printed(known[name])
+        golden, new = known[name].with_suffix(".tex"), printed(sbp.load(known[name]))
         changed = not golden.is_file() or golden.read_bytes() != new
         if changed:
             golden.write_bytes(new)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from symbackprop.core.tensors import Convention, Role
-from symbackprop.errors import InputError, UnsupportedError
+from symbackprop.errors import InputError
 from symbackprop.reading.infer import infer_program
 
 READ = [
@@ -85,10 +85,13 @@ def test_unknown_function_names_the_option() -> None:
         infer_program("h = activation(W x)")
 
 
-def test_rank_three_is_later() -> None:
-    """Three extents are refused by name."""
-    with pytest.raises(UnsupportedError):
+def test_three_indices_stand_entry_by_entry() -> None:
+    """An array of three extents is no factor of a matrix product; its entries are numbers."""
+    with pytest.raises(InputError, match=r"3 indices .a x b x c. and stands only entry by entry"):
         infer_program("y = W x", shapes={"W": ("a", "b", "c")})
+    graph, words = infer_program("y[i] = sum[j, k](W[i,j,k] * x[j])")
+    assert words == "W in R^{m x n x p}, x in R^n"
+    assert [len(tensor.shape) for tensor in graph.symbols] == [3, 1]
 
 
 def test_open_dims_have_letters_in_messages() -> None:

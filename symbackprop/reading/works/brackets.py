@@ -17,9 +17,11 @@ from symbackprop.core.expr import (
     Power,
     label_of,
 )
+from symbackprop.core.tensors import Index
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
+from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.reading.works.derivatives import DerivativeReader
 from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.tree import (
@@ -29,12 +31,15 @@ from symbackprop.reading.works.tree import (
     Group,
     Listed,
     Node,
+    Num,
+    Product,
     Scripts,
+    Sum,
     Sym,
     Word,
     bare,
 )
-from symbackprop.reading.works.values import UNKNOWN
+from symbackprop.reading.works.vocabulary import DimName
 
 COMPARISONS = {
     "=": "=", "<": "<", ">": ">", r"\le": "<=", r"\leq": "<=", r"\leqslant": "<=", r"\ge": ">=",
@@ -249,6 +254,11 @@ class BracketReader(DerivativeReader):
             return label
         if key in self.bound or key in self.context.letters:
             return self.position(node)
+        if self.is_shifted_letter(inner):
+            try:
+                return self.position(node)
+            except Refused:  # n q - n + r, with a dim as a factor, is a number
+                return self.value(node)
         if (
             isinstance(inner, Sym)
             and len(inner.name) == 1
@@ -257,6 +267,33 @@ class BracketReader(DerivativeReader):
         ):
             return self.position(node)
         return self.value(node)
+
+    def is_shifted_letter(self, node: Node | None) -> bool:
+        """Whether a piece is ``k + 1`` or the like: an index letter, with numbers and dims."""
+        if not isinstance(node, Sum | Product):
+            return False
+        if not all(isinstance(bare(one), Sum | Product | Sym | Num) for one in node.walk()):
+            return False
+        names = [one for one in node.walk() if isinstance(one, Sym)]
+        letters = [one for one in names if self.is_letter(one)]
+        dims = [
+            one
+            for one in names
+            if any(isinstance(named.meaning, DimName) for named in self.vocabulary.lookup(one))
+        ]
+        if not letters or any(one not in letters and one not in dims for one in names):
+            return False
+        for one in letters:
+            if spell(one) not in self.bound:
+                self.context.letters.setdefault(spell(one), Index(UNKNOWN, spell(one)))
+        return True
+
+    def is_letter(self, node: Sym) -> bool:
+        """Whether a letter is an index, or means nothing else."""
+        key = spell(node)
+        if key in self.bound or key in self.context.letters:
+            return True
+        return len(node.name) == 1 and node.name.isalpha() and not self.vocabulary.lookup(node)
 
     def is_indicator(self, node: Node, following: Node | None) -> bool:
         r"""Whether ``\mathbb 1``, ``\mathbb I`` or 1 stands before a bracket with a comparison."""

@@ -10,6 +10,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Opaque, Stepped
 from symbackprop.reading.works.brackets import negated
 from symbackprop.reading.works.choices import MAX_READINGS, Choices, Refused, every_run
+from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.documents import Source
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.products import Meaning
@@ -29,7 +30,6 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.values import Context
 from symbackprop.reading.works.vocabulary import DimName
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Span, Unread
 

@@ -3,9 +3,11 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.tensors import Tensor
+from symbackprop.reading.calls import AXES
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
@@ -13,6 +15,7 @@ from symbackprop.reading.works.sums import SumReader
 from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Scripts, Sym, Word, bare
 from symbackprop.reading.works.vocabulary import Function
 
+_WITH_SIGMOID = frozenset("sigmoid softplus silu".split())  # their slopes hold the sigmoid
 _ACTIVATIONS = frozenset("relu leaky_relu elu gelu gelu_tanh silu sigmoid tanh softplus".split())
 
 
@@ -63,11 +66,19 @@ class FunctionReader(SumReader):
         return self.activation(node)
 
     def activation(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
-        r"""An undeclared ``\sigma``: the sigmoid if the graph has one, else relu or its only activation."""
+        r"""An undeclared ``\sigma``: the likeliest of ``sigmas``."""
         base = bare(node.base) if isinstance(node, Scripts) else node
         sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
         if not isinstance(base, Sym) or base.name != r"\sigma" or sub is not None:
             return None
+        names = self.sigmas()
+        if not names:
+            return None
+        self.note(rf"\sigma is {names[0]}")
+        return Function(names[0], primes), None, sup, 0
+
+    def sigmas(self) -> list[str]:
+        r"""What an undeclared ``\sigma`` may be: the sigmoid, relu, the activations of the forward pass."""
         used = [
             part.op.name
             for equation in self.graph.equations
@@ -78,14 +89,9 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        chosen: str | None = next((name for name in ("sigmoid", "relu") if name in names), None)
-        if chosen is None and len(names) == 1:
-            chosen = names[0]
-        if chosen is None and names:
-            return None
-        chosen = chosen or "sigmoid"
-        self.note(rf"\sigma is {chosen}")
-        return Function(chosen, primes), None, sup, 0
+        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection(names) else []
+        likely += [name for name in names if name == "relu"]
+        return list(dict.fromkeys((*likely, *(names if not likely else ()))))
 
     def applied(
         self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int
@@ -110,7 +116,9 @@ class FunctionReader(SumReader):
             run = items[position + 1 : end]
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
-        value = self.called_as(found, args, item)
+        axis = sub.text if isinstance(sub, Word) and sub.text in AXES else None
+        sub = None if axis is not None else sub
+        value = self.called_as(found, args, item, axis)
         value = self.noted(value, item)
         if sub is not None:
             value = self.entry(value, sub, item)
@@ -123,29 +131,36 @@ class FunctionReader(SumReader):
             if primes:
                 raise Refused("a prime behind a call", behind.start)
             if below is not None:
-                value = self.entry(value, below, behind)
+                value = self.entry_of_call(value, below, behind)
             if above is not None:
                 value = self.raised(value, above, behind)
         return value, end
 
-    def called_as(self, function: Function, args: tuple[Expr, ...], item: Node) -> Expr:
+    def entry_of_call(self, value: Expr, sub: Node, node: Node) -> Expr:
+        r"""``\log(A)_k``: of a function taken entry by entry the function of the entry."""
+        if isinstance(value, Call) and value.op.kind in ("elementwise", "function") and len(value.args) == 1:
+            inner = self.entry(value.args[0], sub, node)
+            return replace(value, args=(inner,), call_shape=inner.shape)
+        return self.entry(value, sub, node)
+
+    def called_as(
+        self, function: Function, args: tuple[Expr, ...], item: Node, axis: str | None = None
+    ) -> Expr:
         r"""The call; of an undeclared ``\sigma`` also as what the forward pass applies to that very array."""
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
-        undeclared = isinstance(base, Sym) and base.name == r"\sigma" and not self.vocabulary.lookup(base)
-        if not undeclared or applied is None or applied == function.name:
-            return self.call(function.name, args, item, function.primes)
+        named = isinstance(base, Sym) and base.name == r"\sigma"
+        undeclared = named and not self.vocabulary.lookup(base)
+        others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
+        if not named or not (others or applied not in (None, function.name)):
+            return self.call(function.name, args, item, function.primes, axis)
+        known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
+        why = dict.fromkeys((function.name, *others), known)
+        if applied is not None and undeclared:
+            why.setdefault(applied, "the forward pass applies it here")
         options: list[tuple[str, str, Callable[[], Expr]]] = [
-            (
-                function.name,
-                r"\sigma is not declared",
-                lambda: self.call(function.name, args, item, function.primes),
-            ),
-            (
-                applied,
-                "the forward pass applies it here",
-                lambda: self.call(applied, args, item, function.primes),
-            ),
+            (name, reason, lambda name=name: self.call(name, args, item, function.primes, axis))  # type: ignore[misc]
+            for name, reason in why.items()
         ]
         shown = args[0].tensor.name if isinstance(args[0], Leaf) else "this"
         return self.choices.pick(rf"\sigma({shown})", options)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.lexer import Token, is_prose, tokenize
-from symbackprop.reading.works.parser import SyntaxFault
 
 MAX_EXPANSIONS = 5_000
 MAX_DEPTH = 40

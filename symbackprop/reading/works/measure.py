@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symbackprop.reading.works.commands import is_known
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.macros import Macro, definitions, expand, table_of
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import is_whole
 from symbackprop.reading.works.tree import Sym
 

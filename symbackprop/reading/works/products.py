@@ -12,26 +12,20 @@ from fractions import Fraction
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Add,
-    Divide,
     Expr,
     MatMul,
     Neg,
     Number,
-    Power,
-    Transpose,
 )
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Identity, Ones, shape_of
-from symbackprop.reading.syntax import Name as SyntaxName
-from symbackprop.reading.syntax import Node as SyntaxNode
-from symbackprop.reading.syntax import Num as SyntaxNum
+from symbackprop.core.written import Ones, shape_of
 from symbackprop.reading.works.choices import Refused
-from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
+from symbackprop.reading.works.context import DOTS
 from symbackprop.reading.works.derivatives import Items
-from symbackprop.reading.works.functions import FunctionReader
+from symbackprop.reading.works.marks import MarkReader
+from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.spelling import scripts_of, spell, without_remarks
 from symbackprop.reading.works.tree import (
-    Braces,
     Chain,
     Cmd,
     Env,
@@ -47,19 +41,11 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.values import DOTS, NOWHERE, is_letter
-from symbackprop.reading.works.vocabulary import DimName, Function
-
-_SHOWN = frozenset(
-    r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
-    r"\uwave \mathop \pa \br \qty \underline \pqty \bqty \paren \parens \overparen".split()
-)
+from symbackprop.reading.works.vocabulary import Function
 
 
-class Meaning(FunctionReader):
+class Meaning(MarkReader):
     """The reader of sides."""
-
-    # -- any piece
 
     def value(self, node: Node | None) -> Expr:
         inner = bare(node)
@@ -131,87 +117,6 @@ class Meaning(FunctionReader):
             return self.value(clean)
         return self.factors(self.flat(clean), clean)
 
-    def flat(self, node: Product) -> Items:
-        """The factors, with unseen braces round products opened and letters of one word joined."""
-        items: list[tuple[str, Node | None]] = []
-        for op, item in node.items:
-            if item is None:
-                raise Refused("a factor is missing", node.stop)
-            inner = bare(item)
-            if isinstance(inner, Note) or (inner is None and not op):
-                continue  # a break, an empty pair of braces
-            if inner is None:
-                raise Refused("a factor is missing", item.start)
-            if isinstance(item, Braces) and isinstance(inner, Product) and not any(o for o, _ in inner.items):
-                nested = self.flat(inner)
-                items.append((op, nested[0][1]))
-                items.extend(nested[1:])
-            else:
-                items.append((op, inner))
-        if not items:
-            raise Refused("nothing stands here", node.start)
-        return tuple(self.words(items))
-
-    def words(self, items: list[tuple[str, Node | None]]) -> list[tuple[str, Node | None]]:
-        """Letters that touch and spell a known word as one ``Word``: ``softmax``, ``net_o``."""
-        found: list[tuple[str, Node | None]] = []
-        position = 0
-        while position < len(items):
-            run = self.run(items, position)
-            if run is None:
-                found.append(items[position])
-                position += 1
-            else:
-                found.append((items[position][0], run[0]))
-                position = run[1]
-        return found
-
-    def run(self, items: list[tuple[str, Node | None]], position: int) -> tuple[Node, int] | None:
-        text, end, best, unknown = "", position, None, True
-        previous: Node | None = None
-        while end < len(items) and len(text) < 24:
-            op, item = items[end]
-            if (op and end > position) or (
-                previous is not None and item is not None and previous.stop != item.start
-            ):
-                break
-            base = item.base if isinstance(item, Scripts) else item
-            if isinstance(base, Sym) and len(base.name) == 1:
-                text += base.name
-            elif isinstance(base, Num) and base.text.isdigit() and text:
-                text += base.text
-            else:
-                break
-            end += 1
-            if len(text) > 1 and item is not None and self.is_word(text, items, end, item):
-                best = (text, end, item)
-            unknown = unknown and not self.vocabulary.lookup(base)
-            if text.isupper() and len(text) > 1 and unknown and item is not None:
-                best = (text, end, item)  # CE, MSE: no product of unknown letters
-            if isinstance(item, Scripts):
-                break
-            previous = item
-        if best is None:
-            return None
-        text, end, last = best
-        first = items[position][1]
-        assert first is not None
-        word: Node = Word(first.start, last.stop, r"\mathrm", text)
-        if isinstance(last, Scripts):
-            word = Scripts(first.start, last.stop, word, last.scripts)
-        return word, end
-
-    def is_word(self, text: str, items: list[tuple[str, Node | None]], end: int, last: Node) -> bool:
-        """Whether these letters are one name: declared, or a function before its argument."""
-        if text in self.vocabulary.words:
-            return True
-        following = items[end][1] if end < len(items) and not items[end][0] else None
-        called = isinstance(following, Group) or isinstance(last, Scripts)
-        probe = Word(0, 0, r"\mathrm", text)
-        return len(text) > 2 and called and self.vocabulary.function(probe) is not None
-
-    # -- factors
-
     def factors(self, items: Items, node: Node) -> Expr:
         """All factors as one expression."""
         units: list[tuple[str, Expr, Node]] = []
@@ -265,154 +170,6 @@ class Meaning(FunctionReader):
             if before is not None:
                 return before
         return self.one(item), position + 1
-
-    def one(self, item: Node) -> Expr:
-        """A factor that nothing behind it belongs to."""
-        match item:
-            case Scripts():
-                found = self.special_scripts(item)
-                return found if found is not None else self.symbol(item)
-            case Sym() | Word():
-                return self.plain(item)
-            case Cmd():
-                return self.command(item)
-        return self.value(item)
-
-    def plain(self, item: Node) -> Expr:
-        if isinstance(item, Word) and item.kind != "word":
-            raise Refused(f"the words '{item.text}' in a formula", item.start, "unknown")
-        if isinstance(item, Sym):
-            if item.name in (r"\mathbf", r"\quad"):
-                raise Refused(f"{item.name} alone", item.start)
-            if item.name == r"\infty":
-                raise Refused("infinity as a value", item.start, "unknown")
-            if item.name == "e" and not self.vocabulary.lookup(item):
-                return self.call("exp", (Number(Fraction(1)),), item)
-        identity = self.identity(item)
-        return identity if identity is not None else self.symbol(item)
-
-    def special_scripts(self, node: Scripts) -> Expr | None:
-        """Scripts that are no scripts of a name: ``e^x``, norms, indicators, brackets, braces."""
-        base = bare(node.base)
-        if base is None:
-            raise Refused("a script without a base", node.start)
-        if (
-            isinstance(base, Sym)
-            and base.name == "e"
-            and node.sub is None
-            and not self.vocabulary.lookup(base)
-        ):
-            _, sup, primes = scripts_of(node)
-            if sup is not None and not primes:
-                return self.call("exp", (self.value(sup),), node)
-        if isinstance(base, Cmd) and base.name in _SHOWN:
-            if base.name in (r"\underbrace", r"\overbrace", r"\underbracket", r"\overbracket"):
-                return self.command(base)
-            return self.with_bracket(base, node)
-        if isinstance(base, Group):
-            found = self.norm(node)
-            return found if found is not None else self.with_bracket(base, node)
-        if isinstance(base, Env | Product | Sum) or (isinstance(base, Cmd) and base.name in FRACTIONS):
-            return self.with_bracket(base, node)
-        if isinstance(base, Num):
-            return self.with_bracket(base, node)
-        if isinstance(base, Cmd) and is_bold_one(base) and not self.meanings(node):
-            sub, sup, primes = scripts_of(node)
-            if not primes and not isinstance(sub, Chain | Group):
-                found = self.ones(sub, node)
-                return self.raised(found, sup, node) if sup is not None else found
-        if isinstance(base, Scripts) and not self.meanings(node):
-            return self.with_bracket(base, node)
-        if not self.meanings(node):
-            return self.indexed_indicator(node) or self.identity(node)
-        return None
-
-    def with_bracket(self, base: Node, node: Scripts) -> Expr:
-        sub, sup, primes = scripts_of(node)
-        if primes:
-            raise Refused("a prime on a bracket", node.start)
-        expr = self.value(base)
-        if sub is not None:
-            expr = self.entry(expr, sub, node)
-        return self.raised(expr, sup, node) if sup is not None else expr
-
-    def identity(self, node: Node) -> Expr | None:
-        r"""``I``, ``I_n``, ``I_{2 \times 2}`` where nothing of that name is declared: the identity."""
-        base = node.base if isinstance(node, Scripts) else node
-        if spell(base, loose=True) != "I" or base is None or self.vocabulary.lookup(base):
-            return None
-        sub, sup, primes = scripts_of(node) if isinstance(node, Scripts) else (None, None, 0)
-        if primes or (sup is not None and not self.is_turn(sup)):
-            return None
-        if isinstance(sub, Product):
-            sub = bare(sub.items[0][1])
-        size: SyntaxNode | None = None
-        if isinstance(sub, Num) and sub.text.isdigit():
-            size = SyntaxNum(NOWHERE, Fraction(sub.text), sub.text)
-        elif sub is not None:
-            dims = [
-                one.meaning.name for one in self.vocabulary.lookup(sub) if isinstance(one.meaning, DimName)
-            ]
-            size = SyntaxName(NOWHERE, dims[0]) if dims else None
-        if size is None:
-            return Identity()
-        return self.called("eye", (size,), self.scope, node)
-
-    def command(self, node: Cmd) -> Expr:
-        """A command with arguments as a value."""
-        if node.name in FRACTIONS:
-            return self.fraction(node)
-        if node.name == r"\sqrt":
-            arg = self.value(node.args[0])
-            if node.option is not None:
-                root = self.value(node.option)
-                return Power(arg, Divide(Number(Fraction(1)), root))
-            return self.call("sqrt", (arg,), node)
-        if node.name in (r"\abs", r"\vqty"):
-            return self.absolute(self.value(node.args[0]), node)
-        if node.name == r"\norm":
-            return self.call("norm", (self.value(node.args[0]),), node)
-        if node.name in (r"\transpose", r"\trans", r"\tran"):
-            return Transpose(self.value(node.args[0]))
-        if node.name in _SHOWN:
-            return self.value(node.args[-1])
-        if node.name in (r"\inner", r"\ip", r"\innerproduct", r"\dotp"):
-            return self.call("dot", tuple(map(self.value, node.args)), node)
-        if node.name in (r"\underset", r"\overset", r"\stackrel"):
-            return self.value(node.args[1])
-        if node.name in FONTS or node.name in ACCENTS:
-            return self.marked_name(node)
-        raise Refused(f"the command {node.name} as a value", node.start, "unknown")
-
-    def marked_name(self, node: Cmd) -> Expr:
-        """A letter in a font or with an accent: declared, a bold digit, or unknown."""
-        if self.meanings(node):
-            return self.symbol(node)
-        inner = bare(node.args[0])
-        if node.name in FONTS and inner is not None:
-            if is_bold_one(node):
-                return Ones()
-            if isinstance(inner, Num) and inner.text in ("0", "1"):
-                self.note(f"{spell(node)} is {inner.text} in every entry")
-                return self.number(inner)
-            if not isinstance(inner, Sym | Word):
-                return self.value(inner)
-            if isinstance(inner, Sym) and (found := self.letter(inner)) is not None:
-                return found[1]
-            scripted = self.vocabulary.lookup(inner)
-            if scripted:
-                return self.symbol(inner)
-        if isinstance(inner, Scripts) and inner.base is not None and node.name in ACCENTS:
-            moved = Cmd(node.start, node.stop, node.name, (inner.base,), None)
-            return self.one(Scripts(node.start, node.stop, moved, inner.scripts))
-        return self.unknown(node)
-
-    def fraction(self, node: Cmd) -> Expr:
-        top, below = node.args
-        num, den = self.value(top), self.value(below)
-        return self.divided(num, den, node)
-
-    # -- brackets behind a factor
 
     def before_bracket(
         self, item: Node, bracket: Group, items: Items, position: int
@@ -502,6 +259,8 @@ class Meaning(FunctionReader):
             case Sum(_, _, items):
                 return all(self.is_index(item) for _, item in items)
             case Product(_, _, items):
+                if self.bracketed_label(inner) is not None:
+                    return True
                 return all(not op and self.is_index(item) for op, item in items)
             case Sym() | Scripts():
                 key = spell(inner).strip()
@@ -511,8 +270,6 @@ class Meaning(FunctionReader):
                     return True
                 return is_letter(key) and not any(isinstance(one[0], Tensor) for one in self.meanings(inner))
         return False
-
-    # -- declared spellings of several factors
 
     def declared_run(self, items: Items, position: int) -> tuple[Expr, int] | None:
         for length in range(min(self.vocabulary.longest, len(items) - position), 1, -1):
@@ -526,8 +283,6 @@ class Meaning(FunctionReader):
                         self.finished(named.meaning, None, None, 0, node), node
                     ), position + length
         return None
-
-    # -- derivatives in products
 
     def differential_quotient(
         self, item: Cmd, quotient: tuple[Node | None, Node], items: Items, position: int
@@ -558,9 +313,3 @@ class Meaning(FunctionReader):
             ]
             return self.choices.pick(f"{spell(item).strip()} before {spell(whole)[:40]}", options)
         return self.derivative(whole, by, item), len(items)
-
-
-def is_bold_one(node: Node) -> bool:
-    r"""``\mathbf 1``, ``\mathbb 1``: a vector of ones where it is no indicator."""
-    inner = bare(node.args[0]) if isinstance(node, Cmd) and len(node.args) == 1 else None
-    return isinstance(node, Cmd) and node.name in FONTS and isinstance(inner, Num) and inner.text == "1"

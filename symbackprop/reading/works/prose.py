@@ -22,6 +22,7 @@ _PLAIN = re.compile(
 _SIGNS = {"≠": r"\ne", "!=": r"\ne", "/=": r"\ne", "≤": r"\le", "≥": r"\ge"}
 _HARD = frozenset("if when whenever unless assume assuming suppose case".split())
 _SOFT = frozenset(("for",))
+_TRAILING = _HARD | _SOFT | {"all", "every", "each", "any"}
 _ELSE = frozenset("else otherwise".split())
 _CONNECTING = frozenset("and so then thus hence therefore we get have that is which gives or".split())
 _SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
@@ -34,6 +35,7 @@ class Prose:
     clauses: list[Clause] = field(default_factory=list)
     waiting: Clause | None = None  # a word that makes the next formula a condition
     words: str = ""  # of the sentence so far
+    behind: bool = False  # the word stands right behind a formula, which it limits: "a = b if"
     carried: bool = False  # the conditions stand before a colon and hold for the displays behind it
 
     def read(self, text: str, start: int) -> None:
@@ -48,6 +50,7 @@ class Prose:
         if len(pieces) > 1 and not (self.carried and not says):
             self.clauses = []
         last = pieces[-1]
+        self.behind = len(pieces) == 1 and start > 0
         self.words = last if len(pieces) > 1 else f"{self.words} {last}"
         offset = start + len(text) - len(last)
         self._plain(last, offset)
@@ -71,6 +74,9 @@ class Prose:
         words = re.findall(r"[A-Za-z]+", text)
         if not words:
             return
+        self.behind = self.behind and words[0].islower() and {word.lower() for word in words} <= _TRAILING
+        if len(words) > 1 and words[-1].lower() in ("all", "every", "each", "any") and words[-2].lower() in _SOFT:
+            words = words[:-1]
         last = words[-1].lower()
         stop = offset + len(text)
         if last in _ELSE and self.clauses:

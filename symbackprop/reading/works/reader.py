@@ -10,16 +10,17 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.notation_entries import NotationEntry
 from symbackprop.reading.works.claims import Builder
+from symbackprop.reading.works.context import Context
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose
 from symbackprop.reading.works.spelling import without_remarks
-from symbackprop.reading.works.statements import Splitter, Statement
+from symbackprop.reading.works.statements import Clause, Splitter, Statement
 from symbackprop.reading.works.tree import Env, Node
-from symbackprop.reading.works.values import Context
 from symbackprop.reading.works.vocabulary import Vocabulary
 from symbackprop.reading.works.work import Claim, Side, Unread, Work
 
@@ -187,6 +188,8 @@ class _Reader:
     def take(self, env: Env, segment: Segment) -> None:
         node = single(env)
         if segment.kind == "inline" and self.prose.takes(node):
+            if self.prose.behind:
+                self.limit(self.prose.clauses[-1:])
             return
         clauses = list(self.prose.clauses)
         statements = self.splitter.display(env, self.number, self.prose.words)
@@ -194,6 +197,17 @@ class _Reader:
             statement.clauses = [*clauses, *statement.clauses]
             self.state(statement)
         self.prose.display()
+
+    def limit(self, clauses: list[Clause]) -> None:
+        """Conditions that stand behind a formula: ``a = b`` if ``i = j``."""
+        before = self.number - 1
+        context = self.contexts.get(before)
+        if context is None or not self.claims or self.claims[-1].derivation != before:
+            return
+        found = Builder(context, self.source, before).conditions(clauses, [])
+        for place, claim in enumerate(self.claims):
+            if claim.derivation == before:
+                self.claims[place] = replace(claim, conditions=(*claim.conditions, *found))
 
     def state(self, statement: Statement) -> None:
         context = self.contexts.get(self.number)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.reading.works.commands import FONTS
+from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.lexer import tokenize
-from symbackprop.reading.works.parser import SyntaxFault, parse_display
+from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.tree import (
     Braces,
@@ -183,7 +184,7 @@ def _cuts(script: Node | None) -> list[tuple[int, Node | None, Node | None]]:
         cuts.append((1, _part(items[:-1], script), _part(items[-1:], script)))
         if len(items) > 2:
             cuts.append((1, _part(items[:1], script), _part(items[1:], script)))
-    elif isinstance(script, Listed) and len(script.items) > 1:
+    elif isinstance(script, Listed) and len(script.items) > 1 and script.items[1][0] in (",", ";"):
         rest = script.items[1:]
         tail = (
             rest[0][1] if len(rest) == 1 else Listed(script.start, script.stop, (("", rest[0][1]), *rest[1:]))

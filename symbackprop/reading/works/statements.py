@@ -25,6 +25,7 @@ from symbackprop.reading.works.tree import (
     Num,
     Product,
     Row,
+    Scripts,
     Sum,
     Sym,
     Word,
@@ -34,6 +35,7 @@ _IF = frozenset("if when whenever for where unless case suppose assume assuming 
 _ELSE = frozenset("else otherwise elsewhere".split())
 _DEFINING = frozenset("where with let".split())
 _SHAPES = frozenset((r"\in", r"\sim", r"\subset", r"\subseteq", r"\ni", r"\notin"))
+_COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
 _FORALL = r"\forall"
 _LABELS = frozenset((".", ")", ":"))
 
@@ -83,6 +85,7 @@ class Splitter:
         self._waiting: list[Clause] = []  # conditions read before the statement that they govern
         self._condition: str | None = None  # the word that makes what comes next a condition
         self._fresh = True  # nothing of this row has been read
+        self._stated = False  # something was stated in this row
         self._words = ""
 
     def display(self, env: Env, number: int, words: str = "") -> list[Statement]:
@@ -99,7 +102,7 @@ class Splitter:
 
     def _rows(self, env: Env) -> None:
         for row in env.rows:
-            self._fresh = True
+            self._fresh, self._stated = True, False
             self._row(row)
             self._end_row()
 
@@ -162,9 +165,14 @@ class Splitter:
         last = self._last()
         if self._condition is not None and self._takes_condition(members):
             self._govern(Clause(self._condition, node, node.start, node.stop))
-            if self._waiting:
-                self._condition = None
+            self._condition = None
             return
+        limit = limiting(node)
+        if limit is not None and last is not None and last.has_relation and index_letters(last) >= limit[1]:
+            last.clauses.append(Clause("for", limit[0], node.start, node.stop))
+            return
+        if last is not None and last.clauses and last.clauses[-1].text == "range" and len(members) == 1:
+            return  # the end of a range: K of k = 1, ..., K
         if self._waiting and len(members) == 1 and sep == ",":
             before = self._waiting[-1].node
             if is_range_part(node, sep) or (before is not None and is_range_part(before, sep)):
@@ -185,6 +193,7 @@ class Splitter:
         statement = Statement(members, self._display, self._waiting, self._words)
         self._waiting, self._words = [], ""
         self.statements.append(statement)
+        self._stated = statement.has_relation
 
     def _starts_new(self, node: Node, last: Statement, sep: str, fresh: bool) -> bool:
         """Whether a piece with a first member begins a chain of its own."""
@@ -248,7 +257,9 @@ class Splitter:
 
     def _govern(self, clause: Clause) -> None:
         last = self._last()
-        late = last is not None and (not self._fresh or (last.has_relation and clause.otherwise))
+        late = last is not None and (
+            not self._fresh or (self._stated and not last.clauses) or (last.has_relation and clause.otherwise)
+        )
         if last is not None and late:
             last.clauses.append(clause)
         else:
@@ -298,6 +309,30 @@ def is_range_part(node: Node, sep: str) -> bool:
     if isinstance(node, Product) and isinstance(node.items[0][1], Sym):
         return node.items[0][1].name == _FORALL
     return False
+
+
+def limiting(node: Node) -> tuple[Chain, set[str]] | None:
+    r"""``i \neq j`` or ``(i = j)`` behind a formula: the comparison, and its letters."""
+    inner: Node | None = node
+    if isinstance(inner, Group) and inner.opener == "(":
+        inner = inner.body
+    if not isinstance(inner, Chain) or len(inner.members) != 2:
+        return None
+    letters = {member.name for _, member in inner.members if isinstance(member, Sym)}
+    small = all(len(letter) == 1 and letter.islower() for letter in letters)
+    return (inner, letters) if small and len(letters) == 2 and inner.members[1][0] in _COMPARISONS else None
+
+
+def index_letters(statement: Statement) -> set[str]:
+    """The letters that stand in subscripts of a statement."""
+    found: set[str] = set()
+    for member in statement.members:
+        for node in member.node.walk() if member.node is not None else ():
+            if isinstance(node, Scripts):
+                for sign, script in node.scripts:
+                    if sign == "_" and script is not None:
+                        found.update(part.name for part in script.walk() if isinstance(part, Sym))
+    return found
 
 
 def _inner(cell: Node) -> Env | None:

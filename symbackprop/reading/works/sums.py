@@ -25,11 +25,12 @@ from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
 from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.context import DOTS, UNKNOWN
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.folding import FoldingReader
+from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import Chain, Cmd, Group, Listed, Node, Product, Scripts, Sym, bare
-from symbackprop.reading.works.values import DOTS, UNKNOWN, is_letter
 
 _BIG = {r"\sum ": "sum", r"\Sigma ": "sum", r"\prod ": "prod", r"\Pi ": "prod"}
 
@@ -95,7 +96,7 @@ class SumReader(FoldingReader):
                 raise Refused(f"how far {index.letter} runs is not known", item.start, "unknown")
         if extra:
             body = MatMul((*extra, body))
-        if isinstance(body, Reduce) and body.binder == binder == "sum":
+        if isinstance(body, Reduce) and body.binder == binder and binder != "mean":
             return Reduce(binder, (*ranges, *body.ranges), body.body)
         if shape_of(body) not in (None, (ONE, ONE)):
             return self.line_sum(binder, ranges, body, item)

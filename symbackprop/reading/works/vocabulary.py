@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from symbackprop.core.expr import Expr, IndexValue, Partial
 from symbackprop.core.graph import Graph
@@ -16,6 +17,7 @@ from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation.latex_symbols import name_symbol, tensor_symbol
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.ops.registry import all_operations
 from symbackprop.reading.asked import behind_d
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.latex_words import function_words, normal
@@ -25,7 +27,7 @@ from symbackprop.reading.scope import Scope
 from symbackprop.reading.tokens import tokenize as tokenize_text
 from symbackprop.reading.works.commands import FONTS
 from symbackprop.reading.works.spelling import parse_formula, spell
-from symbackprop.reading.works.tree import Cmd, Node, Product, Sym, Word, bare
+from symbackprop.reading.works.tree import Cmd, Node, Product, Scripts, Sym, Word, bare
 
 _STYLES = ("subscript", "paren", "bracket")
 
@@ -219,6 +221,8 @@ class Vocabulary:
             inner = bare(inner.args[0])
         if isinstance(inner, Word):
             name = function_words().get(normal(inner.text))
+        elif isinstance(inner, Scripts):
+            name = scripted_functions().get(spell(inner, loose=True))
         elif isinstance(inner, Sym) and inner.name[:1] == "\\":
             name = _COMMANDS.get(inner.name) or function_words().get(normal(inner.name[1:]))
         else:
@@ -238,6 +242,17 @@ class Vocabulary:
             for name in dim.names
         }
         return frozenset(given - owned)
+
+
+@cache
+def scripted_functions() -> Mapping[str, str]:
+    r"""What is printed as a word with scripts, such as ``\operatorname{GELU}_{\tanh}`` -> its name."""
+    found: dict[str, str] = {}
+    for op in all_operations():
+        tree = parse_formula(op.latex) if op.latex else None
+        if isinstance(tree, Scripts):
+            found[spell(tree, loose=True)] = op.name
+    return found
 
 
 _COMMANDS: Mapping[str, str] = {

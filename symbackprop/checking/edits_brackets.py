@@ -1,0 +1,63 @@
+"""Changes of brackets: ``a b - c`` for ``a (b - c)``, also out of a sum over an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from symbackprop.checking.ranges import renamed
+from symbackprop.core.expr import Add, Expr, Hadamard, IndexValue, MatMul, Neg, Reduce
+
+Factors = tuple[Expr, ...]
+
+
+def gathered(node: Add) -> Iterator[Expr]:
+    """Two neighbouring terms as one product with a bracket: f x - y g as f (x - y) g, for all splits."""
+    for at in range(len(node.terms) - 1):
+        first, second = node.terms[at : at + 2]
+        for new in _joined(first, second):
+            rest = (*node.terms[:at], new, *node.terms[at + 2 :])
+            yield rest[0] if len(rest) == 1 else Add(rest)
+
+
+def _joined(first: Expr, second: Expr) -> Iterator[Expr]:
+    negative = isinstance(first, Neg)
+    left = first.arg if isinstance(first, Neg) else first
+    right, minus = (second.arg, True) if isinstance(second, Neg) else (second, False)
+    minus = minus != negative
+    for new in _pairs(left, right, minus):
+        yield Neg(new) if negative else new
+
+
+def _pairs(left: Expr, right: Expr, minus: bool) -> Iterator[Expr]:
+    if isinstance(left, Reduce):
+        moved = right
+        for bound in left.ranges:
+            for part in right.walk():
+                if isinstance(part, IndexValue):
+                    for index, _ in part.indices:
+                        if index.letter == bound.index.letter:
+                            moved = renamed(moved, index, bound.index)
+        for body in _pairs(left.body, moved, minus):
+            yield replace(left, body=body)
+        yield replace(left, body=Add((left.body, Neg(moved) if minus else moved)))
+        return
+    own, other = _factors(left), _factors(right)
+    for k in range(len(own[1])):
+        for m in range(1, len(other[1]) + 1):
+            if k == 0 and m == len(other[1]):
+                continue
+            inner = _product(*own[:1], own[1][k:]), _product(*other[:1], other[1][:m])
+            bracket = Add((inner[0], Neg(inner[1]) if minus else inner[1]))
+            kind = own[0] if k else other[0]
+            yield _product(kind, (*own[1][:k], bracket, *other[1][m:]))
+
+
+def _factors(node: Expr) -> tuple[type[MatMul | Hadamard], Factors]:
+    if isinstance(node, MatMul | Hadamard):
+        return type(node), node.factors
+    return MatMul, (node,)
+
+
+def _product(kind: type[MatMul | Hadamard], factors: Factors) -> Expr:
+    return factors[0] if len(factors) == 1 else kind(factors)

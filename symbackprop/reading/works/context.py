@@ -1,0 +1,160 @@
+r"""What the readers of one side share: the context of a derivation, names without a meaning, calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import (
+    DimValue,
+    Expr,
+    Number,
+)
+from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.written import Opaque, Rounded, shape_of
+from symbackprop.errors import InputError
+from symbackprop.reading.calls import read_call
+from symbackprop.reading.elaborate import read as read_text
+from symbackprop.reading.scope import Scope
+from symbackprop.reading.syntax import Apply, Chain, Minus, Name, Plus
+from symbackprop.reading.syntax import Node as SyntaxNode
+from symbackprop.reading.syntax import Num as SyntaxNum
+from symbackprop.reading.tokens import Place
+from symbackprop.reading.works.choices import Choices, Refused
+from symbackprop.reading.works.spelling import spell
+from symbackprop.reading.works.tree import (
+    Node,
+    Num,
+)
+from symbackprop.reading.works.vocabulary import (
+    Vocabulary,
+)
+from symbackprop.reading.works.work import Span, Spans
+
+TURNS = frozenset(
+    (r"\top ", "T", r"\mathrm{T}", r"\mathsf{T}", r"\mathbf{T}", r"\mathtt{T}", r"\mathsf{\top }",
+     r"\mathrm{\top }", r"\dagger ", r"\transpose ")
+)  # fmt: skip
+DOTS = frozenset(r"\dots \ldots \cdots \vdots \ddots ... \dotsc \dotsb \dotsm \dotso \iddots".split())
+NOWHERE = Place(1, 1)
+UNKNOWN = Dim.named("?")  # the dim of an index whose range is not known yet
+
+
+@dataclass(slots=True)
+class Context:
+    r"""What readers of one derivation share.
+
+    letters  the free index letters, each one object.
+    dummies  letters that stand for any scalar, as x in d sigma(x)/dx.
+    locate   offsets to places in the file.
+    loss     the scalar that ``\nabla A`` differentiates.
+    """
+
+    vocabulary: Vocabulary
+    letters: dict[str, Index] = field(default_factory=dict)
+    dummies: frozenset[str] = frozenset()
+    locate: Callable[[int, int], Span] | None = None
+    loss: Tensor | None = None
+    example: Index | None = None
+
+    def example_of(self, dim: Dim) -> Index:
+        """The index of the example that is meant: a letter that counts examples, else one of its own."""
+        if self.example is None:
+            self.example = Index(dim, "n")
+        return self.example
+
+    def counting(self) -> Index | None:
+        """The letter that counts examples, if there is one besides ``example``."""
+        if self.example is None:
+            return None
+        found = [one for one in self.letters.values() if one.dim == self.example.dim]
+        return found[0] if len(found) == 1 and found[0] is not self.example else None
+
+
+class SideReader:
+    """Reads one side; a fresh one for every run of ``every_run``."""
+
+    def __init__(self, context: Context, choices: Choices) -> None:
+        self.context = context
+        self.vocabulary = context.vocabulary
+        self.graph = context.vocabulary.graph
+        self.choices = choices
+        self.bound: dict[str, Index] = {}
+        self.spans = Spans()
+        self.scope = Scope(
+            self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
+            derivatives=True, layout=self.vocabulary.layout, first=self.graph.first,
+        )  # fmt: skip
+
+    def value(self, node: Node | None) -> Expr:
+        """The expression of any piece."""
+        raise NotImplementedError
+
+    def noted(self, expr: Expr, node: Node) -> Expr:
+        """``expr``, with its place remembered."""
+        if self.context.locate is not None:
+            self.spans.note(expr, self.context.locate(node.start, node.stop))
+        return expr
+
+    def unknown(self, node: Node, args: tuple[Expr, ...] = (), called: bool = False) -> Expr:
+        """A name without a meaning."""
+        name = spell(node).strip()
+        if name not in self.choices.opaque:
+            self.choices.opaque.append(name)
+        return self.noted(Opaque(name, args, (), called), node)
+
+    def note(self, text: str) -> None:
+        if text not in self.choices.notes:
+            self.choices.notes.append(text)
+
+    def call(
+        self, name: str, args: tuple[Expr, ...], node: Node, primes: int = 0, axis: str | None = None
+    ) -> Expr:
+        """A call of a function of the problem or the table; ``axis`` is "rows", "columns" or as usual."""
+        if any(shape_of(arg) is None for arg in args):
+            return Opaque(name + "'" * primes, args, (), True)
+        names = {f"arg{place}": arg for place, arg in enumerate(args)}
+        pieces = [plain_size(arg) or Name(NOWHERE, letter) for letter, arg in names.items()]
+        if axis is not None:
+            pieces.append(Name(NOWHERE, axis))
+        scope = Scope(
+            self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,
+            params=names, derivatives=True, layout=self.vocabulary.layout, first=self.graph.first,
+        )  # fmt: skip
+        return self.called(name, tuple(pieces), scope, node, primes)
+
+    def called(
+        self, name: str, args: tuple[SyntaxNode, ...], scope: Scope, node: Node, primes: int = 0
+    ) -> Expr:
+        """The same, of arguments that the reader of plain text understands."""
+        try:
+            return read_call(Apply(NOWHERE, name, primes, args), scope, read_text)
+        except InputError as error:
+            raise Refused(error.message, node.start, "shape" if error.code == "shape" else "form") from None
+
+    def number(self, node: Num) -> Expr:
+        if "." in node.text:
+            digits = len(node.text.split(".")[1])
+            return Rounded(Fraction(f"0{node.text}" if node.text[0] == "." else node.text), digits)
+        return Number(Fraction(node.text))
+
+
+def plain_size(expr: Expr) -> SyntaxNode | None:
+    """A whole number or a dim as the reader of plain text has it, which may be the size of something."""
+    if isinstance(expr, Number) and expr.value.denominator == 1 and expr.value >= 0:
+        return SyntaxNum(NOWHERE, expr.value, str(expr.value))
+    if not isinstance(expr, DimValue):
+        return None
+    terms: list[SyntaxNode] = []
+    for name, times in expr.dim.coefficients:
+        term: SyntaxNode = Name(NOWHERE, name)
+        if abs(times) != 1:
+            term = Chain(NOWHERE, (SyntaxNum(NOWHERE, Fraction(abs(times)), str(abs(times))), term))
+        terms.append(term if times > 0 else Minus(NOWHERE, term))
+    constant = expr.dim.constant
+    if constant or not terms:
+        number = SyntaxNum(NOWHERE, Fraction(abs(constant)), str(abs(constant)))
+        terms.append(number if constant >= 0 else Minus(NOWHERE, number))
+    return terms[0] if len(terms) == 1 else Plus(NOWHERE, tuple(terms))
