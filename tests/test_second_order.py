@@ -46,8 +46,8 @@ forward: |
   g = x^T B x
   h = norm(x)
   e = exp(1/2 x^T B x)
-  d = logdet(M)
-  l = logsumexp(z)
+  ld = logdet(M)
+  lse = logsumexp(z)
   p = softmax(z)
   c = cross_entropy(q, p)
   u = W x
@@ -99,7 +99,7 @@ MATRICES = [
     (ALGEBRA, "d2g/dx2", "2 B"),
     (ALGEBRA, "d2h/dx2", "(eye(n) - x x^T / h^2)/h"),
     (ALGEBRA, "d2e/dx2", "e (B + B x x^T B)"),
-    (ALGEBRA, "d2l/dz2", "diag(p) - p p^T"),
+    (ALGEBRA, "d2lse/dz2", "diag(p) - p p^T"),
     (ALGEBRA, "d2c/dz2", "diag(p) - p p^T"),
     (ALGEBRA, "d2J/dx2", "W^T d2J/du2 W"),
     (ALGEBRA, "d2s/dx2", "W^T diag(v * sigma''(u)) W"),
@@ -116,10 +116,10 @@ def test_a_hessian_of_vectors_is_a_matrix(problem: str, question: str, text: str
 
 
 ENTRIES = [
-    (ALGEBRA, "d2d/dM2", "-inv(M)[j,k] inv(M)[l,i]"),
+    (ALGEBRA, "d2ld/dM2", "-inv(M)[j,k] inv(M)[l,i]"),
     (ALGEBRA, "d2J/dW2", "d2J/(du[i] du[k]) x[j] x[l]"),
     (ALGEBRA, "d2s/(dW dv)", "x[j] sigma'(u[i]) ind(i = k)"),
-    (ALGEBRA, "d2r/dW2", "x[j] x[l] relu'(u[k]) ind(i = k)"),
+    (ALGEBRA, "d2r/dW2", "x[j] x[l] relu'(u[i])^2 ind(i = k)"),
     (SOFTMAX, "d2L/dW2", "sum[n](X[n,i] P[n,j] X[n,k] (ind(j = l) - P[n,l]))/N"),
 ]
 
@@ -140,9 +140,9 @@ def test_the_block_of_two_columns() -> None:
 
 PRODUCTS = [
     (REGRESSION, "d2ridge/dw2", "lam a + X^T (X a) / N"),
-    (REGRESSION, "d2L/dw2", "X^T (((X a) * p * (1 - p))/N)"),
+    (REGRESSION, "d2L/dw2", "X^T ((p * (X a) * (1 - p))/N)"),
     (ALGEBRA, "d2f/dx2", "(A + A^T) a"),
-    (ALGEBRA, "d2d/dM2", "-inv(M)^T a^T inv(M)^T"),
+    (ALGEBRA, "d2ld/dM2", "-inv(M)^T a^T inv(M)^T"),
     (ALGEBRA, "d2J/dx2", "W^T (d2J/du2 (W a))"),
     (SOFTMAX, "d2L/dW2", "X^T ((P * (X a - rowsum(P * (X a))))/N)"),
 ]

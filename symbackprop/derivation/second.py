@@ -22,7 +22,7 @@ from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, i
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Quantity, Stage, settled
-from symbackprop.derivation.tangents import Tangent, Tangents
+from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
 from symbackprop.notation.forms import Form, Slot
@@ -231,8 +231,7 @@ def second_letters(
         for at, axis in enumerate(tensor.index_axes):
             place = given[at] if given is not None else None
             if not isinstance(place, str) or place in used:
-                pool = "ijklmnpqrsuv"
-                place = next(c for c in pool if c not in taken | used and c not in shop.reserved)
+                place = free_letter("ijklmnpqrsuv", {*taken, *used, *shop.reserved})
             used.add(place)
             found.append(Index(tensor.shape[axis], place))
         sides.append(tuple(found))
