@@ -26,7 +26,7 @@ from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
-from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
+from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
@@ -168,6 +168,8 @@ class Derivation:
 
     def in_layout(self, expr: Expr) -> Expr:
         """An array of the shape of ``by``, in the layout of the problem."""
+        if self.of.gradient is not None and self._context.graph.layout == "numerator":
+            return in_numerator(expr)
         return turned(expr, lookup) if self.layout == "numerator" else expr
 
     @property
@@ -267,6 +269,8 @@ class Derivation:
         found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices
         if self._context.graph.layout != "numerator":
             return found
+        if self.of.gradient is not None:
+            return tuple((name, in_numerator(value)) for name, value in found)
         return tuple(
             (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
             for name, value in found
@@ -536,7 +540,7 @@ def first_lines(derived: Derived) -> list[Line]:
     if derived.of.gradient is None:
         return []
     loss = derived.of.gradient[0]
-    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    pairs = [(Partial(loss, tensor), derived.first[tensor]) for tensor in derived.needs]
     return [Line(need, value) for need, value in pairs if need != value]
 
 
