@@ -223,7 +223,7 @@ class Session:
         shown = self.lines.printed(work.expr, quantity.form)
         derived = Derived(
             of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses,
-            {by: work.expr}, work, quantity.axes,
+            {by: work.expr}, work, axes=quantity.axes,
         )  # fmt: skip
         return self._with_outside(derived)
 
