@@ -61,6 +61,7 @@ class Writer:
     fixed      indices that are loop variables at the moment, and their identifiers.
     spans      limits of bound indices that do not run over their whole dim.
     marks      "masked" once entries are computed that a condition throws away.
+    zero       whether an entry outside its range counts as 0.
     """
 
     dispatch: Callable[[Writer, Expr], ast.expr]
@@ -71,6 +72,7 @@ class Writer:
     fixed: dict[Index, str] = field(default_factory=dict)
     spans: dict[Index, tuple[Dim, Dim]] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
+    zero: bool = False
 
 
 def number(value: Fraction) -> ast.expr:

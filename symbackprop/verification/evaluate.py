@@ -77,7 +77,7 @@ class Evaluator:
         self.expand = expand
         self.kinks_of = kinks_of
         self.watch = watch
-        self.outside = np.nan
+        self.outside = point.outside
         self._partials = partials
         self._overrides = overrides if overrides is not None else {}
         self._memo: dict[int, tuple[Expr, Array]] = {}
@@ -172,7 +172,6 @@ class Evaluator:
             raise ShapeClash(f"the indices of {target.name} do not run over all of it")
         return np.asarray(value.reshape(lead + shape))
 
-
     def _assembled(self, equation: Equation, shape: tuple[int, int]) -> Array:
         """An array of which the equation gives some entries by one formula, others by another."""
         extents = [self.point.extent(dim) for dim in equation.target.shape]
@@ -192,10 +191,9 @@ class Evaluator:
             lead = body.shape[: max(body.ndim - 2 - len(scope.sizes), 0)]
             values = np.broadcast_to(body, (*lead, *scope.sizes, 1, 1))[..., 0, 0]
             wanted = np.broadcast_to(mask, (*scope.sizes, 1, 1))[..., 0, 0]
-            slots = [
-                np.broadcast_to(scope.positions(slot, self.point), (*scope.sizes, 1, 1))[..., 0, 0][wanted] - 1
-                for slot in piece.slots
-            ]
+            places = [scope.positions(slot, self.point) for slot in piece.slots]
+            whole = [np.broadcast_to(place, (*scope.sizes, 1, 1))[..., 0, 0] for place in places]
+            slots = [place[wanted] - 1 for place in whole]
             np.add.at(times, tuple(slots), 1)
             if found is None or (lead and found.ndim == len(extents)):
                 base = np.zeros((*lead, *extents), dtype=values.dtype)
