@@ -144,8 +144,9 @@ def test_an_index_runs_over_one_range(kind: str, asked: str, message: str) -> No
 
 def test_the_code_of_a_batch_is_readable() -> None:
     problem = sbp.loads(
-        "convention: row\nsymbols:\n  X: {shape: [N, D], role: input}\n  W: {shape: [D, K], role: parameter}\n"
-        "forward: |\n  Z = X W\n  H = tanh(Z)\n  P = softmax(H)\n  L = sumsq(P)\n"
+        "convention: row\nsymbols:\n  X: {shape: [N, D], role: input}\n"
+        "  W: {shape: [D, K], role: parameter}\nforward: |\n"
+        "  Z = X W\n  H = tanh(Z)\n  P = softmax(H)\n  L = sumsq(P)\n"
         "questions: [{jacobian: dP/dH}, {derive: 'dL/dW[1,2]'}]\n"
     )
     jacobian, entry = (problem.answer(f"q{number}") for number in (1, 2))
