@@ -86,7 +86,7 @@ class Lines:
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""
-        if not self.shop.graph.zero or not isinstance(value, Comprehension | TensorEntries):
+        if not (self.shop.graph.zero or self.shop.graph.loops) or not isinstance(value, Comprehension | TensorEntries):
             return value
         return replace(value, body=self.entries(form))
 
@@ -99,7 +99,7 @@ class Lines:
 
     def entries(self, form: Form) -> Expr:
         """The form over entries; where an entry outside its range counts as 0, without its indicators."""
-        if self.shop.graph.zero:
+        if self.shop.graph.zero or self.shop.graph.loops:
             form = relaxed(form, self.shop.partial_of.__contains__)
         return entries_of(form, self.shop.leaf)
 

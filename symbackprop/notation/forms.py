@@ -583,7 +583,12 @@ class Form:
     def tensors(self) -> frozenset[Tensor]:
         """The tensors of which an entry stands anywhere."""
         if self._tensors is None:
-            self._tensors = frozenset(atom.tensor for atom in self.atoms() if isinstance(atom, Entry))
+            entries = [atom for atom in self.atoms() if isinstance(atom, Entry)]
+            starts = (  # h[t-1] at the first t is the start of the recursion
+                atom.tensor.start for atom in entries
+                if atom.tensor.start is not None and isinstance(atom.slots[0], Affine)
+            )  # fmt: skip
+            self._tensors = frozenset((*(atom.tensor for atom in entries), *(t for t in starts if t is not None)))
         return self._tensors
 
     def mentions(self, tensor: Tensor) -> bool:

@@ -15,7 +15,9 @@ from symbackprop.notation.forms import (
     Delta,
     Entry,
     Extreme,
+    Fn,
     Form,
+    Group,
     Position,
     Term,
     change_parts,
@@ -84,7 +86,7 @@ def _vanishes(index: Index, factors: tuple[tuple[Atom, object], ...]) -> bool:
             whole = whole or any(
                 slot is index and dim == index.dim for slot, dim in zip(atom.slots, dims, strict=True)
             )
-        elif not isinstance(atom, Delta | Position):
+        elif not isinstance(atom, Delta | Position | Group | Fn | Entry) or exponent != 1:
             return False
     return whole
 
