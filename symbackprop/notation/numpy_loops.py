@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Shape, Slice
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Shape, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_base import DIM_MARK, Writer, dim_code, real
@@ -139,8 +139,11 @@ def from_start(expr: Expr, wholes: Mapping[Tensor, Tensor]) -> Expr:
     """h[t-1] as row t of the array that begins with the start of the recursion."""
     if isinstance(expr, Element | Slice) and isinstance(expr.base, Leaf) and expr.base.tensor in wholes:
         first, *rest = expr.slots
-        assert isinstance(first, IndexValue)
-        moved = IndexValue(first.indices, first.offset + 1)
+        low = first.low if isinstance(first, Run) else first
+        assert isinstance(low, IndexValue)
+        moved: Expr = IndexValue(low.indices, low.offset + 1)
+        if isinstance(first, Run):
+            moved = replace(first, low=moved)
         slots = (moved, *(from_start(slot, wholes) for slot in rest))
         return replace(expr, base=Leaf(wholes[expr.base.tensor]), slots=slots)  # type: ignore[arg-type]
     return expr.map_children(lambda child: from_start(child, wholes))
