@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from symbackprop.core.arrays import TensorEntries
-
 from symbackprop.core.expr import Comprehension, Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Role, Tensor
@@ -15,7 +14,7 @@ from symbackprop.notation.numpy_loops import Loop, Member, from_start, looped
 
 
 def recurrent_lines(session: Session, derivations: list[Derived]) -> list[Line]:
-    """The forward loops and what uses their members; then the derivatives, those of a loop backwards together."""
+    """The forward loops and what uses their members; then the derivatives, those of a loop together."""
     graph = session.graph
     wholes = _wholes(graph)
     found = [*_forward(session, wholes), *_others(session, wholes)]

@@ -23,7 +23,7 @@ T_NAME = "t"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """``target[t, own] = body``, a number over the own indices; ``start`` is what stands in front of t = 1."""
+    """``target[t, own] = body``, a number over the own indices; ``start`` stands in front of t = 1."""
 
     target: Target
     index: Index

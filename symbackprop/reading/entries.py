@@ -92,10 +92,10 @@ def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
         return node
     missing = _array_of(value).rank - len(slots)
     start = _array_of(value).start
-    if isinstance(value, Leaf) and start is not None and isinstance(slots[0], Num):
-        if slots[0].value == scope.first - 1:  # h[0], the start of the recursion
-            name = Name(node.at, start.name)
-            return Sub(node.at, name, slots[1:]) if slots[1:] else name
+    first = slots[0]
+    if start is not None and isinstance(first, Num) and first.value == scope.first - 1:  # h[0]
+        name = Name(node.at, start.name)
+        return Sub(node.at, name, slots[1:]) if slots[1:] else name
     return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
 
 

@@ -16,7 +16,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue
 from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
@@ -26,9 +26,9 @@ from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
 from symbackprop.reading.recursions import (
-    is_before,
     declare_loop,
     families_over_dims,
+    is_before,
     loops,
     subs_of,
     with_starts,
@@ -58,8 +58,8 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
                 raise
             try:  # what could be a family of numbers is an array, where only that has a meaning
                 return _graph_with(lines, declarations, certain | more)
-            except InputError:
-                raise error from None
+            except InputError as other:
+                raise (other if isinstance(error, UnsupportedError) else error) from None
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
     except InputError as error:
@@ -69,12 +69,16 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
 def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
     """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
     meant: NotAnEntryError | None = None  # of an array with a declared shape
+    families: set[str] = set()
     while True:
         try:
-            return _graph(lines, declarations, arrays)
+            return _graph(lines, declarations, arrays, families)
         except NotAnEntryError as error:
-            if error.target not in arrays:
+            ranged = any(line.target == error.target and line.ranges for line in lines)
+            if error.target not in arrays and (error.target in families or not ranged):
                 raise
+            if error.target not in arrays:
+                families.add(error.target)
             arrays = arrays - {error.target}
             symbol = declarations.symbols.get(error.target)
             if symbol is not None and symbol.shape is not None:
@@ -85,10 +89,12 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             raise
 
 
-def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+def _graph(
+    lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]
+) -> Graph:
     over = families_over_dims(lines, declarations) - arrays
     lines, declarations = with_starts(lines, declarations, over)
-    lines, declarations = unroll(lines, declarations, arrays | over)
+    lines, declarations = unroll(lines, declarations, arrays | over, families)
     ordered = order_lines(gathered(lines, arrays, declarations), declarations)
     if declarations.convention is not None:
         return _typed(ordered, declarations, declarations.convention)
@@ -225,7 +231,9 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
         equations.append(equation)
     return Graph(
         convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
-        loops=tuple(tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together),
+        loops=tuple(
+            tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
+        ),
     )
 
 
@@ -419,7 +427,8 @@ def _family_equation(
         start, found = (" x ".join(map(str, dims[1:])) or "a scalar" for dims in (target.shape, whole))
         number = scope.first - 1
         raise ShapeError(
-            f"{line.target}[{number}] is {start}, but the other members of {line.target} are {found}", line.expr
+            f"{line.target}[{number}] is {start}, but the other members of {line.target} are {found}",
+            line.expr,
         )
     return replace(_equation(line, target, entry, (*indices, *own)), member=member)
 

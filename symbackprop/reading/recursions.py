@@ -23,7 +23,7 @@ from symbackprop.reading.tokens import fail
 
 
 def families_over_dims(lines: Sequence[Line], declarations: Declarations) -> set[str]:
-    """The names that are families whose number of members is a dim, as far as equations with ``for`` say so."""
+    """The names that are families whose number of members is a dim, as the equations say."""
     found = {symbol.name for symbol in declarations.symbols.values() if symbol.runs}
     declared = set(found)
     waiting = [line for line in lines if line.slots and isinstance(line.slots[0], Name) and not line.parts]
@@ -103,7 +103,7 @@ def with_starts(
 
 
 def loops(lines: Sequence[Line]) -> list[set[str]]:
-    """The targets that need each other: strongly connected components of more than one, or with themselves."""
+    """The targets that need each other: strongly connected components, of one that needs itself too."""
     targets = {line.target for line in lines}
     needs = {
         line.target: {n.name for n in line.expr.walk() if isinstance(n, Name) and n.name in targets}

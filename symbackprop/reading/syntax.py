@@ -235,8 +235,6 @@ _ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
 
 def show(node: Node) -> str:
     """The node as plain text (brackets where the grammar needs them)."""
-    if isinstance(node, Several):
-        return "; ".join(map(show, node.sides))
     match node:
         case Num(_, _, text):
             return text
@@ -272,6 +270,8 @@ def show(node: Node) -> str:
             return f"{show(low)}..{show(high)}"
         case Sub(_, base, slots):
             return f"{_bracketed(base, (Name, Sub, Apply, Bind))}[{','.join(map(show, slots))}]"
+        case Several(_, sides):
+            return "; ".join(map(show, sides))
         case Matrix():
             return f"[{'; '.join(', '.join(map(show, row)) for row in node.rows)}]"
         case Relation(_, left, op, right):

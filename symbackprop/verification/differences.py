@@ -201,7 +201,7 @@ class Oracle:
         parts = []
         for start in range(0, len(moves), chunk):
             part = base + step * moves[start : start + chunk]
-            looped = by in self.point.loops  # a member moves those after it too: it is moved as it is computed
+            looped = by in self.point.loops  # a member moves those after it: moved as it is computed
             overrides = {} if looped else {by: part}
             evaluator = Evaluator(
                 self.point, expand=self.expand, overrides=overrides,

@@ -179,7 +179,7 @@ class Evaluator:
         return np.asarray(value.reshape(lead + shape))
 
     def _member_by_member(self, target: Tensor) -> Array:
-        """The target of a recursion; the others that are computed with it are kept until they are asked for."""
+        """The target of a recursion; the others that come with it are kept until they are asked for."""
         if target in self._looped:
             return self._looped.pop(target)
         equations = self.point.loops[target]

@@ -139,7 +139,9 @@ def _solve(graph: Graph, point: Point, values: dict[Tensor, Array], expand: Expa
     evaluator = Evaluator(point, expand=expand, overrides=values)
     with np.errstate(all="ignore"):
         for equation in graph.equations:
-            if all(t in values or t.value is not None or t.numpy_value for t in equation.inputs):
+            loop = graph.loop_of(equation.target)
+            needed = (t for t in equation.inputs if t not in loop)
+            if all(t in values or t.value is not None or t.numpy_value for t in needed):
                 try:
                     values[equation.target] = np.array(evaluator.solve(equation))
                 except Refusal:
