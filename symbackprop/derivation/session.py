@@ -7,7 +7,7 @@ steps from which it is folded (the last ``after`` is the result).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
@@ -62,6 +62,8 @@ class Derived:
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
+    first               of a second derivative the first ones by tensor; ``needs`` are those it rests on.
+    product             of a Hessian-vector product what it has besides.
     axes                the indices of an array of more than two axes, which has no row and no column.
     parts               of such an array matrices that make it up: name and what it is.
     """
@@ -77,6 +79,8 @@ class Derived:
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
     jacobian: JacobianWork | None = None
+    first: Mapping[Tensor, Expr] = field(default_factory=dict)
+    product: ProductWork | None = None
     axes: tuple[Index, ...] | None = None
     parts: tuple[tuple[Expr, Expr], ...] = ()
 
@@ -95,6 +99,8 @@ class Derived:
     @property
     def entry(self) -> Expr:
         """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
+        if self.product is not None:
+            return self.product.entry
         if self.jacobian is not None:
             return self.jacobian.entry
         slots = slots_of(self.by, self.indices)
@@ -227,7 +233,7 @@ class Session:
         shown = self.lines.printed(work.expr, quantity.form)
         derived = Derived(
             of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses,
-            {by: work.expr}, work, quantity.axes,
+            {by: work.expr}, work, axes=quantity.axes,
         )  # fmt: skip
         return self._with_outside(derived)
 
@@ -255,7 +261,7 @@ class Session:
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr,
-            work.steps, needs, uses, first.values, work,
+            work.steps, needs, uses, {by: work.expr}, work, first.values,
         )  # fmt: skip
 
     def written_second(
@@ -270,11 +276,11 @@ class Session:
         work = written_second(self.lines, found.jacobian, vec)
         steps = (*first.steps, *own, *work.steps[len(found.jacobian.steps) :])
         work = replace(work, steps=steps)
-        return replace(found, expr=work.expr, steps=steps, jacobian=work)
+        return replace(found, expr=work.expr, steps=steps, values={by: work.expr}, jacobian=work)
 
     def along(
         self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
-    ) -> tuple[Derived, ProductWork]:
+    ) -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
         first, quantities = self._differentiated(of, level)
         tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
@@ -282,19 +288,22 @@ class Session:
         needs = gradients_needed(work.whole, first.of, first.values)
         uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
         steps = (*first.steps, *work.steps)
-        found = Derived(of, by, work.form, work.row, work.column, work.expr, steps, needs, uses, first.values)
-        return found, work
+        return Derived(
+            of, by, work.form, work.row, work.column, work.expr,
+            steps, needs, uses, {by: work.expr}, None, first.values, work,
+        )  # fmt: skip
 
-    def written_along(self, of: Tensor, by: Tensor, vector: Tensor) -> tuple[Derived, ProductWork]:
+    def written_along(self, of: Tensor, by: Tensor, vector: Tensor) -> Derived:
         """The same with every entry written out; the dims must be numbers."""
-        found, work = self.along(of, by, vector)
+        found = self.along(of, by, vector)
+        assert found.product is not None
         first = self.gradients(*_pair(of), "entries")[_pair(of)[1][0]]
-        array = self.written(work.whole, of)
-        last = self.lines.step("assemble", "all entries", work.asked, array, Partial(of, by))
+        array = self.written(found.product.whole, of)
+        last = self.lines.step("assemble", "all entries", found.product.asked, array, Partial(of, by))
         own = tuple(step for step in found.steps if _is_second(step))
         steps = (*first.steps, *own, last)
-        work = replace(work, expr=array, steps=steps)
-        return replace(found, expr=array, steps=steps), work
+        work = replace(found.product, expr=array, steps=steps)
+        return replace(found, expr=array, steps=steps, values={by: array}, product=work)
 
     def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
         """The first derivative dL/dA, and the forms of the cotangents on the way."""
@@ -421,6 +430,7 @@ class Session:
         memo: dict[int, Expr] = {}
         keep: list[Expr] = []
         root = derived.of if derived.of.gradient is None else derived.of.gradient[0]
+        values = derived.values if derived.of.gradient is None else derived.first
 
         def change(node: Expr) -> Expr:
             if id(node) not in memo:
@@ -432,7 +442,7 @@ class Session:
             if isinstance(node, Partial) and self.graph.loop_of(node.by):
                 return node
             if isinstance(node, Partial):
-                value = derived.values.get(node.by, node) if node.of is root else node
+                value = values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)

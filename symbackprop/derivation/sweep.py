@@ -248,12 +248,11 @@ class Sweep:
         current = first
         if candidates:
             parts = [self._contribution(u, tensor, slots, inline=u in candidates) for u in users]
-            form = self._shop.tidy(total((*parts, given)))
+            whole = total((*parts, given))
             names = tuple(u.equation.target for u in candidates)
-            assumed, _ = self._shop.assume(form)
-            shorter = min((assumed, self._shop.tidy(expanded(assumed))), key=leaves)
             budget = leaves(first) + sum(leaves(self.quantities[name].form) for name in names)
-            if leaves(shorter) < budget:
+            if self._length(whole) < budget:
+                form = self._shop.tidy(whole)
                 stages.append(Stage("insert", form, inserted=names))
                 current = form
         assumed, used = self._shop.assume(current)
@@ -271,6 +270,14 @@ class Sweep:
             return (stages[0], *block)
         return (*stages, *block)
 
+    def _length(self, form: Form) -> int:
+        """How long a form is at its shortest, with no product of matrices called by its name.
+
+        dS = A * (dA - rowsum(dA * A)) is what people write, not A * (dO V^T - rowsum(dO * O)).
+        """
+        assumed, _ = self._shop.assume(self._shop.tidy(form, arrays=False), arrays=False)
+        return min(leaves(assumed), leaves(self._shop.tidy(expanded(assumed), arrays=False)))
+
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
         found: tuple[Stage, ...] = ()
@@ -284,10 +291,9 @@ class Sweep:
                 break
             new = [inner for inner in inside if inner not in before]
             put = self._put_in(base, inside)
-            ways = [self._shop.tidy(form, zeros=False) for form in (put, expanded(put))]
-            whole, final = min(
-                ((way, self._shop.tidy(way)) for way in ways), key=lambda pair: leaves(pair[1])
-            )
+            ways = [self._shop.tidy(form, zeros=False, arrays=False) for form in (put, expanded(put))]
+            pairs = [(way, self._shop.tidy(way, arrays=False)) for way in ways]
+            whole, final = min(pairs, key=lambda pair: leaves(pair[1]))
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break

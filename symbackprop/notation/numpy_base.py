@@ -102,7 +102,9 @@ def dim_code(dim: Dim) -> ast.expr:
 
 
 def plus(total: ast.expr | None, part: ast.expr, *, negative: bool) -> ast.expr:
-    """``total + part`` or ``total - part``; no total yet is 0."""
+    """``total + part`` or ``total - part``; no total yet is 0, and a minus of the part is that of the sum."""
+    if total is not None and isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):
+        part, negative = part.operand, not negative
     if total is None:
         return py.minus(part) if negative else part
     return py.binary(total, "-" if negative else "+", part)

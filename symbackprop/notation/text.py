@@ -215,13 +215,13 @@ def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
 
 
 def _divide(expr: Divide, context: _Context) -> _Printed:
-    num, top = _print(expr.num, context)  # a chain binds tighter than /: X^T G / N needs no brackets
-    if top < _CHAIN:
+    num, top = _print(expr.num, context)  # from left to right: X^T G / N, a * b / c need no brackets
+    if top < _TERM:
         num = f"({num})"
     den, own = _print(expr.den, context)
     if own < _FACTOR or own == _DERIV:
         den = f"({den})"
-    loose = isinstance(expr.num, Partial) or (isinstance(expr.num, MatMul) and not num.startswith("("))
+    loose = isinstance(expr.num, Partial | MatMul | Hadamard | Divide)
     return f"{num} / {den}" if loose else f"{num}/{den}", _TERM
 
 
@@ -429,7 +429,9 @@ def _range(entry: Range, body: Expr, context: _Context) -> str:
 
 
 def _compared_with(other: IndexValue, context: _Context) -> str:
-    """The other side of a condition, a position."""
+    """The other side of a condition, a position or a label."""
+    if isinstance(other, LabelValue):
+        return _label(other, context)[0]
     return _position(counted(other, context.names.first), context, tight=False)[0]
 
 

@@ -319,17 +319,17 @@ class _Lowerer:
         Positions low..high without indices are counted from 1: i = 2..n is i' + 1 with i' = 1..n-1.
         """
         here = IndexValue(((spot.index, 1),))
-        asked = [] if spot.condition is None else [Indicator(here, *spot.condition)]
+        asked = [Indicator(here, spot.condition[0], _said(spot.condition[1]))] if spot.condition else []
         low = spot.low or IndexValue((), Dim(1))
         high = spot.high or IndexValue((), spot.index.dim)
-        if not low.indices and not high.indices:
+        if not any(end.indices or isinstance(end, LabelValue) for end in (low, high)):
             new = Index(high.offset - low.offset + 1, spot.index.letter)
             self._names[spot.index] = position(((new, 1),), low.offset - 1)
             return new, asked
         if spot.low is not None:
-            asked.append(Indicator(here, ">=", low))
+            asked.append(Indicator(here, ">=", _said(low)))
         if spot.high is not None:
-            asked.append(Indicator(here, "<=", high))
+            asked.append(Indicator(here, "<=", _said(high)))
         new = Index(spot.index.dim, spot.index.letter)
         self._names[spot.index] = new
         return new, asked
@@ -337,7 +337,7 @@ class _Lowerer:
     def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
         compared = self._label_indicator(expr)
         if compared is not None:
-            return compared if expr.op == "=" else total((number(1), negated(compared)))
+            return total((number(1), negated(compared))) if expr.op == "!=" else compared
         places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
         if places and expr.op in ("=", "!="):
             assert isinstance(expr.left, IndexValue)
@@ -349,7 +349,7 @@ class _Lowerer:
         return single(ordered(Truth(left, expr.op, right)) if places else Truth(left, expr.op, right))
 
     def _label_indicator(self, expr: Indicator) -> Form | None:
-        """[y_n = k]; of two labels the sum over the classes that both may be."""
+        """[y_n = k], for [y_n != k] too; of two labels the sum over the classes that both may be."""
         sides = (expr.left, expr.right)
         labels = [side for side in sides if label_of(side) is not None]
         if not labels:
@@ -706,3 +706,8 @@ _PRIMITIVES: Mapping[str, Callable[[_Lowerer, Call, Place, Place], Form]] = {
         " eye ones zeros onehot inv det logdet stack pad reshape"
     ).split()
 } | dict.fromkeys(("max", "min", "rowmax", "colmax"), _Lowerer.extreme)
+
+
+def _said(position_: IndexValue) -> Expr:
+    """A position; the label itself where one says it."""
+    return position_.label if isinstance(position_, LabelValue) and position_.label is not None else position_

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Element, Expr, IndexValue, Number
 from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, UnsupportedError
@@ -229,12 +229,27 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
+    _check_starts(equations)
     return Graph(
         convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
         loops=tuple(
             tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
         ),
     )
+
+
+def _check_starts(equations: Sequence[Equation]) -> None:
+    """A number as the start of a family of arrays would be spread over whatever it meets: refused."""
+    for start in equations:
+        family, number = start.target.family, isinstance(start.expr, Number) and start.target.is_scalar
+        members = [e.target for e in equations if number and family and e.target.family]
+        for member in members:
+            if member.family and family and member.family[0] == family[0] and member.shape:
+                name = start.target.name
+                raise InputError(
+                    f"{name} is a number, but {member.name} is an array", code="shape",
+                    line=start.line, column=start.column, hint=f"write {name} = zeros(n), with its size",
+                )  # fmt: skip
 
 
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:

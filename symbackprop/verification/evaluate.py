@@ -303,14 +303,33 @@ def _hadamard(evaluator: Evaluator, node: Hadamard, scope: Scope) -> Array:
     total = values[0]
     for value in values[1:]:
         total = total * value
+    return _with_no_mass(node.factors, values, total)
+
+
+def _with_no_mass(factors: Sequence[Expr], values: Sequence[Array], total: Array) -> Array:
+    """0 log 0 = 0, where a declared choice of numbers (one-hot) stands before a log that it stands in too."""
+    if np.isfinite(total).all():
+        return total
+    for factor, value in zip(factors, values, strict=True):
+        if entries.is_fixed(factor) and any(_is_log_with(other, factor) for other in factors):
+            total = np.where(value == 0, 0.0, total)
     return total
+
+
+def _is_log_with(node: Expr, mass: Expr) -> bool:
+    """Whether a log of something in which the tensor of ``mass`` stands makes the node infinite."""
+    own = {leaf.tensor for leaf in mass.walk() if isinstance(leaf, Leaf)}
+    logs = (part for part in node.walk() if isinstance(part, Call) and part.op.name == "log")
+    return any(leaf.tensor in own for log in logs for leaf in log.walk() if isinstance(leaf, Leaf))
 
 
 def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
     left = evaluator.value(node.factors[0], scope)
     shape = node.factors[0].shape
+    values = [left]
     for factor in node.factors[1:]:
         right, right_shape = evaluator.value(factor, scope), factor.shape
+        values.append(right)
         if is_scalar(shape) or is_scalar(right_shape):
             left = left * right
         elif left.shape[-1] != right.shape[-2]:
@@ -318,6 +337,8 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
         else:
             left = _product(left, right)
         shape = product_shape(shape, right_shape)
+    if is_scalar(shape) and all(is_scalar(factor.shape) for factor in node.factors):
+        return _with_no_mass(node.factors, values, left)
     return left
 
 
