@@ -584,11 +584,11 @@ class Form:
         """The tensors of which an entry stands anywhere."""
         if self._tensors is None:
             entries = [atom for atom in self.atoms() if isinstance(atom, Entry)]
-            starts = (  # h[t-1] at the first t is the start of the recursion
-                atom.tensor.start for atom in entries
-                if atom.tensor.start is not None and isinstance(atom.slots[0], Affine)
-            )  # fmt: skip
-            self._tensors = frozenset((*(atom.tensor for atom in entries), *(t for t in starts if t is not None)))
+            found = {atom.tensor for atom in entries}
+            for atom in entries:  # h[t-1] at the first t is the start of the recursion
+                if atom.tensor.start is not None and isinstance(atom.slots[0], Affine):
+                    found.add(atom.tensor.start)
+            self._tensors = frozenset(found)
         return self._tensors
 
     def mentions(self, tensor: Tensor) -> bool:

@@ -141,9 +141,8 @@ def from_start(expr: Expr, wholes: Mapping[Tensor, Tensor]) -> Expr:
         first, *rest = expr.slots
         low = first.low if isinstance(first, Run) else first
         assert isinstance(low, IndexValue)
-        moved: Expr = IndexValue(low.indices, low.offset + 1)
-        if isinstance(first, Run):
-            moved = replace(first, low=moved)
+        place = IndexValue(low.indices, low.offset + 1)
+        moved: Expr = replace(first, low=place) if isinstance(first, Run) else place
         slots = (moved, *(from_start(slot, wholes) for slot in rest))
         return replace(expr, base=Leaf(wholes[expr.base.tensor]), slots=slots)  # type: ignore[arg-type]
     return expr.map_children(lambda child: from_start(child, wholes))

@@ -82,9 +82,10 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
 
 def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
     """``h[t]`` of a family over a dim as ``h[t,:]``, and ``h[t][k]`` as ``h[t,k]``."""
-    base, slots = node.base, node.slots
-    if isinstance(base, Sub) and isinstance(base.base, Name):
-        base, slots = base.base, (*base.slots, *slots)
+    inner = node.base
+    base, slots = inner, node.slots
+    if isinstance(inner, Sub) and isinstance(inner.base, Name):
+        base, slots = inner.base, (*inner.slots, *slots)
     value = scope.value(base.name) if isinstance(base, Name) else None
     if not isinstance(value, Leaf | Partial):
         return node
