@@ -148,7 +148,7 @@ class Sweep:
         reached = {t for t in self._graph.tensors.values() if start(t)}
         for equation in self._graph.equations:
             if any(tensor in reached for tensor in equation.inputs):
-                reached.add(equation.target)
+                reached.update((equation.target, *self._graph.loop_of(equation.target)))
         return reached
 
     def _active_equations(self) -> list[Equation]:
@@ -156,7 +156,9 @@ class Sweep:
         needed = {self.loss}
         active: list[Equation] = []
         for equation in reversed(self._graph.equations):
-            if equation.target in needed and equation.target in self._depends:
+            target = equation.target
+            wanted = target in needed or not needed.isdisjoint(self._graph.loop_of(target))
+            if wanted and target in self._depends:
                 active.append(equation)
                 needed.update(equation.inputs)
         return active
@@ -262,7 +264,8 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        block = () if self.head else self._block(tensor, stages)
+        looped = bool(self._graph.loop_of(tensor))
+        block = () if self.head or looped else self._block(tensor, stages)
         if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
             return (stages[0], *block)
         return (*stages, *block)
@@ -305,7 +308,9 @@ class Sweep:
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
-        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        given = bool(self._graph.loop_of(tensor)) or any(
+            equation.abstract for equation in self._roads.consumers(tensor)
+        )
         return given or tensor is self.loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:
