@@ -14,6 +14,7 @@ there, so that a Jacobian of several layers stays the product of its local Jacob
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -233,6 +234,11 @@ class Sweep:
         if self.head:
             first = settled(first, self.apart)
         stages = [Stage("chain", first, raw=raw, through=through)]
+        if not self.head and self._shop.centred:
+            full = self._shop.tidy(raw, zeros=False)
+            if full.key != first.key and first.terms:  # a path whose part is 0 is shown all the same
+                facts = self._shop.vanishing(full)
+                stages = [replace(stages[0], form=full), Stage("vanish", first, uses=facts)]
         if not users and not abstract:
             return (Stage("none", Form()),)
         candidates = [u for u in users if self._may_inline(u, tensor)]
@@ -299,7 +305,10 @@ class Sweep:
     def _folded(self, raw: Form, whole: Form, put_in: tuple[Tensor, ...]) -> tuple[Stage, ...]:
         """What was put in, then the same with the author's names in it, where that makes a difference."""
         plain = normal(raw)
-        names = tuple(sorted(whole.tensors - plain.tensors, key=lambda tensor: tensor.serial))
+        before, after = (
+            Counter(atom.tensor for atom in form.atoms() if isinstance(atom, Entry)) for form in (plain, whole)
+        )
+        names = tuple(tensor for tensor in after if after[tensor] > before[tensor])
         if not names or leaves(plain) > LONGEST_PLAIN:
             return (Stage("insert", whole, inserted=put_in),)
         return (Stage("insert", plain, inserted=put_in), Stage("fold", whole, inserted=names))
