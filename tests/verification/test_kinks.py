@@ -136,7 +136,8 @@ def test_the_choice_of_two_arguments(name: str) -> None:
     op = call(name, number(1), number(2)).op
     assert isinstance(op, Elementwise)
     one = np.ones((1, 1))
-    assert derivative(lambda x: np.asarray(op.forward(x, one)), one, 1) == 0  # type: ignore[misc]
+    assert derivative(lambda x: np.asarray(op.forward(x, one)), one, 1) == 1  # type: ignore[misc]
+    assert derivative(lambda x: np.asarray(op.forward(one, x)), one, 1) == 0  # type: ignore[misc]
     assert derivative(lambda x: np.asarray(op.forward(one, x)), one, 1) == 0  # type: ignore[misc]
 
 
