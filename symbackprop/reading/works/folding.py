@@ -13,8 +13,10 @@ from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.tree import Node
 
-_LOOSE_OPS = frozenset(r"\odot \circ \otimes * \times \ast \oslash \star \bullet \circledast \boxdot".split())
-_ELEMENTWISE = frozenset((r"\odot", r"\circ", r"\boxdot", r"\bullet", r"\star"))
+_LOOSE_OPS = frozenset(
+    r"\odot \circ \otimes * \times \ast \oslash \star \bullet \circledast \boxdot .* ./".split()
+)
+_ELEMENTWISE = frozenset((r"\odot", r"\circ", r"\boxdot", r"\bullet", r"\star", ".*"))
 
 
 class FoldingReader(BracketReader):
@@ -102,7 +104,7 @@ class FoldingReader(BracketReader):
         left, right = (Number(Fraction(1)) if isinstance(one, Ones) else one for one in (left, right))
         if op in _ELEMENTWISE:
             return self.elementwise(left, right)
-        if op == r"\oslash":
+        if op in (r"\oslash", "./"):
             return Divide(left, right)
         if op == r"\otimes":
             return self.tensor_product(left, right, node)
