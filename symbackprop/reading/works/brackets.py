@@ -24,6 +24,7 @@ from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
 from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.reading.works.derivatives import DerivativeReader
 from symbackprop.reading.works.spelling import spell
+from symbackprop.reading.works.statements import pieces_of
 from symbackprop.reading.works.tree import (
     Chain,
     Cmd,
@@ -184,10 +185,9 @@ class BracketReader(DerivativeReader):
         pieces: list[Node] = []
         for cell in cells:
             inner = cell
-            if isinstance(inner, Listed):
-                pieces.extend(item for _, item in inner.items if item is not None)
-            else:
-                pieces.append(inner)
+            parts = [item for _, item in inner.items] if isinstance(inner, Listed) else [inner]
+            for part in parts:
+                pieces.extend(pieces_of(part) if part is not None else ())
         words = [piece for piece in pieces if isinstance(piece, Word) and piece.kind != "word"]
         formulas = [
             piece for piece in pieces

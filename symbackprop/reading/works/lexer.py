@@ -292,6 +292,13 @@ def _tidy(tokens: list[Token]) -> list[Token]:
         if token.kind == "sep" and token.text in GAPS:
             if not kept or kept[-1].kind not in _ENDS or following is None or following.kind not in _BEGINS:
                 continue
+        elif token.text == "=" and [one.kind for one in kept[-3:]] == ["{", "sign", "}"]:
+            sign = kept[-2]
+            if sign.text in "+-":
+                start = kept[-3].start
+                del kept[-3:]
+                kept.append(Token("rel", f"{sign.text}=", start, token.stop))
+                continue
         elif (
             token.kind == "prose"
             and token.by

@@ -27,7 +27,7 @@ from symbackprop.reading.scope import pi_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FONTS
 from symbackprop.reading.works.context import DOTS, TURNS
-from symbackprop.reading.works.positions import PositionReader, is_later
+from symbackprop.reading.works.positions import PositionReader, is_before, is_later
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
@@ -171,6 +171,10 @@ class SymbolReader(PositionReader):
                 raise Refused("a function without its argument", node.start)
         if primes:
             raise Refused(f"{self.described(meaning)} is no function, it has no prime", node.start)
+        sub = None if sub is not None and is_before(sub) else sub
+        sup = None if sup is not None and is_before(sup) else sup
+        if isinstance(meaning, Tensor) and not meaning.shape and sub is not None and not is_later(sub):
+            return self.unknown(node)  # L_{CE}, or the loss of one example: another name
         if sub is not None and is_later(sub):
             expr, sub = Stepped(expr), None
         if sup is not None and is_later(sup):
