@@ -65,7 +65,7 @@ class Judge:
         for written in work.claims:
             claim = _continued(written, last)
             last = claim
-            judged = self._one(claim, broken)
+            judged = self._for_layers(claim, broken) if claim.instances else self._one(claim, broken)
             judged.setting = self.setting(claim)
             found.append(judged)
             if judged.verdict == "wrong":
@@ -79,6 +79,15 @@ class Judge:
         return found
 
     # -- one claim
+
+    def _for_layers(self, claim: Claim, broken: Mapping[int, int]) -> Judged:
+        """An equation for every layer is as right as the one layer that is least right."""
+        order = ("wrong", "unread", "unchecked", "follows", "recovered", "notation", "convention", "correct")
+        found = [self._one(one, broken) for one in claim.instances]
+        worst = min(found, key=lambda judged: order.index(judged.verdict))
+        if worst.verdict != "correct":
+            worst.message = f"for {worst.claim.layer}: {worst.message}"
+        return worst
 
     def _one(self, claim: Claim, broken: Mapping[int, int]) -> Judged:
         refused = self._refused(claim)

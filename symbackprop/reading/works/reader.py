@@ -13,6 +13,7 @@ from symbackprop.reading.works.claims import Builder
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
+from symbackprop.reading.works.layers import instances
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
 from symbackprop.reading.works.parser import parse_display
@@ -223,8 +224,19 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        for claim in builder.claims(statement):
-            self.claims.append(replace(claim, number=self.count()))
+        claims = list(builder.claims(statement))
+        layers = [
+            (layer, list(builder.claims(replace(statement, members=members))))
+            for layer, members in instances(statement.members, self.vocabulary)
+        ]
+        for place, claim in enumerate(claims):
+            number = self.count()
+            own = [
+                replace(made[place], number=number, span=claim.span, latex=claim.latex, layer=layer)
+                for layer, made in layers
+                if len(made) == len(claims)
+            ]
+            self.claims.append(replace(claim, number=number, instances=tuple(own)))
 
 
 def single(env: Env) -> Node | None:
