@@ -439,6 +439,8 @@ class Speller:
                 slots.extend([IndexValue((), ONE)] if declared else [])
                 continue
             parts, offset = parts_of_slot(next(given))
+            if isinstance(base, Leaf) and base.tensor.start is not None and offset != Dim(0) and parts:
+                raise NoSpelling  # h[t-1]: its first entry is the start of the recursion
             if not parts:
                 slots.append(IndexValue((), offset))
             elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
