@@ -17,6 +17,7 @@ from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
 from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
+from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.rules import (
     Definition,
     Folding,
@@ -378,7 +379,7 @@ class Workshop:
 
         ``arrays``: named products of matrices are folded as well.
         """
-        form = cancel_sums(normal(self._plain(form)))
+        form = cancel_sums(normal(reflected(normal(self._plain(form)))))
         while True:
             new = self._proved(
                 cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros
