@@ -73,12 +73,14 @@ class Arithmetic:
     tensors   the numbers of symbols, and of what was computed so far.
     partials  (of, by) -> the numbers of the derivative, shaped like ``by``.
     expand    the defining expression of a call (``Context.expand``).
+    zero      whether an entry outside its range counts as 0.
     """
 
     sizes: Mapping[str, int]
     tensors: dict[Tensor, Cells]
     expand: Callable[[Call], Expr]
     partials: dict[tuple[Tensor, Tensor], Cells] = field(default_factory=dict)
+    zero: bool = False
     _memo: dict[int, tuple[Expr, Cells]] = field(default_factory=dict)
 
     def value(self, node: Expr, bound: Bound | None = None) -> Cells:
@@ -250,6 +252,8 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
     value = at.value(base, bound)
     if isinstance(base, Leaf | Partial):
         tensor = base.tensor if isinstance(base, Leaf) else base.by
+        if isinstance(base, Leaf) and tensor.start is not None and slots[0] == 0:
+            return _at_start(at, tensor.start, slots[1:])
         if not tensor.is_matrix:
             return _entry_of(at, value, tensor, slots)
         axes = [tensor.axis_of_side(side) for side in (0, 1)]
@@ -260,7 +264,23 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
         given = iter(slots)
         row, column = (1 if dim.is_one else next(given) for dim in base.shape)
     if not (1 <= row <= value.shape[0] and 1 <= column <= value.shape[1]):
-        raise NoValue("an entry outside its range")
+        return _beyond(at)
+    return cell(value[row - 1, column - 1])
+
+
+def _beyond(at: Arithmetic) -> Cells:
+    """An entry outside its range."""
+    if at.zero:
+        return cell(ZERO)
+    raise NoValue("an entry outside its range")
+
+
+def _at_start(at: Arithmetic, start: Tensor, slots: list[int]) -> Cells:
+    """An entry of h[0], the start of a recursion."""
+    value = at.value(Leaf(start), {})
+    places = {axis: slot for axis, slot in enumerate(slots)}
+    sides = (places.get(axis, 1) if axis is not None else 1 for axis in map(start.axis_of_side, (0, 1)))
+    row, column = sides
     return cell(value[row - 1, column - 1])
 
 
@@ -269,7 +289,7 @@ def _entry_of(at: Arithmetic, value: Cells, tensor: Tensor, slots: list[int]) ->
     column = 0
     for slot, dim in zip(slots, tensor.shape, strict=True):
         if not 1 <= slot <= at.extent(dim):
-            raise NoValue("an entry outside its range")
+            return _beyond(at)
     for slot, dim in zip(slots[1:], tensor.shape[1:], strict=True):
         column = column * at.extent(dim) + slot - 1
     return cell(value[slots[0] - 1, column])

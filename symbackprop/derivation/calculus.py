@@ -164,6 +164,11 @@ class Slopes:
 
     def _atom(self, atom: Atom, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         if isinstance(atom, Entry):
+            if atom.tensor.start is tensor:  # h[t-1] is h[0] where t = 1
+                form = single(Delta(atom.slots[0], 0))
+                for own, slot in zip(atom.slots[1:], slots, strict=True):
+                    form = product(form, single(Delta(own, slot)))
+                return form
             if atom.tensor is not tensor:
                 return Form()
             form = number(1)

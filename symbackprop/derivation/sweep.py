@@ -128,6 +128,7 @@ class Sweep:
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._spare = spare
+        self._given = bool(letters)
         self._active = self._active_equations()
         roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
@@ -149,7 +150,7 @@ class Sweep:
         reached = {t for t in self._graph.tensors.values() if start(t)}
         for equation in self._graph.equations:
             if any(tensor in reached for tensor in equation.inputs):
-                reached.add(equation.target)
+                reached.update((equation.target, *self._graph.loop_of(equation.target)))
         return reached
 
     def _active_equations(self) -> list[Equation]:
@@ -157,7 +158,9 @@ class Sweep:
         needed = {self.loss}
         active: list[Equation] = []
         for equation in reversed(self._graph.equations):
-            if equation.target in needed and equation.target in self._depends:
+            target = equation.target
+            wanted = target in needed or not needed.isdisjoint(self._graph.loop_of(target))
+            if wanted and target in self._depends:
                 active.append(equation)
                 needed.update(equation.inputs)
         return active
@@ -180,7 +183,7 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
-        axes = axis_indices(tensor, self._spare)
+        axes = axis_indices(tensor, self._axis_letters(tensor))
         free = indices_of(tensor, row, column, axes)
         if tensor is self.loss:
             own = self._slots(tensor, free) if self.head else ()
@@ -198,6 +201,13 @@ class Sweep:
             if self._shop.locals[p].form.mentions(tensor)
         )
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+
+    def _axis_letters(self, tensor: Tensor) -> list[str]:
+        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        if not tensor.over or self._given:
+            return self._spare
+        first = self._shop.letter(tensor.shape[0], "ts")
+        return [first, *(letter for letter in self._spare if letter != first)]
 
     def _quantity(
         self,
@@ -261,7 +271,8 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        block = () if self.head else self._block(tensor, stages)
+        looped = bool(self._graph.loop_of(tensor))
+        block = () if self.head or looped else self._block(tensor, stages)
         if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
             return (stages[0], *block)
         return (*stages, *block)
@@ -315,7 +326,9 @@ class Sweep:
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
-        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        given = bool(self._graph.loop_of(tensor)) or any(
+            equation.abstract for equation in self._roads.consumers(tensor)
+        )
         return given or tensor is self.loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:

@@ -68,7 +68,7 @@ from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.text import axes_of, is_whole, range_is_seen
+from symbackprop.notation.text import axes_of, is_member, is_whole, range_is_seen
 from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
@@ -217,6 +217,8 @@ class Printer:
             else:
                 low, high = self.position(slot.low), self.position(slot.high)
                 shown.append(Symbol(f"{low.tex}:{high.tex}", low.width + high.width + 0.3))
+        if is_member(expr):
+            shown = shown[:1]
         tex = ", ".join(symbol.tex for symbol in shown)
         width = sum(symbol.width for symbol in shown) + 0.4 * (len(shown) - 1)
         if self.names.style.get("index") == "bracket":
@@ -333,6 +335,8 @@ def _element(printer: Printer, expr: Element) -> Box:
         return printer.partial(base, script, width)
     box = printer.box(base)
     closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
+    if isinstance(base, Call) and base.op.name == "inv" and isinstance(base.args[0], Leaf):
+        closed_call = not printer.symbol(base.args[0].tensor).sub  # S_1^{-1}_{ij} has two scripts below
     inner = box if closed_call else box.bracketed()
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 

@@ -251,6 +251,7 @@ class _Draft:
                 self.identifiers.of(tensor)
         self.functions = _functions(exprs)
         self.writer = Writer(write, self.identifiers.of, expand, lambda what: what not in self.computed)
+        self.writer.zero = graph.zero
         self.assignments: list[py.Assignment] = []
         self.results: dict[str, tuple[ast.expr, tuple[Dim, ...]]] = {}
         self.unpacked: dict[str, tuple[str, tuple[str, ...]]] = {}

@@ -381,16 +381,31 @@ def _slice(expr: Slice, context: _Context) -> _Printed:
             shown.append(":")
         else:
             shown.append(f"{_slot(slot.low, context)}..{_slot(slot.high, context)}")
+    if is_member(expr):
+        shown = shown[:1]
     slots = ",".join(shown)
     if own == _DERIV:
         return f"{text}[{slots}]", _DERIV
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
+def is_member(expr: Slice) -> bool:
+    """Whether a slice is a whole member of a family, ``h[t]``."""
+    base = expr.base
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    if tensor is None or not tensor.over or isinstance(expr.slots[0], Run):
+        return False
+    rest = zip(expr.slots[1:], tensor.shape[1:], strict=True)
+    return all(isinstance(slot, Run) and is_whole(slot, dim) for slot, dim in rest)
+
+
 def range_is_seen(index: Index, body: Expr) -> bool:
     """Whether the range of an index is that of the positions where it stands alone in ``body``."""
     alone: list[Dim] = []
     for node in body.walk():
+        if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+            pairs = zip(node.slots, axes_of(node.base), strict=True)
+            alone.extend(d for s, d in pairs if isinstance(s, IndexValue) and s.single is index)
         if not isinstance(node, Element):
             continue
         if isinstance(node.base, Leaf):

@@ -15,6 +15,7 @@ from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.members import Members
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose
@@ -75,6 +76,7 @@ class _Reader:
         self.source = source
         self.vocabulary = vocabulary
         self.loss = loss
+        self.members = Members(vocabulary)
         self.splitter = Splitter()
         self.prose = Prose()
         self.claims: list[Claim] = []
@@ -119,6 +121,7 @@ class _Reader:
             return
         if not tokens:
             return
+        tokens = with_rows(tokens)
         try:
             env = parse_display(tokens)
         except SyntaxFault as fault:
@@ -222,8 +225,20 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        for claim in builder.claims(statement):
-            self.claims.append(replace(claim, number=self.count()))
+        several = [(one.text, self.instance(one.statement)) for one in self.members.instances(statement)]
+        for place, claim in enumerate(builder.claims(statement)):
+            number = self.count()
+            own = tuple(
+                replace(claims[place], number=number, latex=claim.latex, case=case)
+                for case, claims in several if place < len(claims)
+            )  # fmt: skip
+            defines = None if own else claim.defines
+            self.claims.append(replace(claim, number=number, instances=own, defines=defines))
+
+    def instance(self, statement: Statement) -> list[Claim]:
+        """The claims of a statement with numbers for its letters."""
+        context = Context(self.vocabulary, locate=self.source.locate, loss=self.loss)
+        return list(Builder(context, self.source, self.number).claims(statement))
 
 
 def single(env: Env) -> Node | None:
@@ -231,6 +246,19 @@ def single(env: Env) -> Node | None:
     if len(env.rows) == 1 and len(env.rows[0].cells) == 1:
         return env.rows[0].cells[0]
     return None
+
+
+def with_rows(tokens: list[Token]) -> list[Token]:
+    r"""A new row at ``\intertext``, also where nobody wrote one."""
+    found: list[Token] = []
+    for token in tokens:
+        if token.by in (r"\intertext", r"\shortintertext"):
+            if found and found[-1].kind != "row":
+                found.append(Token("row", r"\\", token.start, token.start))
+            found += [token, Token("row", r"\\", token.stop, token.stop)]
+        else:
+            found.append(token)
+    return found
 
 
 def rows_of(tokens: list[Token]) -> list[list[Token]]:
