@@ -33,12 +33,12 @@ class HessianProduct(Derivation):
         self,
         context: Context,
         derived: Derived,
-        work: ProductWork,
         via: str = "log",
         general: HessianProduct | None = None,
     ) -> None:
         super().__init__(context, derived, via)
-        self._work = work
+        assert derived.product is not None
+        self._work = derived.product
         self.general = general  # of one that is written out for some sizes: that of any sizes
 
     @property
@@ -160,4 +160,4 @@ def written_out_product(
     loss, inner = (made.tensors[tensor] for tensor in body.of.gradient)
     by, vector = made.tensors[body.by], made.tensors[body.direction]
     found = small.session(general.via).written_along(loss.gradient_by(inner), by, vector)
-    return HessianProduct(small, *found, general.via, general)
+    return HessianProduct(small, found, general.via, general)

@@ -26,7 +26,7 @@ from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
-from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
+from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
@@ -168,6 +168,8 @@ class Derivation:
 
     def in_layout(self, expr: Expr) -> Expr:
         """An array of the shape of ``by``, in the layout of the problem."""
+        if self.of.gradient is not None and self._context.graph.layout == "numerator":
+            return in_numerator(expr)
         return turned(expr, lookup) if self.layout == "numerator" else expr
 
     @property
@@ -267,6 +269,8 @@ class Derivation:
         found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices
         if self._context.graph.layout != "numerator":
             return found
+        if self.of.gradient is not None:
+            return tuple((name, in_numerator(value)) for name, value in found)
         return tuple(
             (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
             for name, value in found
@@ -370,6 +374,7 @@ class Derivation:
         oracle = self._context.verifier.oracle_of(point)
         for equation in self._context.graph.equations:
             if equation.abstract:
+                found[equation.target.name] = float(np.real(point.values[equation.target])[0, 0])
                 for tensor in equation.arguments:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
@@ -448,9 +453,11 @@ class Derivation:
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
-        kind = "jacobian" if gradient is None else "hessian"
+        own = f"jacobian_{key}" if gradient is None else f"hessian_{key.removeprefix('d2')}"
+        if self.of.is_scalar and gradient is None:
+            own = f"gradient_{key.removeprefix(f'{self.of.name}_d')}"
         return plan(
-            name or f"{kind}_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
+            name or own, context.graph, (*_member_lines(context), *first_lines(self._derived)), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -533,7 +540,7 @@ def first_lines(derived: Derived) -> list[Line]:
     if derived.of.gradient is None:
         return []
     loss = derived.of.gradient[0]
-    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    pairs = [(Partial(loss, tensor), derived.first[tensor]) for tensor in derived.needs]
     return [Line(need, value) for need, value in pairs if need != value]
 
 
@@ -551,10 +558,20 @@ def program_of(
             elif value != need:  # dJ/dy of an arbitrary J is given
                 lines.setdefault(tensor, Line(need, value))
     outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
-    ordered = tuple(lines.values())
+    ordered = (*_member_lines(context), *lines.values())
     return plan(
         name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
     )
+
+
+def _member_lines(context: Context) -> tuple[Line, ...]:
+    """The equations of families over a dim by one entry of all members at once, as index forms say it."""
+    equations = [equation for equation in context.graph.equations if equation.member is not None]
+    if not equations:
+        return ()
+    shop = context.session().shop
+    locals_ = [shop.locals[equation.target] for equation in equations]
+    return tuple(Line(one.equation.target, entries_of(one.form, shop.leaf), one.indices) for one in locals_)
 
 
 def _output(key: str, derived: Derived, layout: str) -> Output:

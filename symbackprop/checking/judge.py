@@ -31,6 +31,9 @@ from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Refusal
 
 _SPEAKS = re.compile(r"\b(if|when|where|for|case|else|otherwise|assume|suppose|diagonal)\b", re.IGNORECASE)
+WORST_FIRST = (
+    "wrong", "unread", "unchecked", "convention", "notation", "follows", "recovered", "correct"
+)  # fmt: skip
 Prove = Callable[[Expr, Expr], bool]
 
 
@@ -65,8 +68,8 @@ class Judge:
         for written in work.claims:
             claim = _continued(written, last)
             last = claim
-            judged = self._for_layers(claim, broken) if claim.instances else self._one(claim, broken)
-            judged.setting = self.setting(claim)
+            judged = self._one(claim, broken)
+            judged.setting = self.setting(judged.claim)
             found.append(judged)
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
@@ -80,16 +83,10 @@ class Judge:
 
     # -- one claim
 
-    def _for_layers(self, claim: Claim, broken: Mapping[int, int]) -> Judged:
-        """An equation for every layer is as right as the one layer that is least right."""
-        order = ("wrong", "unread", "unchecked", "follows", "recovered", "notation", "convention", "correct")
-        found = [self._one(one, broken) for one in claim.instances]
-        worst = min(found, key=lambda judged: order.index(judged.verdict))
-        if worst.verdict != "correct":
-            worst.message = f"for {worst.claim.layer}: {worst.message}"
-        return worst
-
     def _one(self, claim: Claim, broken: Mapping[int, int]) -> Judged:
+        if claim.instances:  # a letter counts layers or steps: the worst of them is said
+            found = [self._one(one, broken) for one in claim.instances]
+            return min(found, key=lambda judged: WORST_FIRST.index(judged.verdict))
         refused = self._refused(claim)
         if refused is not None:
             return refused

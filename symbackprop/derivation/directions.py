@@ -27,7 +27,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of
-from symbackprop.derivation.tangents import Tangent, Tangents
+from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import side_indices
 from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
@@ -94,6 +94,7 @@ class Direction:
             whole = self._array(self.tangents.unfolded(found.form), row, column)
         if self.level == "index" and head:
             expr = Comprehension(row, column, self._entries(found.form))
+            whole = Comprehension(row, column, self._entries(self.tangents.unfolded(found.form)))
         return self._record(asked, entry, (row, column), found.form, expr, whole)
 
     def _record(
@@ -108,8 +109,9 @@ class Direction:
 
     def _sides(self, tensor: Tensor) -> tuple[Index | None, Index | None]:
         shop = self.lines.shop
-        spare = [c for c in "ijklmnpqrs" if c not in shop.reserved]
-        return side_indices(tensor, (spare[0], spare[1]))
+        first = free_letter("ijklmnpqrs", shop.reserved)
+        second = free_letter("ijklmnpqrs", {*shop.reserved, first})
+        return side_indices(tensor, (first, second))
 
     def _head(self, tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index, ...]:
         by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from symbackprop.core.expr import Add, Divide, Expr, Hadamard, Leaf, MatMul, Neg, Partial, Reduce
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial, Reduce
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import Text, author_words, escape
@@ -195,9 +195,8 @@ class Setter:
         """Through what the variable reaches the loss."""
         graph = self.about or self.graph
         if quantity.of.gradient is not None:
-            of, by = (Leaf(quantity.by), Partial(*quantity.of.gradient))
-            shown = [to_latex(one, self.names, inline=True) for one in (by, of)]
-            return Text(f"How ${shown[1]}$ depends on ${shown[0]}$.")
+            gradient = to_latex(Partial(*quantity.of.gradient), self.names, inline=True)
+            return Text(f"How ${gradient}$ depends on ${tensor_latex(quantity.by, self.names)}$.")
         by, of = tensor_latex(quantity.by, self.names), tensor_latex(quantity.of, self.names)
         quantity = self._in_graph(quantity)
         via = [e.target for e in graph.consumers_of(quantity.by) if self._reaches(e.target, quantity.of)]

@@ -38,8 +38,11 @@ def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
         places = (slots[axis] for axis in tensor.index_axes)
         return at(base.body, dict(zip(base.indices, places, strict=True)))
     if not isinstance(base, Comprehension):
-        if not any(isinstance(node, Comprehension) for node in base.walk()):
+        if isinstance(base, Leaf | Partial):
             return Element(base, slots)
+        if not any(isinstance(node, Comprehension) for node in base.walk()):
+            own = tuple(slot for slot, dim in zip(slots, tensor.shape, strict=True) if not dim.is_one)
+            return Element(base, own) if own else base  # an extent of 1 carries no index
         sides = (None if axis is None else slots[axis] for axis in map(tensor.axis_of_side, (0, 1)))
         row, column = (IndexValue((), ONE) if side is None else side for side in sides)
         return _inside(base, row, column)
@@ -78,7 +81,7 @@ def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
 def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
     """The equation over other tensors."""
     expr = None if equation.expr is None else with_tensors(equation.expr, names)
-    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=())
+    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=(), member=None)
 
 
 def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:

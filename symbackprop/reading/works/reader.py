@@ -13,9 +13,9 @@ from symbackprop.reading.works.claims import Builder
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
-from symbackprop.reading.works.layers import instances
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.members import Members
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose
@@ -76,6 +76,7 @@ class _Reader:
         self.source = source
         self.vocabulary = vocabulary
         self.loss = loss
+        self.members = Members(vocabulary)
         self.splitter = Splitter()
         self.prose = Prose()
         self.claims: list[Claim] = []
@@ -224,19 +225,20 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        claims = list(builder.claims(statement))
-        layers = [
-            (layer, list(builder.claims(replace(statement, members=members))))
-            for layer, members in instances(statement.members, self.vocabulary)
-        ]
-        for place, claim in enumerate(claims):
+        several = [(one.text, self.instance(one.statement)) for one in self.members.instances(statement)]
+        for place, claim in enumerate(builder.claims(statement)):
             number = self.count()
-            own = [
-                replace(made[place], number=number, span=claim.span, latex=claim.latex, layer=layer)
-                for layer, made in layers
-                if len(made) == len(claims)
-            ]
-            self.claims.append(replace(claim, number=number, instances=tuple(own)))
+            own = tuple(
+                replace(claims[place], number=number, latex=claim.latex, case=case)
+                for case, claims in several if place < len(claims)
+            )  # fmt: skip
+            defines = None if own else claim.defines
+            self.claims.append(replace(claim, number=number, instances=own, defines=defines))
+
+    def instance(self, statement: Statement) -> list[Claim]:
+        """The claims of a statement with numbers for its letters."""
+        context = Context(self.vocabulary, locate=self.source.locate, loss=self.loss)
+        return list(Builder(context, self.source, self.number).claims(statement))
 
 
 def single(env: Env) -> Node | None:

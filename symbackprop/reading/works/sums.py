@@ -28,10 +28,9 @@ from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.context import DOTS, UNKNOWN
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.folding import FoldingReader
-from symbackprop.reading.works.layers import LETTERS, terms
 from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.spelling import scripts_of, spell
-from symbackprop.reading.works.tree import Chain, Cmd, Group, Listed, Node, Num, Product, Scripts, Sym, bare
+from symbackprop.reading.works.tree import Chain, Cmd, Group, Listed, Node, Product, Scripts, Sym, bare
 
 _BIG = {r"\sum ": "sum", r"\Sigma ": "sum", r"\prod ": "prod", r"\Pi ": "prod"}
 
@@ -85,9 +84,6 @@ class SumReader(FoldingReader):
         if sub is None and sup is None:
             body = self.factors((("", rest[0][1]), *rest[1:]), item)
             return self.call(binder, (body,), item) if shape_of(body) != (ONE, ONE) else body
-        members = self.over_members(sub, sup, item, rest) if binder == "sum" else None
-        if members is not None:
-            return members
         saved = dict(self.bound)
         ranges, indices, condition = self.ranges(sub, sup, item)
         body = self.factors((("", rest[0][1]), *rest[1:]), item)
@@ -107,28 +103,6 @@ class SumReader(FoldingReader):
         if shape_of(body) not in (None, (ONE, ONE)):
             return self.line_sum(binder, ranges, body, item)
         return Reduce(binder, tuple(ranges), body)
-
-    def over_members(self, sub: Node | None, sup: Node | None, item: Node, rest: Items) -> Expr | None:
-        r"""``\sum_t``, ``\sum_{l=1}^L`` over layers or times: term by term; None if it runs over an axis."""
-        below = bare(sub)
-        low: Node | None = None
-        if isinstance(below, Chain) and [sign for sign, _ in below.members] == ["", "="]:
-            low, below = bare(below.members[1][1]), bare(below.members[0][1])
-        if not isinstance(below, Sym) or below.name not in LETTERS:
-            return None
-        body = Product(item.start, item.stop, (("", rest[0][1]), *rest[1:]))
-        found = terms(below.name, body, self.vocabulary)
-        if found is None:
-            return None
-        ends = [int(end.text) for end in (low, bare(sup)) if isinstance(end, Num) and end.text.isdigit()]
-        if isinstance(low, Num):
-            found = [(number, node) for number, node in found if number >= ends[0]]
-        if isinstance(bare(sup), Num):
-            found = [(number, node) for number, node in found if number <= ends[-1]]
-        if not found or (isinstance(low, Num) and found[0][0] != ends[0]):
-            raise Refused("a sum over layers of which some are not declared", item.start, "unknown")
-        values = tuple(self.value(node) for _, node in found)
-        return values[0] if len(values) == 1 else Add(values)
 
     def line_sum(self, binder: str, ranges: list[Range], body: Expr, item: Node) -> Expr:
         r"""``\sum_n A_{n:}`` is colsum(A), ``\sum_k f(A_{:k})`` is rowsum(f(A)); others stay as they are."""

@@ -157,8 +157,7 @@ class Claim:
     conditions  what governs the claim, all at once.
     defines     the name that the claim may define: its left side is that name alone, unknown so far.
     indices     the index letters of the derivation, each one object; those free in a side are "for all".
-    instances   of an equation for every layer (``W^{(l)}``) the claim with each number for its letter, the
-                last layer first; ``layer`` of each says which ("l = 2"). The claim itself has no value then.
+    instances   where a letter counts layers or steps: the claim for each number (``case`` says which).
     words       the words between the formula and the one before it, for messages and defining prose.
     """
 
@@ -179,7 +178,7 @@ class Claim:
     words: str = ""
     unread: Unread | None = None
     instances: tuple[Claim, ...] = ()
-    layer: str = ""
+    case: str = ""
 
     @property
     def line(self) -> int:
