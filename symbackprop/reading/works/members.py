@@ -66,7 +66,7 @@ class Members:
             return []
         letters = list(dict.fromkeys(letter for node in nodes for letter in self.letters(node)))
         if not letters:
-            return []
+            return self.of_last(statement, nodes)
         fixed = {
             letter: last for letter in letters if letter.isupper() and (last := self.last(letter, nodes))
         }
@@ -81,6 +81,21 @@ class Members:
             if made is not None:
                 found.append(Instance(made, values))
         return found[:MOST_INSTANCES]
+
+    def of_last(self, statement: Statement, nodes: list[Node]) -> list[Instance]:
+        r"""A line about the last layer in names of its own alone: ``\delta^{(L)} = ...``."""
+        named = any(
+            isinstance(part, Scripts) and part.sup is not None and "L" in letters_in(part.sup)
+            for node in nodes
+            for part in node.walk()
+        )
+        endings = [re.search(r"[A-Za-z]_?(\d+)$", name) for name in self.vocabulary.graph.tensors]
+        numbers = [int(one[1]) for one in endings if one is not None]
+        layers = [number for number in numbers if numbers.count(number) > 1]
+        if not named or not layers:
+            return []
+        made = self.instance(statement, {"L": max(layers)})
+        return [Instance(made, {"L": max(layers)})] if made is not None else []
 
     def instance(self, statement: Statement, values: Values) -> Statement | None:
         """With numbers for its letters; None where a name does not exist, or a condition fails."""
