@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symbackprop.checking.bench import Bench, Setting
+from symbackprop.checking.bench import Bench
 from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
@@ -15,6 +15,7 @@ from symbackprop.checking.light import light_of
 from symbackprop.checking.messages import CAUSE_WORDS, entry_words
 from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
+from symbackprop.checking.outcome import Setting
 from symbackprop.checking.paths import Path, diagonal_only, forgotten
 from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
 from symbackprop.checking.sight import Sight, sights

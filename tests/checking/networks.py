@@ -321,7 +321,7 @@ def drawn(seed: int) -> str:
     if loss == "softmax":
         lines += [f"{chance} = softmax({score})", f"L = cross_entropy({target}, {chance}){over}"]
     elif loss == "square":
-        lines.append(f"L = sumsq({score} - {target}){over}" if batch else f"L = 1/2 * sumsq({score} - {target})")
+        lines.append(f"L = {'' if batch else '1/2 * '}sumsq({score} - {target}){over}")
     else:
         del symbols[target]
         lines.append(f"L = L({score})")

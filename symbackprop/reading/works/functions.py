@@ -151,7 +151,7 @@ class FunctionReader(SumReader):
         applied = self.applied_to(args)
         named = isinstance(base, Sym) and base.name == r"\sigma"
         undeclared = named and not self.vocabulary.lookup(base)
-        others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
+        others = [one for one in self.sigmas() if one != function.name and (undeclared or one == "sigmoid")]
         if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)
         known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
