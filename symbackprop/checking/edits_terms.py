@@ -160,8 +160,8 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                     Run(slot.low, dim) if isinstance(slot, Run) else slot
                     for slot, dim in zip(node.slots, tensor.shape, strict=True)
                 )
-                other = replace(node, base=base, slots=runs)
-                yield Edit(place.put(other), confused(old, tensor), 1.8, node, other)
+                cut = replace(node, base=base, slots=runs)
+                yield Edit(place.put(cut), confused(old, tensor), 1.8, node, cut)
     elif isinstance(node, Jacobian):
         for tensor in words.tensors:
             for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):

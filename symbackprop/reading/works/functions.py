@@ -150,7 +150,7 @@ class FunctionReader(SumReader):
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
         named = isinstance(base, Sym) and base.name == r"\sigma"
-        undeclared = named and not self.vocabulary.lookup(base)
+        undeclared = isinstance(base, Sym) and named and not self.vocabulary.lookup(base)
         others = [one for one in self.sigmas() if one != function.name and (undeclared or one == "sigmoid")]
         if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)

@@ -103,6 +103,10 @@ class Vocabulary:
             for alias in tensor.aliases:
                 found.add(alias, tensor, 0)
             found._plain(name, tensor)
+            if tensor.family is not None:
+                stem, number = tensor.family
+                for layers in ("paren", "bracket"):
+                    found.add(name_symbol(f"{stem}{number}", layers).tex, tensor, 2)
         for name, latex in graph.dims.items():
             found.add(names.dims.get(name) or latex or name_symbol(name).tex, DimName(name), 0)
             found._plain(name, DimName(name))
