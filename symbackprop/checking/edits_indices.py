@@ -10,6 +10,7 @@ from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
 from symbackprop.checking.ranges import renamed
 from symbackprop.checking.vocabulary import Vocabulary
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Add,
@@ -25,6 +26,7 @@ from symbackprop.core.expr import (
     Number,
     Range,
     Reduce,
+    Slice,
     Transpose,
     label_slot,
 )
@@ -68,7 +70,7 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 if not shape[1 - side].is_one:
                     across = Transpose(new)
                     yield Edit(place.put(across), cause, 1.5, node, across)
-    if isinstance(place.parent, Add | Neg | Reduce | None):
+    if isinstance(place.parent, Add | Neg | Reduce | Call | None):
         loose = [index for index in _indices_of(node) if index not in place.indices]
         for index in dict.fromkeys((*loose, *place.indices)):
             if index in _indices_of(node) and not isinstance(node, Element | IndexValue | Neg):
@@ -99,6 +101,8 @@ def _indices(place: Place) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Element):
         yield from _slots(place, node)
+    elif isinstance(node, Slice | Jacobian):
+        yield from _held_slots(place, node)
     elif isinstance(node, Indicator):
         flipped = {"=": "!=", "!=": "="}.get(node.op)
         if flipped:
@@ -211,6 +215,16 @@ def _slots(place: Place, node: Element) -> Iterator[Edit]:
     if len(node.slots) == 2:
         new = Element(node.base, node.slots[::-1])
         yield Edit(place.put(new), "index", 1.3, node, new)
+
+
+def _held_slots(place: Place, node: Slice | Jacobian) -> Iterator[Edit]:
+    """Another index at a held position of a slice, or of a derivative of one."""
+    for name in ("slots",) if isinstance(node, Slice) else ("of_slots", "by_slots"):
+        slots = getattr(node, name)
+        for at, slot in enumerate(slots):
+            for other in _others(slot, place) if isinstance(slot, IndexValue) else ():
+                new = replace(node, **{name: (*slots[:at], other, *slots[at + 1 :])})
+                yield Edit(place.put(new), "index", 1.4, node, new)
 
 
 def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:
