@@ -127,7 +127,7 @@ class Doctor:
         best = found[0].edit
         causes = tuple(dict.fromkeys(repair.cause for repair in found))
         assert truth.right is not None
-        fields = self._fields(judged, best)
+        fields = self._fields(judged, best) | {"what": _by(truth)}
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
         message = _sentence(words.sentence, message)
@@ -148,7 +148,7 @@ class Doctor:
         new = "something else" if edit is None else self._text(edit.new or edit.expr) or "something else"
         return {
             "old": old, "new": new, "reason": judged.evidence.reason or "they differ",
-            "numbers": self._numbers(judged), "missing": "",
+            "numbers": self._numbers(judged), "missing": "", "what": "it",
         }  # fmt: skip
 
     def _reason(self, truth: Truth, edit: Edit) -> str:
@@ -372,6 +372,13 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _by(truth: Truth) -> str:
+    """What a line differentiates by, by its name."""
+    left = None if truth.left is None else truth.left.expr
+    base = left.base if isinstance(left, Element) else left
+    return base.by.name if isinstance(base, Partial) else "it"
 
 
 def _sentence(template: str, words: str) -> str:

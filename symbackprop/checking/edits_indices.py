@@ -26,6 +26,7 @@ from symbackprop.core.expr import (
     Number,
     Range,
     Reduce,
+    Run,
     Slice,
     Transpose,
     label_slot,
@@ -43,6 +44,7 @@ MOST_SPOTS = 6
 def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Reduce):
+        yield from _whole_lines(place, node)
         for at, bound in enumerate(node.ranges):
             rest = (*node.ranges[:at], *node.ranges[at + 1 :])
             body = replace(node, ranges=rest) if rest else node.body
@@ -77,6 +79,19 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 cause = "missing-batch-sum" if index.dim in examples else "missing-sum"
                 new = Reduce("sum", (Range(index),), node)
                 yield Edit(place.put(new), cause, 1.6, node, new)
+
+
+def _whole_lines(place: Place, node: Reduce) -> Iterator[Edit]:
+    """A sum over the lines of a matrix that leaves one out: ``sum_k A[:, k-1]`` for all columns."""
+    body = node.body
+    if node.binder != "sum" or len(node.ranges) != 1 or not isinstance(body, Slice) or len(body.slots) != 2:
+        return
+    side = 1 if isinstance(body.slots[0], Run) else 0
+    held, shape = body.slots[side], shape_of(body.base)
+    op = lookup("rowsum" if side == 1 else "colsum")
+    if isinstance(held, IndexValue) and shape is not None and op is not None:
+        new = Call(op, (body.base,), (shape[0], ONE) if side == 1 else (ONE, shape[1]))
+        yield Edit(place.put(new), "index", 1.4, node, new)
 
 
 def _across(expr: Expr, bound: Index, free: Index) -> Expr:
