@@ -33,12 +33,12 @@ class HessianProduct(Derivation):
         self,
         context: Context,
         derived: Derived,
-        work: ProductWork,
         via: str = "log",
         general: HessianProduct | None = None,
     ) -> None:
         super().__init__(context, derived, via)
-        self._work = work
+        assert derived.product is not None
+        self._work = derived.product
         self.general = general  # of one that is written out for some sizes: that of any sizes
 
     @property
@@ -138,7 +138,7 @@ class HessianProduct(Derivation):
         context = self._context
         assert self.of.gradient is not None
         loss = self.of.gradient[0]
-        key = f"{loss.name}_{self.inner.name}_{self.by.name}"
+        key = f"d2{loss.name}_d{self.inner.name}_{self.work.vector.name}"
         key = "".join(c if c.isalnum() else "_" for c in key)
         expr = given_second(self._work.whole, context.names)
         if isinstance(expr, Comprehension):
@@ -146,7 +146,7 @@ class HessianProduct(Derivation):
         else:
             output = Output(key, expr, self.inner.shape)
         return plan(
-            name or f"hvp_{key}", context.graph, first_lines(self._derived), [output],
+            name or f"hvp_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -160,4 +160,4 @@ def written_out_product(
     loss, inner = (made.tensors[tensor] for tensor in body.of.gradient)
     by, vector = made.tensors[body.by], made.tensors[body.direction]
     found = small.session(general.via).written_along(loss.gradient_by(inner), by, vector)
-    return HessianProduct(small, *found, general.via, general)
+    return HessianProduct(small, found, general.via, general)

@@ -30,7 +30,7 @@ from symbackprop.reading.program import read_program
 from symbackprop.reading.questions import Question, read_levels, read_questions
 from symbackprop.reading.symbols import read_symbols
 from symbackprop.reading.values import read_values
-from symbackprop.reading.variants import read_variant, redrawn, varied
+from symbackprop.reading.variants import check_sizes, read_variant, redrawn, varied
 from symbackprop.reading.words import read_checked
 from symbackprop.reading.yaml_tree import Scalar, Table, Value, decode, from_python, parse_yaml, problem
 
@@ -51,7 +51,7 @@ class ProblemSpec:
     templates         the folder with templates of the course's own.
     inferred          the arrays whose shape the file does not state.
     policy            what findings of ``check`` cost.
-    zero_outside      whether an entry outside its range counts as 0 in ``check``.
+    zero_outside      whether an entry outside its range counts as 0.
     """
 
     graph: Graph
@@ -154,12 +154,15 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
     _check_spellings(root)
     program, in_latex = _forward(root)
-    declarations = replace(symbols.declarations, first=_first(root))
+    declarations = replace(symbols.declarations, first=_first(root), zero=_zero_outside(root))
     graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
+    check_sizes(root, graph)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
+    known = graph.tensors.keys()
     graph = with_directions(question_value, graph)
+    directions = graph.tensors.keys() - known
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
@@ -185,7 +188,8 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         zero_outside=_zero_outside(root),
         inferred=tuple(
             name for name, tensor in graph.tensors.items()
-            if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
+            if name not in directions and tensor.shape
+            and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
         ),
     )  # fmt: skip
     questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)

@@ -44,6 +44,12 @@ class Problem:
         self.desk = Desk(spec, self.context, self.level)
         self._answers: dict[str, tuple[Answer | Told, ...]] = {}
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(question.id for question in self.spec.all_questions) or "no questions"
+        return (
+            f"<Problem {self.title or self.spec.file or ''}: {', '.join(self.spec.graph.tensors)}; {kinds}>"
+        )
+
     @property
     def title(self) -> str | None:
         """The title of the file."""
@@ -240,7 +246,7 @@ def _bare(side: str, free: Mapping[str, Index]) -> dict[str, Index]:
 def check_level(level: str) -> None:
     """Refuse an unknown level."""
     if level not in LEVELS:
-        hint = did_you_mean(level, LEVELS) or ", ".join(LEVELS)
+        hint = did_you_mean(str(level), LEVELS) or ", ".join(LEVELS)
         raise InputError(f"unknown level {level}", code="schema", hint=hint)
 
 

@@ -22,10 +22,11 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.session import Derived, Session
+from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.formula import Formula
-from symbackprop.notation.layouts import layout_partial, shape_in_layout, step_in_layout, turned
+from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
@@ -33,6 +34,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
+from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -167,6 +169,8 @@ class Derivation:
 
     def in_layout(self, expr: Expr) -> Expr:
         """An array of the shape of ``by``, in the layout of the problem."""
+        if self.of.gradient is not None and self._context.graph.layout == "numerator":
+            return in_numerator(expr)
         return turned(expr, lookup) if self.layout == "numerator" else expr
 
     @property
@@ -266,6 +270,8 @@ class Derivation:
         found: tuple[tuple[Jacobian, Expr], ...] = jacobian.slices
         if self._context.graph.layout != "numerator":
             return found
+        if self.of.gradient is not None:
+            return tuple((name, in_numerator(value)) for name, value in found)
         return tuple(
             (turned(name, lookup), turned(value, lookup)) if name.is_of_entry else (name, value)
             for name, value in found
@@ -332,6 +338,7 @@ class Derivation:
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
+        arbitrary = arbitrary or bool(graph.loops)  # SymPy has no recursion
         if not arbitrary and _nodes(self.expanded_expr) <= LONGEST and _loops(self.expanded_expr) <= LOOPS:
             lambdified = self._lambdified()
 
@@ -369,6 +376,7 @@ class Derivation:
         oracle = self._context.verifier.oracle_of(point)
         for equation in self._context.graph.equations:
             if equation.abstract:
+                found[equation.target.name] = float(np.real(point.values[equation.target])[0, 0])
                 for tensor in equation.arguments:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
@@ -438,13 +446,20 @@ class Derivation:
         context, jacobian = self._context, self._derived.jacobian
         assert jacobian is not None
         expr, indices = given_second(jacobian.whole, context.names), jacobian.indices
-        key = "".join(c if c.isalnum() else "_" for c in f"{self.of.name}_d{self.by.name}")
+        gradient = self.of.gradient
+        words = f"{self.of.name}_d{self.by.name}"
+        if gradient is not None:
+            words = f"d2{gradient[0].name}_d{gradient[1].name}_d{self.by.name}"
+        key = "".join(c if c.isalnum() else "_" for c in words)
         if isinstance(expr, Comprehension | TensorEntries):
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
+        own = f"jacobian_{key}" if gradient is None else f"hessian_{key.removeprefix('d2')}"
+        if self.of.is_scalar and gradient is None:
+            own = f"gradient_{key.removeprefix(f'{self.of.name}_d')}"
         return plan(
-            name or f"jacobian_{key}", context.graph, first_lines(self._derived), [output],
+            name or own, context.graph, (*_member_lines(context), *first_lines(self._derived)), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -461,29 +476,23 @@ class Derivation:
 
     def numpy_lines(self) -> tuple[str, ...]:
         """The lines of the code that compute derivatives, without the forward pass."""
-        program = self.program()
-        forward = {tensor.name for tensor in self._context.graph.tensors.values()}
-        lines = emit_lines(program)
-        return tuple(line for line in lines if line.split(" = ")[0] not in forward)
+        return emit_lines(self.program(), self._context.graph.tensors.keys())
 
     def to_latex(self) -> str:
         """The derivation as LaTeX: one aligned display, a line a step."""
-        body = " \\\\\n".join(rf"{step.before.latex} &= {step.after.latex}" for step in self.steps)
-        return "\\begin{aligned}\n" + body + "\n\\end{aligned}"
+        return display.aligned(self.steps)
+
+    @property
+    def left_latex(self) -> str:
+        """What the result equals: the derivative, or one entry of it."""
+        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        return Formula(left, self._context.names).latex
 
     def _repr_latex_(self) -> str:
-        left = self._derived.entry if self.is_entrywise else self._derived.partial
-        partial = Formula(left, self._context.names)
-        return rf"$\displaystyle {partial.latex} = {self.latex}$"
+        return rf"$\displaystyle {self.left_latex} = {self.latex}$"
 
     def _repr_html_(self) -> str:
-        """The result and its steps with their reasons; a notebook sets what stands between dollars."""
-        rows = "".join(
-            f"<li>${escape(step.before.latex)} = {escape(step.after.latex)}$ "
-            f"<small>{escape(step.because)}</small></li>"
-            for step in self.steps
-        )
-        return f"<p>{escape(self._repr_latex_())}</p><ol>{rows}</ol>"
+        return display.shown(self._repr_latex_(), self.shape, self.steps, self.assumptions)
 
     def __repr__(self) -> str:
         return f"<Derivation {self.name} = {self.text}>"
@@ -506,6 +515,15 @@ class Gradients(Mapping[str, Derivation]):
     def __len__(self) -> int:
         return len(self._derivations)
 
+    def __repr__(self) -> str:
+        return f"<Gradients {', '.join(f'{d.name} = {d.text}' for d in self.values())}>"
+
+    def _repr_latex_(self) -> str:
+        return display.below([(d.left_latex, d.latex) for d in self.values()])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self._repr_latex_())}</p>"
+
     def numpy(self) -> NumPyFunction:
         """A function from a dict of arrays to a dict of gradients."""
         if self._function is None:
@@ -524,7 +542,7 @@ def first_lines(derived: Derived) -> list[Line]:
     if derived.of.gradient is None:
         return []
     loss = derived.of.gradient[0]
-    pairs = [(Partial(loss, tensor), derived.values[tensor]) for tensor in derived.needs]
+    pairs = [(Partial(loss, tensor), derived.first[tensor]) for tensor in derived.needs]
     return [Line(need, value) for need, value in pairs if need != value]
 
 
@@ -532,6 +550,13 @@ def program_of(
     context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False
 ) -> Program:
     """One function for some derivatives: the forward pass it needs, then one line each."""
+    if context.graph.loops:
+        outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
+        recurrent = recurrent_lines(context.session(), list(wanted.values()))
+        return plan(
+            name, context.graph, recurrent, outputs,
+            names=context.names, expand=context.expand, single=single,
+        )  # fmt: skip
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
         for tensor in derived.needs:
@@ -542,10 +567,20 @@ def program_of(
             elif value != need:  # dJ/dy of an arbitrary J is given
                 lines.setdefault(tensor, Line(need, value))
     outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
-    ordered = tuple(lines.values())
+    ordered = (*_member_lines(context), *lines.values())
     return plan(
         name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
     )
+
+
+def _member_lines(context: Context) -> tuple[Line, ...]:
+    """The equations of families over a dim by one entry of all members at once, as index forms say it."""
+    equations = [equation for equation in context.graph.equations if equation.member is not None]
+    if not equations:
+        return ()
+    shop = context.session().shop
+    locals_ = [shop.locals[equation.target] for equation in equations]
+    return tuple(Line(one.equation.target, entries_of(one.form, shop.leaf), one.indices) for one in locals_)
 
 
 def _output(key: str, derived: Derived, layout: str) -> Output:

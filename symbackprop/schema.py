@@ -241,7 +241,11 @@ def _policy() -> Schema:
     forms: dict[str, Schema] = {
         "layout": _one_of(("strict", "consistent", "any")),
         "form": _one_of(("any", "matrices", "entries")),
-        "deduct": {"type": ["object", "null"], "additionalProperties": _REF_NUMBER},
+        "deduct": {
+            "type": ["object", "null"],
+            "properties": dict.fromkeys(keys.CAUSES, _REF_NUMBER),
+            "additionalProperties": False,
+        },
     }
     return _table(POLICY, POLICY, forms)
 
@@ -254,4 +258,3 @@ def _variants() -> Schema:
         "rename": _FLAG,
     }
     return _table(VARIANTS, VARIANTS, forms)
-

@@ -23,7 +23,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.session import Derived
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.numpy_code import Program
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
@@ -112,13 +112,19 @@ def written_out_jacobian(
     general = session.jacobian(
         body.of, body.by, flipped=flipped, entry=body.entry, lines=body.lines
     )
-    of, by = made.tensors[body.of], made.tensors[body.by]
+    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
+    by = made.tensors[body.by]
+    if body.of.gradient is not None:
+        loss, inner = body.of.gradient
+        gradient = made.tensors[loss].gradient_by(made.tensors[inner])
+        second = small.session(via).written_second(gradient, by, entry=body.entry, vec=vec)
+        return WrittenOut(small, second, via, Derivation(context, general, via), made.sizes)
+    of = made.tensors[body.of]
     if body.of.is_scalar:
         places = body.entry[1]
         assert places is not None
         entry = small.session(via).written_entry(of, by, places)
         return WrittenOut(small, entry, via, Derivation(context, general, via), made.sizes)
-    vec: Vec = "column" if context.names.style.get("vec") == "column" else "row"
     derived = small.session(via).written_jacobian(
         of, by, flipped=flipped, entry=body.entry, lines=body.lines, vec=vec
     )
@@ -127,6 +133,12 @@ def written_out_jacobian(
 
 def in_numbers(context: Context, sizes: Mapping[str, int]) -> tuple[Context, Concrete]:
     """The context of the graph in numbers; made once for each choice of sizes."""
+    if context.graph.loops:
+        name = context.graph.loops[0][0].name
+        raise UnsupportedError(
+            f"level entries of a recursion over a dim ({name}) is not supported yet",
+            hint="give the number of steps: for t = 1..3, over: 3",
+        )
     key = tuple(sorted(sizes.items()))
     if key not in context.in_numbers:
         made = concrete(context.graph, sizes)

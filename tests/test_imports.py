@@ -46,8 +46,8 @@ SEES: dict[str, set[str]] = {
 }
 # These see all, but nothing except those named here may see them.
 TOP = {
-    "__init__", "api", "answering", "checks", "pipeline", "problems", "results", "reports", "solving",
-    "testing",
+    "__init__", "api", "answering", "checks", "curvature", "pipeline", "problems", "results", "reports",
+    "solving", "testing",
     "written_out",
 }  # fmt: skip
 

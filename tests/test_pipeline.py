@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,14 @@ def test_steps_have_sympy_formulas() -> None:
         assert step.after.latex
 
 
+def test_an_array_at_the_end_has_a_jacobian() -> None:
+    vector, matrix = derive_text("y = W x", ["x", "W"])
+    assert (vector.answer.kind, vector.answer.result.text) == ("jacobian", "W")
+    assert vector.answer.shape == ("m", "n")
+    assert matrix.text_report().endswith("\ndy[i]/dW[j,k] = x[k] ind(i = j)")
+    assert [one.answer.verdict.status for one in (vector, matrix)] == ["holds", "holds"]
+
+
 # -- in print
 
 
@@ -361,6 +370,31 @@ def test_the_derivation_as_latex() -> None:
     text = problem().derive("L", "c").to_latex()
     assert text.startswith("\\begin{aligned}\n")
     assert text.count("&=") == len(problem().derive("L", "c").steps)
+
+
+def test_a_line_that_goes_on_has_no_left_side_of_its_own() -> None:
+    steps = problem().derive("L", "W").steps
+    goes_on = sum(one.before.latex == above.after.latex for above, one in pairwise(steps))
+    text = problem().derive("L", "W").to_latex()
+    assert goes_on
+    assert text.count("\n&= ") == goes_on
+
+
+def test_the_notebook_shows_results_together_and_reasons_as_code() -> None:
+    found = problem().gradients("L")
+    assert found._repr_latex_().count("&=") == len(found)
+    page = found["W"]._repr_html_()
+    assert "`" not in page
+    assert "<code>" in page
+    assert page.count("<li>") == len(found["W"].steps)
+
+
+def test_what_a_console_shows_is_one_line() -> None:
+    found = problem()
+    d = found.derive("L", "W")
+    for shown in (found, d, found.gradients("L"), d.steps[0], d.steps[0].after, found.answer("q1")):
+        assert len(repr(shown)) < 300
+        assert repr(shown).startswith("<")
 
 
 def test_the_key_is_a_document() -> None:
@@ -526,7 +560,10 @@ def test_derive_by_an_unknown_name() -> None:
 
 @pytest.mark.parametrize(
     ("equations", "message"),
-    [("y = W x", "nothing to differentiate"), ("y = W x; L = sum(y); M = sumsq(y)", "which one is the loss")],
+    [
+        ("y = W x; z = tanh(x)", "which one is to be differentiated"),
+        ("y = W x; L = sum(y); M = sumsq(y)", "which one is the loss"),
+    ],
 )
 def test_derive_needs_one_scalar(equations: str, message: str) -> None:
     with pytest.raises(sbp.InputError, match=message) as caught:

@@ -513,6 +513,26 @@ def test_arbitrary_loss_and_function() -> None:
     assert sp.latex(sbp.loss("J")(x)) == r"J\left(x\right)"
 
 
+CUT: list[tuple[Any, str]] = [
+    (sbp.sumsq(W[:, 1:]), "sumsq(W[1..m,2..n])"),
+    (sbp.sumsq(W[:-1, :]), "sumsq(W[1..m-1,1..n])"),
+    (sbp.sumsq(sp.BlockMatrix([[W], [W]]) * x), "sumsq(stack(W, W, columns) x)"),
+    (
+        sbp.sumsq(sp.BlockMatrix([[W, 2 * W], [W, W]])),
+        "sumsq(stack(stack(W, 2 W, rows), stack(W, W, rows), columns))",
+    ),
+]
+
+
+@pytest.mark.parametrize(("expr", "text"), CUT, ids=[text for _, text in CUT])
+def test_slices_and_blocks(expr: Any, text: str) -> None:
+    found = sbp.derive(expr, W)
+    shapes = {"W": {"shape": ["m", "n"], "role": "parameter"}, "x": {"shape": ["n"], "role": "parameter"}}
+    read = Problem(spec_from_mapping({"convention": "column", "symbols": shapes, "forward": f"L = {text}"}))
+    assert found.text == read.derive("L", "W").text
+    assert found.verify().status == "holds"
+
+
 B = sp.MatrixSymbol("B", n, n)
 REFUSED: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: W * sp.MatrixSymbol("z", K, 1), "shape", r"W is m x n, z is K x 1"),
@@ -520,8 +540,7 @@ REFUSED: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: sbp.relu(x) ** 2, "shape", r"sbp\.square"),
     (lambda: x**3, "shape", r"HadamardPower\(E, 3\)"),
     (lambda: W.applyfunc(sp.sinh), "unsupported", r"SymPy's sinh .*sinh\(.*\) in "),
-    (lambda: sp.BlockMatrix([[W]]), "unsupported", r"SymPy's BlockMatrix .* in sum"),
-    (lambda: W[0:2, :], "unsupported", "SymPy's MatrixSlice"),
+    (lambda: W[::2, :], "unsupported", r"SymPy's MatrixSlice .* in sum"),
     (lambda: sp.Matrix([[1, 2]]) * sp.MatrixSymbol("q", 2, 1), "unsupported", "MatrixSymbol"),
     (lambda: x + sp.MatrixSymbol("x", m, 1), "redefined", "two different symbols are called x"),
     (lambda: sp.MatrixSymbol("sum", n, 1), "redefined", "sum is a function"),
@@ -540,6 +559,7 @@ def test_what_is_refused(build: Callable[[], Any], code: str, message: str) -> N
     ("call", "message"),
     [
         (lambda: sbp.derive(sbp.sum(x), x, of_shape=(m, 1)), "1 x 1, not m x 1"),
+        (lambda: sbp.derive(sbp.sum(x), x, of_shape=m), "1 x 1, not m"),
         (lambda: sbp.derive("sum(x)", x), "text"),
         (lambda: sbp.derive(sbp.sum(x), 2 * x), "no symbol to differentiate by"),
         (lambda: sbp.derive(sbp.sum(x), x, convention="rows"), "did you mean row"),

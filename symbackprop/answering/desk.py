@@ -81,9 +81,8 @@ class Desk:
         """The derivation of a Hessian-vector product."""
         session = self.context.session(via)
         plain = "vector" if level == "entries" else level
-        found = HessianProduct(
-            self.context, *session.along(body.of, body.by, body.direction, plain), via
-        )
+        derived = session.along(body.of, body.by, body.direction, plain)
+        found = HessianProduct(self.context, derived, via)
         if level != "entries":
             return found
         return written_out_product(found, body, body.sizes or self.sizes)

@@ -13,11 +13,14 @@ from symbackprop.answering.figures import Figures, overall
 from symbackprop.answering.put_in import worked_lines
 from symbackprop.answering.record import Answer, DerivedResult, Numbers, Result
 from symbackprop.arithmetic.evaluate import Cells
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
+from symbackprop.derivation.lines import slots_of
+from symbackprop.derivation.workshop import axis_indices
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import in_numerator, layout_partial
@@ -94,19 +97,18 @@ class _Work:
     def _forward_lines(self, equation: Equation, heading: str) -> Iterator[Step]:
         assert equation.expr is not None
         target = Leaf(equation.target)
-        result = self.figures.numeric(target)
         because = f"the equation of `{equation.target.name}`"
         if equation.indices:
             whole = Element(target, tuple(IndexValue(((index, 1),)) for index in equation.indices))
             yield self.figures.line(whole, equation.expr, because, rule="definition", heading=heading)
-            yield self.figures.line(target, result, "each entry", heading=heading)
+            for part in self.figures.parts(target):
+                yield self.figures.line(part, self.figures.numeric(part), "each entry", heading=heading)
             return
+        result = self.figures.numeric(target)
         yield self.figures.line(target, equation.expr, because, rule="definition", heading=heading)
         yield from self._worked(equation.expr, result, None, heading)
 
-    def _worked(
-        self, expr: Expr, result: Expr, quantity: Partial | None, heading: str
-    ) -> Iterator[Step]:
+    def _worked(self, expr: Expr, result: Expr, quantity: Partial | None, heading: str) -> Iterator[Step]:
         before = expr
         for after, because in worked_lines(self.figures, expr, result):
             if after != before:
@@ -142,11 +144,22 @@ class _Work:
         figures = self.figures
         inputs = [node.tensor for node in value.walk() if isinstance(node, Leaf)]
         self.forward(inputs, told=False)
-        figures.set_partial(gradient, value)
+        loop = self.graph.loop_of(gradient.by)
+        if loop and (gradient.of, gradient.by) not in figures.arithmetic.partials:
+            used = [node.tensor for one in loop for node in walked(derivation, one) if isinstance(node, Leaf)]
+            self.forward(used, told=False)
+            figures.set_loop(gradient.of, derivation.derived.values, loop)
+        elif not loop:
+            figures.set_partial(gradient, value)
         partial = layout_partial(gradient, derivation.layout)
         value = derivation.in_layout(value)
-        result = figures.numeric(partial)
         self.steps.extend(lines)
+        if not gradient.by.is_matrix:
+            for part in figures.parts(partial):
+                line = figures.line(part, figures.numeric(part), "each entry", quantity=partial)
+                self.steps.append(line)
+            return
+        result = figures.numeric(partial)
         if value == partial or isinstance(value, Comprehension):
             self.steps.append(figures.line(partial, result, "each entry", quantity=partial))
         elif lines:
@@ -159,35 +172,46 @@ class _Work:
         """The step, and the forward pass after it."""
         figures = self.figures
         new = {one.by: _after_step(one.by, self.graph.tensors) for one in partials}
-        rules: dict[Tensor, Expr] = {
-            one.by: Add((Leaf(one.by), Neg(MatMul((body.step, self._beside(one)))))) for one in partials
-        }
+        rules = {one.by: self._rule(one, body.step) for one in partials}
         again = [e for e in self._needed(body.then) if _touched(e, set(new), self.graph.equations)]
         for equation in again:
             new[equation.target] = _after_step(equation.target, self.graph.tensors)
         figures.given.moved(rules, new)
         for tensor, expr in rules.items():
             figures.arithmetic.tensors[new[tensor]] = figures.value(expr)
-            result = figures.numeric(Leaf(new[tensor]))
             because = "against the gradient, by the step"
-            self.steps.append(
-                figures.line(Leaf(new[tensor]), expr, because, rule="step", heading=STEP)
-            )
+            if isinstance(expr, TensorEntries):
+                entry = Element(Leaf(new[tensor]), slots_of(tensor, expr.indices))
+                self.steps.append(figures.line(entry, expr.body, because, rule="step", heading=STEP))
+                for part in figures.parts(Leaf(new[tensor])):
+                    line = figures.line(part, figures.numeric(part), "each entry", heading=STEP)
+                    self.steps.append(line)
+                continue
+            result = figures.numeric(Leaf(new[tensor]))
+            self.steps.append(figures.line(Leaf(new[tensor]), expr, because, rule="step", heading=STEP))
             self.steps.extend(self._worked(expr, result, None, STEP))
         self.forward({t for e in again for t in e.inputs}, told=False)
         for equation in again:
             there = renamed(equation, new)
             figures.solve(there)
             self.steps.extend(self._forward_lines(there, AGAIN))
-        wanted: dict[str, tuple[Expr, ...]] = {
-            tensor.name: (Leaf(new[tensor]),) for tensor in rules
-        }
+        wanted: dict[str, tuple[Expr, ...]] = {tensor.name: (Leaf(new[tensor]),) for tensor in rules}
         for tensor in body.then:
             if tensor.name not in wanted:
                 self.forward([tensor], told=False)
                 wanted[tensor.name] = (Leaf(new.get(tensor, tensor)),)
         asks = tuple(expr for found in wanted.values() for expr in found)
         return self._answer(wanted, asks, "Take one step and compute")
+
+    def _rule(self, one: Partial, step: Expr) -> Expr:
+        """The parameter after the step: W - step * dL/dW, over entries where it is no matrix."""
+        if one.by.is_matrix:
+            return Add((Leaf(one.by), Neg(MatMul((step, self._beside(one))))))
+        letters = [letter for letter in "ijklmnpqrs" if letter not in self.graph.tensors]
+        indices = axis_indices(one.by, letters) or ()
+        slots = slots_of(one.by, indices)
+        body = Add((Element(Leaf(one.by), slots), Neg(MatMul((step, Element(one, slots))))))
+        return TensorEntries(indices, body)
 
     def _beside(self, partial: Partial) -> Expr:
         """A derivative in the shape of what it is taken by, whatever the layout."""
@@ -207,7 +231,9 @@ class _Work:
         figures, question = self.figures, self.figures.question
         names = figures.desk.context.names
         boxes = tuple(
-            Box(expr, Formula(figures.numeric(expr), names), _declared(expr)) for expr in asks
+            Box(part, Formula(figures.numeric(part), names), _declared(part))
+            for expr in asks
+            for part in (figures.parts(expr) if isinstance(expr, Leaf | Partial) else (expr,))
         )
         verdict = _joined(self.verdicts, overall(self.steps))
         kept = tuple(dict.fromkeys(self.assumptions))
@@ -240,6 +266,12 @@ class _Work:
             return self.figures.numbers(arrays[0], shape)
         flat = np.concatenate([array.ravel() for array in arrays])
         return self.figures.numbers(flat, (len(arrays), *shape))
+
+
+def walked(derivation: Derivation, tensor: Tensor) -> Iterator[Expr]:
+    """All that stands in the derivative by ``tensor``, where it was derived."""
+    value = derivation.derived.values.get(tensor)
+    return iter(()) if value is None else value.walk()
 
 
 def _declared(expr: Expr) -> tuple[Dim, ...]:

@@ -131,7 +131,7 @@ class Told:
         return answer_json(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """A verified answer.
 
@@ -158,6 +158,10 @@ class Answer:
     steps: tuple[Step, ...] = ()
     assumptions: tuple[str, ...] = ()
     derivation: Derivation | None = None
+
+    def __repr__(self) -> str:
+        of = self.question if self.result.text is None else f"{self.question} = {self.result.text}"
+        return f"<Answer {self.id} ({self.kind}): {of}, {self.verdict.status}>"
 
     @property
     def failed(self) -> bool:

@@ -1,7 +1,8 @@
 """Numbers of typed expressions: arrays of ``Fraction`` where exact, else ``float``.
 
 In: an expression, the sizes, the numbers of its symbols, and of the derivatives that stand in it. Out: a
-2-D object array of rows and columns, oriented as in ``Expr.shape``. This is what is printed; whether it is
+2-D object array of rows and columns, oriented as in ``Expr.shape``; an array of more than two axes has a row
+for each place of its first axis, the others side by side. This is what is printed; whether it is
 right the verifier says, which evaluates the forward pass by itself in floating point.
 """
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from symbackprop.arithmetic import scalars
 from symbackprop.arithmetic.scalars import ONE, ZERO, NoValue, Value, over, plus, power, times
 from symbackprop.arithmetic.structures import structural
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
@@ -39,6 +41,7 @@ from symbackprop.core.expr import (
     Power,
     Range,
     Reduce,
+    Slice,
     Transpose,
     product_shape,
 )
@@ -70,12 +73,14 @@ class Arithmetic:
     tensors   the numbers of symbols, and of what was computed so far.
     partials  (of, by) -> the numbers of the derivative, shaped like ``by``.
     expand    the defining expression of a call (``Context.expand``).
+    zero      whether an entry outside its range counts as 0.
     """
 
     sizes: Mapping[str, int]
     tensors: dict[Tensor, Cells]
     expand: Callable[[Call], Expr]
     partials: dict[tuple[Tensor, Tensor], Cells] = field(default_factory=dict)
+    zero: bool = False
     _memo: dict[int, tuple[Expr, Cells]] = field(default_factory=dict)
 
     def value(self, node: Expr, bound: Bound | None = None) -> Cells:
@@ -247,6 +252,10 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
     value = at.value(base, bound)
     if isinstance(base, Leaf | Partial):
         tensor = base.tensor if isinstance(base, Leaf) else base.by
+        if isinstance(base, Leaf) and tensor.start is not None and slots[0] == 0:
+            return _at_start(at, tensor.start, slots[1:])
+        if not tensor.is_matrix:
+            return _entry_of(at, value, tensor, slots)
         axes = [tensor.axis_of_side(side) for side in (0, 1)]
         row, column = (1 if axis is None else slots[axis] for axis in axes)
     elif len(slots) == 2:
@@ -255,8 +264,35 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
         given = iter(slots)
         row, column = (1 if dim.is_one else next(given) for dim in base.shape)
     if not (1 <= row <= value.shape[0] and 1 <= column <= value.shape[1]):
-        raise NoValue("an entry outside its range")
+        return _beyond(at)
     return cell(value[row - 1, column - 1])
+
+
+def _beyond(at: Arithmetic) -> Cells:
+    """An entry outside its range."""
+    if at.zero:
+        return cell(ZERO)
+    raise NoValue("an entry outside its range")
+
+
+def _at_start(at: Arithmetic, start: Tensor, slots: list[int]) -> Cells:
+    """An entry of h[0], the start of a recursion."""
+    value = at.value(Leaf(start), {})
+    places = {axis: slot for axis, slot in enumerate(slots)}
+    sides = (places.get(axis, 1) if axis is not None else 1 for axis in map(start.axis_of_side, (0, 1)))
+    row, column = sides
+    return cell(value[row - 1, column - 1])
+
+
+def _entry_of(at: Arithmetic, value: Cells, tensor: Tensor, slots: list[int]) -> Cells:
+    """An entry of an array of more than two axes."""
+    column = 0
+    for slot, dim in zip(slots, tensor.shape, strict=True):
+        if not 1 <= slot <= at.extent(dim):
+            return _beyond(at)
+    for slot, dim in zip(slots[1:], tensor.shape[1:], strict=True):
+        column = column * at.extent(dim) + slot - 1
+    return cell(value[slots[0] - 1, column])
 
 
 def _places(at: Arithmetic, ranges: tuple[Range, ...], bound: Bound) -> Iterator[Bound]:
@@ -310,10 +346,23 @@ def _comprehension(at: Arithmetic, node: Comprehension, bound: Bound) -> Cells:
     return found
 
 
+def _tensor_entries(at: Arithmetic, node: TensorEntries, bound: Bound) -> Cells:
+    extents = [at.extent(dim) for dim in node.dims]
+    found = np.empty(extents, dtype=object)
+    for place in np.ndindex(*extents):
+        there = {index: spot + 1 for index, spot in zip(node.indices, place, strict=True)}
+        found[place] = at.scalar(node.body, {**bound, **there})
+    return found.reshape((extents[0] if extents else 1, -1))
+
+
+def _slice(at: Arithmetic, node: Slice, bound: Bound) -> Cells:
+    return at.value(node.comprehension(), bound)
+
+
 # Any: each rule takes the one class of node that it is entered for.
 _RULES: Mapping[type, Callable[[Arithmetic, Any, Bound], Cells]] = {
     Number: _number, Leaf: _leaf, DimValue: _dim, Partial: _partial, Numeric: _numeric, Add: _add, Neg: _neg,
     MatMul: _matmul, Hadamard: _hadamard, Divide: _divide, Power: _power, Transpose: _transpose,
     Call: _call, IndexValue: _index, LabelValue: _index, Element: _element, Reduce: _reduce,
-    Indicator: _indicator, Comprehension: _comprehension,
+    Indicator: _indicator, Comprehension: _comprehension, TensorEntries: _tensor_entries, Slice: _slice,
 }  # fmt: skip

@@ -11,13 +11,6 @@ from symbackprop.core.verdicts import Evidence
 from symbackprop.errors import SymbackpropError
 
 VERDICTS = ("correct", "wrong", "recovered", "follows", "convention", "notation", "unread", "unchecked")
-CAUSES = (
-    "transpose", "order", "sign", "factor", "missing-factor", "extra-factor", "missing-term", "extra-term",
-    "missing-activation-derivative", "activation-not-derivative", "missing-batch-sum", "broadcast", "mean",
-    "missing-regulariser", "extra-regulariser", "index", "kronecker", "shape", "diag", "hadamard",
-    "softmax-diagonal", "single-path", "inverse", "symbol", "layer", "number", "rounding", "step-size",
-    "parenthesis", "layout", "form", "missing-sum", "extra-sum", "algebra",
-)  # fmt: skip
 
 
 class _Record:

@@ -26,6 +26,7 @@ from symbackprop.core.expr import (
     Partial,
     Range,
     Reduce,
+    Run,
     label_slot,
 )
 from symbackprop.core.graph import Equation, Graph
@@ -171,7 +172,7 @@ class _Maker:
             facts = old.facts if classes is None else replace(old.facts, classes=self.dim(classes))
             self.tensors[old] = Tensor(
                 old.name, tuple(self.dim(dim) for dim in old.shape), old.convention, old.role, old.latex,
-                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family,
+                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family, over=old.over,
             )  # fmt: skip
         return self.tensors[old]
 
@@ -183,6 +184,8 @@ class _Maker:
     def equation(self, old: Equation) -> Equation:
         return replace(
             old,
+            pieces=(),
+            member=None,
             target=self.tensor(old.target),
             expr=None if old.expr is None else self.expr(old.expr),
             indices=tuple(self.index(index) for index in old.indices),
@@ -203,6 +206,8 @@ class _Maker:
                 return replace(slot, offset=self.dim(old.offset))
             case IndexValue():
                 return self._place(old)
+            case Run():
+                return Run(self._place(old.low), self.dim(old.count))
             case Call():
                 rows, columns = old.call_shape
                 args = tuple(self.expr(arg) for arg in old.args)

@@ -9,14 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Expr, Leaf, Operation
+from symbackprop.core.expr import Add, Expr, IndexValue, Indicator, Leaf, MatMul, Operation, Range, Reduce
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``target[slots] = body`` for the values of ``ranges``: some entries of an array."""
+
+    slots: tuple[IndexValue, ...]
+    ranges: tuple[Range, ...]
+    body: Expr
 
 
 @dataclass(frozen=True, slots=True)
 class Equation:
     """``target = expr``, or ``target[indices] = expr`` with a scalar right side.
 
+    ``pieces``: where the author gives the entries by several formulas, these; together they give every entry
+    once, and ``expr`` is their sum, each with indicators that say where it holds (``whole_of``).
+    ``member``: of a family ``target[t] = member`` with an array on the right; ``expr`` is one entry of it.
     ``abstract`` marks ``J = J(y, W)``: an arbitrary differentiable scalar of ``arguments``
     (then ``expr`` is None). ``text`` is the author's line, white space tidied.
     """
@@ -28,6 +40,8 @@ class Equation:
     text: str = ""
     line: int | None = None
     column: int | None = None
+    pieces: tuple[Piece, ...] = ()
+    member: Expr | None = None
 
     @property
     def abstract(self) -> bool:
@@ -43,7 +57,22 @@ class Equation:
         for node in self.expr.walk():
             if isinstance(node, Leaf):
                 seen.setdefault(node.tensor)
+                if node.tensor.start is not None:
+                    seen.setdefault(node.tensor.start)
         return tuple(seen)
+
+
+def whole_of(pieces: tuple[Piece, ...], indices: tuple[Index, ...]) -> Expr:
+    """sum_r body_r [slot_r = i] of every piece, added: the entry at ``indices``."""
+    parts: list[Expr] = []
+    for piece in pieces:
+        here = [
+            Indicator(slot, "=", IndexValue(((index, 1),)))
+            for slot, index in zip(piece.slots, indices, strict=True)
+        ]
+        body = MatMul((piece.body, *here))
+        parts.append(Reduce("sum", piece.ranges, body) if piece.ranges else body)
+    return parts[0] if len(parts) == 1 else Add(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +96,9 @@ class Graph:
     in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
     the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
     of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed);
-    ``first`` is what the author calls the first position (positions in the graph are one-based).
+    ``first`` is what the author calls the first position (positions in the graph are one-based);
+    ``zero``: an entry outside its range counts as 0; ``loops``: targets of recursions, those that need each
+    other together, in the order in which a member of each is computed.
     """
 
     convention: Convention
@@ -78,6 +109,12 @@ class Graph:
     families: Mapping[str, Family] = field(default_factory=dict)
     layout: str = "gradient"
     first: int = 1
+    zero: bool = False
+    loops: tuple[tuple[Tensor, ...], ...] = ()
+
+    def loop_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """The targets that are computed together with ``tensor``, member by member; () for any other tensor."""
+        return next((loop for loop in self.loops if tensor in loop), ())
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""
@@ -105,7 +142,7 @@ class Graph:
         """What a tensor is computed from, and itself, in the order of ``tensors``."""
         found = {tensor}
         for equation in reversed(self.equations):
-            if equation.target in found:
+            if equation.target in found or not found.isdisjoint(self.loop_of(equation.target)):
                 found.update(equation.inputs)
         return tuple(one for one in self.tensors.values() if one in found)
 

@@ -1,4 +1,4 @@
-"""Arrays of more than two indices as the matrices that they are made of: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
+"""Arrays of more than two indices as matrices: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from symbackprop.derivation.places import form_at, in_entries
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Quantity
 from symbackprop.notation.forms import Slot, parts_of_slot
+from symbackprop.notation.outside import relaxed
 
 Pair = tuple[Expr, Expr]
 
@@ -24,6 +25,8 @@ def spelled_slice(lines: Lines, of: Tensor, quantity: Quantity) -> Pair | None:
     The last two axes are tried first.
     """
     axes = quantity.axes or ()
+    if quantity.tensor.over and quantity.form.terms:
+        return _member(lines, of, quantity, axes)
     if len(axes) <= 2 or not quantity.form.terms:
         return None
     for first, second in sorted(combinations(range(len(axes)), 2), reverse=True):
@@ -34,6 +37,21 @@ def spelled_slice(lines: Lines, of: Tensor, quantity: Quantity) -> Pair | None:
             name = _slice(Partial(of, quantity.tensor), axes, running)
             return (name, found)
     return None
+
+
+def _member(lines: Lines, of: Tensor, quantity: Quantity, axes: tuple[Index, ...]) -> Pair | None:
+    """The derivative by one member of a family, a vector or a matrix."""
+    held, *running = axes
+    if not running or len(running) + 1 < quantity.tensor.rank:
+        return None
+    sides: list[Index | None] = [*running, None] if len(running) == 1 else [*running]
+    if len(running) == 1 and quantity.tensor.convention.vectors_are_rows:
+        sides.reverse()
+    form = relaxed(quantity.form, lines.shop.partial_of.__contains__) if lines.shop.graph.loops else quantity.form
+    found = Slicer(lines, (held,)).spelled(form, sides[0], sides[1])
+    if found is None or found.is_scalar:
+        return None
+    return _slice(Partial(of, quantity.tensor), axes, set(running)), found
 
 
 def written_slices(lines: Lines, of: Tensor, quantity: Quantity) -> tuple[Pair, ...]:
@@ -85,5 +103,3 @@ def letters_held(name: Expr) -> tuple[str, ...]:
     slots = name.slots if isinstance(name, Slice) else ()
     held = [slot.single for slot in slots if isinstance(slot, IndexValue)]
     return tuple(dict.fromkeys(index.letter for index in held if index is not None))
-
-

@@ -27,7 +27,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of
-from symbackprop.derivation.tangents import Tangent, Tangents
+from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import side_indices
 from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
@@ -38,12 +38,14 @@ from symbackprop.notation.steps import Step
 class ProductWork:
     """A Hessian-vector product in print.
 
+    vector       the direction v.
     asked        d2L/dw2 v, an array of the shape of A in d2L/(dA dB).
     entry        one entry of it, at the letters ``row`` and ``column``.
     expr, whole  the result, and the same without names of changes.
     has_changes  whether names of changes stand in ``form``.
     """
 
+    vector: Tensor
     asked: Expr
     entry: Expr
     row: Index | None
@@ -92,6 +94,7 @@ class Direction:
             whole = self._array(self.tangents.unfolded(found.form), row, column)
         if self.level == "index" and head:
             expr = Comprehension(row, column, self._entries(found.form))
+            whole = Comprehension(row, column, self._entries(self.tangents.unfolded(found.form)))
         return self._record(asked, entry, (row, column), found.form, expr, whole)
 
     def _record(
@@ -101,13 +104,14 @@ class Direction:
         uses = tuple(dict.fromkeys(self.uses))
         named = any(name in form.tensors for name in self.tangents.along.values())
         return ProductWork(
-            asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named
+            self.vector, asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named
         )
 
     def _sides(self, tensor: Tensor) -> tuple[Index | None, Index | None]:
         shop = self.lines.shop
-        spare = [c for c in "ijklmnpqrs" if c not in shop.reserved]
-        return side_indices(tensor, (spare[0], spare[1]))
+        first = free_letter("ijklmnpqrs", shop.reserved)
+        second = free_letter("ijklmnpqrs", {*shop.reserved, first})
+        return side_indices(tensor, (first, second))
 
     def _head(self, tensor: Tensor, row: Index | None, column: Index | None) -> tuple[Index, ...]:
         by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}

@@ -1,7 +1,7 @@
 """Common factors under one sum: sum_n a_n b_n [j = l] - sum_m a_m b_m c_m = sum_n a_n b_n ([j = l] - c_n).
 
 Only for print: the terms of a form that is finished, whose sums run over the same ranges, are put together
-where that takes fewer entries.
+where that takes no more entries.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from itertools import permutations
 from symbackprop.core.tensors import Index
 from symbackprop.derivation.rules import leaves
 from symbackprop.notation.common import content
-from symbackprop.notation.forms import Delta, Factor, Form, Group, Slot, Term
+from symbackprop.notation.forms import Atom, Delta, Exponent, Factor, Form, Group, Slot, Term
 from symbackprop.notation.normal import normal
 
 MOST_BOUND = 3
 
 
 def gathered(form: Form) -> Form:
-    """The form with terms put together under one sum, where that is shorter."""
+    """The form with terms put together under one sum, where that is no longer."""
     terms = list(form.terms)
     place = 0
     while place < len(terms):
@@ -32,7 +32,8 @@ def gathered(form: Form) -> Form:
         else:
             place += 1
     found = Form(terms)
-    return found if leaves(found) < leaves(form) else form
+    fewer = len(terms) < len(form.terms)
+    return found if fewer and leaves(found) <= leaves(form) else form
 
 
 def _joined(first: Term, second: Term) -> Term | None:
@@ -40,9 +41,9 @@ def _joined(first: Term, second: Term) -> Term | None:
     if not first.bound or len(first.bound) != len(second.bound) or len(first.bound) > MOST_BOUND:
         return None
     best: Term | None = None
-    most = 1
+    most = 0
     for renamed in _renamings(first, second):
-        common = [factor for factor in first.factors if _taken(factor, renamed.factors)]
+        common = [(a, e) for a, own in first.factors if (e := _shared(a, own, renamed.factors))]
         shared = [f for f in common if set(f[0].free) & set(first.bound)]
         if len(shared) <= most:
             continue
@@ -67,16 +68,20 @@ def _renamings(first: Term, second: Term) -> Iterator[Term]:
             yield Term(second.coefficient, factors, first.bound)
 
 
-def _taken(factor: Factor, among: tuple[Factor, ...]) -> bool:
-    return any(atom.key == factor[0].key and e == factor[1] for atom, e in among)
+def _shared(atom: Atom, exponent: Exponent, among: tuple[Factor, ...]) -> Exponent:
+    """The power of a factor that both terms have; 0 if they do not share it."""
+    other = next((e for one, e in among if one.key == atom.key), None)
+    if other is None:
+        return 0
+    if other == exponent:
+        return exponent
+    return min(other, exponent) if other > 0 and exponent > 0 else 0
 
 
 def _without(term: Term, common: list[Factor]) -> Term:
-    rest = list(term.factors)
-    for factor in common:
-        at = next(i for i, (atom, e) in enumerate(rest) if atom.key == factor[0].key and e == factor[1])
-        del rest[at]
-    return Term(term.coefficient, tuple(rest), ())
+    powers = {atom.key: e for atom, e in common}
+    rest = [(atom, e - powers.get(atom.key, 0)) for atom, e in term.factors]
+    return Term(term.coefficient, tuple((atom, e) for atom, e in rest if e), ())
 
 
 def _plain(term: Term, bound: tuple[Index, ...]) -> bool:

@@ -22,7 +22,7 @@ from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, i
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Quantity, Stage, settled
-from symbackprop.derivation.tangents import Tangent, Tangents
+from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
 from symbackprop.notation.forms import Form, Slot
@@ -130,9 +130,7 @@ class Second:
 
     def _reason(self, tangent: Tangent, stage: Stage) -> str:
         if stage.rule == "insert":
-            by = self.by
-            names = [f"`{self.lines.show(Partial(tensor, by))}`" for tensor in stage.inserted]
-            return f"put in {join(names)}"
+            return f"put in {join([self._derivative_of(tensor) for tensor in stage.inserted])}"
         if stage.rule != "chain":
             return stage_reason(stage, self.lines.show, self.tangents.loss)
         base = self.lines.shop.leaf(tangent.tensor)
@@ -142,6 +140,12 @@ class Second:
         if left == right or not is_short(tangent.source):
             return f"differentiate `{left}` once more" if left == right else f"differentiate `{left}`"
         return f"differentiate `{left} = {right}`"
+
+    def _derivative_of(self, tensor: Tensor) -> str:
+        """What a derivative is called where it is put in; by its name where it is a matrix."""
+        if len(tensor.index_axes) > 1 or len(self.by.index_axes) > 1:
+            return f"the derivative of `{self._name(tensor)}`"
+        return f"`{self.lines.show(Partial(tensor, self.by))}`"
 
     def _matrix(self, quantity: Quantity, form: Form) -> Expr | None:
         """The array of all entries as a matrix or a vector, where it has at most two indices."""
@@ -227,8 +231,7 @@ def second_letters(
         for at, axis in enumerate(tensor.index_axes):
             place = given[at] if given is not None else None
             if not isinstance(place, str) or place in used:
-                pool = "ijklmnpqrsuv"
-                place = next(c for c in pool if c not in taken | used and c not in shop.reserved)
+                place = free_letter("ijklmnpqrsuv", {*taken, *used, *shop.reserved})
             used.add(place)
             found.append(Index(tensor.shape[axis], place))
         sides.append(tuple(found))

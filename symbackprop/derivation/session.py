@@ -7,11 +7,11 @@ steps from which it is folded (the last ``after`` is the result).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from symbackprop.core.arrays import Jacobian, Vec
+from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -35,6 +35,7 @@ from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import InputError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.outside import WORDS
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
@@ -61,6 +62,8 @@ class Derived:
     uses                assumptions, in words.
     values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
     jacobian            what a Jacobian has besides; None for the gradient of a scalar.
+    first               of a second derivative the first ones by tensor; ``needs`` are those it rests on.
+    product             of a Hessian-vector product what it has besides.
     axes                the indices of an array of more than two axes, which has no row and no column.
     parts               of such an array matrices that make it up: name and what it is.
     """
@@ -76,6 +79,8 @@ class Derived:
     uses: tuple[str, ...]
     values: Mapping[Tensor, Expr]
     jacobian: JacobianWork | None = None
+    first: Mapping[Tensor, Expr] = field(default_factory=dict)
+    product: ProductWork | None = None
     axes: tuple[Index, ...] | None = None
     parts: tuple[tuple[Expr, Expr], ...] = ()
 
@@ -94,6 +99,8 @@ class Derived:
     @property
     def entry(self) -> Expr:
         """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
+        if self.product is not None:
+            return self.product.entry
         if self.jacobian is not None:
             return self.jacobian.entry
         slots = slots_of(self.by, self.indices)
@@ -133,7 +140,7 @@ class Session:
     def lines(self) -> Lines:
         """The maker of lines; the graph is lowered on first use."""
         if self._lines is None:
-            lowering = Lowering(self.expand)
+            lowering = Lowering(self.expand, zero=self.graph.zero)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
             speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
@@ -167,8 +174,23 @@ class Session:
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
         values = {tensor: work.value for tensor, work in works.items()}
-        trails = _trails(works, of)
-        return {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        trails = _trails(works, of) if not self.graph.loops else _looped_trails(works, of)
+        found = {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        if self.graph.loops:
+            found = {tensor: replace(d, uses=(*d.uses, *self._ends(of, d))) for tensor, d in found.items()}
+        return {tensor: self._with_outside(derived) for tensor, derived in found.items()}
+
+    def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
+        """The end values of the recursions backwards that a derivative rests on."""
+        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        return tuple(
+            f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
+            for need in names
+        )
+
+    def _with_outside(self, derived: Derived) -> Derived:
+        """Say it where entries outside their range count as 0."""
+        return replace(derived, uses=(*derived.uses, WORDS)) if self.lines.counts_zero else derived
 
     def jacobian(
         self,
@@ -208,10 +230,12 @@ class Session:
         if lines:
             work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))
         quantity = work.quantity
-        return Derived(
-            of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, work, quantity.axes,
+        shown = self.lines.printed(work.expr, quantity.form)
+        derived = Derived(
+            of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses,
+            {by: work.expr}, work, axes=quantity.axes,
         )  # fmt: skip
+        return self._with_outside(derived)
 
     def second(
         self,
@@ -237,7 +261,7 @@ class Session:
         quantity = work.quantity
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr,
-            work.steps, needs, uses, first.values, work,
+            work.steps, needs, uses, {by: work.expr}, work, first.values,
         )  # fmt: skip
 
     def written_second(
@@ -252,11 +276,11 @@ class Session:
         work = written_second(self.lines, found.jacobian, vec)
         steps = (*first.steps, *own, *work.steps[len(found.jacobian.steps) :])
         work = replace(work, steps=steps)
-        return replace(found, expr=work.expr, steps=steps, jacobian=work)
+        return replace(found, expr=work.expr, steps=steps, values={by: work.expr}, jacobian=work)
 
     def along(
         self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
-    ) -> tuple[Derived, ProductWork]:
+    ) -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
         first, quantities = self._differentiated(of, level)
         tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
@@ -264,21 +288,22 @@ class Session:
         needs = gradients_needed(work.whole, first.of, first.values)
         uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
         steps = (*first.steps, *work.steps)
-        found = Derived(of, by, work.form, work.row, work.column, work.expr, steps, needs, uses, first.values)
-        return found, work
+        return Derived(
+            of, by, work.form, work.row, work.column, work.expr,
+            steps, needs, uses, {by: work.expr}, None, first.values, work,
+        )  # fmt: skip
 
-    def written_along(
-        self, of: Tensor, by: Tensor, vector: Tensor
-    ) -> tuple[Derived, ProductWork]:
+    def written_along(self, of: Tensor, by: Tensor, vector: Tensor) -> Derived:
         """The same with every entry written out; the dims must be numbers."""
-        found, work = self.along(of, by, vector)
+        found = self.along(of, by, vector)
+        assert found.product is not None
         first = self.gradients(*_pair(of), "entries")[_pair(of)[1][0]]
-        array = self.written(work.whole, of)
-        last = self.lines.step("assemble", "all entries", work.asked, array, Partial(of, by))
+        array = self.written(found.product.whole, of)
+        last = self.lines.step("assemble", "all entries", found.product.asked, array, Partial(of, by))
         own = tuple(step for step in found.steps if _is_second(step))
         steps = (*first.steps, *own, last)
-        work = replace(work, expr=array, steps=steps)
-        return replace(found, expr=array, steps=steps), work
+        work = replace(found.product, expr=array, steps=steps)
+        return replace(found, expr=array, steps=steps, values={by: array}, product=work)
 
     def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
         """The first derivative dL/dA, and the forms of the cotangents on the way."""
@@ -405,6 +430,7 @@ class Session:
         memo: dict[int, Expr] = {}
         keep: list[Expr] = []
         root = derived.of if derived.of.gradient is None else derived.of.gradient[0]
+        values = derived.values if derived.of.gradient is None else derived.first
 
         def change(node: Expr) -> Expr:
             if id(node) not in memo:
@@ -413,24 +439,37 @@ class Session:
             return memo[id(node)]
 
         def unfold(node: Expr) -> Expr:
+            if isinstance(node, Partial) and self.graph.loop_of(node.by):
+                return node
             if isinstance(node, Partial):
-                value = derived.values.get(node.by, node) if node.of is root else node
+                value = values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
             if isinstance(node, Leaf):
                 definition = self.definition(node.tensor)
                 return node if definition is None else change(definition)
+            if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+                base = change(node.base)
+                return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
                 tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)
 
+        def put_in(node: Slice, base: Expr) -> Expr:
+            slots = tuple(change(slot) for slot in node.slots)
+            return (
+                node if base is node.base and slots == node.slots else replace(node, base=base, slots=slots)
+            )
+
         return change(whole)
 
     def written(self, array: Expr, like: Tensor) -> Expr:
         """An array in the shape of ``like``, every entry written out; the dims must be numbers."""
         shop = self.shop
-        lowering = Lowering(self.expand, lambda partial: shop.cotangent(partial.of, partial.by))
+        lowering = Lowering(
+            self.expand, lambda partial: shop.cotangent(partial.of, partial.by), zero=self.graph.zero
+        )
         row, column = side_indices(like, ("i", "j"))
         form = shop.tidy(lowering.lower(array, row, column))
         return assembled(self.lines, like, form, row, column)
@@ -438,7 +477,7 @@ class Session:
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
         local = self.shop.locals.get(tensor)
-        if local is None:
+        if local is None or self.graph.loop_of(tensor):
             return None
         equation = local.equation
         if equation.expr is not None and not equation.indices:
@@ -511,6 +550,25 @@ def _trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
             steps = tuple(step for need in needs for step in works[need].steps)
             uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
             found[tensor] = _Trail(needs, steps, uses)
+    return found
+
+
+def _looped_trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
+    """The trails where quantities of a recursion rest on each other."""
+    rests = {tensor: work.rests_on(of) for tensor, work in works.items()}
+    found: dict[Tensor, _Trail] = {}
+    for tensor in works:
+        seen: set[Tensor] = set()
+        pending = [tensor]
+        while pending:
+            one = pending.pop()
+            if one not in seen:
+                seen.add(one)
+                pending.extend(rests[one])
+        needs = (*(other for other in works if other in seen and other is not tensor), tensor)
+        steps = tuple(step for need in needs for step in works[need].steps)
+        uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
+        found[tensor] = _Trail(needs, steps, uses)
     return found
 
 

@@ -14,6 +14,7 @@ there, so that a Jacobian of several layers stays the product of its local Jacob
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -41,6 +42,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import expanded, normal
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
+LONGEST_PLAIN = 24  # the same before names are put back in
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class Sweep:
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._spare = spare
+        self._given = bool(letters)
         self._active = self._active_equations()
         roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
@@ -147,7 +150,7 @@ class Sweep:
         reached = {t for t in self._graph.tensors.values() if start(t)}
         for equation in self._graph.equations:
             if any(tensor in reached for tensor in equation.inputs):
-                reached.add(equation.target)
+                reached.update((equation.target, *self._graph.loop_of(equation.target)))
         return reached
 
     def _active_equations(self) -> list[Equation]:
@@ -155,7 +158,9 @@ class Sweep:
         needed = {self.loss}
         active: list[Equation] = []
         for equation in reversed(self._graph.equations):
-            if equation.target in needed and equation.target in self._depends:
+            target = equation.target
+            wanted = target in needed or not needed.isdisjoint(self._graph.loop_of(target))
+            if wanted and target in self._depends:
                 active.append(equation)
                 needed.update(equation.inputs)
         return active
@@ -178,7 +183,7 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
-        axes = axis_indices(tensor, self._spare)
+        axes = axis_indices(tensor, self._axis_letters(tensor))
         free = indices_of(tensor, row, column, axes)
         if tensor is self.loss:
             own = self._slots(tensor, free) if self.head else ()
@@ -196,6 +201,13 @@ class Sweep:
             if self._shop.locals[p].form.mentions(tensor)
         )
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+
+    def _axis_letters(self, tensor: Tensor) -> list[str]:
+        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        if not tensor.over or self._given:
+            return self._spare
+        first = self._shop.letter(tensor.shape[0], "ts")
+        return [first, *(letter for letter in self._spare if letter != first)]
 
     def _quantity(
         self,
@@ -232,18 +244,22 @@ class Sweep:
         if self.head:
             first = settled(first, self.apart)
         stages = [Stage("chain", first, raw=raw, through=through)]
+        if not self.head and self._shop.centred:
+            full = self._shop.tidy(raw, zeros=False)
+            if full.key != first.key and first.terms:  # a path whose part is 0 is shown all the same
+                facts = self._shop.vanishing(full)
+                stages = [replace(stages[0], form=full), Stage("vanish", first, uses=facts)]
         if not users and not abstract:
             return (Stage("none", Form()),)
         candidates = [u for u in users if self._may_inline(u, tensor)]
         current = first
         if candidates:
             parts = [self._contribution(u, tensor, slots, inline=u in candidates) for u in users]
-            form = self._shop.tidy(total((*parts, given)))
+            whole = total((*parts, given))
             names = tuple(u.equation.target for u in candidates)
-            assumed, _ = self._shop.assume(form)
-            shorter = min((assumed, self._shop.tidy(expanded(assumed))), key=leaves)
             budget = leaves(first) + sum(leaves(self.quantities[name].form) for name in names)
-            if leaves(shorter) < budget:
+            if self._length(whole) < budget:
+                form = self._shop.tidy(whole)
                 stages.append(Stage("insert", form, inserted=names))
                 current = form
         assumed, used = self._shop.assume(current)
@@ -255,10 +271,19 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        block = () if self.head else self._block(tensor, stages)
+        looped = bool(self._graph.loop_of(tensor))
+        block = () if self.head or looped else self._block(tensor, stages)
         if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
             return (stages[0], *block)
         return (*stages, *block)
+
+    def _length(self, form: Form) -> int:
+        """How long a form is at its shortest, with no product of matrices called by its name.
+
+        dS = A * (dA - rowsum(dA * A)) is what people write, not A * (dO V^T - rowsum(dO * O)).
+        """
+        assumed, _ = self._shop.assume(self._shop.tidy(form, arrays=False), arrays=False)
+        return min(leaves(assumed), leaves(self._shop.tidy(expanded(assumed), arrays=False)))
 
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
@@ -273,25 +298,37 @@ class Sweep:
                 break
             new = [inner for inner in inside if inner not in before]
             put = self._put_in(base, inside)
-            ways = [self._shop.tidy(form, zeros=False) for form in (put, expanded(put))]
-            whole, final = min(
-                ((way, self._shop.tidy(way)) for way in ways), key=lambda pair: leaves(pair[1])
-            )
+            ways = [(form, self._shop.tidy(form, zeros=False, arrays=False)) for form in (put, expanded(put))]
+            triples = [(raw, way, self._shop.tidy(way, arrays=False)) for raw, way in ways]
+            raw, whole, final = min(triples, key=lambda triple: leaves(triple[2]))
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break
             current, before = final, inside
             names = {self._shop.cotangent(self.loss, inner): inner for inner in inside}
             put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
-            found = (Stage("insert", final, inserted=put_in),)
+            found = self._folded(raw, whole, put_in)
             if whole.key != final.key:
                 facts = self._shop.vanishing(whole)
-                found = (Stage("insert", whole, inserted=put_in), Stage("vanish", final, uses=facts))
+                found = (*found, Stage("vanish", final, uses=facts))
         return found
+
+    def _folded(self, raw: Form, whole: Form, put_in: tuple[Tensor, ...]) -> tuple[Stage, ...]:
+        """What was put in, then the same with the author's names in it, where that makes a difference."""
+        plain = normal(raw)
+        before, after = (
+            Counter(atom.tensor for atom in form.atoms() if isinstance(atom, Entry)) for form in (plain, whole)
+        )
+        names = tuple(tensor for tensor in after if after[tensor] > before[tensor])
+        if not names or leaves(plain) > LONGEST_PLAIN:
+            return (Stage("insert", whole, inserted=put_in),)
+        return (Stage("insert", plain, inserted=put_in), Stage("fold", whole, inserted=names))
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
-        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        given = bool(self._graph.loop_of(tensor)) or any(
+            equation.abstract for equation in self._roads.consumers(tensor)
+        )
         return given or tensor is self.loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:

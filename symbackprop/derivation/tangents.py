@@ -14,9 +14,11 @@ Derivatives of an arbitrary J = J(y) of second order, d2J/(dy dy), stay symbols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import count
+from string import ascii_lowercase
 
 from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
@@ -44,6 +46,12 @@ MOST_PUT_IN = 10  # entries of a derivative that is put in where it is used
 MOST_TERMS = 3
 MOST_IN_RESULT = 36  # entries of a result in which every derivative on the way is put in
 _ONE = Fraction(1)
+
+
+def free_letter(pool: str, taken: Collection[str]) -> str:
+    """The first letter of the pool that is not taken; else any letter, else i1, i2, ..."""
+    found = next((letter for letter in (*pool, *ascii_lowercase) if letter not in taken), None)
+    return found or next(name for n in count(1) if (name := f"i{n}") not in taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +186,9 @@ class Tangents:
         taken = {*shop.reserved, *(index.letter for index in self.own)}
         head: list[Index] = []
         for axis in tensor.index_axes:
-            spare = "".join(c for c in "rstuvabcdklmnpq" if c not in taken)
+            spare = free_letter("rstuvabcdklmnpq", taken)
             letter = shop.letter(tensor.shape[axis], spare)
-            head.append(Index(tensor.shape[axis], spare[0] if letter in taken else letter))
+            head.append(Index(tensor.shape[axis], spare if letter in taken else letter))
             taken.add(head[-1].letter)
         return tuple(head)
 

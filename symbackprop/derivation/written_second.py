@@ -40,11 +40,11 @@ def written_second(lines: Lines, work: JacobianWork, vec: Vec) -> JacobianWork:
     about = Partial(of, by)
     steps: list[Step] = []
     pairs = some_of([(*top, *side) for top, side in cells])
-    for top, side in cells:
+    for (top, side), value in cells.items():
         if (*top, *side) in pairs and work.is_whole:
             entry = Element(about, (*slots_at(of, top), *slots_at(by, side)))
-            if entry != cells[top, side] and entry.slots:
-                steps.append(lines.step("entry", "at these places", entry, cells[top, side], about))
+            if entry != value and entry.slots:
+                steps.append(lines.step("entry", "at these places", entry, value, about))
     if len(cells) == 1:
         value = next(iter(cells.values()))
         steps.append(lines.step("entry", "written out", work.entry, value, about))

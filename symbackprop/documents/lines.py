@@ -194,6 +194,9 @@ class Setter:
     def _heading(self, quantity: Partial) -> Text:
         """Through what the variable reaches the loss."""
         graph = self.about or self.graph
+        if quantity.of.gradient is not None:
+            gradient = to_latex(Partial(*quantity.of.gradient), self.names, inline=True)
+            return Text(f"How ${gradient}$ depends on ${tensor_latex(quantity.by, self.names)}$.")
         by, of = tensor_latex(quantity.by, self.names), tensor_latex(quantity.of, self.names)
         quantity = self._in_graph(quantity)
         via = [e.target for e in graph.consumers_of(quantity.by) if self._reaches(e.target, quantity.of)]

@@ -11,13 +11,16 @@ from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Formula:
     """``text`` is read back by the grammar; ``latex`` goes on the page; ``sympy`` is built on demand."""
 
     expr: Expr
     names: Names
     _text: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Formula {self.text}>"
 
     @property
     def text(self) -> str:
@@ -30,6 +33,9 @@ class Formula:
     def latex(self) -> str:
         """The formula in LaTeX."""
         return to_latex(self.expr, self.names)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex}$"
 
     @property
     def sympy(self) -> Any:

@@ -42,6 +42,7 @@ from symbackprop.core.expr import (
     label_of,
 )
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.notation.common import is_root
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.latex_box import (
     ATOM,
@@ -62,11 +63,12 @@ from symbackprop.notation.latex_grids import grid_box
 from symbackprop.notation.latex_numbers import number_box, numeric_box
 from symbackprop.notation.latex_products import hadamard_box, product_box, quotient_box
 from symbackprop.notation.latex_safe import refusal
+from symbackprop.notation.latex_second import second_box
 from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.text import axes_of, is_whole, range_is_seen
+from symbackprop.notation.text import axes_of, is_member, is_whole, range_is_seen
 from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
@@ -158,6 +160,12 @@ class Printer:
             usable = latex is not None and refusal(latex) is None
             symbol = declared_symbol(latex) if latex is not None and usable else name_symbol(text)
             return _subscripted(_atom(symbol), symbol, script, script_width)
+        if expr.of.gradient is not None:
+            first, last = self.symbol(expr.of.gradient[1]), self.symbol(expr.by)
+            if script:
+                box = _subscripted(_atom(last), last, script, script_width)
+                last = Symbol(box.tex, box.width)
+            return second_box(self, expr.of, expr.by, first, last)
         of, symbol = self.symbol(expr.of), self.symbol(expr.by)
         by = _subscripted(_atom(symbol), symbol, script, script_width)
         if self.names.style.get("gradient") == "nabla":
@@ -172,9 +180,13 @@ class Printer:
         """What stands before the body of a sum; its indices must be bound."""
         tex, width = "", 0.0
         head = _BINDERS.get(expr.binder, r"\sum")
-        for entry in expr.ranges:
+        counts = [_count(entry) for entry in expr.ranges] if expr.binder == "mean" else []
+        if None in counts:  # how many there are depends on other indices: no number to divide by
+            head, counts = r"\operatorname*{mean}", []
+        for place, entry in enumerate(expr.ranges):
             below, above = _range(self, entry, expr.body)
-            mean = rf"\frac{{1}}{{{self.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
+            count = counts[place] if counts else None
+            mean = "" if count is None else rf"\frac{{1}}{{{self.dim(count).tex}}}"
             tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}}" if above else "") + " "
             width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
         return Symbol(tex, width)
@@ -205,6 +217,8 @@ class Printer:
             else:
                 low, high = self.position(slot.low), self.position(slot.high)
                 shown.append(Symbol(f"{low.tex}:{high.tex}", low.width + high.width + 0.3))
+        if is_member(expr):
+            shown = shown[:1]
         tex = ", ".join(symbol.tex for symbol in shown)
         width = sum(symbol.width for symbol in shown) + 0.4 * (len(shown) - 1)
         if self.names.style.get("index") == "bracket":
@@ -253,17 +267,18 @@ def _partial(printer: Printer, expr: Partial) -> Box:
 def _subscripted(base: Box, symbol: Symbol, script: str, width: float) -> Box:
     if not script:
         return base
-    if symbol.sub or "[" in script:
+    if symbol.sub or script.startswith("["):
         # (W_2)_{nk}: a second script on one letter would read as one.
-        tex = f"{base.tex}{script}" if "[" in script else f"({base.tex})_{{{script}}}"
+        tex = f"{base.tex}{script}" if script.startswith("[") else f"({base.tex})_{{{script}}}"
         return Box(tex, CLOSED if symbol.sup else ATOM, base.width + 0.8 + 0.7 * width)
     return Box(f"{base.tex}_{{{script}}}", CLOSED if symbol.sup else ATOM, base.width + 0.7 * width)
 
 
 def _jacobian(printer: Printer, expr: Jacobian) -> Box:
-    top, below = (
-        _with_slots(printer, *side) for side in ((expr.of, expr.of_slots), (expr.by, expr.by_slots))
-    )
+    outer = expr.of if expr.of.gradient is None else expr.of.gradient[1]
+    top, below = (_with_slots(printer, *side) for side in ((outer, expr.of_slots), (expr.by, expr.by_slots)))
+    if expr.of.gradient is not None:
+        return second_box(printer, expr.of, expr.by, top, below)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.by.shape) > 1:
         below = Symbol(rf"\operatorname{{vec}} {below.tex}", below.width + 1.8)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.of.shape) > 1:
@@ -294,9 +309,13 @@ def _comprehension(printer: Printer, expr: Comprehension | TensorEntries) -> Box
 def _local_entry(printer: Printer, expr: Element, partial: Partial) -> Box:
     """An entry of a Jacobian, one array's entry by another's."""
     rank = partial.of.rank
-    top = printer.box(Element(Leaf(partial.of), expr.slots[:rank]) if rank else Leaf(partial.of))
+    outer = partial.of if partial.of.gradient is None else partial.of.gradient[1]
+    top = printer.box(Element(Leaf(outer), expr.slots[:rank]) if rank else Leaf(outer))
     below = expr.slots[rank:]
     bottom = printer.box(Element(Leaf(partial.by), below) if below else Leaf(partial.by))
+    if partial.of.gradient is not None:
+        sides = (Symbol(top.tex, top.width), Symbol(bottom.tex, bottom.width))
+        return second_box(printer, partial.of, partial.by, *sides)
     if printer.inline:
         return Box(rf"\partial {top.tex}/\partial {bottom.tex}", TERM, top.width + bottom.width + 1.7)
     width = max(top.width, bottom.width) + 0.8
@@ -306,6 +325,8 @@ def _local_entry(printer: Printer, expr: Element, partial: Partial) -> Box:
 def _element(printer: Printer, expr: Element) -> Box:
     if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
         return _local_entry(printer, expr, expr.base)
+    if isinstance(expr.base, Jacobian) and expr.base.of.gradient is not None and not expr.base.is_sliced:
+        return _local_entry(printer, expr, Partial(expr.base.of, expr.base.by))
     base, (script, width) = expr.base, printer.slots(expr)[:2]
     if isinstance(base, Leaf):
         symbol = printer.symbol(base.tensor)
@@ -314,6 +335,8 @@ def _element(printer: Printer, expr: Element) -> Box:
         return printer.partial(base, script, width)
     box = printer.box(base)
     closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
+    if isinstance(base, Call) and base.op.name == "inv" and isinstance(base.args[0], Leaf):
+        closed_call = not printer.symbol(base.args[0].tensor).sub  # S_1^{-1}_{ij} has two scripts below
     inner = box if closed_call else box.bracketed()
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 
@@ -337,6 +360,9 @@ def _neg(printer: Printer, expr: Neg) -> Box:
 
 
 def _script(printer: Printer, expr: Transpose | Power) -> Box:
+    if isinstance(expr, Power) and is_root(expr):
+        inner = printer.box(expr.base)
+        return Box(rf"\sqrt{{{inner.signed}}}", CLOSED, inner.full_width + 1.2, inner.tall)
     script = printer.script_of(expr)
     turned = expr.arg if isinstance(expr, Transpose) else None
     if isinstance(turned, Call) and turned.op.name == "inv":  # X^{-T}
@@ -355,6 +381,16 @@ def _index(printer: Printer, expr: IndexValue) -> Box:
     if parts > 1 or symbol.tex.startswith("-"):
         return Box(symbol.tex, SUM, symbol.width)
     return Box(symbol.tex, ATOM if symbol.tex.isdigit() or expr.single else CHAIN, symbol.width)
+
+
+def _count(entry: Range) -> Dim | None:
+    """How many positions a range has, where that is one number."""
+    if entry.condition is not None:
+        return entry.index.dim - 1 if entry.condition[0] == "!=" else None
+    low = entry.low or IndexValue((), Dim(1))
+    high = entry.high or IndexValue((), entry.index.dim)
+    plain = not any(end.indices or isinstance(end, LabelValue) for end in (low, high))
+    return high.offset - low.offset + 1 if plain else None
 
 
 def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol | None]:

@@ -31,7 +31,7 @@ from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex import (
     Printer,
 )
-from symbackprop.notation.latex_box import ATOM, SUM, Box, Latex, as_subscript
+from symbackprop.notation.latex_box import ATOM, CHAIN, SUM, TERM, Box, Latex, as_subscript
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell
 from symbackprop.notation.latex_grids import block_of_grid, grid_with_dots
 from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
@@ -97,6 +97,8 @@ def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piec
         den = printer.box(expr.den)
         pieces = _bracketed(printer, expr.num, limit, depth)
         return [pieces[0].before(rf"\frac{{1}}{{{den.signed}}} ", den.full_width + 0.3), *pieces[1:]]
+    if isinstance(expr, Divide) and not expr.den.is_scalar:
+        return _split_elementwise_quotient(printer, expr, limit, depth)
     if isinstance(expr, Reduce):
         return _split_reduce(printer, expr, limit, depth)
     if isinstance(expr, Transpose | Power):
@@ -179,6 +181,16 @@ def _split_product(printer: Printer, expr: MatMul | Hadamard, limit: float, dept
             found[0] = replace(found[0], tex=f"{gap}{found[0].tex}", break_tex=r"{} \cdot ")
         pieces.extend(found)
     return pieces
+
+
+def _split_elementwise_quotient(printer: Printer, expr: Divide, limit: float, depth: int) -> list[_Piece]:
+    r"""``num \oslash den``: a break may come before the sign, and within either side."""
+    num, den = printer.box(expr.num), printer.box(expr.den)
+    top = (_bracketed if num.level <= TERM else _split)(printer, expr.num, limit, depth + 1)
+    low = den.negative or den.level <= CHAIN
+    bottom = (_bracketed if low else _split)(printer, expr.den, limit - 1.3, depth + 1)
+    bottom[0] = replace(bottom[0].before(r" \oslash ", 1.3), depth=depth, break_tex="{}")
+    return [*top, *bottom]
 
 
 def _split_reduce(printer: Printer, expr: Reduce, limit: float, depth: int) -> list[_Piece]:

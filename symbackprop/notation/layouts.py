@@ -38,8 +38,9 @@ FORWARD_RULES = frozenset({"log-of-quotient", "definition", "step"})  # lines ab
 
 def layout_partial(partial: Partial, layout: str) -> Partial:
     """The derivative as its layout prints it; a Jacobian has a node of its own."""
+    first = partial.of.is_scalar and partial.of.gradient is None  # a second derivative is never turned
     by = partial.by  # an array of more than two indices has no transpose, and stays as it is
-    turns = layout == "numerator" and partial.of.is_scalar and not by.is_scalar and by.is_matrix
+    turns = layout == "numerator" and first and not by.is_scalar and by.is_matrix
     return replace(partial, turned=turns)
 
 
@@ -94,7 +95,7 @@ def _turned_derivative(expr: Expr) -> Expr | None:
     if isinstance(expr, Partial):
         found = layout_partial(expr, "numerator")
         return found if found.turned else None
-    if isinstance(expr, Jacobian) and expr.is_of_entry:
+    if isinstance(expr, Jacobian) and expr.is_of_entry and expr.of.gradient is None:
         return replace(expr, turned=not expr.turned)
     if isinstance(expr, Slice) and isinstance(expr.base, Partial) and len(expr.runs) == 1:
         return replace(expr, across=not expr.across)
@@ -157,8 +158,10 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
         return step
     before, after = step.before.expr, step.after.expr
     substeps = tuple(step_in_layout(sub, layout, lookup) for sub in step.substeps)
-    local = step.quantity is not None and not step.quantity.of.is_scalar  # a Jacobian is the same in both
-    if step.quantity is None or step.rule in FORWARD_RULES or (local and step.rule != "slice"):
+    of = step.quantity.of if step.quantity is not None else None
+    second = of is not None and of.gradient is not None
+    local = of is not None and not of.is_scalar  # a Jacobian is the same in both
+    if of is None or second or step.rule in FORWARD_RULES or (local and step.rule != "slice"):
         sides = (in_numerator(before), in_numerator(after))
     else:
         sides = (turned(before, lookup), turned(after, lookup))

@@ -45,9 +45,7 @@ class NumPyFunction:
         self._arrays = tuple(place for place, entry in enumerate(program.inputs) if entry.shape)
         self._plain = len(self._arrays) == len(program.inputs)
         self._classes = [np.ndarray] * len(self._arrays)
-        self._dtypes = [
-            _INT if program.inputs[place].kind == "label" else _FLOAT for place in self._arrays
-        ]
+        self._dtypes = [_INT if program.inputs[place].kind == "label" else _FLOAT for place in self._arrays]
         self._labels = tuple(p for p, entry in enumerate(program.inputs) if entry.kind == "label")
         self._sizes: dict[str, Fraction] = {}
         self._last: list[tuple[int, ...]] | None = None
@@ -80,7 +78,7 @@ class NumPyFunction:
                 and [value.dtype for value in given] == self._dtypes
             ):
                 return values if self._plain else self._with_scalars(values)
-        except (KeyError, AttributeError):
+        except (KeyError, AttributeError, TypeError):
             pass
         return None
 
@@ -102,6 +100,12 @@ class NumPyFunction:
         return {**result, **{key: _as_number(result[key]) for key in self._numbers}}
 
     def _prepare(self, arrays: Mapping[str, Any]) -> list[Any]:
+        if not isinstance(arrays, Mapping):
+            raise InputError(
+                f"numpy() takes one dict of arrays, not {type(arrays).__name__}",
+                code="schema",
+                hint=f"the names are {', '.join(self.inputs)}",
+            )
         values = [_converted(entry, _looked_up(entry, arrays)) for entry in self.program.inputs]
         given = {
             entry.identifier: value.shape

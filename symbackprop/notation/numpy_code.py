@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.dims import Dim
@@ -148,9 +149,18 @@ def emit_function(
     return plan(name, graph, lines, outputs, names=names, expand=expand, single=single).source
 
 
-def emit_lines(program: Program) -> tuple[str, ...]:
-    """The assignments alone, for a page: ``dW = X.T @ dU + lam * W``."""
-    return tuple(f"{line.target} = {py.show(line.value)}" for line in program.lines)
+def emit_lines(program: Program, known: AbstractSet[str] = frozenset()) -> tuple[str, ...]:
+    """The assignments alone, for a page: ``dW = X.T @ dU + lam * W``.
+
+    What is ``known`` is not computed again, and neither is what only that needs.
+    """
+    wanted = {name for node, _ in program.outputs.values() for name in py.names_in(node)}
+    lines: list[str] = []
+    for line in reversed(program.lines):
+        if line.target in wanted and line.target not in known:
+            lines.append(f"{line.target} = {py.show(line.value)}")
+            wanted |= py.names_in(line.value)
+    return tuple(reversed(lines))
 
 
 def plan(
@@ -241,6 +251,7 @@ class _Draft:
                 self.identifiers.of(tensor)
         self.functions = _functions(exprs)
         self.writer = Writer(write, self.identifiers.of, expand, lambda what: what not in self.computed)
+        self.writer.zero = graph.zero
         self.assignments: list[py.Assignment] = []
         self.results: dict[str, tuple[ast.expr, tuple[Dim, ...]]] = {}
         self.unpacked: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -366,10 +377,8 @@ class _Draft:
         if use.value is not None or use.numpy_value is not None:
             return None
         equation = self.graph.equation_of(use)
-        if equation is not None:
-            raise InputError(
-                f"{use.name} is an arbitrary function of its arguments: it has no value", code="unsupported"
-            )
+        if equation is not None and not equation.abstract:
+            raise InputError(f"{use.name} has no value here", code="unsupported")
         kind = "label" if use.is_label else "array"
         if use.family is not None:
             return self._family_input(use, kind)
@@ -424,6 +433,8 @@ def _functions(exprs: Iterable[Expr]) -> list[tuple[Operation, int]]:
 def _result_name(output: Output) -> str:
     if isinstance(output.expr, Leaf):
         return f"{output.expr.tensor.name}_value"
+    if output.key.startswith("d2") and output.key.isidentifier():
+        return output.key
     return "result" if not output.key.isidentifier() else f"d{output.key}"
 
 

@@ -52,7 +52,7 @@ class Later(Sequence["Step"]):
         return repr(self.made)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Step:
     """``before = after``, by ``rule``, because of ``because``.
 
@@ -74,6 +74,12 @@ class Step:
     quantity: Partial | None = None
     uses: tuple[str, ...] = ()
     heading: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Step {self.rule}: {self.before.text} = {self.after.text}, {self.verdict.status}>"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.before.latex} = {self.after.latex}$"
 
     @property
     def lines(self) -> tuple[Step, ...]:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.dims import Dim
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
+    SCALAR,
+    Add,
     Call,
     Comprehension,
+    Divide,
     Element,
     Expr,
     Hadamard,
@@ -17,11 +20,18 @@ from symbackprop.core.expr import (
     LabelValue,
     Leaf,
     MatMul,
+    Neg,
+    Partial,
+    Power,
+    Range,
+    Reduce,
+    Transpose,
     broadcast_shape,
     label_slot,
 )
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.notation.building import ELEMENTWISE_KINDS
 
 
 def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
@@ -30,7 +40,14 @@ def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
         places = (slots[axis] for axis in tensor.index_axes)
         return at(base.body, dict(zip(base.indices, places, strict=True)))
     if not isinstance(base, Comprehension):
-        return Element(base, slots)
+        if isinstance(base, Leaf | Partial):
+            return Element(base, slots)
+        if not any(isinstance(node, Comprehension) for node in base.walk()):
+            own = tuple(slot for slot, dim in zip(slots, tensor.shape, strict=True) if not dim.is_one)
+            return Element(base, own) if own else base  # an extent of 1 carries no index
+        sides = (None if axis is None else slots[axis] for axis in map(tensor.axis_of_side, (0, 1)))
+        row, column = (IndexValue((), ONE) if side is None else side for side in sides)
+        return _inside(base, row, column)
     change: dict[Index, IndexValue] = {}
     for side, index in ((0, base.row), (1, base.column)):
         axis = tensor.axis_of_side(side)
@@ -39,10 +56,35 @@ def entry_in(base: Expr, tensor: Tensor, slots: tuple[IndexValue, ...]) -> Expr:
     return at(base.body, change)
 
 
+def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
+    """Entry (row, column), taken inside of what acts entry by entry."""
+    if expr.is_scalar:
+        return expr
+    if isinstance(expr, Comprehension):
+        pairs = ((expr.row, row), (expr.column, column))
+        return at(expr.body, {index: place for index, place in pairs if index is not None})
+    if isinstance(expr, Transpose):
+        return _inside(expr.arg, column, row)
+    if isinstance(expr, Add | Neg | Hadamard | Divide | Power):
+        return expr.map_children(lambda child: _inside(child, row, column))
+    if isinstance(expr, Call) and expr.op.kind in ELEMENTWISE_KINDS:
+        args = tuple(_inside(arg, row, column) for arg in expr.args)
+        return replace(expr, args=args, call_shape=SCALAR)
+    if isinstance(expr, MatMul) and sum(not factor.is_scalar for factor in expr.factors) == 1:
+        return expr.map_children(lambda child: _inside(child, row, column))
+    if isinstance(expr, Leaf | Partial) and not getattr(expr, "turned", False):
+        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+        by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
+        return Element(expr, tuple(by_axis[axis] for axis in range(tensor.rank)))
+    places = zip(expr.shape, (row, column), strict=True)
+    return Element(expr, tuple(place for dim, place in places if not dim.is_one))
+
+
 def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
     """The equation over other tensors."""
     expr = None if equation.expr is None else with_tensors(equation.expr, names)
-    return replace(equation, target=names.get(equation.target, equation.target), expr=expr)
+    target = names.get(equation.target, equation.target)
+    return replace(equation, target=target, expr=expr, pieces=(), member=None)
 
 
 def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:
@@ -56,7 +98,18 @@ def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:
     """The expression with free indices replaced by positions."""
     if isinstance(expr, IndexValue):
         return _position(expr, change)
+    if isinstance(expr, Reduce):
+        ranges = tuple(_range(entry, change) for entry in expr.ranges)
+        return replace(expr, ranges=ranges, body=at(expr.body, change))
     return expr.map_children(lambda child: at(child, change))
+
+
+def _range(entry: Range, change: Mapping[Index, IndexValue]) -> Range:
+    """The ends of a range, and what is asked of its index."""
+    low, high = (None if end is None else _position(end, change) for end in (entry.low, entry.high))
+    asked = entry.condition
+    condition = None if asked is None else (asked[0], _position(asked[1], change))
+    return Range(entry.index, low, high, condition)
 
 
 def _position(value: IndexValue, change: Mapping[Index, IndexValue]) -> IndexValue:

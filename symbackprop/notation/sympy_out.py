@@ -108,11 +108,18 @@ def symbol_of(tensor: Tensor) -> Any:
 def partial_symbol(partial: Partial, names: Names = PLAIN) -> Any:
     """The symbol of a derivative that stands for itself."""
     declared = names.partial_name(partial)
-    name = declared[0] if declared else f"d{partial.of.name}_d{partial.by.name}"
+    name = declared[0] if declared else derivative_name(partial.of, partial.by)
     if partial.turned:
         rows, columns = partial.shape
         return sympy.MatrixSymbol(_safe(name), dim_value(rows), dim_value(columns))
     return _symbol(name, partial.by)
+
+
+def derivative_name(of: Tensor, by: Tensor) -> str:
+    """``dL_dw``; of the derivative of dL/dw ``d2L_dw_dv``."""
+    if of.gradient is not None:
+        return f"d2{of.gradient[0].name}_d{of.gradient[1].name}_d{by.name}"
+    return f"d{of.name}_d{by.name}"
 
 
 def function_symbol(name: str, primes: int) -> Any:
@@ -268,6 +275,9 @@ class _Writer:
         if rule == "reshape":
             parts = [parts[0], *map(dim_value, call.call_shape)]
         head = OperationName(call.op)
+        if rule == "pad":
+            ones = [dim.is_one for dim in call.call_shape]
+            axis = Str({(False, True): "columns", (True, False): "rows"}.get((ones[0], ones[1]), ""))
         if rule == "reshape" and call.is_scalar:
             return entry_of(parts[0], 0, 0)
         if rule in ("pad", "reshape", "stack"):
@@ -320,7 +330,7 @@ class _Writer:
                 return self.value(expr.comprehension())
             case Jacobian():
                 rows, columns = (dim_value(dim) for dim in expr.shape)
-                return sympy.MatrixSymbol(_safe(f"d{expr.of.name}_d{expr.by.name}"), rows, columns)
+                return sympy.MatrixSymbol(_safe(derivative_name(expr.of, expr.by)), rows, columns)
             case Grid():
                 return sympy.ImmutableDenseMatrix([[self.value(cell) for cell in row] for row in expr.rows])
             case TensorEntries(indices=indices, body=body):
@@ -380,7 +390,7 @@ class _Writer:
         dims = [dim for tensor in (partial.of, partial.by) for dim in tensor.shape]
         slots = [self.place(slot, -1) for slot, dim in zip(expr.slots, dims, strict=True) if not dim.is_one]
         extents = [dim_value(dim) for dim in dims if not dim.is_one]
-        name = _safe(f"d{partial.of.name}_d{partial.by.name}")
+        name = _safe(derivative_name(partial.of, partial.by))
         if len(extents) == 2:
             return sympy.MatrixSymbol(name, *extents)[tuple(slots)]
         return sympy.IndexedBase(name, shape=tuple(extents))[tuple(slots)]
@@ -388,6 +398,18 @@ class _Writer:
     def reduced(self, expr: Reduce) -> Any:
         """Sum, product or mean over positions."""
         body = self.value(expr.body)
+        if not is_matrix(body):
+            return self._reduced(expr, body)
+        pairs = zip(expr.shape, "ij", strict=True)
+        sides = [None if dim.is_one else Index(dim, letter) for dim, letter in pairs]
+        spots = [sympy.S.Zero if side is None else self.position(side) for side in sides]
+        entry = self._reduced(expr, entry_sums(body[tuple(spots)]))
+        alone = sympy.Symbol("_0")
+        names = [alone if side is None else spot for side, spot in zip(sides, spots, strict=True)]
+        rows, columns = (dim_value(dim) for dim in expr.shape)
+        return by_entries(names[0], names[1], entry, (rows, columns))
+
+    def _reduced(self, expr: Reduce, body: Any) -> Any:
         for entry in reversed(expr.ranges):
             body = self._over(expr.binder, body, entry)
         return body

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Range, Reduce, label_slot
+from symbackprop.core.expr import Expr, IndexValue, LabelValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index
 from symbackprop.reading.entries import (
     check_letter,
@@ -101,25 +101,29 @@ def _range(bounds: Bounds, node: Bind, scope: Scope, read: Read) -> Range:
     index = Index(dim, bounds.index)
     if bounds.op is None or bounds.other is None:
         return Range(index)
-    return Range(index, condition=(bounds.op, _position(bounds.other, scope)))
+    other = position(bounds.other, scope)
+    if isinstance(other, LabelValue) and bounds.op not in ("=", "!="):
+        text = f"{bounds.index} {bounds.op} {show(bounds.other)}"
+        raise fail(f"{text}: labels have no order", bounds.other.at, "they are only equal or unequal")
+    return Range(index, condition=(bounds.op, other))
 
 
 def _between(bounds: Bounds, dim: Dim | None, scope: Scope) -> Range:
     """``j = low..high`` with ends of its own."""
     assert bounds.low is not None
     assert bounds.high is not None
-    low = _position(bounds.low, scope, bound=False)
-    high = _position(bounds.high, scope, bound=False)
+    low = position(bounds.low, scope, bound=False)
+    high = position(bounds.high, scope, bound=False)
     if not low.indices and not high.indices and (high.offset - low.offset + 1).never_positive:
         raise fail(f"the range of {bounds.index} is empty", bounds.at)
-    index = Index(dim if dim is not None else _most(high, scope), bounds.index)
+    index = Index(dim if dim is not None else most(high, scope), bounds.index)
     check_reach(low, high, index.dim, bounds.high, bounds, scope)
     first = None if low == IndexValue((), Dim(1)) else low
     last = None if high == IndexValue((), scope.unifier.resolve(index.dim)) else high
     return Range(index, first, last)
 
 
-def _most(value: IndexValue, scope: Scope) -> Dim:
+def most(value: IndexValue, scope: Scope) -> Dim:
     """The largest value of an end, its indices over their whole dims."""
     total = value.offset
     for index, factor in value.indices:
@@ -127,7 +131,7 @@ def _most(value: IndexValue, scope: Scope) -> Dim:
     return total
 
 
-def _position(node: Node, scope: Scope, *, bound: bool = True) -> IndexValue:
+def position(node: Node, scope: Scope, *, bound: bool = True) -> IndexValue:
     """An end or the other side of a condition: affine in dims and indices, or a label."""
     label = read_label(node, scope)
     if label is not None and label.is_scalar:

@@ -59,6 +59,10 @@ def axes_of(base: Expr) -> tuple[Dim, ...]:
 
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
+    found = with_whole_members(node, scope)
+    if isinstance(found, Name):
+        return read(found, scope)
+    node = found
     whole = isinstance(node.base, Sub) and any(isinstance(slot, Whole | Span) for slot in node.base.slots)
     if isinstance(node.base, Sub) and not whole:
         raise fail(
@@ -76,6 +80,26 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     return Element(base, read_slots(node, axes_of(base), scope))
 
 
+def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
+    """``h[t]`` of a family over a dim as ``h[t,:]``, and ``h[t][k]`` as ``h[t,k]``."""
+    inner = node.base
+    base, slots = inner, node.slots
+    if isinstance(inner, Sub) and isinstance(inner.base, Name):
+        base, slots = inner.base, (*inner.slots, *slots)
+    value = scope.value(base.name) if isinstance(base, Name) else None
+    if not isinstance(value, Leaf | Partial):
+        return node
+    if not _array_of(value).over and _array_of(value).start is None:
+        return node
+    missing = _array_of(value).rank - len(slots)
+    start = _array_of(value).start
+    first = slots[0]
+    if start is not None and isinstance(first, Num) and first.value == scope.first - 1:  # h[0]
+        name = Name(node.at, start.name)
+        return Sub(node.at, name, slots[1:]) if slots[1:] else name
+    return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
+
+
 def read_base(node: Node, scope: Scope, read: Read) -> Expr:
     """What stands before slots; an array of more than two indices stands only there."""
     value = scope.value(node.name) if isinstance(node, Name) else None
@@ -89,8 +113,15 @@ def _array_of(value: Leaf | Partial) -> Tensor:
     return value.tensor if isinstance(value, Leaf) else value.by
 
 
-def entry_by_entry(name: str, shape: Sequence[Dim], at: Place) -> InputError:
+def entry_by_entry(name: str, shape: Sequence[Dim], at: Place, *, over: bool = False) -> InputError:
     """The error about an array of more than two indices as a whole."""
+    if over:
+        return fail(
+            f"{name} is a family over {shape[0]}, no array itself",
+            at,
+            f"write one of its members, {name}[t], or a sum over them",
+            "shape",
+        )
     dims, letters = " x ".join(map(str, shape)), "ijklmn"[: len(shape)]
     runs = ",".join((*letters[: len(shape) - 2], ":", ":"))
     return fail(
@@ -104,7 +135,7 @@ def entry_by_entry(name: str, shape: Sequence[Dim], at: Place) -> InputError:
 def whole_array(value: Expr, name: str, at: Place) -> Expr:
     """A name that stands as a whole: a scalar, a vector or a matrix."""
     if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
-        raise entry_by_entry(name, _array_of(value).shape, at)
+        raise entry_by_entry(name, _array_of(value).shape, at, over=_array_of(value).over)
     return value
 
 
@@ -156,9 +187,14 @@ def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int
 
 
 def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope) -> None:
-    """Positions must lie in 1..dim for all values of their indices."""
+    """Positions must lie in 1..dim for all values of their indices; not where outside of it is 0."""
+    if scope.zero and not isinstance(slot, Span) and isinstance(node, Sub):
+        return
     resolve = scope.unifier.resolve
-    below = [resolve(end - 1) for end in _ends(low, scope, last=False)]
+    base = scope.value(node.base.name) if isinstance(node, Sub) and isinstance(node.base, Name) else None
+    started = isinstance(base, Leaf) and base.tensor.start is not None and slot is node.slots[0]  # type: ignore[attr-defined]
+    least = 0 if started else 1
+    below = [resolve(end - least) for end in _ends(low, scope, last=False)]
     above = [resolve(resolve(dim) - end) for end in _ends(high, scope, last=True)]
     unsolved = any(name[0] == "?" for gap in (*below, *above) for name in gap.names)
     if unsolved or all(any(gap.never_negative for gap in gaps) for gaps in (below, above)):
@@ -167,7 +203,7 @@ def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: N
     if isinstance(slot, Span) and not low.indices and not surely:
         return  # 1..k of n entries: the author says that k <= n
     shift = 1 - scope.first
-    where = f"{resolve(below[0] + 1 - shift)}..{resolve(resolve(dim) - above[0] - shift)}"
+    where = f"{resolve(below[0] + least - shift)}..{resolve(resolve(dim) - above[0] - shift)}"
     whole = positions_text(resolve(dim), scope)
     raise fail(
         f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in {whole}",
@@ -341,6 +377,8 @@ def _contains(outer: Dim, inner: Dim) -> bool:
 
 
 def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub, scope: Scope) -> None:
+    if scope.zero:
+        return
     below = offset.is_number and offset.constant < 1
     gap = dim - offset
     if below or (gap.is_number and gap.constant < 0):
@@ -443,7 +481,10 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     """The dim of the positions where ``letter`` stands alone; None if there is no such position."""
     found: Dim | None = None
     first = ""
-    for node, position in _positions(letter, body):
+    for sub, position in _positions(letter, body):
+        node = with_whole_members(sub, scope)
+        if isinstance(node, Name):
+            continue
         dims = _axes(node, scope, read)
         if dims is None:
             continue

@@ -11,7 +11,7 @@ slot (``h[0] = h0``), or if its equation uses its first index to choose a member
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
@@ -52,8 +52,17 @@ class _Members:
     numbers: set[int] = field(default_factory=set)
 
 
-def unroll(lines: Sequence[Line], declarations: Declarations) -> tuple[list[Line], Declarations]:
-    """The program without families; ``families`` of the declarations says what they were."""
+def unroll(
+    lines: Sequence[Line],
+    declarations: Declarations,
+    arrays: Collection[str] = (),
+    families: Collection[str] = (),
+) -> tuple[list[Line], Declarations]:
+    """The program without families; ``families`` of the declarations says what they were.
+
+    The names of ``arrays`` are no families, though equations give them entry by entry; those of ``families``
+    are some, though their members need no others.
+    """
     if declarations.families is not None:
         return list(lines), declarations
     found: dict[str, _Members] = {}
@@ -62,7 +71,9 @@ def unroll(lines: Sequence[Line], declarations: Declarations) -> tuple[list[Line
             _check_size(symbol.over, symbol.name, symbol.at)
             span = range(declarations.first, declarations.first + symbol.over)
             found[symbol.name] = _Members((span[0], span[-1]), set(span))
-    _find_targets(lines, found, declarations)
+    for name in families:
+        found[name] = _Members()
+    _find_targets([line for line in lines if line.target not in arrays], found, declarations)
     taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *RESERVED}
     taken |= {line.target for line in lines} | function_names()
     if not found:
@@ -245,10 +256,16 @@ def _lines_of(line: Line, writer: _Writer) -> Iterator[Line]:
     """The equation once for each member that it defines."""
     family = writer.families.get(line.target)
     if family is None:
-        yield replace(line, expr=writer.node(line.expr, {}))
+        parts = tuple(replace(part, expr=writer.node(part.expr, {})) for part in line.parts)
+        yield replace(line, expr=writer.node(line.expr, {}), parts=parts)
         return
     if not line.slots:
-        raise _whole(line.target, line.at, family)
+        raise fail(
+            f"{line.target} is defined as a whole here and by its entries or members elsewhere",
+            line.at,
+            "use a new name",
+            "redefined",
+        )
     first, rest = line.slots[0], line.slots[1:]
     if isinstance(first, Num):
         yield _member_line(line, _number(first), rest, {}, writer)

@@ -23,6 +23,7 @@ from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.entries import affine
 from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.parser import parse_expression, parse_program
+from symbackprop.reading.pieces import entry_targets, gathered
 from symbackprop.reading.program import build_graph, order_lines, read_line
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
@@ -76,7 +77,10 @@ def _unrolled(
     functions: Mapping[str, Operation],
 ) -> tuple[Sequence[Line], Mapping[str, Family]]:
     """The lines without families; a shape given for a family is that of each member."""
-    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions))
+    known = Declarations({name: Declared(name, shape) for name, shape in given.items()}, dims, functions)
+    arrays, _ = entry_targets(lines, known)
+    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions), arrays)
+    lines = gathered(lines, arrays, known)
     families = found.families or {}
     for name in [name for name in given if name in families]:
         shape = given.pop(name)
@@ -177,8 +181,9 @@ def _undeclared(
     targets = {line.target for line in lines}
     found: dict[str, None] = {}
     for line in lines:
-        letters = {slot.name for slot in line.slots if isinstance(slot, Name)}
-        _collect(line.expr, letters, found)
+        for part in line.parts or (line,):
+            letters = {slot.name for slot in part.slots if isinstance(slot, Name)}
+            _collect(part.expr, letters, found)
     hidden = targets | set(dims) | set(functions) | function_names() | RESERVED | {"pi"}
     return [name for name in found if name not in hidden]
 
@@ -292,7 +297,7 @@ def _dim_names(taken: Collection[str]) -> Iterator[str]:
 def _all_names(lines: Sequence[Line]) -> set[str]:
     found = {line.target for line in lines}
     for line in lines:
-        for root in (line.expr, *line.slots):
+        for root in (line.expr, *line.slots, *(slot for part in line.parts for slot in part.slots)):
             for node in root.walk():
                 if isinstance(node, Name | Apply):
                     found.add(node.name)

@@ -63,3 +63,12 @@ POLICY = MappingProxyType({"layout": ("strict", "consistent", "any"), "form": ("
 VARIANTS = ("dims", "values", "activations", "rename")
 # What a file that extends another adds to, key by key; every other key of its own replaces the other's.
 MERGED = ("symbols", "style", "course", "policy")
+
+# What a finding of `check` may name, and a policy may price.
+CAUSES = (
+    "transpose", "order", "sign", "factor", "missing-factor", "extra-factor", "missing-term", "extra-term",
+    "missing-activation-derivative", "activation-not-derivative", "missing-batch-sum", "broadcast", "mean",
+    "missing-regulariser", "extra-regulariser", "index", "kronecker", "shape", "diag", "hadamard",
+    "softmax-diagonal", "single-path", "inverse", "symbol", "layer", "number", "rounding", "step-size",
+    "parenthesis", "layout", "form", "missing-sum", "extra-sum", "algebra",
+)  # fmt: skip

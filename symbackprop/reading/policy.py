@@ -34,6 +34,11 @@ def read_policy(value: Value) -> Policy:
         if key.text in keys.POLICY:
             chosen[key.text] = fields.choice(entry, f"policy {key.text}", keys.POLICY[key.text])
             continue
-        for cause, cost in fields.table(entry, "deduct").entries:
-            deduct[cause.text] = float(fields.number(cost, f"what {cause.text} costs"))
+        prices = fields.table(entry, "deduct")
+        fields.check_keys(prices, keys.CAUSES, "deduct", what="cause")
+        for cause, cost in prices.entries:
+            price = fields.number(cost, f"what {cause.text} costs")
+            if price < 0:
+                raise fields.schema_error(f"what {cause.text} costs must not be negative", cost)
+            deduct[cause.text] = float(price)
     return Policy(chosen.get("layout", "consistent"), chosen.get("form", "any"), deduct, given=True)

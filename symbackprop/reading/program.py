@@ -13,18 +13,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr
-from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.expr import Element, Expr, IndexValue, Number
+from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.entries import check_letter, entry_by_entry, range_of
-from symbackprop.reading.families import unroll
+from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
-from symbackprop.reading.refusals import not_yet
+from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
+from symbackprop.reading.recursions import (
+    declare_loop,
+    families_over_dims,
+    is_before,
+    loops,
+    subs_of,
+    with_starts,
+)
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
@@ -41,27 +49,72 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
     """The typechecked graph of parsed equations."""
     try:
         check_names(declarations)
-        lines, declarations = unroll(lines, declarations)
-        ordered = order_lines(lines, declarations)
-        if declarations.convention is not None:
-            return _typed(ordered, declarations, declarations.convention)
+        certain, possible = entry_targets(lines, declarations)
         try:
-            return _typed(ordered, declarations, Convention.COLUMN)
-        except ShapeError as error:
-            try:
-                return _typed(ordered, declarations, Convention.ROW)
-            except ShapeError:
-                raise error from None
+            return _graph_with(lines, declarations, certain)
+        except InputError as error:
+            more = possible if not isinstance(error, NotAnEntryError) else set()
+            if not more:
+                raise
+            try:  # what could be a family of numbers is an array, where only that has a meaning
+                return _graph_with(lines, declarations, certain | more)
+            except InputError as other:
+                raise (other if isinstance(error, UnsupportedError) else error) from None
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
     except InputError as error:
         raise error.located(file=file) from None
 
 
+def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
+    """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
+    meant: NotAnEntryError | None = None  # of an array with a declared shape
+    families: set[str] = set()
+    while True:
+        try:
+            return _graph(lines, declarations, arrays, families)
+        except NotAnEntryError as error:
+            ranged = any(line.target == error.target and line.ranges for line in lines)
+            if error.target not in arrays and (error.target in families or not ranged):
+                raise
+            if error.target not in arrays:
+                families.add(error.target)
+            arrays = arrays - {error.target}
+            symbol = declarations.symbols.get(error.target)
+            if symbol is not None and symbol.shape is not None:
+                meant = meant or error
+        except InputError:
+            if meant is not None:
+                raise meant from None
+            raise
+
+
+def _graph(
+    lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]
+) -> Graph:
+    over = families_over_dims(lines, declarations) - arrays
+    lines, declarations = with_starts(lines, declarations, over)
+    lines, declarations = unroll(lines, declarations, arrays | over, families)
+    ordered = order_lines(gathered(lines, arrays, declarations), declarations)
+    if declarations.convention is not None:
+        return _typed(ordered, declarations, declarations.convention)
+    try:
+        return _typed(ordered, declarations, Convention.COLUMN)
+    except ShapeError as error:
+        try:
+            return _typed(ordered, declarations, Convention.ROW)
+        except ShapeError:
+            raise error from None
+
+
 def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line, ...]:
     """The equations in computable order. Raises for a name defined twice and for a cycle."""
     defined = _defined(lines, declarations)
-    needs = [_needs(line, defined) for line in lines]
+    needs = [_needs(line, defined, declarations.first - 1) for line in lines]
+    together = {name: loop for loop in loops(lines) for name in loop}
+    for line, need in zip(lines, needs, strict=True):  # h[t-1] in a recursion does not have to come before
+        own = together.get(line.target, ())
+        need -= {name for name in own if all(is_before(sub, line) for sub in subs_of(line.expr, name))}
     waiting = [len(need) for need in needs]
     users: dict[int, list[int]] = {}
     for position, need in enumerate(needs):
@@ -89,7 +142,10 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     for position, line in enumerate(lines):
         name = line.target
         if any(not isinstance(slot, Name) for slot in line.slots):
-            raise not_yet("entry-target", line.at)
+            places = ",".join(map(show, line.slots))
+            hint = f"write {name}[i,...] with letters, or entries on the right side"
+            message = f"{name}[{places}] is one entry, and its right side is an array"
+            raise fail(message, line.at, hint, "shape")
         if name in defined:
             first = lines[defined[name]].at.line
             raise fail(
@@ -119,9 +175,10 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     return defined
 
 
-def _needs(line: Line, defined: Mapping[str, int]) -> set[str]:
-    """The targets that stand on the right side."""
-    return {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
+def _needs(line: Line, defined: Mapping[str, int], start: int) -> set[str]:
+    """The targets that stand on the right side, and the starts of families that do."""
+    names = {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
+    return names | {member for name in names if (member := member_name(name, start)) in defined}
 
 
 def _cycle(
@@ -154,13 +211,45 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
     functions, first = declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first)
-    equations = []
+    scope = Scope(
+        convention,
+        tensors,
+        dims,
+        functions,
+        taken=targets | set(families),
+        first=first,
+        zero=declarations.zero,
+    )
+    equations: list[Equation] = []
+    together = loops(lines)
     for line in lines:
+        loop = next((loop for loop in together if line.target in loop), None)
+        if loop is not None and not any(equation.target.name in loop for equation in equations):
+            tensors.update(declare_loop(loop, lines, scope, declarations, read))
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
-    return Graph(convention, tensors, tuple(equations), dims, functions, families, first=first)
+    _check_starts(equations)
+    return Graph(
+        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
+        loops=tuple(
+            tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
+        ),
+    )
+
+
+def _check_starts(equations: Sequence[Equation]) -> None:
+    """A number as the start of a family of arrays would be spread over whatever it meets: refused."""
+    for start in equations:
+        family, number = start.target.family, isinstance(start.expr, Number) and start.target.is_scalar
+        members = [e.target for e in equations if number and family and e.target.family]
+        for member in members:
+            if member.family and family and member.family[0] == family[0] and member.shape:
+                name = start.target.name
+                raise InputError(
+                    f"{name} is a number, but {member.name} is an array", code="shape",
+                    line=start.line, column=start.column, hint=f"write {name} = zeros(n), with its size",
+                )  # fmt: skip
 
 
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
@@ -197,6 +286,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
     if arguments is not None:
         return _equation(line, _target(line, (), declared, scope), None, (), arguments)
     try:
+        if line.parts:
+            return _pieced_equation(line, scope, declared)
         if line.slots:
             return _entry_equation(line, scope, declared)
         if line.ranges:
@@ -210,7 +301,8 @@ def read_line(line: Line, scope: Scope, declared: Declared | None) -> Equation:
         return _equation(line, _target(line, _shape_of(line, expr, declared, scope), declared, scope), expr)
     except ShapeError as error:
         error.message = f"in {cut(line.text)}: {error.message}"
-        error.hint = error.hint or _intention(line, error, scope, declared)
+        if not line.parts:
+            error.hint = error.hint or _intention(line, error, scope, declared)
         raise
 
 
@@ -318,15 +410,60 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
     expr = read(line.expr, inner)
     shape = scope.unifier.shape(expr)
     if not (shape[0].is_one and shape[1].is_one):
-        if line.ranges:
-            raise not_yet("family", line.at)
-        raise ShapeError(
-            f"{line.target}[{','.join(indices)}] is one entry, but the right side is {shape_text(shape)}",
-            line.expr,
-            "write an entry on the right, or no index on the left",
-        )
+        family = _family_equation(line, scope, declared, expr, tuple(indices.values()))
+        if family is None:
+            raise NotAnEntryError(line, shape_text(shape))
+        return family
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
-    return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+    target = scope.tensors.get(line.target) or _target(line, extents, declared, scope)
+    if target.shape != extents:
+        whole = " x ".join(map(str, target.shape))
+        raise ShapeError(f"{line.target} is {whole}, but its equation gives numbers", line.expr)
+    return _equation(line, target, expr, tuple(indices.values()))
+
+
+def _family_equation(
+    line: Line, scope: Scope, declared: Declared | None, member: Expr, indices: tuple[Index, ...]
+) -> Equation | None:
+    """``h[t] = W x[t] for t = 1..T``, an array on the right: a family over a dim; None if it is none."""
+    if len(indices) != 1 or scope.unifier.resolve(indices[0].dim).is_number:
+        return None
+    shape = _member_shape(scope.unifier.shape(member), scope)
+    own = tuple(Index(dim, letter) for dim, letter in zip(shape, ("i", "j"), strict=False))
+    entry = Element(member, tuple(IndexValue(((index, 1),)) for index in own))
+    known = declared or Declared(line.target)
+    whole = (scope.unifier.resolve(indices[0].dim), *shape)
+    target = scope.tensors.get(line.target)  # of a recursion, known from its start
+    if target is None:
+        target = replace(known, runs=True).tensor(scope.convention, whole, Role.INTERMEDIATE)
+    elif not all(scope.unifier.same(a, b) for a, b in zip(target.shape, whole, strict=False)) or len(
+        whole
+    ) != len(target.shape):
+        start, found = (" x ".join(map(str, dims[1:])) or "a scalar" for dims in (target.shape, whole))
+        number = scope.first - 1
+        raise ShapeError(
+            f"{line.target}[{number}] is {start}, but the other members of {line.target} are {found}",
+            line.expr,
+        )
+    return replace(_equation(line, target, entry, (*indices, *own)), member=member)
+
+
+def _member_shape(shape: tuple[Dim, Dim], scope: Scope) -> tuple[Dim, ...]:
+    """The declared dims of an array of this shape: a vector has one."""
+    rows, columns = shape
+    if scope.convention.vectors_are_rows and rows.is_one:
+        return (columns,)
+    if not scope.convention.vectors_are_rows and columns.is_one:
+        return (rows,)
+    return (rows, columns)
+
+
+def _pieced_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:
+    """Several equations that give the entries of one array."""
+    found = read_pieces(line, scope, declared, read)
+    whole = whole_of(found.pieces, found.indices)
+    equation = _equation(line, _target(line, found.shape, declared, scope), whole, found.indices)
+    return replace(equation, pieces=found.pieces)
 
 
 def _declared_extent(line: Line, declared: Declared | None, position: int) -> Dim | None:

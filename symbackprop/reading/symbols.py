@@ -21,13 +21,14 @@ from symbackprop.notation.numpy_base import Writer, code, real
 from symbackprop.notation.numpy_expr import write
 from symbackprop.ops.registry import Elementwise, all_operations, lookup
 from symbackprop.reading import fields, keys
+from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared, check_function_name
 from symbackprop.reading.formulas import formula_of
 from symbackprop.reading.infer import abstract_function, parse_dim
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import function_names
 from symbackprop.reading.syntax import Apply, Name
-from symbackprop.reading.yaml_tree import Scalar, Table, Value
+from symbackprop.reading.yaml_tree import Scalar, Table, Value, problem
 
 MOST_INDICES = 6  # of one array
 
@@ -48,6 +49,10 @@ def read_symbols(value: Value, convention: Convention | None) -> Symbols:
     at_least: dict[str, int] = {}
     for key, entry in fields.table(value, "symbols").entries:
         name = fields.name(key, "symbols")
+        if name in RESERVED:  # before the equations are parsed, where the word would be misread
+            raise problem(
+                f"{name} is a reserved word and cannot be a symbol", key.at, "use another name", "redefined"
+            )
         body = fields.table(entry, name)
         fields.check_keys(body, keys.SYMBOL, name)
         role = _role(body, name)
@@ -116,28 +121,33 @@ def _array(key: Scalar, body: Table, name: str, role: str | None) -> Declared:
     if shape is None and role is not None:
         shape = ()
     bold = body.get("bold")
+    over = _over(body, name)
+    runs = isinstance(over, Dim)
+    facts = _facts(body, name, shape, role)
+    if isinstance(over, Dim):
+        shape = (over, *(shape or ()))
     return Declared(
         name,
         shape,
         Role(role) if role is not None else None,
         _latex(body, name),
         _aliases(body, name),
-        _facts(body, name, shape, role),
+        facts,
         None if bold is None else fields.flag(bold, f"bold of {name}"),
         key.at,
-        _over(body, name),
+        over if isinstance(over, int) else None,
+        runs=runs,
     )
 
 
-def _over(body: Table, name: str) -> int | None:
-    """The number of members of a family."""
+def _over(body: Table, name: str) -> int | Dim | None:
+    """The number of members of a family: a whole number, or the name of a dim."""
     value = body.get("over")
     if value is None:
         return None
     text = fields.scalar(value, f"over of {name}", "a whole number").text.strip()
     if fields.is_name(text):
-        what = f"a family over {text}, whose size is a name,"
-        raise fields.later(what, value, "write a number, as in over: 3")
+        return Dim.named(text)
     count = fields.number(value, f"over of {name}")
     if count.denominator != 1 or count < 1:
         raise fields.schema_error(f"over of {name} must be a positive whole number", value)
@@ -167,7 +177,10 @@ def _facts(body: Table, name: str, shape: tuple[Dim, ...] | None, role: str | No
     one_of = body.get("one_of")
     if one_of is not None:
         path = f"one_of of {name}"
-        facts = replace(facts, one_of=tuple(fields.number(item, path) for item in fields.items(one_of, path)))
+        choices = tuple(fields.number(item, path) for item in fields.items(one_of, path))
+        if not choices:
+            raise fields.schema_error(f"{path} must name at least one number", one_of, "such as [-1, 1]")
+        facts = replace(facts, one_of=choices)
     between = body.get("between")
     return facts if between is None else replace(facts, between=_between(between, name))
 

@@ -199,6 +199,13 @@ class Matrix(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Several(Node):
+    """The right sides of several equations for entries of one array."""
+
+    sides: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Derivative(Node):
     """``dof[slots]/dby[slots]``, or of second order with two in ``by``."""
 
@@ -208,7 +215,11 @@ class Derivative(Node):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One equation: ``target[slots] = expr for ranges``; ``text`` is the line, white space tidied."""
+    """One equation: ``target[slots] = expr for ranges``; ``text`` is the line, white space tidied.
+
+    ``parts``: several such equations of one array, each for some of its entries; ``expr`` then holds all of
+    their right sides (``Several``).
+    """
 
     at: Place
     target: str
@@ -216,6 +227,7 @@ class Line:
     expr: Node
     ranges: tuple[Bounds, ...]
     text: str
+    parts: tuple[Line, ...] = ()
 
 
 _ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
@@ -264,15 +276,14 @@ def show(node: Node) -> str:
             return f"{show(left)} {op} {show(right)}"
         case Apply(_, name, primes, args):
             return name + "'" * primes + f"({', '.join(map(show, args))})"
-        case Bounds():
-            return _show_bounds(node)
-        case Bind(_, binder, ranges, body):
-            return f"{binder}[{', '.join(map(show, ranges))}]({show(body)})"
+        case Bounds() | Bind() | Several():
+            return _show_bound(node)
         case Derivative(_, of, by):
             if len(by) == 1:
                 return f"d{show(of)}/d{show(by[0])}"
             return f"d2{show(of)}/({' '.join('d' + show(b) for b in by)})"
-    raise TypeError(f"no text for {type(node).__name__}")
+    # A place in LaTeX that only shapes decide: its parts, in a text that is written anew once it is settled.
+    return " ".join(map(show, node.children))
 
 
 def brief(node: Node, limit: int = 80) -> str:
@@ -292,6 +303,15 @@ def show_factor(node: Node) -> str:
 
 def _bracketed(node: Node, bare: tuple[type[Node], ...]) -> str:
     return show(node) if isinstance(node, bare) else f"({show(node)})"
+
+
+def _show_bound(node: Bounds | Bind | Several) -> str:
+    """Ranges, what they bind, and several equations."""
+    if isinstance(node, Several):
+        return "; ".join(map(show, node.sides))
+    if isinstance(node, Bounds):
+        return _show_bounds(node)
+    return f"{node.binder}[{', '.join(map(show, node.ranges))}]({show(node.body)})"
 
 
 def _show_bounds(bounds: Bounds) -> str:

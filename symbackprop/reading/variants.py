@@ -20,6 +20,7 @@ from random import Random
 
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
+from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import lookup
 from symbackprop.reading import fields, keys
 from symbackprop.reading.values import Values, numbers_of
@@ -68,6 +69,18 @@ def read_variant(root: Table, seed: int | None) -> Variant:
         else:
             found.renames = fields.flag(entry, "variants rename")
     return Variant() if seed is None else found
+
+
+def check_sizes(root: Table, graph: Graph) -> None:
+    """Every name under ``dims`` is a size of the problem; refused at its place, with or without a seed."""
+    value = root.get("variants")
+    body = None if value is None else fields.table(value, "variants").get("dims")
+    if body is None:
+        return
+    for name, _ in fields.table(body, "variants dims").entries:
+        if name.text not in graph.dims:
+            hint = did_you_mean(name.text, graph.dims) or f"the dims are {', '.join(graph.dims)}"
+            raise fields.schema_error(f"unknown dim {name.text} in variants", name, hint)
 
 
 def _size(value: Value, name: str) -> int:
@@ -295,5 +308,3 @@ class _Drawing:
                 for i in for_all
             )
         return tuple(tuple(rows[min(i, j)][max(i, j)] for j in range(size)) for i in range(size))
-
-

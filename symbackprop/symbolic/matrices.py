@@ -13,6 +13,7 @@ import sympy
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, DiagonalOf
 from sympy.matrices.expressions.dotproduct import DotProduct
+from sympy.matrices.expressions.slice import MatrixSlice
 
 from symbackprop.core.expr import Operation
 from symbackprop.errors import InputError
@@ -106,8 +107,22 @@ class Reader(NumberReader):
                 return self.applied(value)
             case DotProduct():
                 return call("dot", *map(self.node, value.args))
+            case MatrixSlice() if value.rowslice[2] == 1 and value.colslice[2] == 1:
+                (top, bottom, _), (left, right, _) = value.rowslice, value.colslice
+                return self.piece(Piece(value.parent, top, bottom - top, left, right - left))
+            case sympy.BlockMatrix():
+                return self.blocks(value.blocks.tolist())
             case _:
                 return self.refuse(value, _hint(value))
+
+    def blocks(self, rows: Sequence[Sequence[Any]]) -> Node:
+        """A matrix of matrices: each row side by side, then the rows below each other."""
+        lines = [self.end_to_end([self.node(one) for one in row], "rows") for row in rows]
+        return self.end_to_end(lines, "columns")
+
+    def end_to_end(self, parts: Sequence[Node], axis: str) -> Node:
+        """stack(a, b, rows): inside each row; of one part the part."""
+        return call("stack", *parts, name(axis)) if len(parts) > 1 else parts[0]
 
     def standing(self, vector: Node, *, down: bool) -> Node:
         """A vector of the convention, turned if it has to stand the other way."""

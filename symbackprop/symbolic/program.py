@@ -218,9 +218,10 @@ def check_scalar(value: Any, of_shape: Sequence[Any] | None) -> None:
     """Refuse what is no number. A 1 x 1 matrix is one; ``of_shape`` is the shape the author says it has."""
     shape = shape_of(value)
     if of_shape is not None:
-        said = tuple(sympy.sympify(size) for size in of_shape)
+        sizes = of_shape if isinstance(of_shape, Sequence) else (of_shape,)
+        said = tuple(sympy.sympify(size) for size in sizes)
         if said not in (shape, () if shape == (1, 1) else shape, tuple(s for s in shape if s != 1)):
-            shown = " x ".join(map(str, of_shape)) or "a scalar"
+            shown = " x ".join(map(str, sizes)) or "a scalar"
             raise InputError(
                 f"the expression is {shape[0]} x {shape[1]}, not {shown}", code="shape", hint="check of_shape"
             )

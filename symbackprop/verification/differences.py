@@ -119,13 +119,17 @@ class Oracle:
         self.evaluator = Evaluator(point, expand=expand, partials=self.jacobian)
         self.sampled = False
         self._known: dict[tuple[Tensor, Tensor], Array] = {}
+        self._largest, self._counted = 1.0, 0
         self._values: dict[tuple[Expr, tuple[Index, ...], int | None], Array] = {}
 
     @property
     def largest(self) -> float:
         """The largest number at hand: a value of the forward pass, or a derivative asked for so far."""
         arrays = [*self.point.values.values(), *self._known.values()]
-        return max((float(np.nanmax(np.abs(array), initial=1.0)) for array in arrays), default=1.0)
+        for array in arrays[self._counted :]:  # what is known only grows
+            self._largest = max(self._largest, float(np.nanmax(np.abs(array), initial=1.0)))
+        self._counted = len(arrays)
+        return self._largest
 
     def value(self, node: Expr, indices: tuple[Index, ...] = (), count: int | None = None) -> Array:
         """``node`` over its free ``indices``, with derivatives for its partials: (..., rows, columns)."""
@@ -158,7 +162,7 @@ class Oracle:
         if base is None or of not in self.point.values:
             raise Refusal(f"{(by if base is None else of).name} has no value in the forward pass")
         shape = self.point.values[of].shape + base.shape
-        if of is by:
+        if of is by and by not in self.point.loops:
             return np.eye(base.size).reshape(shape)
         if not self.dependencies.between(of, by):
             return np.zeros(shape)
@@ -197,8 +201,12 @@ class Oracle:
         parts = []
         for start in range(0, len(moves), chunk):
             part = base + step * moves[start : start + chunk]
-            overrides = {by: part}
-            evaluator = Evaluator(self.point, expand=self.expand, overrides=overrides)
+            looped = by in self.point.loops  # a member moves those after it: moved as it is computed
+            overrides = {} if looped else {by: part}
+            evaluator = Evaluator(
+                self.point, expand=self.expand, overrides=overrides,
+                injected={by: part - base} if looped else None,
+            )  # fmt: skip
             for equation in equations:
                 overrides[equation.target] = evaluator.solve(equation)
             value = overrides[of]

@@ -70,6 +70,9 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
         return _gather_local(host.partial(of, by), (*numerator, *denominator), host.outside)
     if isinstance(node.base, Leaf):
         sides = sides_of(node.base.tensor, slots, host.point)
+        if node.base.tensor.start is not None:
+            base = _with_start(host, node.base, scope)
+            return gather(base, sides[0] + 1, sides[1], outside=host.outside)
     elif isinstance(node.base, Partial):
         sides = sides_of(node.base.by, slots, host.point)
     else:
@@ -77,6 +80,17 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
         if scope.axes and not free_indices(node.base):  # the same array at every position
             return gather(scope.lift(host.value(node.base, ROOT)), *sides, outside=host.outside)
     return gather(host.value(node.base, scope), *sides, outside=host.outside)
+
+
+def _with_start(host: Host, node: Leaf, scope: Scope) -> Array:
+    """A family with the start of its recursion in front of its first member."""
+    assert node.tensor.start is not None
+    first = host.value(Leaf(node.tensor.start), scope)
+    whole = host.value(node, scope)
+    row = first.reshape((*first.shape[:-2], 1, first.shape[-2] * first.shape[-1]))
+    lead = np.broadcast_shapes(row.shape[:-2], whole.shape[:-2])
+    sides = [np.broadcast_to(part, lead + part.shape[-2:]) for part in (row, whole)]
+    return np.concatenate(sides, axis=-2)
 
 
 def sides_of(tensor: Tensor, slots: list[Array], point: Point) -> tuple[Array, Array]:
@@ -160,10 +174,12 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
         factors, summed = factors_under(node)
         known = {index for index, _ in scope.axes}
         if len(factors) > 1 and summed and known.isdisjoint(summed):
-            return contraction(host, factors, summed, scope)
+            found = contraction(host, factors, summed, scope)
+            if np.isfinite(found).all():  # else factor by factor: 0 log 0 = 0
+                return found
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
-        inner, mask = _enter(host, bound, inner, mask)
+        inner, mask = enter(host, bound, inner, mask)
     count = len(node.ranges)
     body = host.value(node.body, inner)
     if body.shape[-2:] != (1, 1) and node.binder not in ("sum", "mean"):
@@ -183,19 +199,19 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
     raise Refusal(f"no value is known for the binder {node.binder}")
 
 
-def _enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
+def enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
     """One more bound index: the scope with it, and the mask of the positions that count."""
     point = host.point
-    low = scope.positions(bound.low, point) if bound.low else np.ones((1, 1), dtype=int)
+    low = positions(host, bound.low, scope) if bound.low else np.ones((1, 1), dtype=int)
     last = np.full((1, 1), point.extent(bound.index.dim))
-    high = scope.positions(bound.high, point) if bound.high else last
-    positions = np.arange(int(low.min()), int(high.max()) + 1)
-    inner = scope.extended(bound.index, positions)
+    high = positions(host, bound.high, scope) if bound.high else last
+    places = np.arange(int(low.min()), int(high.max()) + 1)
+    inner = scope.extended(bound.index, places)
     here = inner.positions(IndexValue(((bound.index, 1),)), point)
     mask = np.expand_dims(mask, -3) & (here >= np.expand_dims(low, -3)) & (here <= np.expand_dims(high, -3))
     if bound.condition is not None:
         op, other = bound.condition
-        mask = mask & COMPARE[op](here, inner.positions(other, point))
+        mask = mask & COMPARE[op](here, positions(host, other, inner))
     return inner, mask
 
 

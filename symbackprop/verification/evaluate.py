@@ -58,6 +58,7 @@ class Evaluator:
 
     partials   values of ``d of / d by`` as 4-D arrays (of rows, of columns, by rows, by columns).
     overrides  tensor -> array used instead of the point's value; read when a leaf is met.
+    injected   what is added to the members of a family of a recursion as they are computed.
     watch      a list that collects every quantity whose zeros are kinks, with the value that has
                the kink there (``sampling`` looks at it).
     """
@@ -71,15 +72,18 @@ class Evaluator:
         partials: Differences | None = None,
         overrides: Mapping[Tensor, Array] | None = None,
         watch: list[Watched] | None = None,
+        injected: Mapping[Tensor, Array] | None = None,
     ) -> None:
         self.rules = RULES
         self.point = point
         self.expand = expand
         self.kinks_of = kinks_of
         self.watch = watch
-        self.outside = np.nan
+        self.outside = point.outside
         self._partials = partials
         self._overrides = overrides if overrides is not None else {}
+        self._injected = injected or {}
+        self._looped: dict[Tensor, Array] = {}
         self._memo: dict[int, tuple[Expr, Array]] = {}
         self._templates: dict[int, tuple[Call, tuple[Tensor, ...], Expr]] = {}
 
@@ -153,6 +157,8 @@ class Evaluator:
     def solve(self, equation: Equation) -> Array:
         """The value of the target of an equation, 2-D as the target is oriented (or a stack)."""
         target, expr = equation.target, equation.expr
+        if target in self.point.loops:
+            return self._member_by_member(target)
         if expr is None:
             standin = self.point.scalars.get(target)
             if standin is None:
@@ -164,11 +170,74 @@ class Evaluator:
             if value.shape[-2:] != shape:
                 raise ShapeClash(f"{target.name} is {shape[0]} x {shape[1]}, its right side is not")
             return value
+        if equation.pieces:
+            return self._assembled(equation, shape)
         value = entry_values(self, expr, equation.indices)
         lead = value.shape[: value.ndim - len(equation.indices)]
         if int(np.prod(value.shape[len(lead) :])) != shape[0] * shape[1]:
             raise ShapeClash(f"the indices of {target.name} do not run over all of it")
         return np.asarray(value.reshape(lead + shape))
+
+    def _member_by_member(self, target: Tensor) -> Array:
+        """The target of a recursion; the others that come with it are kept until they are asked for."""
+        if target in self._looped:
+            return self._looped.pop(target)
+        equations = self.point.loops[target]
+        saved, given = self._overrides, [*self._overrides.values(), *self._injected.values()]
+        lead = next((array.shape[:1] for array in given if array.ndim > 2), ())
+        kind = complex if any(np.iscomplexobj(array) for array in given) else float
+        found = {e.target: np.zeros((*lead, *self.point.oriented(e.target)), kind) for e in equations}
+        steps = self.point.extent(equations[0].target.shape[0])
+        for step in range(1, steps + 1):
+            for equation in equations:
+                assert equation.expr is not None
+                self._memo.clear()
+                self._overrides = {**saved, **found}
+                scope = ROOT.extended(equation.indices[0], np.array([step]))
+                for index in equation.indices[1:]:
+                    scope = scope.extended(index, self.point.picked(self.point.extent(index.dim), None))
+                value = self.value(equation.expr, scope)
+                own = value.shape[: max(value.ndim - 2 - len(scope.sizes), 0)]
+                row = np.broadcast_to(value, (*own, *scope.sizes, 1, 1)).reshape((*own, -1))
+                extra = self._injected.get(equation.target)
+                row = row if extra is None else row + extra[..., step - 1, :]
+                found[equation.target][..., step - 1, :] = row
+        self._overrides = saved
+        self._memo.clear()
+        self._looped = dict(found)
+        return self._looped.pop(target)
+
+    def _assembled(self, equation: Equation, shape: tuple[int, int]) -> Array:
+        """An array of which the equation gives some entries by one formula, others by another."""
+        extents = [self.point.extent(dim) for dim in equation.target.shape]
+        found: Array | None = None
+        times = np.zeros(extents, dtype=int)
+        for piece in equation.pieces:
+            mask, scope = np.ones((1, 1), dtype=bool), ROOT
+            for bound in piece.ranges:
+                scope, mask = entries.enter(self, bound, scope, mask)
+                if 0 in scope.sizes:
+                    break
+            if 0 in scope.sizes:
+                continue
+            body = self.value(piece.body, scope)
+            if body.shape[-2:] != (1, 1):
+                raise ShapeClash("an entry must be a scalar")
+            lead = body.shape[: max(body.ndim - 2 - len(scope.sizes), 0)]
+            values = np.broadcast_to(body, (*lead, *scope.sizes, 1, 1))[..., 0, 0]
+            wanted = np.broadcast_to(mask, (*scope.sizes, 1, 1))[..., 0, 0]
+            places = [scope.positions(slot, self.point) for slot in piece.slots]
+            whole = [np.broadcast_to(place, (*scope.sizes, 1, 1))[..., 0, 0] for place in places]
+            slots = [place[wanted] - 1 for place in whole]
+            np.add.at(times, tuple(slots), 1)
+            if found is None or (lead and found.ndim == len(extents)):
+                base = np.zeros((*lead, *extents), dtype=values.dtype)
+                found = base if found is None else base + found
+            found = found.astype(np.result_type(found, values), copy=False)
+            found[(..., *slots)] = values[..., wanted]
+        if found is None or (times != 1).any():
+            raise Refusal(f"the equations of {equation.target.name} do not give every entry once here")
+        return np.asarray(found.reshape(found.shape[: found.ndim - len(extents)] + shape))
 
 
 def entry_values(evaluator: Evaluator, expr: Expr, indices: Sequence[Index]) -> Array:
@@ -234,14 +303,33 @@ def _hadamard(evaluator: Evaluator, node: Hadamard, scope: Scope) -> Array:
     total = values[0]
     for value in values[1:]:
         total = total * value
+    return _with_no_mass(node.factors, values, total)
+
+
+def _with_no_mass(factors: Sequence[Expr], values: Sequence[Array], total: Array) -> Array:
+    """0 log 0 = 0, where a declared choice of numbers (one-hot) stands before a log that it stands in too."""
+    if np.isfinite(total).all():
+        return total
+    for factor, value in zip(factors, values, strict=True):
+        if entries.is_fixed(factor) and any(_is_log_with(other, factor) for other in factors):
+            total = np.where(value == 0, 0.0, total)
     return total
+
+
+def _is_log_with(node: Expr, mass: Expr) -> bool:
+    """Whether a log of something in which the tensor of ``mass`` stands makes the node infinite."""
+    own = {leaf.tensor for leaf in mass.walk() if isinstance(leaf, Leaf)}
+    logs = (part for part in node.walk() if isinstance(part, Call) and part.op.name == "log")
+    return any(leaf.tensor in own for log in logs for leaf in log.walk() if isinstance(leaf, Leaf))
 
 
 def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
     left = evaluator.value(node.factors[0], scope)
     shape = node.factors[0].shape
+    values = [left]
     for factor in node.factors[1:]:
         right, right_shape = evaluator.value(factor, scope), factor.shape
+        values.append(right)
         if is_scalar(shape) or is_scalar(right_shape):
             left = left * right
         elif left.shape[-1] != right.shape[-2]:
@@ -249,6 +337,8 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
         else:
             left = _product(left, right)
         shape = product_shape(shape, right_shape)
+    if is_scalar(shape) and all(is_scalar(factor.shape) for factor in node.factors):
+        return _with_no_mass(node.factors, values, left)
     return left
 
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.expr import Expr, Numeric, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
@@ -22,7 +23,7 @@ from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.free import free_indices
-from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash, loops_of, outside_of
 
 CLOSE = 1e-8  # relative to the largest number of a side, what differences may be off by
 
@@ -36,7 +37,7 @@ class Given:
         self.graph = graph
         self._expand = expand
         self._values = dict(values)
-        self.point = Point(dict(sizes), 0, self._values)
+        self.point = Point(dict(sizes), 0, self._values, outside=outside_of(graph), loops=loops_of(graph))
         _solve(graph, self.point, self._values, expand)
         self._oracle = Oracle(graph, self.point, expand=expand)
 
@@ -49,7 +50,9 @@ class Given:
         """Let the symbols of ``new`` have these values, and what follows; both are known under ``names``."""
         values = {t: self._values[t] for t in self.graph.symbols if t in self._values}
         for tensor, expr in new.items():
-            values[tensor] = np.array(self._oracle.value(expr))
+            indices = expr.indices if isinstance(expr, TensorEntries) else ()
+            found = self._oracle.value(expr, indices)
+            values[tensor] = np.array(found.reshape(self.point.oriented(tensor)) if indices else found)
         _solve(self.graph, replace(self.point, values=values), values, self._expand)
         self._values.update({name: values[tensor] for tensor, name in names.items() if tensor in values})
 
@@ -136,7 +139,9 @@ def _solve(graph: Graph, point: Point, values: dict[Tensor, Array], expand: Expa
     evaluator = Evaluator(point, expand=expand, overrides=values)
     with np.errstate(all="ignore"):
         for equation in graph.equations:
-            if all(t in values or t.value is not None or t.numpy_value for t in equation.inputs):
+            loop = graph.loop_of(equation.target)
+            needed = (t for t in equation.inputs if t not in loop)
+            if all(t in values or t.value is not None or t.numpy_value for t in needed):
                 try:
                     values[equation.target] = np.array(evaluator.solve(equation))
                 except Refusal:

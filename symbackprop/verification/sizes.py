@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import numpy as np
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import DimValue, Element, Expr, IndexValue, Leaf, Partial, Reduce, Run, Slice
-from symbackprop.core.graph import Graph
+from symbackprop.core.graph import Graph, Piece
 from symbackprop.verification.point import Refusal
 
 SQUARE = 3
@@ -118,6 +118,7 @@ def _needed(graph: Graph) -> set[Dim]:
     found: set[Dim] = set()
     for equation in graph.equations:
         found |= room_of(*([equation.expr] if equation.expr else []))
+        found |= {dim for piece in equation.pieces for dim in _room_of_piece(piece, equation.target.shape)}
         for node in equation.expr.walk() if equation.expr else ():
             if not isinstance(node, Slice):
                 continue
@@ -130,6 +131,17 @@ def _needed(graph: Graph) -> set[Dim]:
                 if isinstance(slot, Run) and not slot.low.indices:
                     found.update((dim - slot.high.offset + 1, slot.low.offset, slot.count))
     return found
+
+
+def _room_of_piece(piece: Piece, shape: Sequence[Dim]) -> Iterator[Dim]:
+    """Its fixed places exist, and none of its ranges ends before the place in front of its first."""
+    for slot, dim in zip(piece.slots, shape, strict=True):
+        if not slot.indices:
+            yield from (dim - slot.offset + 1, slot.offset)
+    for spot in piece.ranges:
+        low, high = spot.low or IndexValue((), Dim(1)), spot.high or IndexValue((), spot.index.dim)
+        if not low.indices and not high.indices:
+            yield high.offset - low.offset + 2
 
 
 def _square(names: list[str], widened: int) -> dict[str, int]:

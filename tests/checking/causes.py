@@ -10,8 +10,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from ruamel.yaml import YAML
 
 import symbackprop as sbp
-from symbackprop.checking.findings import CAUSES, Finding
+from symbackprop.checking.findings import Finding
 from symbackprop.checking.messages import CAUSE_WORDS
+from symbackprop.reading.keys import CAUSES
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs" / "causes.md"

@@ -150,8 +150,9 @@ class FunctionReader(SumReader):
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
         named = isinstance(base, Sym) and base.name == r"\sigma"
-        undeclared = isinstance(base, Sym) and named and not self.vocabulary.lookup(base)
-        others = [one for one in self.sigmas() if one != function.name and (undeclared or one == "sigmoid")]
+        undeclared = named and base is not None and not self.vocabulary.lookup(base)
+        others = [name for name in self.sigmas() if name != function.name]
+        others = [name for name in others if undeclared or name == "sigmoid"]
         if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)
         known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"
@@ -173,6 +174,15 @@ class FunctionReader(SumReader):
                 return expr.op.name
         return None
 
+    def is_place(self, node: Node | None) -> bool:
+        """Whether a piece is an index in brackets."""
+        bracket = bare(node)
+        return isinstance(bracket, Group) and bracket.opener == "[" and self.is_index(bracket.body)
+
+    def is_index(self, node: Node | None) -> bool:
+        """Whether nothing but indices stands here; given by the reader of products."""
+        raise NotImplementedError
+
     def reach(self, items: Items, start: int) -> int:
         """Where the argument of a function without brackets ends: before an operator, a function, a sum."""
         item = items[start][1]
@@ -183,7 +193,10 @@ class FunctionReader(SumReader):
             following = self.next_factor(items, start)
             inner = following.base if isinstance(following, Scripts) else following
             if isinstance(bare(inner), Group) or following is None:
-                return min(start + 2, len(items)) if following is not None else start + 1
+                end = min(start + 2, len(items)) if following is not None else start + 1
+                while end < len(items) and not items[end][0] and self.is_place(items[end][1]):
+                    end += 1  # \cos f(A)[i, j]: the entry that the cosine is of
+                return end
             return self.reach(items, start + 1)
         end = start + 1
         while end < len(items):

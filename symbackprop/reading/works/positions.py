@@ -23,7 +23,7 @@ from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.notation.counting import placed
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.context import TURNS, UNKNOWN, SideReader
-from symbackprop.reading.works.spelling import spell
+from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
     Group,
@@ -267,6 +267,8 @@ class PositionReader(SideReader):
                 return self.written_position(body, dim)
             case Sum(_, _, terms):
                 return self.affine(inner, terms, dim)
+            case Product() if (labelled := self.bracketed_label(inner)) is not None:
+                return self.index_of(labelled, dim)
             case Product(_, _, items) if len(items) == 2 and isinstance(items[0][1], Num):
                 return self.times(int(items[0][1].text), self.written_position(items[1][1], UNKNOWN))
             case Sym() | Scripts() | Cmd() | Word():
@@ -318,8 +320,25 @@ class PositionReader(SideReader):
         slots = self.slots(sub, len(tensor.shape))
         return Element(Leaf(tensor), tuple(map(self.position, slots, tensor.shape)))
 
+    def bracketed_label(self, node: Product) -> Scripts | None:
+        """``y_{n}`` of ``y[n]``."""
+        if len(node.items) != 2 or node.items[1][0]:
+            return None
+        name, bracket = node.items[0][1], bare(node.items[1][1])
+        if name is None or not isinstance(bracket, Group) or bracket.opener != "[" or bracket.body is None:
+            return None
+        labels = any(isinstance(one[0], Tensor) and one[0].is_label for one in self.meanings(name))
+        return Scripts(node.start, node.stop, name, (("_", bracket.body),)) if labels else None
+
     def label_in(self, node: Node) -> IndexValue | None:
-        """``y_n`` or ``y`` as an index: the class that a label says."""
+        """``y_n``, ``(y_1)_n`` or ``y`` as an index: the class that a label says."""
+        if isinstance(node, Scripts) and isinstance(group := bare(node.base), Group) and group.opener == "(":
+            inner = bare(group.body)
+            sub, sup, primes = scripts_of(node)
+            named = self.meanings(inner) if isinstance(inner, Sym | Scripts | Cmd) else []
+            labels = [one[0] for one in named if isinstance(one[0], Tensor) and one[0].is_label]
+            if labels and named[0][2:] == (None, None, 0) and sub is not None and sup is None and not primes:
+                return label_slot(self.label(labels[0], sub, node))
         for meaning, _, sub, sup, _ in self.meanings(node):
             if isinstance(meaning, Tensor) and meaning.is_label and sup is None:
                 if sub is None and meaning.rank == 1:
@@ -345,6 +364,11 @@ def letters_and_numbers(word: Word) -> list[Node]:
 def is_later(script: Node) -> bool:
     """Whether a script says "after the update"."""
     return spell(bare(script)).strip("<>()").lower() in ("new", "updated", "next", "after")
+
+
+def is_before(script: Node) -> bool:
+    """Whether a script says "before the update", which is how things stand."""
+    return spell(bare(script)).strip("<>()").lower() in ("old", "current")
 
 
 def is_letter(key: str) -> bool:

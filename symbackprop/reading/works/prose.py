@@ -75,8 +75,8 @@ class Prose:
         if not words:
             return
         self.behind = self.behind and words[0].islower() and {word.lower() for word in words} <= _TRAILING
-        last_two = [word.lower() for word in words[-2:]]
-        if len(last_two) == 2 and last_two[1] in ("all", "every", "each", "any") and last_two[0] in _SOFT:
+        every = len(words) > 1 and words[-1].lower() in ("all", "every", "each", "any")
+        if every and words[-2].lower() in _SOFT:
             words = words[:-1]
         last = words[-1].lower()
         stop = offset + len(text)

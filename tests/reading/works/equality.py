@@ -19,6 +19,7 @@ from symbackprop.core.expr import (
     SCALAR,
     Add,
     Call,
+    Comprehension,
     DimValue,
     Divide,
     Element,
@@ -39,6 +40,7 @@ from symbackprop.core.expr import (
     Run,
     Shape,
     Slice,
+    Transpose,
     broadcast_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
@@ -80,6 +82,8 @@ def _plain(value: object) -> object:
 
 
 def _shown(expr: Expr) -> Expr:
+    if isinstance(expr, Comprehension):
+        return _shown(expr.body)
     if isinstance(expr, Numeric):
         cells = tuple(Number(Fraction(cell)) for row in expr.cells for cell in row)
         return cells[0] if len(cells) == 1 else Grid(cells, len(expr.cells[0]))
@@ -88,9 +92,14 @@ def _shown(expr: Expr) -> Expr:
     if isinstance(expr, Leaf) and expr.tensor.moved is not None:
         return Stepped(Leaf(expr.tensor.moved))
     if isinstance(expr, LabelValue) and expr.label is not None:
-        return expr.label  # what a label says, and the label: compared alike
+        return _shown(expr.label)  # what a label says, and the label: compared alike
     if isinstance(expr, Call) and expr.op.kind == "loss" and isinstance(expr.op, Structural):
         return _shown(_defined(expr, expr.op))
+    if isinstance(expr, Call) and expr.op.name == "outer" and not expr.primes:
+        left, right = expr.args
+        column = left if left.shape[1].is_one else Transpose(left)
+        row = right if right.shape[0].is_one else Transpose(right)
+        return _shown(MatMul((column, row)))
     expr = expr.map_children(_shown)
     if isinstance(expr, DimValue) and expr.dim.is_number:
         return Number(Fraction(expr.dim.constant))
@@ -99,21 +108,51 @@ def _shown(expr: Expr) -> Expr:
             Run(IndexValue((), Dim(1)), dim) if slot is None else slot
             for slot, dim in zip(expr.by_slots, expr.by.shape, strict=True)
         )
-        return _shown(Slice(Partial(expr.of, expr.by), runs, False))
-    if isinstance(expr, Slice):
-        expr = replace(expr, across=False)
+        return _shown(Slice(Partial(expr.of, expr.by), runs, expr.by.convention.vectors_are_rows))
     if isinstance(expr, Jacobian):
         return replace(expr, flipped=False, turned=False)  # how it lies is a matter of the document
+    if isinstance(expr, Call) and expr.op.name == "square" and not expr.primes:
+        return Power(expr.args[0], Number(Fraction(2)))
+    if isinstance(expr, Call) and expr.op.name == "log_softmax":
+        softmax, log = lookup("softmax"), lookup("log")
+        assert softmax is not None
+        assert log is not None
+        return Call(log, (replace(expr, op=softmax),), expr.call_shape)
     if isinstance(expr, Call) and expr.op.name in ("mean", "rowmean", "colmean"):
         return _averaged(expr)
     if isinstance(expr, Call) and expr.op.name == "sum":
-        return Total(expr.args[0])
+        return Total(_either_way(expr.args[0]))
     if isinstance(expr, Reduce) and expr.binder == "sum":
         body = _opened(expr.body, [one.index for one in expr.ranges])
-        return expr if body is None else Total(body)
+        return expr if body is None else Total(_either_way(body))
+    if isinstance(expr, Divide | Hadamard):
+        expr = _multiplied(expr)
     if isinstance(expr, Neg | MatMul | Divide | Hadamard):
         return _scaled(expr)
+    if isinstance(expr, Add) and all(isinstance(term, IndexValue | DimValue | Number) for term in expr.terms):
+        return _place(expr)
     return expr
+
+
+def _either_way(expr: Expr) -> Expr:
+    """Without the transposes outside, which change no sum of all entries."""
+    while isinstance(expr, Transpose):
+        expr = expr.arg
+    return replace(expr, turned=False) if isinstance(expr, Partial) else expr
+
+
+def _place(expr: Add) -> Expr:
+    """``p + j`` as one position."""
+    indices: tuple[tuple[Index, int], ...] = ()
+    offset = Dim(0)
+    for term in expr.terms:
+        if isinstance(term, IndexValue):
+            indices, offset = indices + term.indices, offset + term.offset
+        elif isinstance(term, DimValue):
+            offset = offset + term.dim
+        elif isinstance(term, Number) and term.value.denominator == 1:
+            offset = offset + Dim(int(term.value))
+    return IndexValue(indices, offset) if indices else expr
 
 
 def _averaged(expr: Call) -> Expr:
@@ -141,13 +180,21 @@ def _defined(expr: Call, op: Structural) -> Expr:
 
 def _opened(body: Expr, indices: list[Index]) -> Expr | None:
     """X where ``body`` is X entry by entry over all its axes, else None."""
+    within = {index for part in body.walk() if isinstance(part, IndexValue) for index, _ in part.indices}
+    if not within & set(indices):
+        return body
     if isinstance(body, Element):
-        written = [slot.single for slot in body.slots if slot.single is not None]
-        return body.base if written == indices else None
+        places = [slot for slot in body.slots if isinstance(slot, IndexValue)]
+        written = [slot.single for slot in places if slot.single is not None]
+        if written == indices[::-1] != indices:
+            return Transpose(body.base)
+        if written == indices and len(written) == _extended(body):
+            return body.base
+        return _line(body, indices) if [one for one in written if one in indices] == indices else None
     if isinstance(body, MatMul):  # of scalars: entries of what is multiplied elementwise
         body = Hadamard(tuple(part for part in body.factors if part != Number(Fraction(1))))
-    if not isinstance(body, Call | Hadamard | Add | Neg | Power):
-        return body if isinstance(body, Number) else None
+    if not isinstance(body, Call | Hadamard | Add | Neg | Power | Divide | Indicator):
+        return None
     parts = {part: _opened(part, indices) for part in body.children}
     if any(part is None for part in parts.values()):
         return None
@@ -155,6 +202,50 @@ def _opened(body: Expr, indices: list[Index]) -> Expr | None:
     if isinstance(found, Call):
         found = replace(found, call_shape=broadcast_shape(found.args))
     return _scaled(found) if isinstance(found, Hadamard) else found
+
+
+def _multiplied(expr: Divide | Hadamard) -> Expr:
+    """An elementwise quotient as a product with what it is divided by below 1."""
+    one = Number(Fraction(1))
+    if isinstance(expr, Divide):
+        if expr.num == one or _is_scalar(expr.den):
+            return expr
+        return _multiplied(Hadamard((expr.num, Divide(one, expr.den))))
+    scalars: list[Expr] = []
+    parts: list[Expr] = []
+    for factor in expr.factors:
+        inner = factor
+        if isinstance(factor, MatMul) and all(_is_scalar(part) for part in factor.factors[:-1]):
+            scalars += factor.factors[:-1]
+            inner = factor.factors[-1]
+        if inner == one:
+            continue
+        parts += inner.factors if isinstance(inner, Hadamard) else (inner,)
+    return MatMul((*scalars, Hadamard(tuple(parts)))) if scalars else Hadamard(tuple(parts))
+
+
+def _is_scalar(expr: Expr) -> bool:
+    shape = shape_of(expr)
+    return shape is not None and all(dim.is_one for dim in shape)
+
+
+def _extended(body: Element) -> int:
+    """How many of the slots stand for an axis that is longer than 1."""
+    base = body.base
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    return len(body.slots) if tensor is None else sum(not dim.is_one for dim in tensor.shape)
+
+
+def _line(body: Element, indices: list[Index]) -> Expr | None:
+    """A row or column of an array, of an entry whose one index is summed over."""
+    base = body.base
+    if not isinstance(base, Leaf) or not all(isinstance(slot, IndexValue) for slot in body.slots):
+        return None
+    slots = tuple(
+        Run(IndexValue((), Dim(1)), dim) if slot.single in indices else slot
+        for slot, dim in zip(body.slots, base.tensor.shape, strict=True)
+    )
+    return Slice(base, slots, base.tensor.convention.vectors_are_rows)
 
 
 def _scaled(expr: Expr) -> Expr:
@@ -193,7 +284,8 @@ def _taken(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr]]:
             front = parts[0] if isinstance(parts, tuple) else parts
             number, factors, divisors = _taken(front)
             last = factors[-1] if factors else Number(Fraction(1))
-            whole = Hadamard((last, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
+            first = last.factors if isinstance(last, Hadamard) else (last,)
+            whole = Hadamard((*first, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
             return number, [*factors[:-1], whole], divisors  # c A * B is c (A * B)
     return Fraction(1), [expr], []
 
@@ -246,6 +338,8 @@ def _same(a: object, b: object, met: dict[Index, Index]) -> bool:
         return alike and _same(a.body, b.body, inner)
     if isinstance(a, Indicator) and isinstance(b, Indicator):
         return a.op == b.op and _same((a.left, a.right), (b.left, b.right), met)
+    if isinstance(a, Slice) and isinstance(b, Slice):
+        return _same((a.base, a.slots), (b.base, b.slots), met)
     if isinstance(a, Call) and isinstance(b, Call):
         return a.op is b.op and (a.primes, a.axis) == (b.primes, b.axis) and _same(a.args, b.args, met)
     if is_dataclass(a) and not isinstance(a, type) and type(a).__name__ != "Operation":
