@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import symbackprop as sbp
 from symbackprop.answering import Answer
@@ -222,10 +223,11 @@ def test_a_hessian_that_is_zero() -> None:
 def _differences(function: Callable[[Any], Any], at: Any, step: float = 1e-4) -> Any:
     """The Hessian of a function of an array by second differences."""
     units = np.eye(at.size).reshape(at.size, *at.shape) * step
-    found = [
-        [function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b) for b in units]
-        for a in units
-    ]
+
+    def second(a: Any, b: Any) -> Any:
+        return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
+
+    found = [[second(a, b) for b in units] for a in units]
     return np.array(found).reshape(at.shape + at.shape) / (4 * step * step)
 
 
@@ -260,8 +262,6 @@ def test_a_second_derivative_of_sigma_is_given_by_the_caller() -> None:
 
 
 def test_the_result_is_a_sympy_matrix() -> None:
-    import sympy
-
     derivation = sbp.loads(REGRESSION).hessian("L", "w")
     function = sympy.lambdify(derivation.arguments, derivation.expanded())
     given = {"X": np.array([[0.5, -1.0], [2.0, 0.25]]), "w": np.array([[0.3], [-0.2]]), "b": 0.1, "N": 2}
