@@ -116,6 +116,28 @@ def test_a_hessian_of_vectors_is_a_matrix(problem: str, question: str, text: str
     assert answer.result.text == text
 
 
+def test_labels_of_two_values_square_to_one() -> None:
+    forward = "S = sum(log(1 + exp(-t * z)))"
+    problem = REGRESSION.replace("S = sum(softplus(-t * z))", forward)
+    (answer,) = answers(problem, "{hessian: d2S/dw2}")
+    assert answer.verdict.status == "holds"
+    assert answer.result.text == "X^T diag(exp(-t * z)/(exp(-t * z) + 1)^2) X"
+    assert "`t^2 = 1`, as each entry of `t` is -1 or 1" in answer.assumptions
+
+
+def test_by_two_arrays_on_one_way() -> None:
+    """d2L/(dz dp) = d(dL/dp)/dz: the later one is differentiated by the earlier one, whatever the order."""
+    first, second, third = answers(
+        REGRESSION,
+        "{hessian: 'd2L/(dz dp)'}",
+        "{hessian: 'd2L/(dp dz)'}",
+        "{hessian: 'd2L/(dz dp)', level: index}",
+    )
+    assert first.verdict.status == second.verdict.status == third.verdict.status == "holds"
+    assert first.result.text == second.result.text
+    assert first.steps[-1].before.text == "d2L/(dz dp)"
+
+
 ENTRIES = [
     (ALGEBRA, "d2ld/dM2", "-inv(M)[j,k] inv(M)[l,i]"),
     (ALGEBRA, "d2J/dW2", "d2J/(du[i] du[k]) x[j] x[l]"),

@@ -200,6 +200,8 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
         return f"put in {join(names)}"
     if stage.rule in ("assumption", "one-hot", "vanish"):
         return join([fact.words for fact in stage.uses])
+    if stage.rule == "quotient":
+        return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
     return "simplify"
