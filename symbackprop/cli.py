@@ -102,6 +102,22 @@ def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> floa
     return value
 
 
+_engine = click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+
+
+def _jobs(what: str) -> Callable[[Any], Any]:
+    """``--jobs N``."""
+    kind = click.IntRange(min=1)
+    return click.option("--jobs", type=kind, default=1, show_default=True, metavar="N", help=what)
+
+
+def _time_limit(what: str) -> Callable[[Any], Any]:
+    """``--time-limit SECONDS``."""
+    about = f"Give up a {what} after this time."
+    return click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS", help=about)
+
+
 @cli.command(epilog="For example: symbackprop solve hw1.yaml hw2.yaml --out keys")
 @click.argument("problems", nargs=-1, required=True, metavar="PROBLEM...")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
@@ -110,16 +126,14 @@ def _seconds(_: click.Context, __: click.Parameter, value: float | None) -> floa
 @click.option("--level", type=click.Choice(LEVELS), help="Level of the questions that name none.")
 @click.option("--seed", type=int, metavar="N", help="Which variant of the problem.")
 @click.option("--title", metavar="TEXT", help="Set several problems as one document of this title.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-              help="Problems worked on at a time.")
-@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
-              help="Give up a problem after this time.")
+@_engine
+@_jobs("Problems worked on at a time.")
+@_time_limit("problem")
 @click.option("--scheduler", metavar="ADDRESS", help="(coming)")
 @click.option("--roster", metavar="FILE.csv", help="(coming)")
 @click.option("--summary", metavar="FILE", help="(coming)")
 @click.option("--resume", is_flag=True, help="(coming)")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+@_json
 def solve(
     *,
     problems: tuple[str, ...],
@@ -250,15 +264,13 @@ def _coloured(answers: Sequence[Any]) -> Iterator[Spans]:
               help="Write a report: FILE.html, FILE.pdf or FILE.md.")
 @click.option("--feedback", type=click.Choice(("locate", "nudge", "repair")), default="repair",
               show_default=True, help="Say which line, ask a question, or say what it must be.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
-              help="Works checked at a time.")
-@click.option("--time-limit", type=float, callback=_seconds, metavar="SECONDS",
-              help="Give up a work after this time.")
+@_engine
+@_jobs("Works checked at a time.")
+@_time_limit("work")
 @click.option("--scheduler", metavar="ADDRESS", help="(coming)")
 @click.option("--summary", metavar="FILE", help="(coming)")
 @click.option("--resume", is_flag=True, help="(coming)")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+@_json
 def check(
     *,
     files: tuple[str, ...],
@@ -346,8 +358,8 @@ def schema() -> int:
 @cli.command(short_help="Say what is installed and what is missing.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("output"), show_default=True,
               metavar="DIR", help="The folder that solve is to write to.")
-@click.option("--engine", default="auto", show_default=True, metavar="NAME", help=ENGINE_HELP)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+@_engine
+@_json
 def doctor(*, out: Path, engine: str, as_json: bool) -> int:
     """Say what is installed, which TeX engine is used, what is missing and how to get it."""
     from symbackprop import doctor as surgery

@@ -51,7 +51,7 @@ class ProblemSpec:
     templates         the folder with templates of the course's own.
     inferred          the arrays whose shape the file does not state.
     policy            what findings of ``check`` cost.
-    zero_outside      whether an entry outside its range counts as 0 in ``check``.
+    zero_outside      whether an entry outside its range counts as 0.
     """
 
     graph: Graph
@@ -154,7 +154,7 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     symbols = read_symbols(root.get("symbols") or Table(None, ()), convention)
     _check_spellings(root)
     program, in_latex = _forward(root)
-    declarations = replace(symbols.declarations, first=_first(root))
+    declarations = replace(symbols.declarations, first=_first(root), zero=_zero_outside(root))
     graph = _graph(program, declarations, file, in_latex=in_latex)
     graph = replace(graph, layout=_layout(root))
     check_sizes(root, graph)

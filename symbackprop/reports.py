@@ -12,7 +12,7 @@ from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, Told, plain
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.verdicts import Verdict
-from symbackprop.documents.key import forward_equation
+from symbackprop.documents.key import forward_equations
 from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
@@ -55,8 +55,8 @@ def equation_latex(equation: Equation, names: Names) -> str:
         left = tensor_latex(equation.target, names)
         return f"{left} = {left}({arguments})"
     if equation.indices:
-        record = forward_equation(equation, names)
-        return f"{record.lhs} = {' '.join(record.rhs)}"
+        records = forward_equations(equation, names)
+        return r",\quad ".join(f"{record.lhs} = {' '.join(record.rhs)}" for record in records)
     return f"{tensor_latex(equation.target, names)} = {to_latex(equation.expr, names)}"
 
 

@@ -379,6 +379,7 @@ class Derivation:
         oracle = self._context.verifier.oracle_of(point)
         for equation in self._context.graph.equations:
             if equation.abstract:
+                found[equation.target.name] = float(np.real(point.values[equation.target])[0, 0])
                 for tensor in equation.arguments:
                     value = oracle.partial(equation.target, tensor)
                     shape = tuple(point.extent(dim) for dim in tensor.shape)
@@ -457,9 +458,11 @@ class Derivation:
             output = Output(key, expr.body, jacobian.shape, indices)
         else:
             output = Output(key, expr, jacobian.shape)
-        kind = "jacobian" if gradient is None else "hessian"
+        own = f"jacobian_{key}" if gradient is None else f"hessian_{key.removeprefix('d2')}"
+        if self.of.is_scalar and gradient is None:
+            own = f"gradient_{key.removeprefix(f'{self.of.name}_d')}"
         return plan(
-            name or f"{kind}_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
+            name or own, context.graph, (*_member_lines(context), *first_lines(self._derived)), [output],
             names=context.names, expand=context.expand, single=True,
         )  # fmt: skip
 
@@ -560,10 +563,20 @@ def program_of(
             elif value != need:  # dJ/dy of an arbitrary J is given
                 lines.setdefault(tensor, Line(need, value))
     outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
-    ordered = tuple(lines.values())
+    ordered = (*_member_lines(context), *lines.values())
     return plan(
         name, context.graph, ordered, outputs, names=context.names, expand=context.expand, single=single
     )
+
+
+def _member_lines(context: Context) -> tuple[Line, ...]:
+    """The equations of families over a dim by one entry of all members at once, as index forms say it."""
+    equations = [equation for equation in context.graph.equations if equation.member is not None]
+    if not equations:
+        return ()
+    shop = context.session().shop
+    locals_ = [shop.locals[equation.target] for equation in equations]
+    return tuple(Line(one.equation.target, entries_of(one.form, shop.leaf), one.indices) for one in locals_)
 
 
 def _output(key: str, derived: Derived, layout: str) -> Output:

@@ -140,3 +140,16 @@ def test_an_index_runs_over_one_range(kind: str, asked: str, message: str) -> No
     with pytest.raises(sbp.InputError) as caught:
         sbp.loads(text)
     assert caught.value.message == message
+
+
+def test_the_code_of_a_batch_is_readable() -> None:
+    problem = sbp.loads(
+        "convention: row\nsymbols:\n  X: {shape: [N, D], role: input}\n  W: {shape: [D, K], role: parameter}\n"
+        "forward: |\n  Z = X W\n  H = tanh(Z)\n  P = softmax(H)\n  L = sumsq(P)\n"
+        "questions: [{jacobian: dP/dH}, {derive: 'dL/dW[1,2]'}]\n"
+    )
+    jacobian, entry = (problem.answer(f"q{number}") for number in (1, 2))
+    source = jacobian.result.numpy  # type: ignore[union-attr]
+    assert "+ -" not in source
+    assert "        * (np.eye(N)" in source  # a factor a line
+    assert "def gradient_W(" in entry.result.numpy  # type: ignore[union-attr, operator]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import symbackprop as sbp
+from symbackprop.answering.notes import kink_notes
 from symbackprop.core.verdicts import Evidence, Verdict, not_checked
 
 
@@ -26,3 +28,29 @@ def test_verdicts_are_equal_by_status_and_evidence() -> None:
 def test_a_verdict_is_no_truth_value(verdict: Verdict) -> None:
     with pytest.raises(TypeError, match="three values"):
         bool(verdict)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sum(Y*log(Y/P))", "sum(Y*(log(Y) - log(P)))", "sum[n,k](Y[n,k] log(Y[n,k]/P[n,k]))",
+        "sum[n,k](Y[n,k]*log(Y[n,k])) - sum(Y*log(P))",
+    ],
+)  # fmt: skip
+def test_zero_log_zero_is_zero_of_a_one_hot_array(loss: str) -> None:
+    problem = sbp.loads(
+        "convention: row\nsymbols:\n  Y: {shape: [N, K], role: target, one_hot: true}\n"
+        f"  Z: {{shape: [N, K], role: parameter}}\nforward: |\n  P = softmax(Z)\n  L = {loss}\n"
+    )
+    found = problem.derive("L", "Z")
+    assert found.text == "P - Y"
+    assert found.verify().status == "holds"
+    assert "0 log 0 = 0" in list(kink_notes(problem.spec.graph))
+
+
+def test_any_other_zero_times_infinity_stays_without_a_value() -> None:
+    problem = sbp.loads(
+        "convention: row\nsymbols:\n  Y: {shape: [N, K], role: target, one_hot: true}\n"
+        "  Z: {shape: [N, K], role: parameter}\nforward: L = sum(Y*log(0*Z))\n"
+    )
+    assert problem.derive("L", "Z").verify().status == "not-checked"

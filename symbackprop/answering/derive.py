@@ -89,7 +89,9 @@ def choices_of(derivation: Derivation) -> tuple[str, ...]:
     """The choices at kinks that the derivation rests on."""
     texts = [step.after.text for step in derivation.steps]
     notes = kink_notes(derivation.graph)
-    return tuple(f"`{note}`" for note in notes if any(note.split("(")[0] in text for text in texts))
+    return tuple(
+        f"`{note}`" for note in notes if "(" not in note or any(note.split("(")[0] in text for text in texts)
+    )
 
 
 def _slices(derivation: Derivation) -> Iterator[Box]:

@@ -58,7 +58,8 @@ class Figures:
         }
         floats = {tensor: np.array(cells, dtype=float) for tensor, cells in arrays.items()}
         given = Given(spec.graph, spec.sizes, floats, context.expand)
-        return Figures(desk, question, precision, Arithmetic(spec.sizes, arrays, context.expand), given)
+        arithmetic = Arithmetic(spec.sizes, arrays, context.expand, zero=spec.graph.zero)
+        return Figures(desk, question, precision, arithmetic, given)
 
     def value(self, expr: Expr) -> Cells:
         """Its numbers, in the shape of the expression; an InputError where one does not exist."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.core.expr import Call
+from symbackprop.core.expr import Call, Divide, Element, Expr, Leaf
 from symbackprop.core.graph import Graph
 from symbackprop.ops.registry import Elementwise, Structural
 
@@ -16,4 +16,13 @@ def kink_notes(graph: Graph) -> Iterator[str]:
         for node in equation.expr.walk() if equation.expr is not None else ():
             if isinstance(node, Call) and isinstance(node.op, Elementwise | Structural) and node.op.note:
                 seen.setdefault(node.op.note)
+            if isinstance(node, Call) and node.op.name in ("log", "kl") and _may_be_zero(node.args[0]):
+                seen.setdefault("0 log 0 = 0")
     yield from seen
+
+
+def _may_be_zero(expr: Expr) -> bool:
+    """Whether a one-hot array stands in it as a factor, so that its log is taken at 0."""
+    if isinstance(expr, Leaf | Element):
+        return any(isinstance(leaf, Leaf) and leaf.tensor.facts.one_hot for leaf in expr.walk())
+    return isinstance(expr, Divide) and _may_be_zero(expr.num)

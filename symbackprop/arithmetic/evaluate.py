@@ -73,12 +73,14 @@ class Arithmetic:
     tensors   the numbers of symbols, and of what was computed so far.
     partials  (of, by) -> the numbers of the derivative, shaped like ``by``.
     expand    the defining expression of a call (``Context.expand``).
+    zero      whether an entry outside its range counts as 0.
     """
 
     sizes: Mapping[str, int]
     tensors: dict[Tensor, Cells]
     expand: Callable[[Call], Expr]
     partials: dict[tuple[Tensor, Tensor], Cells] = field(default_factory=dict)
+    zero: bool = False
     _memo: dict[int, tuple[Expr, Cells]] = field(default_factory=dict)
 
     def value(self, node: Expr, bound: Bound | None = None) -> Cells:
@@ -260,8 +262,15 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
         given = iter(slots)
         row, column = (1 if dim.is_one else next(given) for dim in base.shape)
     if not (1 <= row <= value.shape[0] and 1 <= column <= value.shape[1]):
-        raise NoValue("an entry outside its range")
+        return _beyond(at)
     return cell(value[row - 1, column - 1])
+
+
+def _beyond(at: Arithmetic) -> Cells:
+    """An entry outside its range."""
+    if at.zero:
+        return cell(ZERO)
+    raise NoValue("an entry outside its range")
 
 
 def _entry_of(at: Arithmetic, value: Cells, tensor: Tensor, slots: list[int]) -> Cells:
@@ -269,7 +278,7 @@ def _entry_of(at: Arithmetic, value: Cells, tensor: Tensor, slots: list[int]) ->
     column = 0
     for slot, dim in zip(slots, tensor.shape, strict=True):
         if not 1 <= slot <= at.extent(dim):
-            raise NoValue("an entry outside its range")
+            return _beyond(at)
     for slot, dim in zip(slots[1:], tensor.shape[1:], strict=True):
         column = column * at.extent(dim) + slot - 1
     return cell(value[slots[0] - 1, column])

@@ -8,7 +8,7 @@ condition that is never met, makes the outcome unknown unless the shapes alone d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +42,10 @@ _EVALUATION_ERRORS = (ArithmeticError, LookupError, ValueError, TypeError, Attri
 
 class EntryAgainstArray(Refusal):
     """A number on one side, an array on the other: an index was left out somewhere."""
+
+
+class OutsideRange(Refusal):
+    """Where the right side is defined it agrees, but it is not defined everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class Bench:
         self.batch_dims = {name for t, axis in self.batch.items() for name in t.shape[axis].names}
         self._all: tuple[Oracle, ...] | None = None
         self._sized: dict[tuple[tuple[str, int], ...], Bench] = {}
-        self._seers: dict[tuple[int, Sight, int, int, int], tuple[Setting, Seer]] = {}
+        self._seers: dict[tuple[int, Sight, int, int, int, bool], tuple[Setting, Seer]] = {}
 
     @property
     def runs(self) -> tuple[Oracle, ...]:
@@ -133,7 +137,7 @@ class Bench:
 
     def seer(self, run: Oracle, sight: Sight, setting: Setting) -> Seer:
         """The evaluator of a run in a sight."""
-        key = (id(run), sight, id(setting.named), id(setting.moved), id(setting.light))
+        key = (id(run), sight, id(setting.named), id(setting.moved), id(setting.light), setting.zero_outside)
         found = self._seers.get(key)
         if found is None:
             seer = Seer(run, sight, self.batch, setting.named, moved=setting.moved)
@@ -166,6 +170,15 @@ class Bench:
                 return Outcome("fails", evidence, clash=True)
             except EntryAgainstArray as refusal:
                 return unknown(str(refusal), lone=True)
+            except OutsideRange as refusal:
+                # not even right if what lies outside counts as zero: then nothing can save it
+                counted = replace(setting, zero_outside=True)
+                beyond = (
+                    unknown("")
+                    if setting.zero_outside
+                    else self.link(left, right, counted, sight, quick=quick)
+                )
+                return beyond if beyond.fails else unknown(str(refusal))
             except Refusal as refusal:
                 refused = refused or str(refusal)
                 continue
@@ -289,7 +302,7 @@ class Look:
         if close is not None:
             self.error = close
             if missing.any():
-                raise Refusal("an entry on the right lies outside its range at some places")
+                raise OutsideRange("an entry on the right lies outside its range at some places")
             return None
         comparison = compare(a, b, self.run.largest, lambda: self._gaps(known))
         self.error = comparison.error
@@ -298,7 +311,7 @@ class Look:
                 raise Refusal("the sides differ where there is a choice of slope, at a kink")
             return self._failure(a, b, scope, free, comparison.entry)
         if missing.any():
-            raise Refusal("an entry on the right lies outside its range at some places")
+            raise OutsideRange("an entry on the right lies outside its range at some places")
         return None
 
     def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:

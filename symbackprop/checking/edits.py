@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.edits_indices import of_indices
+from symbackprop.checking.edits_members import of_members
 from symbackprop.checking.edits_products import of_products
 from symbackprop.checking.edits_terms import of_terms
 from symbackprop.checking.insertions import insertions
@@ -27,5 +28,6 @@ def edits(root: Expr, words: Vocabulary, free: Sequence[Index]) -> Iterator[Edit
         yield from of_products(place, words)
         yield from of_indices(place, words, free)
         yield from of_terms(place, words)
+        yield from of_members(place, words)
     for place in places(root, tuple(free)):
         yield from insertions(place, words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
@@ -229,6 +230,21 @@ def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:
                 yield IndexValue((), slot.offset * 0 + number)
 
 
+def _exchanged(place: Place) -> Iterator[Edit]:
+    """Two entries of one array in each other's place."""
+    entries = list(dict.fromkeys(n for n in place.node.walk() if isinstance(n, Element)))[: 2 * MOST_SPOTS]
+    for first, second in combinations(entries, 2):
+        if first.base == second.base:
+            new = _swapped(place.node, first, second)
+            yield Edit(new, "index", 1.5, place.node, new)
+
+
+def _swapped(expr: Expr, first: Expr, second: Expr) -> Expr:
+    if expr in (first, second):
+        return second if expr == first else first
+    return expr.map_children(lambda child: _swapped(child, first, second))
+
+
 def of_indices(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Edit]:
     """All changes of this module at one place."""
     yield from _sums(place, words, free)
@@ -236,3 +252,5 @@ def of_indices(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterat
     yield from _exchanges(place)
     yield from _pairs(place)
     yield from _scopes(place)
+    if place.parent is None:
+        yield from _exchanged(place)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 
-from symbackprop.checking.edit import Edit
+from symbackprop.checking.edit import Edit, turned
 from symbackprop.checking.edits_brackets import gathered
 from symbackprop.checking.places import Place
 from symbackprop.checking.vocabulary import Vocabulary, confused, number_of
@@ -31,6 +31,7 @@ from symbackprop.core.expr import (
     Partial,
     Run,
     Slice,
+    Transpose,
     label_slot,
 )
 from symbackprop.core.tensors import Index, Tensor
@@ -190,12 +191,13 @@ def _softmax(place: Place, words: Vocabulary) -> Iterator[Edit]:
             yield Edit(place.put(new), cause, 1.0, node, new)
         whole = _whole_slope(node, target)
         if whole is not None:
-            shape = target.oriented
-            weighted = Hadamard((whole, Leaf(target)))
-            op = lookup("rowsum" if axis == "rows" else "colsum")
+            gradient, own = whole
+            shape = own.shape
+            by_rows = (axis == "rows") == (own == Leaf(target))
+            op = lookup("rowsum" if by_rows else "colsum")
             assert op is not None
-            summed = Call(op, (weighted,), (shape[0], ONE) if axis == "rows" else (ONE, shape[1]))
-            new = Hadamard((Leaf(target), Add((whole, Neg(summed)))))
+            summed = Call(op, (Hadamard((gradient, own)),), (shape[0], ONE) if by_rows else (ONE, shape[1]))
+            new = Hadamard((own, Add((gradient, Neg(summed)))))
             yield Edit(place.put(new), "softmax-diagonal", 1.0, node, new)
 
 
@@ -247,16 +249,27 @@ def _jacobian_entries(node: MatMul | Hadamard, entry: Element, index: Index) -> 
         yield replace(node, factors=factors)
 
 
-def _whole_slope(node: MatMul | Hadamard, target: Tensor) -> Expr | None:
-    """G, where the product is G * P * (1 - P) in any order and grouping."""
+def _whole_slope(node: MatMul | Hadamard, target: Tensor) -> tuple[Expr, Expr] | None:
+    """(G, P), where the product is G * P * (1 - P) in any order and grouping; all of P perhaps transposed."""
     factors: list[Expr] = []
     for factor in node.factors:
-        factors.extend(factor.factors if isinstance(factor, Hadamard) else (factor,))
+        inner = factor.arg if isinstance(factor, Transpose) else factor
+        parts = inner.factors if isinstance(inner, Hadamard) else (inner,)
+        factors.extend(turned(part) if isinstance(factor, Transpose) else part for part in parts)
     leaf = Leaf(target)
-    rest = [f for f in factors if f != leaf and not (isinstance(f, Add) and Neg(leaf) in f.terms)]
-    if len(factors) - len(rest) != 2 or not rest:
-        return None
-    return rest[0] if len(rest) == 1 else Hadamard(tuple(rest))
+    for own in (leaf, Transpose(leaf)):
+        slopes = [f for f in factors if f == own or _is_one_minus(f, own)]
+        rest = [f for f in factors if f not in slopes]
+        if len(slopes) == 2 and rest:
+            return (rest[0] if len(rest) == 1 else Hadamard(tuple(rest))), own
+    return None
+
+
+def _is_one_minus(factor: Expr, own: Expr) -> bool:
+    """1 - P, or (1 - P)^T for P^T."""
+    if isinstance(factor, Transpose) and isinstance(own, Transpose):
+        return _is_one_minus(factor.arg, own.arg)
+    return isinstance(factor, Add) and Neg(own) in factor.terms
 
 
 def of_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -265,3 +278,6 @@ def of_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
     yield from _numbers(place, words)
     yield from _symbols(place, words)
     yield from _softmax(place, words)
+    if isinstance(place.node, Leaf | Element) and isinstance(place.parent, MatMul | Hadamard):
+        rest = Add((UNIT, Neg(place.node)))
+        yield Edit(place.put(rest), "missing-term", 2.1, place.node, rest)

@@ -11,7 +11,6 @@ from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
-from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     UNIT,
     Add,

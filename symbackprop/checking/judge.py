@@ -31,6 +31,9 @@ from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Refusal
 
 _SPEAKS = re.compile(r"\b(if|when|where|for|case|else|otherwise|assume|suppose|diagonal)\b", re.IGNORECASE)
+WORST_FIRST = (
+    "wrong", "unread", "unchecked", "convention", "notation", "follows", "recovered", "correct"
+)  # fmt: skip
 Prove = Callable[[Expr, Expr], bool]
 
 
@@ -66,7 +69,7 @@ class Judge:
             claim = _continued(written, last)
             last = claim
             judged = self._one(claim, broken)
-            judged.setting = self.setting(claim)
+            judged.setting = self.setting(judged.claim)
             found.append(judged)
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
@@ -81,6 +84,9 @@ class Judge:
     # -- one claim
 
     def _one(self, claim: Claim, broken: Mapping[int, int]) -> Judged:
+        if claim.instances:  # a letter counts layers or steps: the worst of them is said
+            found = [self._one(one, broken) for one in claim.instances]
+            return min(found, key=lambda judged: WORST_FIRST.index(judged.verdict))
         refused = self._refused(claim)
         if refused is not None:
             return refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
@@ -95,6 +95,11 @@ def _inside(expr: Expr) -> Iterator[tuple[Expr, str, str]]:
     for node in expr.walk():
         if not isinstance(node, MatMul) or len(node.factors) < 2:
             continue
+        if len(node.factors) > 2 and all(
+            _lie_alike(shape_of(one), shape_of(other)) for one, other in pairwise(node.factors)
+        ):
+            words = "columns side by side are meant entry by entry"
+            yield substituted(expr, node, Hadamard(node.factors)), words, "hadamard"
         for at in range(len(node.factors) - 1):
             for changed, words, cause in _product(node, at):
                 yield substituted(expr, node, changed), words, cause

@@ -110,6 +110,8 @@ class Checker:
         causes = diagnosis.causes if diagnosis is not None else ()
         cause = causes[0] if causes else judged.cause
         message = diagnosis.message if diagnosis is not None else sentence(judged.message)
+        if claim.case and judged.verdict != "correct":
+            message = f"{message} So it is at {claim.case}.".strip()
         span = claim.span
         finding = Finding(
             span.line, span.column, span.end_line, span.end_column, claim.derivation, claim.number,

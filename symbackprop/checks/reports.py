@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from symbackprop import __version__
@@ -10,9 +11,10 @@ from symbackprop.checking.findings import Finding, WorkReport, causes_of
 from symbackprop.checking.messages import CAUSE_WORDS
 from symbackprop.checks.lines import counted, evidence_words
 from symbackprop.checks.run import CheckRun
+from symbackprop.documents.formulas import as_tex
 from symbackprop.documents.pdf import compile_pdf, write_whole
 from symbackprop.documents.report import Comment, ReportData, Row, SourceLine, WorkPage, render_report
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, OutputError
 
 SUFFIXES = {".html": "html", ".md": "md", ".pdf": "pdf"}
 WEIGHT = ("correct", "unread", "unchecked", "recovered", "follows", "notation", "convention", "wrong")
@@ -34,7 +36,12 @@ def write_report(run: CheckRun, path: Path, *, engine: str = "auto") -> list[str
     form = form_of(path)
     data = report_data(run)
     if form == "pdf":
-        compile_pdf(render_report(data, "tex"), path, engine=engine)
+        try:
+            compile_pdf(render_report(data, "tex"), path, engine=engine)
+        except OutputError as error:
+            if error.code != "tex":
+                raise
+            compile_pdf(render_report(data, "tex", as_source=True), path, engine=engine)
     else:
         write_whole(path, render_report(data, form).encode("utf-8"))
     return [f"wrote {path}"]
@@ -88,10 +95,30 @@ def _comments(work: WorkReport) -> Iterator[Comment]:
         if one.verdict == "correct":
             continue
         yield Comment(
-            str(one.line), one.verdict, one.cause or "", " ".join(one.latex.split()), one.message,
+            str(one.line), one.verdict, one.cause or "", marked(work.text, one), one.message,
             one.repair or "", one.read_as or "",
             evidence_words(one, work.first) if one.verdict == "wrong" else "", _cost(one), one.line,
         )  # fmt: skip
+
+
+def marked(text: str, one: Finding) -> str:
+    """The formula of a claim, with the wrong factor underlined where that can be set."""
+    plain = " ".join(one.latex.split())
+    mark = one.mark
+    if mark is None or as_tex(plain) is None:
+        return plain
+    offsets = [0, *accumulate(len(line) for line in text.splitlines(keepends=True))]
+
+    def place(line: int, column: int) -> int:
+        return offsets[line - 1] + column - 1 if line <= len(offsets) else len(text)
+
+    start, stop = place(one.line, one.column), place(one.end_line, one.end_column)
+    low, high = place(mark.line, mark.column), place(mark.end_line, mark.end_column)
+    if not start <= low < high <= stop:
+        return plain
+    written = rf"{text[start:low]}\underline{{{text[low:high]}}}{text[high:stop]}"
+    written = " ".join(written.replace("&", " ").split()) if r"\begin" not in written else written
+    return written if as_tex(written) is not None else plain
 
 
 def _cost(one: Finding) -> str:

@@ -28,6 +28,7 @@ class Equation:
 
     ``pieces``: where the author gives the entries by several formulas, these; together they give every entry
     once, and ``expr`` is their sum, each with indicators that say where it holds (``whole_of``).
+    ``member``: of a family ``target[t] = member`` with an array on the right; ``expr`` is one entry of it.
     ``abstract`` marks ``J = J(y, W)``: an arbitrary differentiable scalar of ``arguments``
     (then ``expr`` is None). ``text`` is the author's line, white space tidied.
     """
@@ -40,6 +41,7 @@ class Equation:
     line: int | None = None
     column: int | None = None
     pieces: tuple[Piece, ...] = ()
+    member: Expr | None = None
 
     @property
     def abstract(self) -> bool:
@@ -92,7 +94,8 @@ class Graph:
     in computable order, ties broken by the author's order; ``dims`` maps the names of dims to
     the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
     of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed);
-    ``first`` is what the author calls the first position (positions in the graph are one-based).
+    ``first`` is what the author calls the first position (positions in the graph are one-based);
+    ``zero``: an entry outside its range counts as 0.
     """
 
     convention: Convention
@@ -103,6 +106,7 @@ class Graph:
     families: Mapping[str, Family] = field(default_factory=dict)
     layout: str = "gradient"
     first: int = 1
+    zero: bool = False
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""

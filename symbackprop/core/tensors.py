@@ -93,6 +93,7 @@ class Tensor:
     family: tuple[str, int] | None = None  # (h, 2) for the member h[2]; `latex` is that of the family
     moved: Tensor | None = None  # of W after a step: W itself; `name` is W_new
     gradient: tuple[Tensor, Tensor] | None = None  # (L, W) for the array dL/dW; see ``gradient_by``
+    over: bool = False  # a family whose number of members is a dim: its first axis chooses the member
     serial: int = field(default_factory=lambda: next(_serial))
     _gradients: dict[Tensor, Tensor] = field(default_factory=dict)
 
@@ -103,7 +104,9 @@ class Tensor:
         """
         if by not in self._gradients:
             name = f"d{self.name}/d{by.name}"
-            self._gradients[by] = Tensor(name, by.shape, by.convention, gradient=(self, by))
+            self._gradients[by] = Tensor(
+                name, by.shape, by.convention, gradient=(self, by), over=by.over
+            )
         return self._gradients[by]
 
     @property
@@ -138,7 +141,9 @@ class Tensor:
 
     @property
     def feature_axis(self) -> int | None:
-        """The axis of the feature index: of a matrix the last (row) or first (column)."""
+        """The axis of the feature index: of a matrix (each member of a family) the last (row) or first."""
+        if self.over:
+            return len(self.shape) - 1 if self.convention.vectors_are_rows else 1
         if not self.shape:
             return None
         if len(self.shape) == 1:
@@ -147,8 +152,8 @@ class Tensor:
 
     @property
     def is_matrix(self) -> bool:
-        """Whether the array is a scalar, a vector or a matrix; one of more axes is none."""
-        return len(self.shape) <= 2
+        """Whether the array is a scalar, a vector or a matrix; one of more axes is none, nor is a family."""
+        return len(self.shape) <= 2 and not self.over
 
     def axis_of_side(self, side: int) -> int | None:
         """The declared axis on side 0 (down) or 1 (across); None where the extent is 1 by layout."""

@@ -1,4 +1,4 @@
-"""Arrays of more than two indices as the matrices that they are made of: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
+"""Arrays of more than two indices as matrices: dL/dQ[h,:,:] = dL/dS[h,:,:] K[h,:,:]."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def spelled_slice(lines: Lines, of: Tensor, quantity: Quantity) -> Pair | None:
     The last two axes are tried first.
     """
     axes = quantity.axes or ()
+    if quantity.tensor.over and quantity.form.terms:
+        return _member(lines, of, quantity, axes)
     if len(axes) <= 2 or not quantity.form.terms:
         return None
     for first, second in sorted(combinations(range(len(axes)), 2), reverse=True):
@@ -34,6 +36,20 @@ def spelled_slice(lines: Lines, of: Tensor, quantity: Quantity) -> Pair | None:
             name = _slice(Partial(of, quantity.tensor), axes, running)
             return (name, found)
     return None
+
+
+def _member(lines: Lines, of: Tensor, quantity: Quantity, axes: tuple[Index, ...]) -> Pair | None:
+    """The derivative by one member of a family, a vector or a matrix."""
+    held, *running = axes
+    if not running or len(running) + 1 < quantity.tensor.rank:
+        return None
+    sides: list[Index | None] = [*running, None] if len(running) == 1 else [*running]
+    if len(running) == 1 and quantity.tensor.convention.vectors_are_rows:
+        sides.reverse()
+    found = Slicer(lines, (held,)).spelled(quantity.form, sides[0], sides[1])
+    if found is None or found.is_scalar:
+        return None
+    return _slice(Partial(of, quantity.tensor), axes, set(running)), found
 
 
 def written_slices(lines: Lines, of: Tensor, quantity: Quantity) -> tuple[Pair, ...]:
@@ -85,5 +101,3 @@ def letters_held(name: Expr) -> tuple[str, ...]:
     slots = name.slots if isinstance(name, Slice) else ()
     held = [slot.single for slot in slots if isinstance(slot, IndexValue)]
     return tuple(dict.fromkeys(index.letter for index in held if index is not None))
-
-

@@ -47,8 +47,8 @@ from symbackprop.notation.steps import Step
 def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
     """The lines of one cotangent over entries."""
     partial = Partial(of, quantity.tensor)
-    whole = _whole(lines, quantity)
-    value = lines.spelled(quantity.form, quantity)
+    whole = lines.printed(_whole(lines, quantity), quantity.form)
+    value = lines.computed(quantity.form, quantity)
     if quantity.stages[-1].rule in ("unit", "given"):
         return Work(quantity, [value], value, [], [])
     steps = _log_steps(lines, quantity, partial)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.forms import Atom, Entry, Form, Term, Truth, change_parts, number, single, within
@@ -29,6 +30,17 @@ def unfolded(form: Form, sweep: Sweep, lines: Lines) -> Form:
         outer = Term(term.coefficient, rest, term.bound)
         terms.extend(unfolded(Form(within(outer, part) for part in inner.terms), sweep, lines).terms)
     return lines.shop.tidy(Form(terms))
+
+
+def derivatives_in(form: Form, sweep: Sweep, lines: Lines) -> tuple[Tensor, ...]:
+    """By what the derivatives are that ``unfolded`` replaces, those inside them too; each once."""
+    found: dict[Tensor, None] = {}
+    for term in form.terms:
+        for atom, _ in term.factors:
+            if isinstance(atom, Entry) and _is_own(atom, sweep, lines):
+                tensor = lines.shop.partial_of[atom.tensor].by
+                found |= dict.fromkeys((tensor, *derivatives_in(sweep.quantities[tensor].form, sweep, lines)))
+    return tuple(found)
 
 
 def where_true(form: Form, truths: Sequence[Form]) -> Form:

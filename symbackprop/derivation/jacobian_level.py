@@ -83,8 +83,9 @@ class _Gradient:
             before = after
         if (in_entries or road is None) and not isinstance(whole, Comprehension):
             self._add("spell", spelling_reason(quantity.form, whole), self.partial, whole)
-        self.exprs.append(whole)
-        return Work(quantity, self.exprs, whole, self.steps, self.uses)
+        self.exprs.append(self.lines.printed(whole, quantity.form))
+        value = self.lines.computed(quantity.form, quantity)
+        return Work(quantity, self.exprs, value, self.steps, self.uses)
 
     def _spelled(self, at: int) -> Expr:
         quantity = self.quantity

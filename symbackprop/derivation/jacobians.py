@@ -18,14 +18,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symbackprop.core.expr import Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_chain import JacobianChain
-from symbackprop.derivation.jacobian_forms import unfolded
+from symbackprop.derivation.jacobian_forms import derivatives_in, unfolded
 from symbackprop.derivation.jacobian_work import JacobianWork, array_of, sliced
-from symbackprop.derivation.lines import Lines
+from symbackprop.derivation.lines import Lines, is_short
 from symbackprop.derivation.local_jacobians import Locals, NotRowByRowError, locals_of_batch
-from symbackprop.derivation.sweep import Sweep
+from symbackprop.derivation.sweep import Stage, Sweep
+from symbackprop.notation.building import cost
 from symbackprop.notation.steps import Step
 
 
@@ -35,7 +38,7 @@ def jacobian_work(
     """The derivation of d ``of`` / d ``by`` at a level, from a sweep that has run."""
     whole = sweep.places is None and all(isinstance(slot, Index) for slot in sweep.head)
     if level == "index" or not whole:
-        return _entry_work(lines, sweep, of, by, flipped=flipped)
+        return put_in(lines, _entry_work(lines, sweep, of, by, flipped=flipped))
     if all(_has_one_index(tensor) for tensor in sweep.quantities if tensor is not by) and _has_one_index(of):
         return JacobianChain(lines, sweep, of, Locals(lines, flipped)).work(by)
     if len(of.index_axes) == 2 and all(tensor.is_matrix for tensor in sweep.quantities):
@@ -61,6 +64,28 @@ def by_lines(lines: Lines, part: JacobianWork, whole: JacobianWork) -> JacobianW
 
 def _has_one_index(tensor: Tensor) -> bool:
     return tensor.is_matrix and len(tensor.index_axes) <= 1
+
+
+def put_in(lines: Lines, work: JacobianWork) -> JacobianWork:
+    """The same work with a last line in which the derivatives on the way are put in.
+
+    Left out where the line would be longer than those that it replaces together.
+    """
+    quantity, sweep = work.quantity, work.sweep
+    assert sweep is not None
+    used = derivatives_in(quantity.form, sweep, lines)
+    if not used:
+        return work
+    form = unfolded(quantity.form, sweep, lines)
+    before, after = lines.entries(quantity.form), lines.entries(form)
+    parts = [lines.entries(sweep.quantities[tensor].form) for tensor in used]
+    if not is_short(form) or cost(after) > cost(before) + sum(cost(part) for part in parts):
+        return work
+    reason = f"put {join([f'`{lines.show(Partial(work.of, tensor))}`' for tensor in used])} in"
+    step = lines.step("insert", reason, before, after, Partial(work.of, quantity.tensor))
+    quantity = replace(quantity, stages=(*quantity.stages, Stage("insert", form)))
+    expr = array_of(form, quantity, lines, flipped=work.flipped)
+    return replace(work, quantity=quantity, expr=expr, steps=(*work.steps, step))
 
 
 def _entry_work(lines: Lines, sweep: Sweep, of: Tensor, by: Tensor, *, flipped: bool) -> JacobianWork:

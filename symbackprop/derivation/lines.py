@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Operation, Partial
+from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.over_members import over_members
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
 from symbackprop.derivation.workshop import Local, Workshop
@@ -16,6 +17,7 @@ from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form, Slot, parts_of_slot
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
+from symbackprop.notation.outside import relaxed
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text
@@ -69,12 +71,36 @@ class Lines:
     ) -> Expr:
         """The same by the indices; ``axes`` are those of an array of more than two axes."""
         if axes is not None:
-            return TensorEntries(axes, self.entries(form))
+            return TensorEntries(axes, entries_of(form, self.shop.leaf))
+        if any(tensor.over for tensor in form.tensors):
+            members = over_members(self, form, row, column)
+            return members or comprehension_of(form, row, column, self.shop.leaf)
         found = self.speller.spell(form, row, column)
         return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
 
+    def computed(self, form: Form, quantity: Quantity) -> Expr:
+        """The array as it is computed: a sum over members of families by its entries."""
+        if quantity.axes is None and any(tensor.over for tensor in form.tensors):
+            return comprehension_of(form, quantity.row, quantity.column, self.shop.leaf)
+        return self.spelled(form, quantity)
+
+    def printed(self, value: Expr, form: Form) -> Expr:
+        """An array over entries as it is printed: without indicators where outside of its range it is 0."""
+        if not self.shop.graph.zero or not isinstance(value, Comprehension | TensorEntries):
+            return value
+        return replace(value, body=self.entries(form))
+
+    @property
+    def counts_zero(self) -> bool:
+        """Whether an entry outside its range stands in the forward pass, where it counts as 0."""
+        first = self.shop.partial_of.__contains__
+        forms = (local.form for local in self.shop.locals.values())
+        return self.shop.graph.zero and any(relaxed(form, first) is not form for form in forms)
+
     def entries(self, form: Form) -> Expr:
-        """The form over entries."""
+        """The form over entries; where an entry outside its range counts as 0, without its indicators."""
+        if self.shop.graph.zero:
+            form = relaxed(form, self.shop.partial_of.__contains__)
         return entries_of(form, self.shop.leaf)
 
     def is_label(self, tensor: Tensor) -> bool:

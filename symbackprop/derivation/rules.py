@@ -13,6 +13,7 @@ from itertools import permutations
 from itertools import product as combinations_of
 
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.contractions import Contraction, fold_contraction
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -98,6 +99,7 @@ class Folding:
     """The definitions that may be folded back into names, by the head of their first factor."""
 
     by_head: dict[tuple[type[Atom], str], list[Definition]] = field(default_factory=dict)
+    contractions: list[Contraction] = field(default_factory=list)
 
     @property
     def inverses(self) -> Mapping[Tensor, Definition]:
@@ -111,11 +113,14 @@ class Folding:
         """Earlier definitions win."""
         self.by_head.setdefault(definition.head, []).append(definition)
 
-    def fold(self, form: Form) -> Form:
-        """Every definition folded, inside atoms too; the same object if nothing applies."""
-        if not self.by_head:
+    def fold(self, form: Form, *, arrays: bool = True) -> Form:
+        """Every definition folded, inside atoms too; the same object if nothing applies.
+
+        ``arrays``: products of matrices that have a name as well, not only scalars.
+        """
+        if not self.by_head and not self.contractions:
             return form
-        terms = [self._term(term) for term in form.terms]
+        terms = [self._term(term, arrays=arrays) for term in form.terms]
         if all(a is b for a, b in zip(terms, form.terms, strict=True)):
             return form
         return normal(Form(terms))
@@ -124,7 +129,7 @@ class Folding:
         """Definitions folded, and nothing else: indicators and sums stand as they are."""
         return Form(self._term(term) for term in form.terms)
 
-    def _term(self, term: Term) -> Term:
+    def _term(self, term: Term, *, arrays: bool = True) -> Term:
         changed = True
         while changed:
             changed = False
@@ -133,7 +138,15 @@ class Folding:
                 if new is not None:
                     term, changed = new, True
                     break
-        factors = tuple((change_parts(atom, self.fold), e) for atom, e in term.factors)
+            for definition in self.contractions if not changed else ():
+                known = arrays or definition.is_number
+                summed = fold_contraction(term, definition) if known else None
+                if summed is not None:
+                    term, changed = summed, True
+                    break
+        factors = tuple(
+            (change_parts(atom, lambda part: self.fold(part, arrays=arrays)), e) for atom, e in term.factors
+        )
         if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
             return term
         return Term(term.coefficient, factors, term.bound)

@@ -35,6 +35,7 @@ from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
+from symbackprop.notation.outside import WORDS
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
@@ -139,7 +140,7 @@ class Session:
     def lines(self) -> Lines:
         """The maker of lines; the graph is lowered on first use."""
         if self._lines is None:
-            lowering = Lowering(self.expand)
+            lowering = Lowering(self.expand, zero=self.graph.zero)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
             speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
@@ -174,7 +175,12 @@ class Session:
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
         values = {tensor: work.value for tensor, work in works.items()}
         trails = _trails(works, of)
-        return {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        found = {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        return {tensor: self._with_outside(derived) for tensor, derived in found.items()}
+
+    def _with_outside(self, derived: Derived) -> Derived:
+        """Say it where entries outside their range count as 0."""
+        return replace(derived, uses=(*derived.uses, WORDS)) if self.lines.counts_zero else derived
 
     def jacobian(
         self,
@@ -214,10 +220,12 @@ class Session:
         if lines:
             work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))
         quantity = work.quantity
-        return Derived(
-            of, by, quantity.form, quantity.row, quantity.column, work.expr, work.steps, (by,), work.uses,
-            {by: work.expr}, work, quantity.axes,
+        shown = self.lines.printed(work.expr, quantity.form)
+        derived = Derived(
+            of, by, quantity.form, quantity.row, quantity.column, shown, work.steps, (by,), work.uses,
+            {by: work.expr}, work, axes=quantity.axes,
         )  # fmt: skip
+        return self._with_outside(derived)
 
     def second(
         self,
@@ -490,7 +498,9 @@ class Session:
     def written(self, array: Expr, like: Tensor) -> Expr:
         """An array in the shape of ``like``, every entry written out; the dims must be numbers."""
         shop = self.shop
-        lowering = Lowering(self.expand, lambda partial: shop.cotangent(partial.of, partial.by))
+        lowering = Lowering(
+            self.expand, lambda partial: shop.cotangent(partial.of, partial.by), zero=self.graph.zero
+        )
         row, column = side_indices(like, ("i", "j"))
         form = shop.tidy(lowering.lower(array, row, column))
         return assembled(self.lines, like, form, row, column)

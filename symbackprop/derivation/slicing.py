@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
@@ -20,12 +21,12 @@ from symbackprop.core.expr import (
     IndexValue,
     Indicator,
     Leaf,
+    Operation,
     Partial,
     Run,
     Slice,
 )
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.derivation.lines import Lines, operation
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -37,6 +38,16 @@ from symbackprop.notation.forms import (
     indices_in,
     parts_of_slot,
 )
+from symbackprop.ops.registry import lookup
+
+if TYPE_CHECKING:  # lines sum over members of families, which are slices
+    from symbackprop.derivation.lines import Lines
+
+
+def _eye() -> Operation:
+    found = lookup("eye")
+    assert found is not None
+    return found
 
 
 class CannotSliceError(Exception):
@@ -100,7 +111,7 @@ class Slicer:
         key = (free.dim, (held,))
         if key not in self.made:
             convention = self.lines.shop.graph.convention
-            eye = Call(operation("eye"), (DimValue(size),), (size, size))
+            eye = Call(_eye(), (DimValue(size),), (size, size))
             slots = (_value(held), _whole(free.dim))
             self._make(key, (free.dim,), Slice(eye, slots, convention.vectors_are_rows))
         return Entry(self.made[key], (free,))

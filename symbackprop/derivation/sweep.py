@@ -126,6 +126,7 @@ class Sweep:
         spare = [*letters, *(letter for letter in pool if letter not in taken), "p", "q"]
         self._letters = (spare[0], spare[1])
         self._spare = spare
+        self._given = bool(letters)
         self._active = self._active_equations()
         roads = Roads(self._active, shop.locals, lambda t: t is loss or t in self._wrt, log_road=log_road)
         self._roads = roads
@@ -178,7 +179,7 @@ class Sweep:
         if tensor in self.quantities:
             return
         row, column = side_indices(tensor, self._letters)
-        axes = axis_indices(tensor, self._spare)
+        axes = axis_indices(tensor, self._axis_letters(tensor))
         free = indices_of(tensor, row, column, axes)
         if tensor is self.loss:
             own = self._slots(tensor, free) if self.head else ()
@@ -196,6 +197,13 @@ class Sweep:
             if self._shop.locals[p].form.mentions(tensor)
         )
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+
+    def _axis_letters(self, tensor: Tensor) -> list[str]:
+        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        if not tensor.over or self._given:
+            return self._spare
+        first = self._shop.letter(tensor.shape[0], "ts")
+        return [first, *(letter for letter in self._spare if letter != first)]
 
     def _quantity(
         self,
@@ -238,12 +246,11 @@ class Sweep:
         current = first
         if candidates:
             parts = [self._contribution(u, tensor, slots, inline=u in candidates) for u in users]
-            form = self._shop.tidy(total((*parts, given)))
+            whole = total((*parts, given))
             names = tuple(u.equation.target for u in candidates)
-            assumed, _ = self._shop.assume(form)
-            shorter = min((assumed, self._shop.tidy(expanded(assumed))), key=leaves)
             budget = leaves(first) + sum(leaves(self.quantities[name].form) for name in names)
-            if leaves(shorter) < budget:
+            if self._length(whole) < budget:
+                form = self._shop.tidy(whole)
                 stages.append(Stage("insert", form, inserted=names))
                 current = form
         assumed, used = self._shop.assume(current)
@@ -260,6 +267,14 @@ class Sweep:
             return (stages[0], *block)
         return (*stages, *block)
 
+    def _length(self, form: Form) -> int:
+        """How long a form is at its shortest, with no product of matrices called by its name.
+
+        dS = A * (dA - rowsum(dA * A)) is what people write, not A * (dO V^T - rowsum(dO * O)).
+        """
+        assumed, _ = self._shop.assume(self._shop.tidy(form, arrays=False), arrays=False)
+        return min(leaves(assumed), leaves(self._shop.tidy(expanded(assumed), arrays=False)))
+
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
         found: tuple[Stage, ...] = ()
@@ -273,10 +288,9 @@ class Sweep:
                 break
             new = [inner for inner in inside if inner not in before]
             put = self._put_in(base, inside)
-            ways = [self._shop.tidy(form, zeros=False) for form in (put, expanded(put))]
-            whole, final = min(
-                ((way, self._shop.tidy(way)) for way in ways), key=lambda pair: leaves(pair[1])
-            )
+            ways = [self._shop.tidy(form, zeros=False, arrays=False) for form in (put, expanded(put))]
+            pairs = [(way, self._shop.tidy(way, arrays=False)) for way in ways]
+            whole, final = min(pairs, key=lambda pair: leaves(pair[1]))
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break

@@ -52,20 +52,21 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
             steps.append(lines.step(stage.rule, reason, before, after, partial, sub, words))
         before = after
     if in_entries or not exprs:
-        exprs.append(whole)
+        exprs.append(lines.printed(whole, quantity.form))
     if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return with_slice(lines, of, Work(quantity, exprs, exprs[-1], steps, uses))
+    return with_slice(lines, of, Work(quantity, exprs, lines.computed(quantity.form, quantity), steps, uses))
 
 
 def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:
-    """Of an array of more than two indices the matrices that make it up as well, where they have a formula."""
+    """Of an array of more than two indices its matrices as well, where they have a formula."""
     pair = None if work.quantity.axes is None else spelled_slice(lines, of, work.quantity)
     if pair is None:
         return work
     letters = join([f"`{letter}`" for letter in letters_held(pair[0])])
-    step = lines.step("slice", f"for each {letters} a matrix", *pair, Partial(of, work.quantity.tensor))
+    kind = "a matrix" if not any(dim.is_one for dim in pair[1].shape) else "a vector"
+    step = lines.step("slice", f"for each {letters} {kind}", *pair, Partial(of, work.quantity.tensor))
     return replace(work, steps=[*work.steps, step], slices=(pair,))
 
 

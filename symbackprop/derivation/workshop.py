@@ -6,7 +6,7 @@ into the shape in which they are printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
@@ -15,6 +15,7 @@ from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Sl
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
+from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.rules import (
     Definition,
@@ -125,6 +126,11 @@ class Workshop:
         for equation in self.graph.equations:
             if equation.expr is not None:
                 self._softmax_helpers(equation.expr)
+        for local in self.locals.values():
+            form = self.folding.fold(self._plain(local.form), arrays=False)
+            contraction = contraction_of(local.equation.target, local.indices, form)
+            if contraction is not None:
+                self.folding.contractions.append(contraction)
         for tensor in self.graph.symbols:
             self._declared(tensor)
 
@@ -186,9 +192,7 @@ class Workshop:
         for place, index in enumerate(local.indices):
             whole = expanded(bind(form, (index,)))
             found, _ = sum_to_one(whole, [fact for fact in self.facts if fact.proved])
-            if not found.is_zero:
-                found = expanded(self._unfolded(found))
-            if not found.is_zero:
+            if not self._unfolds_to_zero(found):
                 continue
             target = local.equation.target
             words = f"the entries of `{target.name}` sum to 0"
@@ -208,13 +212,24 @@ class Workshop:
         inner = [self.locals[t].form for t in form.tensors if t in self.locals]
         return any(_is_mean(term) for part in (form, *inner) for term in part.terms)
 
-    def _unfolded(self, form: Form) -> Form:
-        """Every intermediate that stands as a factor replaced by its definition."""
+    def _unfolds_to_zero(self, form: Form) -> bool:
+        """Whether a sum is 0 as it stands, with its means written out, or with all intermediates written out.
+
+        What a mean is taken of may be an intermediate too: it must then stay as it is on both sides.
+        """
+        if form.is_zero:
+            return True
+        means = [t for t in form.tensors if t in self.locals and any(map(_is_mean, self.locals[t].form.terms))]
+        return any(expanded(self._unfolded(form, inside)).is_zero for inside in (means, self.locals))
+
+    def _unfolded(self, form: Form, inside: Collection[Tensor]) -> Form:
+        """Every intermediate of ``inside`` that stands as a factor replaced by its definition."""
         terms: list[Term] = []
         for term in form.terms:
             result = Form((Term(term.coefficient, (), term.bound),))
             for atom, exponent in term.factors:
-                known = self.locals.get(atom.tensor) if isinstance(atom, Entry) else None
+                own = isinstance(atom, Entry) and atom.tensor in inside
+                known = self.locals.get(atom.tensor) if own and isinstance(atom, Entry) else None
                 if known is not None and exponent == 1 and isinstance(atom, Entry):
                     piece = known.form.rename(dict(zip(known.indices, atom.slots, strict=True)))
                 else:
@@ -367,11 +382,16 @@ class Workshop:
             return Jacobian(partial.of, partial.by)
         raise NoSpelling
 
-    def tidy(self, form: Form, *, zeros: bool = True) -> Form:
-        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too."""
-        form = normal(self._plain(form))
+    def tidy(self, form: Form, *, zeros: bool = True, arrays: bool = True) -> Form:
+        """The normal form with definitions folded and sums cancelled; ``zeros``: sums that vanish too.
+
+        ``arrays``: named products of matrices are folded as well.
+        """
+        form = cancel_sums(normal(self._plain(form)))
         while True:
-            new = self._proved(cancel_sums(cancel_inverses(self.folding.fold(form), self.folding)), zeros)
+            new = self._proved(
+                cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros
+            )
             if new is form:
                 break
             form = new
@@ -404,14 +424,14 @@ class Workshop:
             others = [other for other, _ in term.factors if other is not atom]
             for index in term.bound:
                 alone = index in atom.free and not any(index in other.free for other in others)
-                if alone and expanded(self._unfolded(bind(atom.form, (index,)))).is_zero:
+                if alone and self._unfolds_to_zero(bind(atom.form, (index,))):
                     return True
         return False
 
-    def assume(self, form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
-        """The declared facts used."""
+    def assume(self, form: Form, *, arrays: bool = True) -> tuple[Form, tuple[SumToOne, ...]]:
+        """The declared facts used; ``arrays`` as in ``tidy``."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
-        return (self.tidy(new), used) if used else (form, ())
+        return (self.tidy(new, arrays=arrays), used) if used else (form, ())
 
 
 def _whole_argument(node: Call) -> tuple[Expr, Call]:

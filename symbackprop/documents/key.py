@@ -13,8 +13,8 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import TypeVar
 
-from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Run, Slice
 from symbackprop.core.graph import Equation as GraphEquation
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Role, Tensor
@@ -109,7 +109,7 @@ def build_key(
     return Document(
         header,
         shape_rows(graph, names),
-        tuple(forward_equation(equation, names) for equation in graph.equations),
+        tuple(one for equation in graph.equations for one in forward_equations(equation, names)),
         tuple(named_derivative(of, by, names) for of, by in names.partials),
         tuple(setter.words(words) for words in head.inferred),
         tuple(blocks),
@@ -170,9 +170,45 @@ def _kind_latex(shape: tuple[Dim, ...], classes: Dim | None, names: Names) -> La
     return Latex(rf"{shape_latex(shape, names)}\;{said}") if shape else said
 
 
+def forward_equations(equation: GraphEquation, names: Names) -> tuple[Equation, ...]:
+    """An equation as we read it; of an array that several equations give, each of them."""
+    if not equation.pieces:
+        return (forward_equation(equation, names),)
+    found: list[Equation] = []
+    for piece in equation.pieces:
+        target = Element(Leaf(equation.target), piece.slots)
+        *rows, last = break_lines(piece.body, names, ALONE - estimated_width(target, names) - 1.5)
+        reach = "".join(rf",\;\, {range_latex(spot, names)}" for spot in piece.ranges if not is_plain(spot))
+        said = rf"{last}\quad\text{{for }} {reach.removeprefix(',')}" if reach else last
+        found.append(Equation(to_latex(target, names), (*rows, Latex(said))))
+    return tuple(found)
+
+
+def is_plain(spot: Range) -> bool:
+    """Whether an index runs over its whole dim."""
+    return spot.low is None and spot.high is None and spot.condition is None
+
+
+def range_latex(spot: Range, names: Names) -> str:
+    r"""``i = 2, \ldots, n``."""
+    index = IndexValue(((spot.index, 1),))
+    if spot.condition is not None:
+        sign = {"!=": r"\neq", "<=": r"\leq", ">=": r"\geq"}.get(spot.condition[0], spot.condition[0])
+        return rf"{to_latex(index, names)} {sign} {to_latex(spot.condition[1], names)}"
+    low = spot.low or IndexValue((), ONE)
+    high = spot.high or IndexValue((), spot.index.dim)
+    return rf"{to_latex(index, names)} = {to_latex(low, names)}, \ldots, {to_latex(high, names)}"
+
+
 def forward_equation(equation: GraphEquation, names: Names) -> Equation:
     """An equation of the forward pass as we read it."""
     target: Expr = Leaf(equation.target)
+    if equation.member is not None:
+        place = IndexValue(((equation.indices[0], 1),))
+        runs = (Run(IndexValue((), ONE), dim) for dim in equation.target.shape[1:])
+        target = Slice(target, (place, *runs), equation.target.convention.vectors_are_rows)
+        room = ALONE - estimated_width(target, names) - 1.5
+        return Equation(to_latex(target, names), break_lines(equation.member, names, room))
     if equation.indices:
         target = Element(target, tuple(IndexValue(((index, 1),)) for index in equation.indices))
     lhs = to_latex(target, names)
@@ -302,9 +338,7 @@ def _section(setter: Setter, shown: Shown, asked: Asked, label: str, depth: int)
     several = len(asked.answers) > 1
     first, last = shown is asked.answers[0], shown is asked.answers[-1]
     heading = setter.words(shown.heading) if shown.heading else Text(LEVEL_HEADINGS.get(shown.level, ""))
-    paragraphs = setter.paragraphs(
-        shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph
-    )
+    paragraphs = setter.paragraphs(shown.steps, label, roman=depth > 0, goes_on=not first, graph=shown.graph)
     return Section(
         heading=heading if several else Text(""),
         paragraphs=paragraphs,

@@ -1,7 +1,8 @@
 """The report of a check as a page: the work beside what is said about it, in LaTeX, HTML or Markdown.
 
-``ReportData`` is plain data; ``render_report`` makes every text safe for its format (what a student wrote is
-shown as source, never set or run) and fills ``templates/report/report.<format>.j2``.
+``ReportData`` is plain data; ``render_report`` makes every text safe for its format and fills
+``templates/report/report.<format>.j2``. A formula is set as mathematics where ``formulas`` lets it through,
+the wrong factor underlined; else it is shown as it is written.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from html import escape as html_escape
 
 from symbackprop.documents.escape import Text, code_line, escape
+from symbackprop.documents.formulas import as_mathml, as_tex
 from symbackprop.documents.templates import environment
 from symbackprop.errors import UnsupportedError
 
@@ -72,11 +74,13 @@ class ReportData:
     causes: tuple[Row, ...] = ()
 
 
-def render_report(data: ReportData, form: str) -> str:
-    """The text of the report in a format."""
-    words, code = _SAFE[form]
+def render_report(data: ReportData, form: str, *, as_source: bool = False) -> str:
+    """The text of the report in a format; ``as_source`` shows every formula as it is written."""
+    words, code, formula = _SAFE[form]
     page = environment().get_template(f"report/report.{form}.j2")
-    made = page.render(report=data, words=words, code=code, class_of=_class_of)
+    made = page.render(
+        report=data, words=words, code=code, class_of=_class_of, formula=code if as_source else formula
+    )
     return made if form != "html" else "\n".join(line.rstrip() for line in made.splitlines()) + "\n"
 
 
@@ -92,6 +96,21 @@ def _tex_code(text: str) -> Text:
         return code_line(text)
     except UnsupportedError:
         return code_line(text.encode("ascii", "replace").decode())
+
+
+def _tex_formula(text: str) -> Text:
+    tex = as_tex(text)
+    return _tex_code(text) if tex is None else Text(rf"$\displaystyle {tex}$")
+
+
+def _html_formula(text: str) -> Text:
+    made = as_mathml(text)
+    return _html_code(text) if made is None else Text(made)
+
+
+def _md_formula(text: str) -> Text:
+    tex = as_tex(text)
+    return _md_code(text) if tex is None or "`" in tex else Text(rf"$\displaystyle {tex}$")
 
 
 def _html_words(text: str) -> Text:
@@ -121,8 +140,9 @@ def _class_of(verdict: str) -> Text:
     return Text(verdict if verdict.isalpha() else "none")
 
 
-_SAFE: dict[str, tuple[Callable[[str], Text], Callable[[str], Text]]] = {
-    "tex": (_tex_words, _tex_code),
-    "html": (_html_words, _html_code),
-    "md": (_md_words, _md_code),
+Setter = Callable[[str], Text]
+_SAFE: dict[str, tuple[Setter, Setter, Setter]] = {
+    "tex": (_tex_words, _tex_code, _tex_formula),
+    "html": (_html_words, _html_code, _html_formula),
+    "md": (_md_words, _md_code, _md_formula),
 }

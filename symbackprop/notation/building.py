@@ -22,9 +22,11 @@ from symbackprop.core.expr import (
     MatMul,
     Neg,
     Number,
+    Partial,
     Power,
     Transpose,
 )
+from symbackprop.notation.common import is_decimal
 
 ELEMENTWISE_KINDS = ("elementwise", "function")
 TRANSPOSE_COST = 2
@@ -67,6 +69,8 @@ def transposed(expr: Expr) -> Expr:
         return expr.arg
     if isinstance(expr, Leaf):
         return expr if expr.tensor.is_symmetric else Transpose(expr)
+    if isinstance(expr, Neg):
+        return Neg(transposed(expr.arg))
     if isinstance(expr, Jacobian) and expr.is_hessian:
         return expr
     if isinstance(expr, MatMul):
@@ -139,6 +143,9 @@ def addition(terms: list[Expr]) -> Expr:
     arrays = any(not isinstance(term, Neg) and not term.is_scalar for term in flat)
     if isinstance(flat[0], Neg) or (arrays and flat[0].is_scalar):  # else the order of the author
         flat.sort(key=lambda term: (arrays and term.is_scalar, isinstance(term, Neg)))
+    if all(any(isinstance(node, Partial) for node in term.walk()) for term in flat):
+        # Of cotangents no author gave an order: g - mean(g) - h mean(g h).
+        flat.sort(key=lambda term: (isinstance(term, Neg), cost(term) if isinstance(term, Neg) else 0))
     return Add(tuple(flat))
 
 
@@ -149,30 +156,28 @@ def powered(base: Expr, exponent: Fraction) -> Expr:
     return Power(base, Number(exponent))
 
 
-def is_decimal(value: Fraction) -> bool:
-    """Whether the number is written as a decimal rather than as a fraction."""
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1 and value.denominator >= 10
-
-
 def scaled(coefficient: Fraction, front: list[Expr], body: Expr | None, below: list[Expr]) -> Expr:
-    """``coefficient * front... body / below...``, the sign outermost."""
+    """``coefficient * front... body / below...``, the sign outermost, one quotient in all."""
     sign = coefficient < 0
     size = abs(coefficient)
     if size.denominator != 1 and not is_decimal(size):
         below = [Number(Fraction(size.denominator)), *below]
         size = Fraction(size.numerator)
-    top: list[Expr] = [Number(size)] if size != 1 else []
-    top.extend(front)
-    if body is not None and isinstance(body, MatMul) and not body.is_scalar:
-        numerator: Expr = MatMul((*top, *body.factors)) if top else body
-    elif body is not None:
-        numerator = MatMul((*top, body)) if top else body
-    else:
-        numerator = MatMul(tuple(top)) if len(top) > 1 else top[0] if top else UNIT
+    if isinstance(body, Divide) and not body.is_scalar:
+        body, below = body.num, [*below, body.den]
+    whole = _led([Number(size), *front] if size != 1 else front, UNIT if body is None else body)
     if below:
-        numerator = Divide(numerator, below[0] if len(below) == 1 else MatMul(tuple(below)))
-    return Neg(numerator) if sign else numerator
+        whole = Divide(whole, below[0] if len(below) == 1 else product(*below))
+    return Neg(whole) if sign else whole
+
+
+def _led(top: list[Expr], body: Expr) -> Expr:
+    """``body`` with scalars in front: 2 A B, d sign(a) * b."""
+    if not top:
+        return body
+    if isinstance(body, MatMul) and not body.is_scalar:
+        return MatMul((*top, *body.factors))
+    if isinstance(body, Hadamard) and not body.is_scalar:
+        return Hadamard((MatMul((*top, body.factors[0])), *body.factors[1:]))
+    factors = top if body == UNIT else [*top, body]
+    return MatMul(tuple(factors)) if len(factors) > 1 else factors[0]

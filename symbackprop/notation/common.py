@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
+from math import gcd, lcm
 
 from symbackprop.notation.forms import Atom, Delta, Exponent, Form, Term
 
@@ -30,11 +30,31 @@ def shared_factors(form: Form) -> list[tuple[Atom, Exponent]]:
     return found
 
 
+def spans(form: Form) -> bool:
+    """Whether something in the form has all of its free indices, unlike in a sum of outer products."""
+    sides = set(form.free)
+    return any(term.bound or any(sides <= set(atom.free) for atom, _ in term.factors) for term in form.terms)
+
+
 def content(form: Form) -> Fraction:
-    """The number all coefficients share: their greatest common divisor, over a common denominator if any."""
-    numerators = [abs(term.coefficient.numerator) for term in form.terms]
-    denominators = {term.coefficient.denominator for term in form.terms}
-    return Fraction(gcd(*numerators), denominators.pop() if len(denominators) == 1 else 1)
+    """The number all coefficients share: (a + b - 2 c)/2 of a/2 + b/2 - c where more than one is no whole."""
+    numbers = [abs(term.coefficient) for term in form.terms]
+    divisor = gcd(*(number.numerator for number in numbers))
+    denominators = [number.denominator for number in numbers if number.denominator != 1]
+    if len(denominators) < 2 or any(is_decimal(number) for number in numbers):
+        same = len({number.denominator for number in numbers}) == 1
+        return Fraction(divisor, numbers[0].denominator if same else 1)
+    below = lcm(*denominators)
+    return Fraction(gcd(*(int(number * below) for number in numbers)), below)
+
+
+def is_decimal(value: Fraction) -> bool:
+    """Whether the number is written as a decimal rather than as a fraction."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1 and value.denominator >= 10
 
 
 def without(term: Term, pulled: list[tuple[Atom, Exponent]], size: Fraction) -> Term:

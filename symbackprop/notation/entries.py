@@ -75,7 +75,7 @@ def entries_of(form: Form, leaf: LeafOf) -> Expr:
 
 def _pulled(form: Form) -> tuple[Term, Form] | None:
     """The factors all terms share, and the rest: P/N - Y/N = (P - Y)/N."""
-    shared = [(atom, e) for atom, e in shared_factors(form) if not isinstance(atom, Group)]
+    shared = shared_factors(form)
     size = content(form)
     if not shared and size == 1:
         return None

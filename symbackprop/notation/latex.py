@@ -67,7 +67,7 @@ from symbackprop.notation.latex_sums import sum_box
 from symbackprop.notation.latex_symbols import Symbol, declared_symbol, dim_symbol, name_symbol, tensor_symbol
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
-from symbackprop.notation.text import axes_of, is_whole, range_is_seen
+from symbackprop.notation.text import axes_of, is_member, is_whole, range_is_seen
 from symbackprop.notation.written_text import WRITTEN, Shown, stand_in, written_latex
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
@@ -179,9 +179,13 @@ class Printer:
         """What stands before the body of a sum; its indices must be bound."""
         tex, width = "", 0.0
         head = _BINDERS.get(expr.binder, r"\sum")
-        for entry in expr.ranges:
+        counts = [_count(entry) for entry in expr.ranges] if expr.binder == "mean" else []
+        if None in counts:  # how many there are depends on other indices: no number to divide by
+            head, counts = r"\operatorname*{mean}", []
+        for place, entry in enumerate(expr.ranges):
             below, above = _range(self, entry, expr.body)
-            mean = rf"\frac{{1}}{{{self.dim(entry.index.dim).tex}}}" if expr.binder == "mean" else ""
+            count = counts[place] if counts else None
+            mean = "" if count is None else rf"\frac{{1}}{{{self.dim(count).tex}}}"
             tex += f"{mean}{head}_{{{below.tex}}}" + (f"^{{{above.tex}}}" if above else "") + " "
             width += max(1.5, 0.7 * below.width) + (1.2 if mean else 0.2)
         return Symbol(tex, width)
@@ -212,6 +216,8 @@ class Printer:
             else:
                 low, high = self.position(slot.low), self.position(slot.high)
                 shown.append(Symbol(f"{low.tex}:{high.tex}", low.width + high.width + 0.3))
+        if is_member(expr):
+            shown = shown[:1]
         tex = ", ".join(symbol.tex for symbol in shown)
         width = sum(symbol.width for symbol in shown) + 0.4 * (len(shown) - 1)
         if self.names.style.get("index") == "bracket":
@@ -328,6 +334,8 @@ def _element(printer: Printer, expr: Element) -> Box:
         return printer.partial(base, script, width)
     box = printer.box(base)
     closed_call = isinstance(base, Call) and box.level == CLOSED and not box.negative
+    if isinstance(base, Call) and base.op.name == "inv" and isinstance(base.args[0], Leaf):
+        closed_call = not printer.symbol(base.args[0].tensor).sub  # S_1^{-1}_{ij} has two scripts below
     inner = box if closed_call else box.bracketed()
     return Box(f"{inner.tex}{as_subscript(script)}", ATOM, inner.width + 0.7 * width, inner.tall)
 
@@ -369,6 +377,16 @@ def _index(printer: Printer, expr: IndexValue) -> Box:
     if parts > 1 or symbol.tex.startswith("-"):
         return Box(symbol.tex, SUM, symbol.width)
     return Box(symbol.tex, ATOM if symbol.tex.isdigit() or expr.single else CHAIN, symbol.width)
+
+
+def _count(entry: Range) -> Dim | None:
+    """How many positions a range has, where that is one number."""
+    if entry.condition is not None:
+        return entry.index.dim - 1 if entry.condition[0] == "!=" else None
+    low = entry.low or IndexValue((), Dim(1))
+    high = entry.high or IndexValue((), entry.index.dim)
+    plain = not any(end.indices or isinstance(end, LabelValue) for end in (low, high))
+    return high.offset - low.offset + 1 if plain else None
 
 
 def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol | None]:

@@ -78,4 +78,4 @@ def joined(parts: Iterable[str]) -> str:
 
 def as_subscript(script: str) -> str:
     """Slots as they follow their base: ``_{nk}``, or ``[n, k]`` in that style."""
-    return script if "[" in script else f"_{{{script}}}"
+    return script if script.startswith("[") else f"_{{{script}}}"

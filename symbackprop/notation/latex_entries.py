@@ -83,6 +83,8 @@ def is_elementwise(expr: Expr) -> bool:
 
 def _entry_of_array(expr: Leaf | Partial, at: Position) -> Expr:
     tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+    if isinstance(expr, Partial) and expr.turned:  # the slots of a derivative are those of the array below
+        at = (at[1], at[0])
     slots: list[IndexValue] = []
     for axis, dim in enumerate(tensor.shape):
         side = next(side for side in (0, 1) if tensor.axis_of_side(side) == axis)

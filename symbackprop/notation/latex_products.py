@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Divide, Expr, Hadamard, MatMul, Number
+from symbackprop.notation.building import product
 from symbackprop.notation.latex_box import (
     ATOM,
     BIG_TALL,
@@ -135,6 +136,9 @@ def hadamard_parts(printer: Printer, expr: Hadamard) -> list[tuple[str, Box]]:
 
 def quotient_box(printer: Printer, expr: Divide) -> Box:
     """A quotient: a fraction of scalars, a factor before an array, or elementwise."""
+    scales, array = _scales_of(expr.den)
+    if array is not None and scales:  # -1/N Y (/) P, not -Y (/) (N P)
+        return quotient_box(printer, Divide(Divide(expr.num, array), product(*scales)))
     num, den = printer.box(expr.num), printer.box(expr.den)
     if not expr.den.is_scalar:
         left, right = num._replace(negative=False), den
@@ -153,15 +157,41 @@ def quotient_box(printer: Printer, expr: Divide) -> Box:
         if isinstance(expr.num, Number) and abs(expr.num.value) == 1:
             return fraction(num, den)
         top = Box("1", ATOM, 0.5)
-        if isinstance(expr.num, MatMul) and isinstance(expr.num.factors[0], Number):
-            first, *rest = expr.num.factors  # 2/m (y - t), not 1/m . 2 (y - t)
-            if isinstance(first, Number) and first.value > 0 and first.value.denominator == 1:
-                top = printer.box(first)
-                factor = printer.box(rest[0] if len(rest) == 1 else MatMul(tuple(rest)))
-                factor = factor.bracketed() if factor.level == SUM else factor
+        first, rest = _first_number(expr.num)
+        if first is not None:  # 2/m (y - t), not 1/m . 2 (y - t)
+            top = printer.box(first)
+            factor = printer.box(rest)
+            factor = factor.bracketed() if factor.level == SUM else factor
         whole = beside([fraction(top, den), factor])
         return whole._replace(negative=num.negative and num.level > SUM)
     if isinstance(expr.num, Number) and expr.num.value.denominator > 1:
         whole = beside([num._replace(negative=False), fraction(Box("1", ATOM, 0.5), den)])
         return whole._replace(negative=num.negative)
     return fraction(num, den)
+
+
+def _scales_of(expr: Expr) -> tuple[tuple[Expr, ...], Expr | None]:
+    """The numbers in front of one array, and the array; None where there is not just one."""
+    if not isinstance(expr, MatMul) or expr.is_scalar:
+        return (), None
+    *scales, last = expr.factors
+    lone = not last.is_scalar and all(scale.is_scalar for scale in scales)
+    return (tuple(scales), last) if lone else ((), None)
+
+
+def _first_number(expr: Expr) -> tuple[Number | None, Expr]:
+    """The positive whole number with which a product of arrays begins, and the rest."""
+    if isinstance(expr, Hadamard | Divide):
+        inner = expr.factors[0] if isinstance(expr, Hadamard) else expr.num
+        found, rest = _first_number(inner) if not inner.is_scalar else (None, inner)
+        if found is None:
+            return None, expr
+        if isinstance(expr, Divide):
+            return found, Divide(rest, expr.den)
+        return found, Hadamard((rest, *expr.factors[1:]))
+    if not isinstance(expr, MatMul) or not isinstance(first := expr.factors[0], Number):
+        return None, expr
+    if first.value <= 0 or first.value.denominator != 1:
+        return None, expr
+    rest = expr.factors[1:]
+    return first, rest[0] if len(rest) == 1 else MatMul(rest)

@@ -8,17 +8,21 @@ series-parallel networks, 1965); otherwise the term has no spelling and stays in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     UNIT,
+    Add,
     Call,
     DimValue,
     Divide,
     Expr,
+    Indicator,
     Leaf,
+    MatMul,
+    Neg,
     Number,
     Operation,
     Partial,
@@ -28,6 +32,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import cost, hadamard, product, transposed
 
+_SUMS = ("sum", "mean", "rowsum", "colsum", "rowmean", "colmean")
 Operations = Callable[[str], Operation]
 
 
@@ -44,7 +49,7 @@ class Bundle:
 
     def whole(self) -> Expr:
         """The bundle as one expression."""
-        top = hadamard(*sorted(self.nums, key=rank)) if self.nums else UNIT
+        top = hadamard(*ordered(self.nums)) if self.nums else UNIT
         return Divide(top, hadamard(*self.dens)) if self.dens else top
 
     def flipped(self) -> Bundle:
@@ -53,12 +58,48 @@ class Bundle:
 
 
 def rank(expr: Expr) -> int:
-    """Cotangents first, then names, then composites, then functions."""
-    if isinstance(expr, Partial) or any(isinstance(node, Partial) for node in expr.walk()):
+    """Cotangents first, then names, composites, functions and sums, brackets with cotangents, indicators."""
+    if isinstance(expr, Indicator):
+        return 5
+    inside = any(isinstance(node, Partial) for node in expr.walk())
+    if isinstance(expr, Add):
+        return 4 if inside else 2
+    if inside and not (isinstance(expr, Call) and expr.op.name in _SUMS):
         return 0
     if isinstance(expr, Leaf):
         return 1
     return 3 if isinstance(expr, Call) else 2
+
+
+def ordered(parts: Sequence[Expr]) -> list[Expr]:
+    """Factors that multiply entry by entry as people write them: h * (1 - h) stands together."""
+    return _paired(sorted(parts, key=rank))
+
+
+def numbers_ordered(parts: Sequence[Expr]) -> list[Expr]:
+    """Factors that are numbers in their own order, functions last: y (1 - p) log(p)."""
+    last = [isinstance(part, Call) and part.op.kind == "elementwise" for part in parts]
+    pairs = sorted(zip(last, parts, strict=True), key=lambda pair: pair[0])
+    return _paired([part for _, part in pairs])
+
+
+def _paired(parts: list[Expr]) -> list[Expr]:
+    """The same with 1 - h right behind h."""
+    found = list(parts)
+    for part in parts:
+        inner = _from_one(part)
+        if inner in found:
+            found.remove(part)
+            found.insert(found.index(inner) + 1, part)
+    return found
+
+
+def _from_one(expr: Expr) -> Expr | None:
+    """h of 1 - h."""
+    if not isinstance(expr, Add) or len(expr.terms) != 2 or expr.terms[0] != UNIT:
+        return None
+    last = expr.terms[1]
+    return last.arg if isinstance(last, Neg) else None
 
 
 @dataclass(slots=True)
@@ -102,7 +143,7 @@ def laid(parts: list[Expr], *, down: bool) -> list[Expr]:
     """Vectors as columns (or rows); several that all lie the other way are turned as one product."""
     turned = [_down(e) if down else _across(e) for e in parts]
     if len(parts) > 1 and all(a is not b for a, b in zip(parts, turned, strict=True)):
-        whole = transposed(hadamard(*sorted(parts, key=rank)))
+        whole = transposed(hadamard(*ordered(parts)))
         if cost(whole) < cost(hadamard(*turned)):
             return [whole]
     return turned
@@ -198,7 +239,7 @@ class Network:
         if len(weight.nums) == 2 and not weight.dens and not self._would_average("mean", index.dim):
             first, second = weight.nums
             if _is_plain(first) and _is_plain(second):
-                return product(_across(first), _down(second))
+                return _shorter(product(_across(first), _down(second)))
         if self._averages("mean", index.dim):
             return self._call("mean", (_upright(weight.cheapest()),), (ONE, ONE))
         return self.sum_all(weight.cheapest())
@@ -209,6 +250,8 @@ class Network:
             return self._call("sumsq", (_upright(expr.base),), (ONE, ONE))
         if isinstance(expr, Call) and expr.op.name in ("rowsum", "colsum"):
             return self.sum_all(expr.args[0])
+        if isinstance(expr, Call) and expr.op.name == "diagonal":
+            return self._call("trace", (_upright(expr.args[0]),), (ONE, ONE))
         return self._call("sum", (_upright(expr),), (ONE, ONE))
 
     def _absorb(self, index: Index, other: Index, edge: Edge, weight: Weight | None) -> None:
@@ -256,6 +299,14 @@ class Network:
 
     def _call(self, name: str, args: tuple[Expr, ...], shape: Shape) -> Expr:
         return Call(self.operation(name), args, shape)
+
+
+def _shorter(expr: Expr) -> Expr:
+    """A product that is a number, read from its end where that is shorter: x^T A x for x^T A^T x."""
+    if not isinstance(expr, MatMul):
+        return expr
+    turned = product(*(transposed(factor) for factor in reversed(expr.factors)))
+    return turned if cost(turned) < cost(expr) else expr
 
 
 def _is_plain(expr: Expr) -> bool:

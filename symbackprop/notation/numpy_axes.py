@@ -65,7 +65,11 @@ def arranged(value: Axes, order: Sequence[Index]) -> ast.expr:
     node = _transposed(value, present)
     last = next((place for place, index in enumerate(order) if index in value.axes), len(order))
     slots = [py.COLON if index in value.axes else NONE for index in order[last:]]
-    return py.subscript(node, *slots) if NONE in slots else node
+    if NONE not in slots:
+        return node
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return py.minus(py.subscript(node.operand, *slots))
+    return py.subscript(node, *slots)
 
 
 def _transposed(value: Axes, order: Sequence[Index]) -> ast.expr:

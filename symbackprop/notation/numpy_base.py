@@ -61,6 +61,7 @@ class Writer:
     fixed      indices that are loop variables at the moment, and their identifiers.
     spans      limits of bound indices that do not run over their whole dim.
     marks      "masked" once entries are computed that a condition throws away.
+    zero       whether an entry outside its range counts as 0.
     """
 
     dispatch: Callable[[Writer, Expr], ast.expr]
@@ -71,6 +72,7 @@ class Writer:
     fixed: dict[Index, str] = field(default_factory=dict)
     spans: dict[Index, tuple[Dim, Dim]] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
+    zero: bool = False
 
 
 def number(value: Fraction) -> ast.expr:
@@ -100,7 +102,9 @@ def dim_code(dim: Dim) -> ast.expr:
 
 
 def plus(total: ast.expr | None, part: ast.expr, *, negative: bool) -> ast.expr:
-    """``total + part`` or ``total - part``; no total yet is 0."""
+    """``total + part`` or ``total - part``; no total yet is 0, and a minus of the part is that of the sum."""
+    if total is not None and isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):
+        part, negative = part.operand, not negative
     if total is None:
         return py.minus(part) if negative else part
     return py.binary(total, "-" if negative else "+", part)

@@ -251,6 +251,7 @@ class _Draft:
                 self.identifiers.of(tensor)
         self.functions = _functions(exprs)
         self.writer = Writer(write, self.identifiers.of, expand, lambda what: what not in self.computed)
+        self.writer.zero = graph.zero
         self.assignments: list[py.Assignment] = []
         self.results: dict[str, tuple[ast.expr, tuple[Dim, ...]]] = {}
         self.unpacked: dict[str, tuple[str, tuple[str, ...]]] = {}
@@ -376,10 +377,8 @@ class _Draft:
         if use.value is not None or use.numpy_value is not None:
             return None
         equation = self.graph.equation_of(use)
-        if equation is not None:
-            raise InputError(
-                f"{use.name} is an arbitrary function of its arguments: it has no value", code="unsupported"
-            )
+        if equation is not None and not equation.abstract:
+            raise InputError(f"{use.name} has no value here", code="unsupported")
         kind = "label" if use.is_label else "array"
         if use.family is not None:
             return self._family_input(use, kind)

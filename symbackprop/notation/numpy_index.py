@@ -270,6 +270,8 @@ def _element(writer: Writer, expr: Element) -> Axes:
     base = real(code(writer, expr.base))
     if not slots:
         return Axes(base)
+    if writer.zero and not all(_is_inside(writer, slot, extent) for slot, extent in slots):
+        return _zero_outside(writer, base, slots)
     axes = [index for slot, _ in slots for index, _ in slot.indices if index not in writer.fixed]
     plain = [_plain_slot(writer, slot, extent) for slot, extent in slots]
     if len(set(axes)) == len(axes) and None not in plain:
@@ -310,6 +312,36 @@ def _run(writer: Writer, slot: Run, extent: Dim) -> ast.expr:
     first = not slot.low.indices and slot.low.offset == Dim(1)
     last = not slot.high.indices and slot.high.offset == extent
     return ast.Slice(None if first else start, None if last else stop, None)
+
+
+def _is_inside(writer: Writer, slot: IndexValue, extent: Dim) -> bool:
+    """Whether a position lies in 1..extent for all values of its indices."""
+    if isinstance(slot, LabelValue):
+        return True
+    low, high = slot.offset, slot.offset
+    for index, factor in slot.indices:
+        ends = span(writer, index)
+        low = low + ends[0 if factor > 0 else 1] * factor
+        high = high + ends[1 if factor > 0 else 0] * factor
+    return (low - 1).never_negative and (extent - high).never_negative
+
+
+def _zero_outside(writer: Writer, base: ast.expr, slots: Sequence[tuple[IndexValue, Dim]]) -> Axes:
+    """Entries at positions that may lie outside, where they count as 0."""
+    places = [_position(writer, slot, -1) for slot, _ in slots]
+    order = union(places, ())
+    nodes: list[ast.expr] = []
+    inside: ast.expr | None = None
+    for place, (slot, extent) in zip(places, slots, strict=True):
+        node = arranged(place, order)
+        if not _is_inside(writer, slot, extent):
+            low, high = py.compare(node, ">=", py.literal(0)), py.compare(node, "<", dim_code(extent))
+            both = py.call("np.logical_and", low, high)
+            inside = both if inside is None else py.call("np.logical_and", inside, both)
+            node = py.call("np.clip", node, py.literal(0), dim_code(extent - 1))
+        nodes.append(node)
+    assert inside is not None
+    return Axes(py.call("np.where", inside, py.subscript(base, *nodes), py.literal(0.0)), order)
 
 
 def _gathered(writer: Writer, base: ast.expr, slots: Sequence[tuple[IndexValue, Dim]]) -> Axes:

@@ -58,6 +58,8 @@ def assignment_lines(line: py.Assignment) -> list[str]:
     comment = f"  # {line.comment}" if line.comment else ""
     text = f"{line.target} = {py.show(line.value)}{comment}"
     terms = _terms(line.value)
+    if len(terms) == 1:
+        terms = _factors(line.value)
     if len(text) + len(_INDENT) <= WIDTH or len(terms) == 1:
         return [text]
     return [f"{line.target} = ({comment}", *(f"{_INDENT}{term}" for term in terms), ")"]
@@ -70,6 +72,19 @@ def _terms(node: ast.expr) -> list[str]:
         right = py.show(node.right)
         inner = isinstance(node.right, ast.BinOp) and isinstance(node.right.op, (ast.Add, ast.Sub))
         return [*_terms(node.left), f"{sign} ({right})" if inner else f"{sign} {right}"]
+    return [py.show(node)]
+
+
+def _factors(node: ast.expr) -> list[str]:
+    """The factors of a product from the left, each after the first with its sign."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
+        sign = "*" if isinstance(node.op, ast.Mult) else "/"
+        bare = isinstance(node.right, (ast.Name, ast.Constant, ast.Call, ast.Subscript, ast.Attribute))
+        bare = bare or (isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Pow))
+        right = py.show(node.right)
+        return [*_factors(node.left), f"{sign} {right}" if bare else f"{sign} ({right})"]
+    if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
+        return [f"({py.show(node)})"] if isinstance(node.op, (ast.Add, ast.Sub)) else [py.show(node)]
     return [py.show(node)]
 
 

@@ -158,10 +158,12 @@ class _Stabiliser:
         return None
 
     def fraction(self, node: ast.expr) -> ast.BinOp | None:
-        """``a / b``, or r and ``r[:, None]`` where r is a line ``1 / b``."""
+        """``a / b``, ``(1 / b)[:, None]``, or r and ``r[:, None]`` where r is a line ``1 / b``."""
         match node:
             case ast.BinOp(op=ast.Div()):
                 return node
+            case ast.Subscript(value=ast.BinOp(left=ast.Constant(value=1) as one, op=ast.Div(), right=below)):
+                return ast.BinOp(one, ast.Div(), _with_value(node, below))
             case ast.Name() | ast.Subscript(value=ast.Name()):
                 value = self.value_of(node.value if isinstance(node, ast.Subscript) else node)
                 match value:

@@ -36,7 +36,8 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.arranging import reshaped, stack_of
 from symbackprop.notation.building import addition, cost, hadamard, powered, product, scaled, transposed
-from symbackprop.notation.common import content, shared_factors, without
+from symbackprop.notation.common import content, shared_factors, spans, without
+from symbackprop.notation.factoring import factored
 from symbackprop.notation.forms import (
     Atom,
     Delta,
@@ -57,7 +58,7 @@ from symbackprop.notation.forms import (
     parts_of,
     parts_of_slot,
 )
-from symbackprop.notation.network import Network, NoSpelling, Operations, laid, rank
+from symbackprop.notation.network import Network, NoSpelling, Operations, laid, numbers_ordered, ordered
 
 Place = Index | None
 HALF = Fraction(1, 2)
@@ -193,11 +194,18 @@ class Speller:
                 return stacked
         if len(form.terms) == 1:
             return self._term(form.terms[0], row, column)
-        plain = self._sum(form.terms, row, column)
+        best = self._sum(form.terms, row, column)
         common = self._pull_common(form, row, column)
-        if common is not None and cost(common) <= cost(plain):
-            return common
-        return plain
+        if common is not None and cost(common) <= cost(best):
+            best = common
+        for made in factored(form):
+            try:
+                found = self._form(made, row, column)
+            except NoSpelling:
+                continue
+            if cost(found) < cost(best):
+                best = found
+        return best
 
     def _sum(self, terms: tuple[Term, ...], row: Place, column: Place) -> Expr:
         spelled = [self._term(term, row, column) for term in terms]
@@ -214,7 +222,7 @@ class Speller:
         ]
         size = content(form)
         deltas = any(isinstance(atom, Delta) for term in form.terms for atom, _ in term.factors)
-        scales = [] if deltas else self._scales(shared, row, column)
+        scales = self._scales(shared, row, column) if spans(form) and not deltas else []
         if not pulled and not scales and size == 1:
             return None
         if scales:
@@ -246,10 +254,10 @@ class Speller:
         body = inner.arg if isinstance(inner, Neg) else inner
         network = self._network(front)
         nums, dens = self._arrays(network, row, column)
-        whole = hadamard(*nums, body) if nums else body
+        whole = hadamard(*ordered([*nums, body])) if nums else body
         whole = Divide(whole, hadamard(*dens)) if dens else whole
         coefficient = -front.coefficient if sign else front.coefficient
-        return scaled(coefficient, network.scalars.nums, whole, network.scalars.dens)
+        return scaled(coefficient, numbers_ordered(network.scalars.nums), whole, network.scalars.dens)
 
     # One term
 
@@ -260,7 +268,7 @@ class Speller:
         network = self._network(term)
         network.eliminate_all(tuple(index for index in term.bound if index in network.indices))
         body = self._assemble(network, row, column)
-        return scaled(term.coefficient, network.scalars.nums, body, network.scalars.dens)
+        return scaled(term.coefficient, numbers_ordered(network.scalars.nums), body, network.scalars.dens)
 
     def _diagonal(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """A delta between the row and the column: diag(...) or the identity."""
@@ -282,7 +290,7 @@ class Speller:
             square: Expr = Call(self._operation("eye"), (DimValue(row.dim),), shape)
         else:
             square = Call(self._operation("diag"), (self._native(vector),), shape)
-        return scaled(term.coefficient, network.scalars.nums, square, network.scalars.dens)
+        return scaled(term.coefficient, numbers_ordered(network.scalars.nums), square, network.scalars.dens)
 
     def _unit(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """[p = 3] as column 3 of the identity."""
@@ -297,7 +305,7 @@ class Speller:
         network.add_vector(place, unit)
         network.eliminate_all(tuple(index for index in term.bound if index in network.indices))
         body = self._assemble(network, row, column)
-        return scaled(term.coefficient, network.scalars.nums, body, network.scalars.dens)
+        return scaled(term.coefficient, numbers_ordered(network.scalars.nums), body, network.scalars.dens)
 
     def _native(self, vector: Expr) -> Expr:
         """A vector the way its shorter spelling lies."""
@@ -310,7 +318,8 @@ class Speller:
             return None
         if len(nums) == 2 and not dens and _crosses(nums[0], nums[1]):
             return product(*nums)
-        top = hadamard(*nums) if nums else UNIT
+        # A matrix first, then what is stretched to it, indicators last.
+        top = hadamard(*sorted(nums, key=lambda num: isinstance(num, Indicator))) if nums else UNIT
         return Divide(top, hadamard(*dens)) if dens else top
 
     def _arrays(self, network: Network, row: Place, column: Place) -> tuple[list[Expr], list[Expr]]:
@@ -322,14 +331,14 @@ class Speller:
             if edge is not None:
                 bundle = edge.facing(row)
                 top = bundle.nums
-                nums.extend([hadamard(*_ordered(top))] if top else [])
+                nums.extend([hadamard(*ordered(top))] if top else [])
                 dens.extend(bundle.dens)
         for place, down in ((row, True), (column, False)):
             weight = network.weights.pop(place, None) if place is not None else None
             if weight is None:
                 continue
             turned = laid(weight.nums, down=down)
-            nums.extend([hadamard(*_ordered(turned))] if turned else [])
+            nums.extend([hadamard(*ordered(turned))] if turned else [])
             dens.extend(laid(weight.dens, down=down))
         if network.edges or network.weights:
             raise NoSpelling
@@ -554,10 +563,6 @@ def _entries(atom: Atom) -> list[Entry]:
     return found
 
 
-def _ordered(parts: list[Expr]) -> list[Expr]:
-    return sorted(parts, key=rank)
-
-
 def _crosses(left: Expr, right: Expr) -> bool:
     """Whether the two are a column and a row: their product is the outer product."""
     return left.shape[1].is_one and right.shape[0].is_one and not left.is_scalar and not right.is_scalar
@@ -593,7 +598,9 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
             else [j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end]
         )
         others = [term for j, term in enumerate(terms) if j != i and j not in mates]
-        if not mates or end is None or prefix is None or any(end in other.walk() for other in others):
+        arbitrary = _shares_other_end([terms[j] for j in (i, *mates)], others, last=last)
+        inside = any(end in other.walk() for other in others) if end is not None else False
+        if not mates or end is None or prefix is None or inside or arbitrary:
             result.append(term)
             continue
         parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
@@ -607,6 +614,12 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
         joined = joined if below is None else Divide(joined, below)
         result.append(Neg(joined) if sign else joined)
     return result
+
+
+def _shares_other_end(group: list[Expr], others: list[Expr], *, last: bool) -> bool:
+    """Whether a term of the group could as well be joined with another: a X X + X a X + X X a stays."""
+    ends = [_split(term, not last)[0] for term in group]
+    return any(end is not None and end in ends for end in (_split(other, not last)[0] for other in others))
 
 
 def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:

@@ -81,7 +81,7 @@ def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
 def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
     """The equation over other tensors."""
     expr = None if equation.expr is None else with_tensors(equation.expr, names)
-    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=())
+    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=(), member=None)
 
 
 def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:

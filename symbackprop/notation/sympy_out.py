@@ -275,6 +275,9 @@ class _Writer:
         if rule == "reshape":
             parts = [parts[0], *map(dim_value, call.call_shape)]
         head = OperationName(call.op)
+        if rule == "pad":
+            ones = [dim.is_one for dim in call.call_shape]
+            axis = Str({(False, True): "columns", (True, False): "rows"}.get((ones[0], ones[1]), ""))
         if rule == "reshape" and call.is_scalar:
             return entry_of(parts[0], 0, 0)
         if rule in ("pad", "reshape", "stack"):

@@ -31,7 +31,7 @@ def _structure_code(self: Any, printer: Any) -> str:
 
 def _structure_text(self: Any, printer: Any) -> str:
     parts = [printer._print(operand) for operand in self.operands]
-    if str(self.args[1]):
+    if str(self.args[1]) and self.args[0].operation.name != "pad":
         parts.append(str(self.args[1]))
     return f"{printer._print(self.args[0])}({', '.join(parts)})"
 
@@ -55,6 +55,8 @@ def _structure_grid(self: Any, values: list[Grid]) -> Grid:
         for name, value in zip(names, values, strict=True)
     }
     across = str(self.args[1]) == "rows"
+    if operation.name == "pad":
+        return _margins(list(grids.values()), str(self.args[1]))
     if operation.name in _ARRANGED:
         return _ARRANGED[operation.name](list(grids.values()), across)
     if operation.numpy is None:
@@ -65,11 +67,18 @@ def _structure_grid(self: Any, values: list[Grid]) -> Grid:
 
 
 
-def _margins(values: list[Any], across: bool) -> Any:
+def _margins(values: list[Any], lies: str) -> Any:
     array, width = values[0], int(np.ravel(values[1])[0])
-    one = 1 in array.shape
-    return np.pad(array, [(0, 0) if one and size == 1 else (width, width) for size in array.shape],
-                  constant_values=sympy.S.Zero)  # fmt: skip
+    wide = [(width, width) if grows else (0, 0) for grows in _growing(array.shape, lies)]
+    return np.pad(array, wide, constant_values=sympy.S.Zero)
+
+
+def _growing(shape: Any, lies: str) -> tuple[bool, bool]:
+    """The sides of what is padded that grow: of a vector one, whatever its extent is."""
+    if lies:
+        return (lies == "columns", lies == "rows")
+    one = 1 in shape
+    return (not (one and shape[0] == 1), not (one and shape[1] == 1))
 
 
 def _det(grid: Any) -> Any:
@@ -79,7 +88,6 @@ def _det(grid: Any) -> Any:
 _ARRANGED: dict[str, Any] = {
     "stack": lambda values, across: np.concatenate(values, axis=1 if across else 0),
     "reshape": lambda values, across: values[0].reshape([int(np.ravel(size)[0]) for size in values[1:]]),
-    "pad": _margins,
     "det": lambda values, across: _det(values[0]),
     "logdet": lambda values, across: sympy.log(sympy.Abs(_det(values[0]))),
 }
@@ -109,9 +117,8 @@ class Structure(OwnMatrix):
                 return (self.operands[1], self.operands[2])
             case "pad":
                 wide = 2 * self.operands[1]
-                one = rows == 1 or columns == 1
-                sides = (size if one and size == 1 else size + wide for size in (rows, columns))
-                return (next(sides), next(sides))
+                grows = _growing((rows, columns), str(self.args[1]))
+                return (rows + wide * grows[0], columns + wide * grows[1])
             case "stack":
                 shapes = [shape_of(operand) for operand in self.operands]
                 total = sympy.Add(*(shape[1 if across else 0] for shape in shapes))
@@ -132,6 +139,8 @@ class Structure(OwnMatrix):
     def general_entry(self, i: Any, j: Any) -> Any:
         """Sums over a line with a bound position, where the operation has such a formula."""
         name, base = self.args[0].operation.name, self.operands[0]
+        if not is_matrix(base):  # a number that is stacked on a vector
+            return MatrixElement(self, i, j)
         reduces = name in ("rowsum", "rowmean", "colsum", "colmean")
         across = self.shape[1] == 1 if reduces else str(self.args[1]) == "rows"
         rows, columns = shape_of(base)

@@ -215,13 +215,13 @@ def _hadamard(expr: Hadamard, context: _Context) -> _Printed:
 
 
 def _divide(expr: Divide, context: _Context) -> _Printed:
-    num, top = _print(expr.num, context)  # a chain binds tighter than /: X^T G / N needs no brackets
-    if top < _CHAIN:
+    num, top = _print(expr.num, context)  # from left to right: X^T G / N, a * b / c need no brackets
+    if top < _TERM:
         num = f"({num})"
     den, own = _print(expr.den, context)
     if own < _FACTOR or own == _DERIV:
         den = f"({den})"
-    loose = isinstance(expr.num, Partial) or (isinstance(expr.num, MatMul) and not num.startswith("("))
+    loose = isinstance(expr.num, Partial | MatMul | Hadamard | Divide)
     return f"{num} / {den}" if loose else f"{num}/{den}", _TERM
 
 
@@ -378,16 +378,31 @@ def _slice(expr: Slice, context: _Context) -> _Printed:
             shown.append(":")
         else:
             shown.append(f"{_slot(slot.low, context)}..{_slot(slot.high, context)}")
+    if is_member(expr):
+        shown = shown[:1]
     slots = ",".join(shown)
     if own == _DERIV:
         return f"{text}[{slots}]", _DERIV
     return f"{text if own == _ATOM else f'({text})'}[{slots}]", _ATOM
 
 
+def is_member(expr: Slice) -> bool:
+    """Whether a slice is a whole member of a family, ``h[t]``."""
+    base = expr.base
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    if tensor is None or not tensor.over or isinstance(expr.slots[0], Run):
+        return False
+    rest = zip(expr.slots[1:], tensor.shape[1:], strict=True)
+    return all(isinstance(slot, Run) and is_whole(slot, dim) for slot, dim in rest)
+
+
 def range_is_seen(index: Index, body: Expr) -> bool:
     """Whether the range of an index is that of the positions where it stands alone in ``body``."""
     alone: list[Dim] = []
     for node in body.walk():
+        if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+            pairs = zip(node.slots, axes_of(node.base), strict=True)
+            alone.extend(d for s, d in pairs if isinstance(s, IndexValue) and s.single is index)
         if not isinstance(node, Element):
             continue
         if isinstance(node.base, Leaf):
@@ -414,7 +429,9 @@ def _range(entry: Range, body: Expr, context: _Context) -> str:
 
 
 def _compared_with(other: IndexValue, context: _Context) -> str:
-    """The other side of a condition, a position."""
+    """The other side of a condition, a position or a label."""
+    if isinstance(other, LabelValue):
+        return _label(other, context)[0]
     return _position(counted(other, context.names.first), context, tight=False)[0]
 
 

@@ -65,8 +65,24 @@ def hoisted(form: Form, onehots: frozenset[Tensor]) -> Form:
         for atom, exponent in term.factors:
             piece = _factor(atom, exponent, onehots)
             result = Form(within(a, b) for a in result.terms for b in piece.terms)
-        terms.extend(result.terms)
+        terms.extend(_joined(one, onehots) for one in result.terms)
     return normal(Form(terms))
+
+
+def _joined(term: Term, onehots: frozenset[Tensor]) -> Term:
+    """[y_n = k] [y_n = l] f(k) g(l), summed over k and l, is [y_n = k] f(k) g(k): a label has one class."""
+    entries = (atom for atom, exponent in term.factors if exponent == 1 and isinstance(atom, Entry))
+    chosen = [entry for entry in entries if entry.tensor in onehots]
+    for place, first in enumerate(chosen):
+        for second in chosen[place + 1 :]:
+            own, other = class_slot(first), _same_label(second, first)
+            if other is None or other is own or other not in term.bound:
+                continue
+            factors = tuple(factor for factor in term.factors if factor[0] is not second)
+            bound = tuple(index for index in term.bound if index is not other)
+            free = Term(term.coefficient, factors, ()).rename({other: own})
+            return _joined(Term(term.coefficient, free.factors, bound), onehots)
+    return term
 
 
 def _factor(given: Atom, exponent: Exponent, onehots: frozenset[Tensor]) -> Form:
@@ -75,13 +91,27 @@ def _factor(given: Atom, exponent: Exponent, onehots: frozenset[Tensor]) -> Form
     if linear or not isinstance(atom, (Fn, Group, Truth)):
         return single(atom, exponent)
     found = _first_choice(atom, onehots)
-    if found is None:
+    if found is None or _compares(atom, onehots):
         return single(atom, exponent)
     index = fresh(found[1])
     parts = tuple(_chosen(part, found[0], index) for part in parts_of(atom))
     inner = _factor(with_parts(atom, parts), exponent, onehots)
     outer = Term(Fraction(1), ((found[0].rename({found[1]: index}), 1),), (index,))
     return Form(within(outer, term) for term in inner.terms)
+
+
+def _compares(atom: Atom, onehots: frozenset[Tensor]) -> bool:
+    """Whether what is chosen meets what runs over an index of its own: max(0, s[j] - s[y] + 1).
+
+    The choice stays inside then: s[y] is one number, beside which stands every s[j].
+    """
+    terms = [term for part in parts_of(atom) for term in part.terms]
+    choosing = [
+        [other for other, _ in term.factors if isinstance(other, Entry) and other.tensor in onehots]
+        for term in terms
+    ]
+    places = {i for found in choosing for entry in found for i in entry.free if i is not class_slot(entry)}
+    return any(not found and set(term.free) - places for term, found in zip(terms, choosing, strict=True))
 
 
 def _first_choice(atom: Atom, onehots: frozenset[Tensor]) -> tuple[Entry, Index] | None:

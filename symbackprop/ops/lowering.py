@@ -10,7 +10,7 @@ multiplied out here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -67,7 +67,7 @@ from symbackprop.notation.forms import (
     single,
     total,
 )
-from symbackprop.notation.normal import normal
+from symbackprop.notation.normal import normal, span_of
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.labels import choice, hoisted, onehot_tensor
 from symbackprop.ops.ranges import ordered, stretched
@@ -80,14 +80,17 @@ Expand = Callable[[Call], Expr]
 class Lowering:
     """Lowers expressions; ``expand`` gives the defining expression of a call (a loss, gelu)."""
 
-    def __init__(self, expand: Expand, partials: Callable[[Partial], Tensor] | None = None) -> None:
+    def __init__(
+        self, expand: Expand, partials: Callable[[Partial], Tensor] | None = None, *, zero: bool = False
+    ) -> None:
         self._expand = expand
         self._partials = partials
+        self._zero = zero
         self._onehots: dict[Tensor, Tensor] = {}
 
     def with_partials(self, partials: Callable[[Partial], Tensor]) -> Lowering:
         """The same, with a tensor for each derivative that stands in an expression."""
-        other = Lowering(self._expand, partials)
+        other = Lowering(self._expand, partials, zero=self._zero)
         other._onehots = self._onehots
         return other
 
@@ -99,7 +102,8 @@ class Lowering:
 
     def lower(self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None) -> Form:
         """The form of one entry; ``names`` replaces the index objects of the expression."""
-        form = _Lowerer(self._expand, self._partials, names or {}, self.onehot).lower(expr, row, column)
+        lowerer = _Lowerer(self._expand, self._partials, names or {}, self.onehot, zero=self._zero)
+        form = lowerer.lower(expr, row, column)
         return hoisted(form, frozenset(self._onehots.values())) if self._onehots else form
 
 
@@ -110,7 +114,10 @@ class _Lowerer:
         partials: Callable[[Partial], Tensor] | None,
         names: Mapping[Index, Slot],
         onehot: Callable[[Tensor], Tensor],
+        *,
+        zero: bool = False,
     ) -> None:
+        self._zero = zero
         self._expand = expand
         self._partials = partials
         self._names = dict(names)
@@ -238,6 +245,8 @@ class _Lowerer:
                 if self._partials is None:
                     raise UnsupportedError("a derivative cannot stand here")
                 tensor = self._partials(expr.base)
+            if self._zero:
+                return zero_outside(tensor, slots)
             places = tuple(slots[axis] for axis in tensor.index_axes)
             return single(Entry(tensor, places, loose=tensor.is_symmetric))
         return self._element_of(expr.base, slots)
@@ -310,17 +319,17 @@ class _Lowerer:
         Positions low..high without indices are counted from 1: i = 2..n is i' + 1 with i' = 1..n-1.
         """
         here = IndexValue(((spot.index, 1),))
-        asked = [] if spot.condition is None else [Indicator(here, *spot.condition)]
+        asked = [Indicator(here, spot.condition[0], _said(spot.condition[1]))] if spot.condition else []
         low = spot.low or IndexValue((), Dim(1))
         high = spot.high or IndexValue((), spot.index.dim)
-        if not low.indices and not high.indices:
+        if not any(end.indices or isinstance(end, LabelValue) for end in (low, high)):
             new = Index(high.offset - low.offset + 1, spot.index.letter)
             self._names[spot.index] = position(((new, 1),), low.offset - 1)
             return new, asked
         if spot.low is not None:
-            asked.append(Indicator(here, ">=", low))
+            asked.append(Indicator(here, ">=", _said(low)))
         if spot.high is not None:
-            asked.append(Indicator(here, "<=", high))
+            asked.append(Indicator(here, "<=", _said(high)))
         new = Index(spot.index.dim, spot.index.letter)
         self._names[spot.index] = new
         return new, asked
@@ -328,7 +337,7 @@ class _Lowerer:
     def indicator(self, expr: Indicator, row: Place, column: Place) -> Form:
         compared = self._label_indicator(expr)
         if compared is not None:
-            return compared if expr.op == "=" else total((number(1), negated(compared)))
+            return total((number(1), negated(compared))) if expr.op == "!=" else compared
         places = isinstance(expr.left, IndexValue) and isinstance(expr.right, IndexValue)
         if places and expr.op in ("=", "!="):
             assert isinstance(expr.left, IndexValue)
@@ -340,7 +349,7 @@ class _Lowerer:
         return single(ordered(Truth(left, expr.op, right)) if places else Truth(left, expr.op, right))
 
     def _label_indicator(self, expr: Indicator) -> Form | None:
-        """[y_n = k]; of two labels the sum over the classes that both may be."""
+        """[y_n = k], for [y_n != k] too; of two labels the sum over the classes that both may be."""
         sides = (expr.left, expr.right)
         labels = [side for side in sides if label_of(side) is not None]
         if not labels:
@@ -583,6 +592,27 @@ def entry_at(tensor: Tensor, row: Place, column: Place) -> Entry:
     return Entry(tensor, slots, loose=tensor.is_symmetric)
 
 
+def zero_outside(tensor: Tensor, slots: Sequence[Slot]) -> Form:
+    """An entry that counts as 0 outside its range: sum_r T[r] [r = slot] where the slot may lie outside."""
+    places: list[Slot] = []
+    bound: list[Index] = []
+    deltas: list[Delta] = []
+    for slot, dim in zip(slots, tensor.shape, strict=True):
+        low, high = span_of(*parts_of_slot(slot))
+        if (low - 1).never_negative and (dim - high).never_negative:
+            places.append(slot)
+            continue
+        own: Slot = 1 if dim.is_one else Index(dim, "r")
+        deltas.append(Delta(own, slot))
+        places.append(own)
+        bound.extend([own] if isinstance(own, Index) else [])
+    inside = tuple(places[axis] for axis in tensor.index_axes)
+    form = single(Entry(tensor, inside, loose=tensor.is_symmetric))
+    for delta in deltas:
+        form = product(form, single(delta))
+    return normal(bind(form, tuple(bound))) if deltas else form
+
+
 def size_of(expr: Expr) -> Dim:
     """The dim that a size argument is."""
     if isinstance(expr, DimValue):
@@ -676,3 +706,8 @@ _PRIMITIVES: Mapping[str, Callable[[_Lowerer, Call, Place, Place], Form]] = {
         " eye ones zeros onehot inv det logdet stack pad reshape"
     ).split()
 } | dict.fromkeys(("max", "min", "rowmax", "colmax"), _Lowerer.extreme)
+
+
+def _said(position_: IndexValue) -> Expr:
+    """A position; the label itself where one says it."""
+    return position_.label if isinstance(position_, LabelValue) and position_.label is not None else position_

@@ -51,10 +51,15 @@ def _largest(values: Any, axis: int | None) -> Any:
 
 
 def _margins(args: Any, axis: str | None) -> Any:
-    """Zeros on every side of a matrix, before and after a vector."""
+    """Zeros on every side of a matrix, before and after a vector.
+
+    ``axis`` says how a vector lies ("columns", "rows"), since its extent may be 1 by chance.
+    """
     array, width = np.asarray(args[0]), int(np.ravel(args[1])[0])
     one = 1 in array.shape
-    return np.pad(array, [(0, 0) if one and size == 1 else (width, width) for size in array.shape])
+    kept = {"columns": (True, False), "rows": (False, True)}.get(axis or "")
+    wide = kept or tuple(not (one and size == 1) for size in array.shape)
+    return np.pad(array, [(width, width) if grows else (0, 0) for grows in wide])
 
 
 OPERATIONS = (

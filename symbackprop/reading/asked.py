@@ -37,7 +37,8 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     scope = Scope(
-        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first
+        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first,
+        zero=graph.zero,
     )
     letters: tuple[str, ...] = ()
     if any(isinstance(by, Sub) for by in node.by):
@@ -48,6 +49,9 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
         raise fail(
             f"{show(node.of)} is not a scalar", node.at, f"a question may be jacobian: {show(node)}", "shape"
         )
+    if letters and partial.by.over and len(letters) == 1:  # dL/dh[t], one member of a family
+        spare = [letter for letter in "pqrsuvw" if letter not in known and letter not in letters]
+        letters = (*letters, *spare[: len(partial.by.index_axes) - 1])
     if letters and len(letters) != len(partial.by.index_axes):
         shape = " x ".join(str(dim) for dim in partial.by.shape) or "a scalar"
         raise fail(

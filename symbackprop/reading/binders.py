@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Range, Reduce, label_slot
+from symbackprop.core.expr import Expr, IndexValue, LabelValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index
 from symbackprop.reading.entries import (
     check_letter,
@@ -101,7 +101,11 @@ def _range(bounds: Bounds, node: Bind, scope: Scope, read: Read) -> Range:
     index = Index(dim, bounds.index)
     if bounds.op is None or bounds.other is None:
         return Range(index)
-    return Range(index, condition=(bounds.op, position(bounds.other, scope)))
+    other = position(bounds.other, scope)
+    if isinstance(other, LabelValue) and bounds.op not in ("=", "!="):
+        text = f"{bounds.index} {bounds.op} {show(bounds.other)}"
+        raise fail(f"{text}: labels have no order", bounds.other.at, "they are only equal or unequal")
+    return Range(index, condition=(bounds.op, other))
 
 
 def _between(bounds: Bounds, dim: Dim | None, scope: Scope) -> Range:

@@ -29,6 +29,7 @@ class Declared:
     at: Place | None = None
     over: int | None = None  # the number of members, if this is a family
     family: tuple[str, int] | None = None  # set by ``families.unroll``
+    runs: bool = False  # a family whose number of members is a dim, the first of ``shape``
 
     def tensor(self, convention: Convention, shape: tuple[Dim, ...], role: Role) -> Tensor:
         """The tensor of this declaration."""
@@ -42,6 +43,7 @@ class Declared:
             facts=self.facts,
             bold=self.bold,
             family=self.family,
+            over=self.runs and len(shape) > 1,
         )
 
 
@@ -49,7 +51,8 @@ class Declared:
 class Declarations:
     """Everything declared. ``convention`` None: column if all shapes fit under it, else row.
 
-    ``first`` is the number of the first position in what is read, 0 or 1.
+    ``first`` is the number of the first position in what is read, 0 or 1. ``zero``: an entry outside its
+    range counts as 0 (``outside: zero``).
     """
 
     symbols: Mapping[str, Declared] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Declarations:
     convention: Convention | None = None
     families: Mapping[str, Family] | None = None  # None: not unrolled yet
     first: int = 1
+    zero: bool = False
 
     @property
     def all_dims(self) -> dict[str, str | None]:

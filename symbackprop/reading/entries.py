@@ -59,6 +59,7 @@ def axes_of(base: Expr) -> tuple[Dim, ...]:
 
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
+    node = with_whole_members(node, scope)
     whole = isinstance(node.base, Sub) and any(isinstance(slot, Whole | Span) for slot in node.base.slots)
     if isinstance(node.base, Sub) and not whole:
         raise fail(
@@ -76,6 +77,18 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     return Element(base, read_slots(node, axes_of(base), scope))
 
 
+def with_whole_members(node: Sub, scope: Scope) -> Sub:
+    """``h[t]`` of a family over a dim as ``h[t,:]``, and ``h[t][k]`` as ``h[t,k]``."""
+    base, slots = node.base, node.slots
+    if isinstance(base, Sub) and isinstance(base.base, Name):
+        base, slots = base.base, (*base.slots, *slots)
+    value = scope.value(base.name) if isinstance(base, Name) else None
+    if not isinstance(value, Leaf | Partial) or not _array_of(value).over:
+        return node
+    missing = _array_of(value).rank - len(slots)
+    return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
+
+
 def read_base(node: Node, scope: Scope, read: Read) -> Expr:
     """What stands before slots; an array of more than two indices stands only there."""
     value = scope.value(node.name) if isinstance(node, Name) else None
@@ -89,8 +102,15 @@ def _array_of(value: Leaf | Partial) -> Tensor:
     return value.tensor if isinstance(value, Leaf) else value.by
 
 
-def entry_by_entry(name: str, shape: Sequence[Dim], at: Place) -> InputError:
+def entry_by_entry(name: str, shape: Sequence[Dim], at: Place, *, over: bool = False) -> InputError:
     """The error about an array of more than two indices as a whole."""
+    if over:
+        return fail(
+            f"{name} is a family over {shape[0]}, no array itself",
+            at,
+            f"write one of its members, {name}[t], or a sum over them",
+            "shape",
+        )
     dims, letters = " x ".join(map(str, shape)), "ijklmn"[: len(shape)]
     runs = ",".join((*letters[: len(shape) - 2], ":", ":"))
     return fail(
@@ -104,7 +124,7 @@ def entry_by_entry(name: str, shape: Sequence[Dim], at: Place) -> InputError:
 def whole_array(value: Expr, name: str, at: Place) -> Expr:
     """A name that stands as a whole: a scalar, a vector or a matrix."""
     if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
-        raise entry_by_entry(name, _array_of(value).shape, at)
+        raise entry_by_entry(name, _array_of(value).shape, at, over=_array_of(value).over)
     return value
 
 
@@ -156,7 +176,9 @@ def index_parts(letters: dict[str, int], scope: Scope) -> tuple[tuple[Index, int
 
 
 def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: Node, scope: Scope) -> None:
-    """Positions must lie in 1..dim for all values of their indices."""
+    """Positions must lie in 1..dim for all values of their indices; not where outside of it is 0."""
+    if scope.zero and not isinstance(slot, Span) and isinstance(node, Sub):
+        return
     resolve = scope.unifier.resolve
     below = [resolve(end - 1) for end in _ends(low, scope, last=False)]
     above = [resolve(resolve(dim) - end) for end in _ends(high, scope, last=True)]
@@ -341,6 +363,8 @@ def _contains(outer: Dim, inner: Dim) -> bool:
 
 
 def _check_position(offset: Dim, dim: Dim, slot: Node, node: Sub, scope: Scope) -> None:
+    if scope.zero:
+        return
     below = offset.is_number and offset.constant < 1
     gap = dim - offset
     if below or (gap.is_number and gap.constant < 0):
@@ -443,7 +467,8 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     """The dim of the positions where ``letter`` stands alone; None if there is no such position."""
     found: Dim | None = None
     first = ""
-    for node, position in _positions(letter, body):
+    for sub, position in _positions(letter, body):
+        node = with_whole_members(sub, scope)
         dims = _axes(node, scope, read)
         if dims is None:
             continue

@@ -254,7 +254,12 @@ def _lines_of(line: Line, writer: _Writer) -> Iterator[Line]:
         yield replace(line, expr=writer.node(line.expr, {}), parts=parts)
         return
     if not line.slots:
-        raise _whole(line.target, line.at, family)
+        raise fail(
+            f"{line.target} is defined as a whole here and by its entries or members elsewhere",
+            line.at,
+            "use a new name",
+            "redefined",
+        )
     first, rest = line.slots[0], line.slots[1:]
     if isinstance(first, Num):
         yield _member_line(line, _number(first), rest, {}, writer)

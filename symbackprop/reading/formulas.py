@@ -99,6 +99,7 @@ def _scope(
         free=free,
         layout=graph.layout,
         first=graph.first,
+        zero=graph.zero,
     )
 
 

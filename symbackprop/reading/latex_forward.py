@@ -8,7 +8,7 @@ spelling for print.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.core.expr import Expr, Partial
@@ -18,12 +18,15 @@ from symbackprop.errors import InputError
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.elaborate import read
+from symbackprop.reading.families import unroll
 from symbackprop.reading.latex_cursor import Reader
 from symbackprop.reading.latex_meaning import Vocabulary
+from symbackprop.reading.latex_members import member_bases, member_of
 from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
 from symbackprop.reading.latex_open import settle
 from symbackprop.reading.latex_parser import parse_statements
 from symbackprop.reading.latex_products import Meaning
+from symbackprop.reading.latex_starts import is_bare_zero, without_start, zeros_like
 from symbackprop.reading.latex_tree import (
     Accent,
     Group,
@@ -36,6 +39,7 @@ from symbackprop.reading.latex_tree import (
     Word,
     letters_of,
     name_latex,
+    spell,
 )
 from symbackprop.reading.latex_words import function_words
 from symbackprop.reading.parser import check_height
@@ -67,6 +71,8 @@ def read_latex_forward(text: str, declarations: Declarations, origin: Origin = P
         symbols[name] = Declared(name, None, Role.INTERMEDIATE, latex=latex)
     known = replace(declarations, symbols=symbols)
     try:
+        certain, possible = entry_targets(lines, known)
+        lines, known = unroll(lines, known, certain | possible)
         settled, convention = _settled(lines, known)
         return build_graph(settled, replace(known, convention=convention), file=origin.file)
     except RecursionError:
@@ -85,7 +91,10 @@ def parse_latex_program(
     spellings = _spellings(declarations)
     statements = parse_statements(text, _reader(spellings, declarations.functions), origin)
     try:
-        lefts = _left_sides(statements, spellings, declarations)
+        members = member_bases(statements, spellings)
+        lefts = _left_sides(statements, spellings, declarations, members)
+        families = {name for name, symbol in declarations.symbols.items() if symbol.over is not None}
+        families |= {left.name for left in lefts if spell(left.tree) in members}
         ranks: dict[str, int | None] = {
             name: None if symbol.shape is None and _may_be_defined(symbol) else len(symbol.shape or ())
             for name, symbol in declarations.symbols.items()
@@ -94,7 +103,7 @@ def parse_latex_program(
             ranks.setdefault(left.name, None)
             if left.slots is not None and ranks[left.name] is None:
                 ranks[left.name] = len(_slots(left, spellings))
-        vocabulary = Vocabulary(spellings, frozenset(declarations.functions), ranks)
+        vocabulary = Vocabulary(spellings, frozenset(declarations.functions), ranks, frozenset(families))
         lines = tuple(
             _line(statement, left, vocabulary) for statement, left in zip(statements, lefts, strict=True)
         )
@@ -110,7 +119,10 @@ def parse_latex_program(
 
 
 def _left_sides(
-    statements: Sequence[Statement], spellings: Spellings, declarations: Declarations
+    statements: Sequence[Statement],
+    spellings: Spellings,
+    declarations: Declarations,
+    members: Collection[str] = (),
 ) -> list[_Left]:
     """The name that each equation defines; new names are entered into ``spellings``."""
     taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *function_names()}
@@ -118,7 +130,9 @@ def _left_sides(
     for statement in statements:
         if statement.left is None:
             raise fail("this is no equation", statement.at, "write the name that it defines and =")
-        left = _left_side(statement.left, spellings, declarations, lefts)
+        left = _member_side(statement.left, spellings, members) or _left_side(
+            statement.left, spellings, declarations, lefts
+        )
         if left.new:
             left = replace(left, name=new_name(left.tree, taken))
         if left.new:
@@ -126,6 +140,16 @@ def _left_sides(
             spellings.add(left.tree, left.name, 0)
         lefts.append(left)
     return lefts
+
+
+def _member_side(tree: Tree, spellings: Spellings, members: Collection[str]) -> _Left | None:
+    """A member of a family: ``h_0``, ``h_t``, ``h^{(t)}``, also with an entry, ``h^{(t)}_k``."""
+    own = member_of(tree)
+    if own is None or spell(own.base) not in members:
+        return None
+    slots = own.which if own.entry is None else Listed(tree.at, (own.which, own.entry))
+    known = spellings.find(own.base, fonts=True)
+    return _Left(known or "", slots, own.base, known is None)
 
 
 def _left_side(tree: Tree, spellings: Spellings, declarations: Declarations, lefts: Sequence[_Left]) -> _Left:
@@ -237,9 +261,18 @@ def _settled_in(
     targets = {line.target for line in ordered}
     tensors = declared_tensors(declarations, convention, targets)
     dims, functions, first = declarations.all_dims, declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets, first=first)
+    scope = Scope(
+        convention, tensors, dims, functions, taken=targets, first=first, zero=declarations.zero
+    )
     done: list[Line] = []
+    starts = {line.target: line for line in ordered if _is_open_start(line, declarations)}
     for line in ordered:
+        if line.target in starts:
+            continue
+        for name in [name for name in starts if _stands_in(name, line)]:
+            start = _sized(starts.pop(name), line, scope, declarations)
+            done.append(start)
+            tensors[name] = read_line(start, scope, declarations.symbols.get(name)).target
         parts = tuple(_settled_line(part, scope) for part in line.parts)
         if parts:
             whole = Several(line.expr.at, tuple(part.expr for part in parts))
@@ -248,7 +281,28 @@ def _settled_in(
         else:
             done.append(_settled_line(line, scope))
         tensors[line.target] = read_line(done[-1], scope, declarations.symbols.get(line.target)).target
-    return tuple(done)
+    return (*done, *(_settled_line(line, scope) for line in starts.values()))
+
+
+def _is_open_start(line: Line, declarations: Declarations) -> bool:
+    """``h_0 = 0`` of a family."""
+    symbol = declarations.symbols.get(line.target)
+    return symbol is not None and symbol.family is not None and not line.parts and is_bare_zero(line)
+
+
+def _stands_in(name: str, line: Line) -> bool:
+    return any(isinstance(node, Name) and node.name == name for node in line.expr.walk())
+
+
+def _sized(start: Line, user: Line, scope: Scope, declarations: Declarations) -> Line:
+    """The start as large as the member that is computed from it."""
+    own, other = (declarations.symbols.get(line.target) for line in (start, user))
+    if own is None or other is None or other.family is None or own.family is None:
+        return _settled_line(start, scope)
+    if own.family[0] != other.family[0]:
+        return _settled_line(start, scope)
+    member = read_line(_settled_line(without_start(user, start.target), scope), scope, other).target
+    return _settled_line(replace(start, expr=zeros_like(member, start.expr.at)), scope)
 
 
 def _settled_line(line: Line, scope: Scope) -> Line:
@@ -358,6 +412,7 @@ def _scope(
         derivatives=derivatives,
         free=free,
         first=graph.first,
+        zero=graph.zero,
     )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from symbackprop.errors import InputError
-from symbackprop.reading.latex_names import FONTS, Spellings, plain_name
+from symbackprop.reading.latex_members import in_bracket
+from symbackprop.reading.latex_names import FONTS, Spellings, plain_name, split_script
 from symbackprop.reading.latex_open import Open
 from symbackprop.reading.latex_tree import (
     Accent,
@@ -60,6 +62,7 @@ class Vocabulary:
     spellings: Spellings
     functions: Collection[str] = ()
     ranks: Mapping[str, int | None] = field(default_factory=dict)
+    families: Collection[str] = ()
 
 
 class SymbolReader:
@@ -216,6 +219,8 @@ class SymbolReader:
         """``base`` with an index below and a transpose or power above."""
         if primes:
             raise fail("a prime stands on a function only", base.at, r"write ^\top for the transpose")
+        if isinstance(base, Name) and base.name in self.vocabulary.families:
+            base, sup = self.member(base, sup)
         if isinstance(sub, Number) and rank is None and _two_digits(sub):
             base = Open(base.at, "digits", (base, Num(sub.at, sub.value, sub.text)))
         elif sub is not None:
@@ -229,6 +234,12 @@ class SymbolReader:
                     r"write (A^\top)_{ij}, or no transpose on an entry",
                 )
         return base if sup is None else self.raised(base, sup)
+
+    def member(self, base: Name, sup: Tree | None) -> tuple[Node, Tree | None]:
+        r"""``h^{(t-1)}`` and ``h^{(t)\top}``: the member, and what is left above it."""
+        front, rest = (sup, None) if not isinstance(sup, Product) else split_script(sup)
+        which = in_bracket(front)
+        return (base, sup) if which is None else (Sub(base.at, base, (self.node(which),)), rest)
 
     def raised(self, base: Node, sup: Tree) -> Node:
         """A transpose or a power."""
@@ -247,8 +258,16 @@ class SymbolReader:
                 raise fail(f"{op} cannot begin a power", sup.at)
             return Raised(base.at, base, self.node(inner))
         if isinstance(sup, Sum) and len(sup.terms) == 1 and _is_turn(sup.terms[0][1]):
-            raise fail("the transposed inverse is not read", sup.at, "write (A^{-1})^T")
+            return self.turned_inverse(base, sup)
         return Open(base.at, "power", (base, self.node(sup)))
+
+    def turned_inverse(self, base: Node, sup: Sum) -> Node:
+        r"""``A^{-\top}``, which is the transpose of the inverse."""
+        sign, turn = sup.terms[0]
+        if sign != "-":
+            raise fail("this superscript is not read", sup.at, r"write ^\top")
+        one = Minus(sup.at, Num(sup.at, Fraction(1), "1"))
+        return self.raised(Open(base.at, "power", (base, one)), turn)
 
     def slots(self, sub: Tree, rank: int | None) -> tuple[Node, ...]:
         """The indices of a subscript: ``ij``, ``i,j``, ``(1,j)``, ``12`` of a matrix, ``n:``."""

@@ -144,7 +144,7 @@ def _partitions(
     """(sub, sup) of the name and what is left of both, the longest name first."""
     sups: list[tuple[Tree | None, Tree | None]] = [(tree.sup, None)]
     if isinstance(tree.sup, Product) and len(tree.sup.items) > 1 and not tree.sup.items[0][0]:
-        head, tail = _split(tree.sup)
+        head, tail = split_script(tree.sup)
         sups.append((head, tail))
     subs: list[tuple[Tree | None, Tree | None]] = [(tree.sub, None)]
     for sub, rest_sub in subs:
@@ -162,7 +162,7 @@ def _partitions(
             yield split[0], None, split[1], tree.sup
 
 
-def _split(script: Product) -> tuple[Tree, Tree]:
+def split_script(script: Product) -> tuple[Tree, Tree]:
     """The first factors and the last one, as in ``(1)T``."""
     *front, (op, last) = script.items
     head = front[0][1] if len(front) == 1 else Product(script.at, tuple(front))

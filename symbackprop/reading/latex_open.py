@@ -58,7 +58,7 @@ def settle(node: Node, scope: Scope) -> Node:
     if isinstance(node, Chain):
         return _place_ones(node, scope)
     if not isinstance(node, Open):
-        return node.map_children(lambda child: settle(child, scope))
+        return _as_logdet(node.map_children(lambda child: settle(child, scope)))
     match node.kind:
         case "ones" | "zeros":
             return number(1 if node.kind == "ones" else 0, node.at)
@@ -75,6 +75,14 @@ def settle(node: Node, scope: Scope) -> Node:
     return _product(node, scope)
 
 
+def _as_logdet(node: Node) -> Node:
+    r"""``\log|\det A|`` is one function."""
+    match node:
+        case Apply(at, "log", 0, (Apply(_, "abs", 0, (Apply(_, "det", 0, args),)),)):
+            return Apply(at, "logdet", 0, args)
+    return node
+
+
 def _shape(node: Node, scope: Scope) -> Shape | None:
     """Rows and columns; None where the node cannot be read on its own (the reader says why later)."""
     try:
@@ -85,8 +93,10 @@ def _shape(node: Node, scope: Scope) -> Shape | None:
 
 def _power(node: Open, scope: Scope) -> Node:
     base, exponent = (settle(part, scope) for part in node.parts)
-    shape = None if _is_minus_one(exponent) else _shape(base, scope)
+    shape = _shape(base, scope)
     if shape is not None and shape != SCALAR and scope.unifier.same(*shape):
+        if _is_minus_one(exponent):
+            return Apply(node.at, "inv", 0, (base,))
         shown = show(base)
         raise fail(
             f"a power of the square matrix {shown} is not clear",

@@ -27,8 +27,12 @@ _CONTINUES = frozenset(
 _CONDITION = re.compile(
     r"\b(if|when|unless|else|otherwise|only|where|with|for|all|given|let)\b", re.IGNORECASE
 )
+_BEFORE_A_RANGE = frozenset(("for", "for all", "for each", "with"))
 _SOFT = frozenset(("row", "newline", "split", ","))
 _HARD = frozenset((";", "$"))
+
+
+_Reach = tuple[LatexToken, list[LatexToken], list[LatexToken]]  # the index, its first and its last value
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ class Slice:
     r"""The tokens of one equation; ``ranges`` are those of ``k = 1, \dots, K`` behind it."""
 
     tokens: list[LatexToken]
-    ranges: list[tuple[LatexToken, list[LatexToken], list[LatexToken]]] = field(default_factory=list)
+    ranges: list[_Reach] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,8 +63,8 @@ def split_statements(tokens: Sequence[LatexToken]) -> list[Slice]:
         before = segment.before.kind if segment.before is not None else "row"
         reach = _range_at(segments, position) if found else None
         if reach is not None:
-            found[-1].ranges.append(reach)
-            position += 3
+            found[-1].ranges.append(reach[0])
+            position += reach[1]
             fresh = True
             continue
         position += 1
@@ -140,9 +144,13 @@ def _segments(tokens: Sequence[LatexToken]) -> list[_Segment]:
             segments.append(_Segment(token))
             after_gap = kind == "split"
             continue
+        if kind == "&" and not depth and segments[-1].relation:
+            segments.append(_Segment(token))  # a column behind the equation: a range, or a remark
         if kind == "&":
             after_gap = True
             continue
+        if kind == "word" and not depth and token.text.lower().strip() in _BEFORE_A_RANGE:
+            segments.append(_Segment(token))
         if kind == "word" and after_gap and not depth and _is_remark(token.text):
             continue
         if kind == "row":
@@ -158,20 +166,45 @@ def _is_remark(text: str) -> bool:
     return several and not _CONDITION.search(text)
 
 
-def _range_at(
-    segments: list[_Segment], position: int
-) -> tuple[LatexToken, list[LatexToken], list[LatexToken]] | None:
-    r"""``k = 1``, ``\dots``, ``K`` at ``position``."""
-    if position + 2 >= len(segments):
-        return None
-    first, middle, last = segments[position : position + 3]
-    tokens = first.tokens
-    if tokens and tokens[0].kind == "word" and tokens[0].text.lower() in ("for", "for all", "with"):
+def _range_at(segments: list[_Segment], position: int) -> tuple[_Reach, int] | None:
+    r"""The range at ``position``, and how many segments it takes: ``k = 1, \dots, K``, ``k = 1, 2, 3``."""
+    tokens = _bare(segments[position].tokens)
+    if tokens is not segments[position].tokens:  # (t = 1, ..., 3): its commas are inside the bracket
+        inside = _segments([token for token in tokens if token.kind != "newline"])
+        found = _range_at(inside, 0) if len(inside) > 1 else None
+        return (found[0], 1) if found is not None and found[1] == len(inside) else None
+    if tokens and tokens[0].kind == "word" and tokens[0].text.lower().strip() in _BEFORE_A_RANGE:
         tokens = tokens[1:]
-    dots = len(middle.tokens) == 1 and middle.tokens[0].text == r"\dots"
-    if not dots or len(tokens) < 3 or tokens[1].kind != "=" or not last.tokens or last.relation:
+    if len(tokens) < 3 or tokens[1].kind != "=":
         return None
-    return tokens[0], tokens[2:], [token for token in last.tokens if token.kind != "."]
+    index, low = tokens[0], tokens[2:]
+    rest = segments[position + 1 :]
+    if len(rest) > 1 and len(rest[0].tokens) == 1 and rest[0].tokens[0].text == r"\dots":
+        last = rest[1]
+        if not last.tokens or last.relation:
+            return None
+        return (index, low, [token for token in last.tokens if token.kind != "."]), 3
+    count = _counted(low, rest)
+    return None if not count else ((index, low, rest[count - 1].tokens[:1]), count + 1)
+
+
+def _bare(tokens: list[LatexToken]) -> list[LatexToken]:
+    """Without a bracket around all of it."""
+    wrapped = len(tokens) > 3 and tokens[0].text == "(" and tokens[-1].text == ")"
+    return tokens[1:-1] if wrapped else tokens
+
+
+def _counted(low: Sequence[LatexToken], rest: Sequence[_Segment]) -> int:
+    """How many segments go on counting from the number ``low``: 2, 3 after 1."""
+    if len(low) != 1 or low[0].value is None:
+        return 0
+    count = 0
+    for segment in rest:
+        tokens = [token for token in segment.tokens if token.kind != "."]
+        if len(tokens) != 1 or tokens[0].value != low[0].value + count + 1:
+            break
+        count += 1
+    return count
 
 
 def _trimmed(part: Slice) -> Slice:

@@ -69,7 +69,10 @@ def entry_targets(lines: Sequence[Line], declarations: Declarations) -> tuple[se
         counts = {len(line.slots) for line in group}
         fits = symbol is not None and symbol.shape is not None and {len(symbol.shape)} == counts
         beyond = any(isinstance(slot, Num) for line in group for slot in line.slots[1:])
-        if fits or beyond or any(_has_names(line, declarations) for line in group):
+        mixed = len({type(slot) for slot in firsts}) > 1 and not any(
+            _chooses(line, declarations) for line in group
+        )
+        if fits or beyond or mixed or any(_has_names(line, declarations) for line in group):
             certain.add(name)
         else:
             possible.add(name)
@@ -87,13 +90,19 @@ def _uses(line: Line) -> bool:
     return any(isinstance(node, Name) and node.name == line.target for node in line.expr.walk())
 
 
+def _chooses(line: Line, declarations: Declarations) -> bool:
+    """Whether a declared family stands on the right side."""
+    families = {symbol.name for symbol in declarations.symbols.values() if symbol.over is not None}
+    return any(isinstance(node, Name) and node.name in families for node in line.expr.walk())
+
+
 def _is_special(line: Line, declarations: Declarations) -> bool:
     """Whether some entries are left out: a range with an end of its own, a condition, a dim as a place."""
     if any(isinstance(slot, Name) and slot.name in declarations.all_dims for slot in line.slots):
         return True
-    return any(bounds.op is not None or not _starts_first(bounds, declarations) for bounds in line.ranges) or (
-        bool(line.ranges) and declarations.symbols.get(line.target, Declared("")).shape is not None
-    )
+    return any(
+        bounds.op is not None or not _starts_first(bounds, declarations) for bounds in line.ranges
+    ) or (bool(line.ranges) and declarations.symbols.get(line.target, Declared("")).shape is not None)
 
 
 def _starts_first(bounds: Bounds, declarations: Declarations) -> bool:
@@ -141,7 +150,8 @@ def read_pieces(line: Line, scope: Scope, declared: Declared | None, read: Read)
     if len(counts) > 1:
         few, many = min(counts), max(counts)
         raise fail(
-            f"{line.target} has {few} {'index' if few == 1 else 'indices'} in one equation and {many} in another",
+            f"{line.target} has {few} {'index' if few == 1 else 'indices'} in one equation and {many} in "
+            "another",
             line.parts[-1].at, None, "shape",
         )  # fmt: skip
     shape = _extents(line, scope, declared, read)
@@ -190,7 +200,7 @@ def _extent(line: Line, axis: int, scope: Scope, read: Read) -> Dim:
             if dim is not None:
                 found.append(dim)
     for one in found:
-        if all((scope.unifier.resolve(one) - other).never_negative for other in found):
+        if all(_reaches(scope.unifier.resolve(one) - scope.unifier.resolve(other)) for other in found):
             return scope.unifier.resolve(one)
     raise fail(
         f"the size of {line.target} is not known",
@@ -198,6 +208,11 @@ def _extent(line: Line, axis: int, scope: Scope, read: Read) -> Dim:
         f"declare it: {line.target}: {{shape: [...]}}",
         "shape",
     )
+
+
+def _reaches(gap: Dim) -> bool:
+    """Whether a gap is never negative once the sizes are large enough."""
+    return gap.never_negative or (bool(gap.coefficients) and all(c > 0 for _, c in gap.coefficients))
 
 
 def _place(slot: Node, scope: Scope) -> Dim | None:
@@ -239,9 +254,7 @@ def _piece(part: Line, shape: tuple[Dim, ...], scope: Scope, read: Read) -> Piec
     given = {bounds.index: bounds for bounds in part.ranges}
     for name, bounds in given.items():
         if name not in indices:
-            raise fail(
-                f"{name} does not stand on the left", bounds.at, f"write {part.target}[{name}]"
-            )
+            raise fail(f"{name} does not stand on the left", bounds.at, f"write {part.target}[{name}]")
     ranges: list[Range] = []
     inner = scope
     ordered = [*(name for name in given), *(name for name in indices if name not in given)]
@@ -303,7 +316,8 @@ def _check_cover(line: Line, shape: tuple[Dim, ...], pieces: tuple[Piece, ...], 
     for least in LEAST:
         if all(size < least for size, _, _ in bad):
             return
-    raise max(bad, key=lambda one: (one[0], -sum(one[1].values())))[2]
+    shown = [one for one in bad if one[0] >= LEAST[2]] or bad
+    raise min(shown, key=lambda one: sum(one[1].values()))[2]
 
 
 def _mixed(values: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
@@ -333,7 +347,9 @@ def _count(
             shown = _shown(line.target, place, scope)
             if not all(1 <= spot <= extent for spot, extent in zip(place, extents, strict=True)):
                 whole = " x ".join(str(dim) for dim in shape)
-                return fail(f"{shown} is outside {line.target}, which is {whole}{at_sizes}", part.at, None, "shape")
+                return fail(
+                    f"{shown} is outside {line.target}, which is {whole}{at_sizes}", part.at, None, "shape"
+                )
             if place in seen:
                 first = seen[place].at.line
                 other = f"line {first}" if first != part.at.line else "an equation before it"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr
+from symbackprop.core.expr import Element, Expr, IndexValue, Number
 from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError
@@ -25,7 +25,6 @@ from symbackprop.reading.families import unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
-from symbackprop.reading.refusals import not_yet
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
@@ -61,6 +60,7 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
 
 def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
     """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
+    meant: NotAnEntryError | None = None  # of an array with a declared shape
     while True:
         try:
             return _graph(lines, declarations, arrays)
@@ -68,6 +68,13 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             if error.target not in arrays:
                 raise
             arrays = arrays - {error.target}
+            symbol = declarations.symbols.get(error.target)
+            if symbol is not None and symbol.shape is not None:
+                meant = meant or error
+        except InputError:
+            if meant is not None:
+                raise meant from None
+            raise
 
 
 def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
@@ -115,7 +122,10 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     for position, line in enumerate(lines):
         name = line.target
         if any(not isinstance(slot, Name) for slot in line.slots):
-            raise not_yet("entry-target", line.at)
+            places = ",".join(map(show, line.slots))
+            hint = f"write {name}[i,...] with letters, or entries on the right side"
+            message = f"{name}[{places}] is one entry, and its right side is an array"
+            raise fail(message, line.at, hint, "shape")
         if name in defined:
             first = lines[defined[name]].at.line
             raise fail(
@@ -180,13 +190,38 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
     tensors = declared_tensors(declarations, convention, targets)
     dims = declarations.all_dims
     functions, first = declarations.functions, declarations.first
-    scope = Scope(convention, tensors, dims, functions, taken=targets | set(families), first=first)
+    scope = Scope(
+        convention,
+        tensors,
+        dims,
+        functions,
+        taken=targets | set(families),
+        first=first,
+        zero=declarations.zero,
+    )
     equations = []
     for line in lines:
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
-    return Graph(convention, tensors, tuple(equations), dims, functions, families, first=first)
+    _check_starts(equations)
+    return Graph(
+        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero
+    )
+
+
+def _check_starts(equations: Sequence[Equation]) -> None:
+    """A number as the start of a family of arrays would be spread over whatever it meets: refused."""
+    for start in equations:
+        family, number = start.target.family, isinstance(start.expr, Number) and start.target.is_scalar
+        members = [e.target for e in equations if number and family and e.target.family]
+        for member in members:
+            if member.family and family and member.family[0] == family[0] and member.shape:
+                name = start.target.name
+                raise InputError(
+                    f"{name} is a number, but {member.name} is an array", code="shape",
+                    line=start.line, column=start.column, hint=f"write {name} = zeros(n), with its size",
+                )  # fmt: skip
 
 
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
@@ -347,11 +382,37 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
     expr = read(line.expr, inner)
     shape = scope.unifier.shape(expr)
     if not (shape[0].is_one and shape[1].is_one):
-        if line.ranges:
-            raise not_yet("family", line.at)
-        raise NotAnEntryError(line, shape_text(shape))
+        family = _family_equation(line, scope, declared, expr, tuple(indices.values()))
+        if family is None:
+            raise NotAnEntryError(line, shape_text(shape))
+        return family
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
     return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+
+
+def _family_equation(
+    line: Line, scope: Scope, declared: Declared | None, member: Expr, indices: tuple[Index, ...]
+) -> Equation | None:
+    """``h[t] = W x[t] for t = 1..T``, an array on the right: a family over a dim; None if it is none."""
+    if len(indices) != 1 or scope.unifier.resolve(indices[0].dim).is_number:
+        return None
+    shape = _member_shape(scope.unifier.shape(member), scope)
+    own = tuple(Index(dim, letter) for dim, letter in zip(shape, ("i", "j"), strict=False))
+    entry = Element(member, tuple(IndexValue(((index, 1),)) for index in own))
+    known = declared or Declared(line.target)
+    whole = (scope.unifier.resolve(indices[0].dim), *shape)
+    target = replace(known, runs=True).tensor(scope.convention, whole, Role.INTERMEDIATE)
+    return replace(_equation(line, target, entry, (*indices, *own)), member=member)
+
+
+def _member_shape(shape: tuple[Dim, Dim], scope: Scope) -> tuple[Dim, ...]:
+    """The declared dims of an array of this shape: a vector has one."""
+    rows, columns = shape
+    if scope.convention.vectors_are_rows and rows.is_one:
+        return (columns,)
+    if not scope.convention.vectors_are_rows and columns.is_one:
+        return (rows,)
+    return (rows, columns)
 
 
 def _pieced_equation(line: Line, scope: Scope, declared: Declared | None) -> Equation:

@@ -11,7 +11,6 @@ from symbackprop.reading.tokens import Place
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
         "family": "a family whose members do not depend on others (an array on the right of h[t] = ...)",
-        "entry-target": "an equation for some entries of an array only",
         "bounds": "an index of the left side with a range other than 1..n",
         "condition": "a condition on an index of the left side",
     }

@@ -42,6 +42,7 @@ class Scope:
     first        the number of the first position in what is read (inside: 1).
     ranges       the ranges of indices that do not run over their whole dim.
     layout       how a derivative that is written as a whole stands as an array.
+    zero         whether an entry outside its range counts as 0, so that every position may be written.
     axis         the axis of operations along an axis that do not state one; None: by convention.
     """
 
@@ -60,6 +61,7 @@ class Scope:
     layout: str = "gradient"
     first: int = 1
     ranges: Mapping[Index, Range] = field(default_factory=dict)
+    zero: bool = False
 
     def with_indices(self, indices: Mapping[str, Index], ranges: Iterable[Range] = ()) -> Scope:
         """The same scope with further indices, and their ranges."""

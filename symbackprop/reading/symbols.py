@@ -121,28 +121,33 @@ def _array(key: Scalar, body: Table, name: str, role: str | None) -> Declared:
     if shape is None and role is not None:
         shape = ()
     bold = body.get("bold")
+    over = _over(body, name)
+    runs = isinstance(over, Dim)
+    facts = _facts(body, name, shape, role)
+    if isinstance(over, Dim):
+        shape = (over, *(shape or ()))
     return Declared(
         name,
         shape,
         Role(role) if role is not None else None,
         _latex(body, name),
         _aliases(body, name),
-        _facts(body, name, shape, role),
+        facts,
         None if bold is None else fields.flag(bold, f"bold of {name}"),
         key.at,
-        _over(body, name),
+        over if isinstance(over, int) else None,
+        runs=runs,
     )
 
 
-def _over(body: Table, name: str) -> int | None:
-    """The number of members of a family."""
+def _over(body: Table, name: str) -> int | Dim | None:
+    """The number of members of a family: a whole number, or the name of a dim."""
     value = body.get("over")
     if value is None:
         return None
     text = fields.scalar(value, f"over of {name}", "a whole number").text.strip()
     if fields.is_name(text):
-        what = f"a family over {text}, whose size is a name,"
-        raise fields.later(what, value, "write a number, as in over: 3")
+        return Dim.named(text)
     count = fields.number(value, f"over of {name}")
     if count.denominator != 1 or count < 1:
         raise fields.schema_error(f"over of {name} must be a positive whole number", value)

@@ -235,6 +235,8 @@ _ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
 
 def show(node: Node) -> str:
     """The node as plain text (brackets where the grammar needs them)."""
+    if isinstance(node, Several):
+        return "; ".join(map(show, node.sides))
     match node:
         case Num(_, _, text):
             return text
@@ -270,8 +272,6 @@ def show(node: Node) -> str:
             return f"{show(low)}..{show(high)}"
         case Sub(_, base, slots):
             return f"{_bracketed(base, (Name, Sub, Apply, Bind))}[{','.join(map(show, slots))}]"
-        case Several(_, sides):
-            return "; ".join(map(show, sides))
         case Matrix():
             return f"[{'; '.join(', '.join(map(show, row)) for row in node.rows)}]"
         case Relation(_, left, op, right):
@@ -286,7 +286,8 @@ def show(node: Node) -> str:
             if len(by) == 1:
                 return f"d{show(of)}/d{show(by[0])}"
             return f"d2{show(of)}/({' '.join('d' + show(b) for b in by)})"
-    raise TypeError(f"no text for {type(node).__name__}")
+    # A place in LaTeX that only shapes decide: its parts, in a text that is written anew once it is settled.
+    return " ".join(map(show, node.children))
 
 
 def brief(node: Node, limit: int = 80) -> str:

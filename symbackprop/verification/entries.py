@@ -160,7 +160,9 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
         factors, summed = factors_under(node)
         known = {index for index, _ in scope.axes}
         if len(factors) > 1 and summed and known.isdisjoint(summed):
-            return contraction(host, factors, summed, scope)
+            found = contraction(host, factors, summed, scope)
+            if np.isfinite(found).all():  # else factor by factor: 0 log 0 = 0
+                return found
     inner, mask = scope, np.ones((1,) * len(scope.axes) + (1, 1), dtype=bool)
     for bound in node.ranges:
         inner, mask = enter(host, bound, inner, mask)
@@ -186,16 +188,16 @@ def reduction(host: Host, node: Reduce, scope: Scope) -> Array:
 def enter(host: Host, bound: Range, scope: Scope, mask: Array) -> tuple[Scope, Array]:
     """One more bound index: the scope with it, and the mask of the positions that count."""
     point = host.point
-    low = scope.positions(bound.low, point) if bound.low else np.ones((1, 1), dtype=int)
+    low = positions(host, bound.low, scope) if bound.low else np.ones((1, 1), dtype=int)
     last = np.full((1, 1), point.extent(bound.index.dim))
-    high = scope.positions(bound.high, point) if bound.high else last
-    positions = np.arange(int(low.min()), int(high.max()) + 1)
-    inner = scope.extended(bound.index, positions)
+    high = positions(host, bound.high, scope) if bound.high else last
+    places = np.arange(int(low.min()), int(high.max()) + 1)
+    inner = scope.extended(bound.index, places)
     here = inner.positions(IndexValue(((bound.index, 1),)), point)
     mask = np.expand_dims(mask, -3) & (here >= np.expand_dims(low, -3)) & (here <= np.expand_dims(high, -3))
     if bound.condition is not None:
         op, other = bound.condition
-        mask = mask & COMPARE[op](here, inner.positions(other, point))
+        mask = mask & COMPARE[op](here, positions(host, other, inner))
     return inner, mask
 
 

@@ -77,7 +77,7 @@ class Evaluator:
         self.expand = expand
         self.kinks_of = kinks_of
         self.watch = watch
-        self.outside = np.nan
+        self.outside = point.outside
         self._partials = partials
         self._overrides = overrides if overrides is not None else {}
         self._memo: dict[int, tuple[Expr, Array]] = {}
@@ -172,7 +172,6 @@ class Evaluator:
             raise ShapeClash(f"the indices of {target.name} do not run over all of it")
         return np.asarray(value.reshape(lead + shape))
 
-
     def _assembled(self, equation: Equation, shape: tuple[int, int]) -> Array:
         """An array of which the equation gives some entries by one formula, others by another."""
         extents = [self.point.extent(dim) for dim in equation.target.shape]
@@ -192,10 +191,9 @@ class Evaluator:
             lead = body.shape[: max(body.ndim - 2 - len(scope.sizes), 0)]
             values = np.broadcast_to(body, (*lead, *scope.sizes, 1, 1))[..., 0, 0]
             wanted = np.broadcast_to(mask, (*scope.sizes, 1, 1))[..., 0, 0]
-            slots = [
-                np.broadcast_to(scope.positions(slot, self.point), (*scope.sizes, 1, 1))[..., 0, 0][wanted] - 1
-                for slot in piece.slots
-            ]
+            places = [scope.positions(slot, self.point) for slot in piece.slots]
+            whole = [np.broadcast_to(place, (*scope.sizes, 1, 1))[..., 0, 0] for place in places]
+            slots = [place[wanted] - 1 for place in whole]
             np.add.at(times, tuple(slots), 1)
             if found is None or (lead and found.ndim == len(extents)):
                 base = np.zeros((*lead, *extents), dtype=values.dtype)
@@ -270,14 +268,33 @@ def _hadamard(evaluator: Evaluator, node: Hadamard, scope: Scope) -> Array:
     total = values[0]
     for value in values[1:]:
         total = total * value
+    return _with_no_mass(node.factors, values, total)
+
+
+def _with_no_mass(factors: Sequence[Expr], values: Sequence[Array], total: Array) -> Array:
+    """0 log 0 = 0, where a declared choice of numbers (one-hot) stands before a log that it stands in too."""
+    if np.isfinite(total).all():
+        return total
+    for factor, value in zip(factors, values, strict=True):
+        if entries.is_fixed(factor) and any(_is_log_with(other, factor) for other in factors):
+            total = np.where(value == 0, 0.0, total)
     return total
+
+
+def _is_log_with(node: Expr, mass: Expr) -> bool:
+    """Whether a log of something in which the tensor of ``mass`` stands makes the node infinite."""
+    own = {leaf.tensor for leaf in mass.walk() if isinstance(leaf, Leaf)}
+    logs = (part for part in node.walk() if isinstance(part, Call) and part.op.name == "log")
+    return any(leaf.tensor in own for log in logs for leaf in log.walk() if isinstance(leaf, Leaf))
 
 
 def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
     left = evaluator.value(node.factors[0], scope)
     shape = node.factors[0].shape
+    values = [left]
     for factor in node.factors[1:]:
         right, right_shape = evaluator.value(factor, scope), factor.shape
+        values.append(right)
         if is_scalar(shape) or is_scalar(right_shape):
             left = left * right
         elif left.shape[-1] != right.shape[-2]:
@@ -285,6 +302,8 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
         else:
             left = _product(left, right)
         shape = product_shape(shape, right_shape)
+    if is_scalar(shape) and all(is_scalar(factor.shape) for factor in node.factors):
+        return _with_no_mass(node.factors, values, left)
     return left
 
 

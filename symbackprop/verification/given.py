@@ -23,7 +23,7 @@ from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.free import free_indices
-from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash
+from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash, outside_of
 
 CLOSE = 1e-8  # relative to the largest number of a side, what differences may be off by
 
@@ -37,7 +37,7 @@ class Given:
         self.graph = graph
         self._expand = expand
         self._values = dict(values)
-        self.point = Point(dict(sizes), 0, self._values)
+        self.point = Point(dict(sizes), 0, self._values, outside=outside_of(graph))
         _solve(graph, self.point, self._values, expand)
         self._oracle = Oracle(graph, self.point, expand=expand)
 

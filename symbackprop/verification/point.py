@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Expr, Operation
+from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 
 Array = NDArray[Any]
@@ -48,6 +49,7 @@ class Point:
     values     tensor -> array of shape (rows, columns): the symbols and all that follows.
     functions  declared elementwise function -> its stand-in, arrays in, array out.
     scalars    target of ``J = J(y, W)`` -> its stand-in, a list of arrays in, (..., 1, 1) out.
+    outside    what an entry outside its range counts as: NaN, or 0 where the file says so.
     """
 
     sizes: Mapping[str, int]
@@ -55,6 +57,7 @@ class Point:
     values: Mapping[Tensor, Array] = field(default_factory=dict)
     functions: Mapping[Operation, Callable[..., Array]] = field(default_factory=dict)
     scalars: Mapping[Tensor, AbstractScalar] = field(default_factory=dict)
+    outside: float = np.nan
 
     def extent(self, dim: Dim) -> int:
         """The number a dim is here."""
@@ -93,3 +96,8 @@ class Point:
     def zero_based(self, labels: Tensor) -> Array:
         """Labels as whole numbers that count from 0."""
         return np.rint(self.declared(labels)).astype(int) - 1
+
+
+def outside_of(graph: Graph) -> float:
+    """What an entry outside its range counts as."""
+    return 0.0 if graph.zero else float("nan")

@@ -51,13 +51,13 @@ def problem_of(network: str) -> Problem:
 @cache
 def problem_in(network: str, layout: str) -> Problem:
     """The same problem in another layout of derivatives."""
-    text = re.sub(r"(?m)^layout:.*\n", "", ALL[network])
+    text = re.sub(r"(?m)^layout:.*\n|^questions:\n(?:(?: .*)?\n)*", "", ALL[network])
     return loads(f"layout: {layout}\n{text.lstrip()}")
 
 
 @cache
 def lines_of(network: str) -> tuple[Line, ...]:
-    """Every distinct line of its key: of all gradients at the levels with lines of their own, or of all answers."""
+    """Every distinct line of its key: of all gradients at several levels, or of all answers."""
     found: dict[tuple[str, str], Line] = {}
     for level, steps in _derivations(network):
         earlier: tuple[str, ...] = ()

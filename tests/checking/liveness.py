@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 
-from symbackprop.core.expr import Element, Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.arrays import Jacobian
+from symbackprop.core.expr import Element, Expr, Hadamard, Leaf, MatMul, Partial, Slice, Transpose
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Claim
@@ -36,7 +37,9 @@ def liveness(mutant: Mutant) -> str:
 def _in_layout(mutant: Mutant, layout: str) -> str:
     problem = problem_in(mutant.line.network, layout)
     spec = problem.spec
-    claims = read_work(mutant.text, WorkScope(spec.graph, spec.notation, problem.context.names, layout), "md").claims
+    claims = read_work(
+        mutant.text, WorkScope(spec.graph, spec.notation, problem.context.names, layout), "md"
+    ).claims
     if len(claims) != 1 or not list(claims[0].readings()):
         return "unread"
     return _of(claims[0], verifier_of(mutant.line.network, layout))
@@ -54,19 +57,44 @@ def _of(claim: Claim, verifier: Verifier) -> str:
             return "unchanged"
         if status == "not-checked":
             found = "unread"
-        lying = _turned(left.expr), _turned(right.expr)  # vectors the other way
-        for one, other in ((Transpose(left.expr), right.expr), (left.expr, Transpose(right.expr)), lying):
+        pairs = [(Transpose(left.expr), right.expr), (left.expr, Transpose(right.expr))]
+        for flipped in (False, True):
+            for kinds in ((), _GRADIENTS, _VECTORS):
+                one, other = (_lying(side, kinds, flipped) for side in (left.expr, right.expr))
+                pairs.append((one, other))
+        for one, other in pairs:
             if shape_of(left.expr) is not None and verifier.check_equal(one, other).status == "holds":
                 return "layout"
+        scaled = _scaled(right.expr)
+        if scaled != right.expr and verifier.check_equal(left.expr, scaled).status == "holds":
+            return "slip"
     return found
 
 
-def _turned(expr: Expr) -> Expr:
-    """The formula with every vector lying the other way."""
-    if isinstance(expr, Leaf | Partial):
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
-        return Transpose(expr) if tensor.rank == 1 else expr
-    return expr if isinstance(expr, Element) else expr.map_children(_turned)
+_GRADIENTS = (Partial,)
+_VECTORS = (Partial, Leaf)
+
+
+def _lying(expr: Expr, kinds: tuple[type[Expr], ...], flipped: bool) -> Expr:
+    """The formula with vectors (or gradients alone) lying the other way, Jacobians perhaps transposed."""
+    if isinstance(expr, Jacobian):
+        return Transpose(expr) if flipped else expr
+    base = expr.base if isinstance(expr, Slice) else expr
+    if isinstance(base, Leaf | Partial):
+        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        vector = isinstance(expr, Slice) or tensor.rank == 1
+        return Transpose(expr) if vector and isinstance(base, kinds) else expr
+    return expr if isinstance(expr, Element) else expr.map_children(lambda part: _lying(part, kinds, flipped))
+
+
+def _scaled(expr: Expr) -> Expr:
+    """A matrix times one number for each of its rows, row by row: what it is for one example."""
+    changed = expr.map_children(_scaled)
+    if isinstance(changed, MatMul) and len(changed.factors) == 2:
+        first, second = (shape_of(factor) for factor in changed.factors)
+        if first is not None and second is not None and first[0] == second[0] and second[1].is_one:
+            return Hadamard(changed.factors) if not first[0].is_one and first[1] != second[0] else changed
+    return changed
 
 
 def _columns(expr: Expr) -> bool:

@@ -89,7 +89,13 @@ def extra_transpose(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     for at, token in enumerate(tokens):
         tensor = tensors.get(token)
         plain = at + 1 == len(tokens) or tokens[at + 1] not in ("_", "^", "'", "{")
-        if tensor is not None and tensor.rank == 2 and plain and not _in_script(tokens, at) and not _below(tokens, at):
+        if (
+            tensor is not None
+            and tensor.rank == 2
+            and plain
+            and not _in_script(tokens, at)
+            and not _below(tokens, at)
+        ):
             yield [*tokens[: at + 1], *tokens_of(r"^{\top}"), *tokens[at + 1 :]]
 
 
@@ -224,9 +230,9 @@ def other_case(line: Line, tokens: list[str]) -> Iterator[list[str]]:
     names = set(problem_of(line.network).spec.graph.tensors)
     for at, token in enumerate(tokens):
         other = token.swapcase()
-        if len(token) == 1 and token in names and other in names and other != token:
-            if not (_in_script(tokens, at) or _below(tokens, at) or _numbered(tokens, at)):
-                yield [*tokens[:at], other, *tokens[at + 1 :]]
+        both = len(token) == 1 and token in names and other in names and other != token
+        if both and not (_in_script(tokens, at) or _below(tokens, at) or _numbered(tokens, at)):
+            yield [*tokens[:at], other, *tokens[at + 1 :]]
 
 
 def next_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
@@ -237,7 +243,8 @@ def next_index(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         own = tokens[at - 1] == "{" and tokens[at + 1 : at + 2] == ["}"]
         last = tokens[at + 1 : at + 2] == ["}"]
         for step in ("+1", "-1"):
-            if own or last:
+            sized = "I" in tokens[max(0, at - 3) : at]  # the size of an identity is no index
+            if (own or last) and not sized:
                 yield [*tokens[:at], *([] if own else [","]), token, *tokens_of(step), *tokens[at + 1 :]]
     text = spelled(tokens)
     sizes = {"n": "N"} if "N" in problem_of(line.network).spec.graph.dims else {}
@@ -262,8 +269,10 @@ def without_term(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         if token != "-" or not at or _in_script(tokens, at) or tokens[at - 1] in ("{", "(", "[", "=", r"\,"):
             continue
         end = at + 1
-        while end < len(tokens) and level[end] >= level[at] and not (
-            level[end] == level[at] and tokens[end] in ("+", "-", ")", *BRACKETS)
+        while (
+            end < len(tokens)
+            and level[end] >= level[at]
+            and not (level[end] == level[at] and tokens[end] in ("+", "-", ")", *BRACKETS))
         ):
             end += 1
         if tokens[end - 1] in BRACKETS:
@@ -313,8 +322,10 @@ def without_brackets(line: Line, tokens: list[str]) -> Iterator[list[str]]:
         sums = any(t in ("+", "-") and k and level[k] == 0 for k, t in enumerate(inside))
         sized = at > 0 and tokens[at - 1] in BRACKETS
         start = at - 1 if sized else at
-        called = start > 0 and (tokens[start - 1] in ("}", "'") or tokens[start - 1][:1] == "\\") and (
-            tokens[start - 1] not in (r"\,", r"\odot", r"\;")
+        called = (
+            start > 0
+            and (tokens[start - 1] in ("}", "'") or tokens[start - 1][:1] == "\\")
+            and (tokens[start - 1] not in (r"\,", r"\odot", r"\;"))
         )
         if sums and not (called and not sized) and end < len(tokens):
             if sized and inside and inside[-1] in BRACKETS:
@@ -508,7 +519,10 @@ KINDS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "index": (other_index, ("index", "kronecker")),
     "off-by-one": (next_index, ("index",)),
     "factor": (numeric_factor, ("factor",)),
-    "no-term": (without_term, ("missing-term", "softmax-diagonal", "single-path", "missing-activation-derivative")),
+    "no-term": (
+        without_term,
+        ("missing-term", "softmax-diagonal", "single-path", "missing-activation-derivative"),
+    ),
     "more-term": (further_term, ("extra-term", "extra-regulariser")),
     "delta": (without_delta, ("kronecker", "index")),
     "bracket": (without_brackets, ("parenthesis",)),

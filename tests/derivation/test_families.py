@@ -253,6 +253,7 @@ REFUSED = [
     ("L = sumsq(x[4])", "x has no member 4|has no member 4", InputError),
     ("L = sumsq(x[i])", "i does not run over numbers", InputError),
     ("h[t] = tanh(W h[t-1] + b) for t = 1..3\n  L = sumsq(h[3])", "has no member 0", InputError),
+    ("h[0] = 0\n  h[t] = W h[t-1] + b for t = 1..3\n  L = sumsq(h[3])", "is a number, but", InputError),
     ("h[0] = h0\n  h[b] = W h[b-1] for b = 1..3\n  L = sumsq(h[3])", "b is a name already", InputError),
     ("h[0] = h0\n  h[t] = W h[t-1] for t = 1..3\n  h[2] = b\n  L = sumsq(h[3])", "defined twice", InputError),
     ("h[1] = W h[2]\n  h[2] = W h[1]\n  L = sumsq(h[2])", "in terms of itself", InputError),

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.fuzz.indexed import NUMBERS, VECTORS
+
 Shape = tuple[str, str]
 SCALAR: Shape = ("1", "1")
 SMOOTH = "sigmoid tanh gelu gelu_tanh silu softplus sin cos erf square".split()
@@ -204,6 +206,8 @@ class Maker:
 
     def scalar(self, shape: Shape, depth: int) -> str:
         """A number: of an array, or of two."""
+        if self.rng.random() < 0.25:
+            return self.rng.choice(NUMBERS)(self, depth)
         return self.rng.choice([
             self.total, self.total, self.pair, self.square_scalar, self.loss, self.loss, self.entry,
             self.binder, self.quadratic, self.logsumexp,
@@ -319,6 +323,8 @@ class Maker:
         """A vector-like array."""
         dim = shape[0] if shape[1] == "1" else shape[1]
         down = shape[1] == "1"
+        if self.rng.random() < 0.3:
+            return self.laid(self.rng.choice(VECTORS)(self, dim, depth), down)
         ways: list[Callable[[str, bool, int], str]] = [
             self.applied, self.applied, self.line, self.line, self.along, self.line_of, self.repiled,
         ]  # fmt: skip
@@ -498,7 +504,7 @@ def draw(rng: random.Random) -> Program:
         loss = f"{loss}/{rng.choice(['3', 'lam'])} + lam/2 * sumsq({rng.choice(maker.parameters)})"
         maker.symbols["lam"] = "{role: constant}"
     convention = "row" if maker.rows else rng.choice(["column", "column-transposed"])
-    symbols = {**maker.symbols, **maker.functions}
+    symbols = {**maker.symbols, **{name: body for name, body in maker.functions.items() if body}}
     declared = (f"  {name}: {body}" for name, body in symbols.items())
     lines = [f"convention: {convention}", "symbols:", *declared]
     forward = [*maker.lines, f"L = {loss}"]

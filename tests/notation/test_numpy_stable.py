@@ -19,6 +19,7 @@ forward: |
 ROWS = {
     "indices": "P[n,k] = exp(Z[n,k]) / sum[j](exp(Z[n,j]))\nL = -sum[n,k](Y[n,k]*log(P[n,k]))/N",
     "lines": "E = exp(Z)\ns = rowsum(E)\nP = E / s\nL = -sum(Y*log(P))/N",
+    "diagonal": "E = exp(Z)\ns = rowsum(E)\nP = diag(1/s) E\nL = -sum(Y*log(P))/N",
     "one line": "L = -sum(Y * log(exp(Z)/rowsum(exp(Z))))/N",
     "difference": "L = -sum[n,k](Y[n,k]*(Z[n,k] - log(sum[j](exp(Z[n,j])))))/N",
     "softmax": "P = softmax(Z)\nL = -sum(Y*log(P))/N",

@@ -130,6 +130,8 @@ FORMULAS = [
     (r"q = \mathrm{KL}(z \,\|\, y)", "q = kl(z, y)"),
     (r"q = \log z[2] - \log\operatorname{softmax}(z)[1]", "q = log(z[2]) - log(softmax(z)[1])"),
     ("q = X W % the scores\n + c", "q = X W + c"),
+    (r"q = S^{-1} S + S^{-\top}", "q = inv(S) S + inv(S)^T"),
+    (r"q = \log |\det S| + \log\det(S)", "q = logdet(S) + log(det(S))"),
 ]
 
 
@@ -141,6 +143,7 @@ def test_a_formula_reads_like_its_plain_text(latex: str, plain: str) -> None:
 
 
 ROW = {"X": "N,D", "W1": "D,M", "b1": "M", "W2": "M,K", "b2": "K", "Y": "N,K", "lam": ""}
+RECURRENT = {"W": "m,m", "U": "m,n", "V": "k,m", "b": "m", "c": "n"}
 COLUMN = {"x": "n", "W": "m,n", "b": "m", "V": "k,m", "t": "k", "lam": ""}
 TRANSPOSED = {"X": "D,N", "W": "D,M", "b": "M", "V": "M,K", "a": "K", "Y": "K,N"}
 PLAIN_ROW = (
@@ -237,6 +240,31 @@ NETWORKS = [
         r"L = \mathrm{CE}(Y, P) / N; P = \operatorname{softmax}(V^{\intercal} A + a); "
         r"A = \sigma(Z); Z = W^{\top}X+b",
         id="any order",
+    ),
+    pytest.param(
+        "column",
+        RECURRENT,
+        "h[0] = zeros(m); h[t] = tanh(W h[t-1] + U c) for t = 1..3; L = sumsq(h[3])",
+        r"h_0 = 0 \\ h_t = \tanh(W h_{t-1} + U c), \quad t = 1, \dots, 3 \\ L = \|h_3\|_2^2",
+        id="family below",
+    ),
+    pytest.param(
+        "column",
+        RECURRENT,
+        "a[0] = b; a[t] = tanh(W a[t-1] + U c) for t = 1..2; z[t] = V a[t]; "
+        "L = sum[t = 1..2](sumsq(z[t])) + a[2]^T a[1] + a[2][1]",
+        "\\begin{aligned} a^{(0)} &= b \\\\ a^{(t)} &= \\tanh(W a^{(t-1)} + U c) & t = 1, 2 \\\\"
+        "z^{(t)} &= V a^{(t)} \\\\ L &= \\sum_{t=1}^2 \\|z^{(t)}\\|^2 + a^{(2)\\top} a^{(1)} + a^{(2)}_1"
+        "\\end{aligned}",
+        id="family above",
+    ),
+    pytest.param(
+        "column",
+        RECURRENT,
+        "a[0] = b; a[t] = W a[t-1] for t = 1..2; L = sumsq(a[2])",
+        r"a^{\langle 0\rangle} = b; a^{\langle t\rangle} = W a^{\langle t-1\rangle} \text{ for } t = 1, 2;"
+        r" L = \|a^{\langle 2\rangle}\|^2",
+        id="family in angles",
     ),
     pytest.param(
         "column",

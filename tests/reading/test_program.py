@@ -328,7 +328,6 @@ def test_long_lines_are_cut_in_messages(network: Network) -> None:
 LATER = [
     ("h[t] = h[t-1] for t = 1..N", "family"),
     ("h[t] = X W for t = 1..N", "family"),
-    ("q[i,2] = c[i]", "some entries of an array"),
 ]
 
 

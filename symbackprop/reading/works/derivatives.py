@@ -7,6 +7,7 @@ formula a ``Slope``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
@@ -190,6 +191,8 @@ class DerivativeReader(SymbolReader):
         if tensors[1].is_label or tensors[0].is_label:
             raise Refused("a derivative by labels, which have none", node.start, "shape")
         top, below = tensors[0], tensors[1]
+        if top.is_scalar and isinstance(of, Leaf) and isinstance(by, Slice):
+            return replace(by, base=Partial(top, below))
         own, other = _slots(of), _slots(by)
         if own is None or other is None:
             return Slope(of, by)

@@ -173,6 +173,15 @@ class FunctionReader(SumReader):
                 return expr.op.name
         return None
 
+    def is_place(self, node: Node | None) -> bool:
+        """Whether a piece is an index in brackets."""
+        bracket = bare(node)
+        return isinstance(bracket, Group) and bracket.opener == "[" and self.is_index(bracket.body)
+
+    def is_index(self, node: Node | None) -> bool:
+        """Whether nothing but indices stands here; given by the reader of products."""
+        raise NotImplementedError
+
     def reach(self, items: Items, start: int) -> int:
         """Where the argument of a function without brackets ends: before an operator, a function, a sum."""
         item = items[start][1]
@@ -183,7 +192,10 @@ class FunctionReader(SumReader):
             following = self.next_factor(items, start)
             inner = following.base if isinstance(following, Scripts) else following
             if isinstance(bare(inner), Group) or following is None:
-                return min(start + 2, len(items)) if following is not None else start + 1
+                end = min(start + 2, len(items)) if following is not None else start + 1
+                while end < len(items) and not items[end][0] and self.is_place(items[end][1]):
+                    end += 1  # \cos f(A)[i, j]: the entry that the cosine is of
+                return end
             return self.reach(items, start + 1)
         end = start + 1
         while end < len(items):

@@ -23,7 +23,7 @@ from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.notation.counting import placed
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.context import TURNS, UNKNOWN, SideReader
-from symbackprop.reading.works.spelling import spell
+from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
     Group,
@@ -331,7 +331,14 @@ class PositionReader(SideReader):
         return Scripts(node.start, node.stop, name, (("_", bracket.body),)) if labels else None
 
     def label_in(self, node: Node) -> IndexValue | None:
-        """``y_n`` or ``y`` as an index: the class that a label says."""
+        """``y_n``, ``(y_1)_n`` or ``y`` as an index: the class that a label says."""
+        if isinstance(node, Scripts) and isinstance(group := bare(node.base), Group) and group.opener == "(":
+            inner = bare(group.body)
+            sub, sup, primes = scripts_of(node)
+            named = self.meanings(inner) if isinstance(inner, Sym | Scripts | Cmd) else []
+            labels = [one[0] for one in named if isinstance(one[0], Tensor) and one[0].is_label]
+            if labels and named[0][2:] == (None, None, 0) and sub is not None and sup is None and not primes:
+                return label_slot(self.label(labels[0], sub, node))
         for meaning, _, sub, sup, _ in self.meanings(node):
             if isinstance(meaning, Tensor) and meaning.is_label and sup is None:
                 if sub is None and meaning.rank == 1:

@@ -180,6 +180,7 @@ class Meaning(MarkReader):
             meaning = meanings[0][0]
             if bracket.opener == "(" and self.only_names(bracket.body):
                 whole = isinstance(meaning, Tensor) and meaning.is_scalar and meanings[0][2] is None
+                whole = whole and isinstance(meaning, Tensor) and self.graph.equation_of(meaning) is not None
                 depends = isinstance(meaning, Tensor) and self.depends(meaning, bracket)
                 if whole or depends:
                     return self.one(item), position + 2

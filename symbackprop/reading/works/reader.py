@@ -15,6 +15,7 @@ from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.members import Members
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose
@@ -75,6 +76,7 @@ class _Reader:
         self.source = source
         self.vocabulary = vocabulary
         self.loss = loss
+        self.members = Members(vocabulary)
         self.splitter = Splitter()
         self.prose = Prose()
         self.claims: list[Claim] = []
@@ -222,8 +224,20 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        for claim in builder.claims(statement):
-            self.claims.append(replace(claim, number=self.count()))
+        several = [(one.text, self.instance(one.statement)) for one in self.members.instances(statement)]
+        for place, claim in enumerate(builder.claims(statement)):
+            number = self.count()
+            own = tuple(
+                replace(claims[place], number=number, latex=claim.latex, case=case)
+                for case, claims in several if place < len(claims)
+            )  # fmt: skip
+            defines = None if own else claim.defines
+            self.claims.append(replace(claim, number=number, instances=own, defines=defines))
+
+    def instance(self, statement: Statement) -> list[Claim]:
+        """The claims of a statement with numbers for its letters."""
+        context = Context(self.vocabulary, locate=self.source.locate, loss=self.loss)
+        return list(Builder(context, self.source, self.number).claims(statement))
 
 
 def single(env: Env) -> Node | None:

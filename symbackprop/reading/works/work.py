@@ -157,6 +157,7 @@ class Claim:
     conditions  what governs the claim, all at once.
     defines     the name that the claim may define: its left side is that name alone, unknown so far.
     indices     the index letters of the derivation, each one object; those free in a side are "for all".
+    instances   where a letter counts layers or steps: the claim for each number (``case`` says which).
     words       the words between the formula and the one before it, for messages and defining prose.
     """
 
@@ -176,6 +177,8 @@ class Claim:
     indices: Mapping[str, Index] = field(default_factory=dict)
     words: str = ""
     unread: Unread | None = None
+    instances: tuple[Claim, ...] = ()
+    case: str = ""
 
     @property
     def line(self) -> int:

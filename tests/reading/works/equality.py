@@ -19,6 +19,7 @@ from symbackprop.core.expr import (
     SCALAR,
     Add,
     Call,
+    Comprehension,
     DimValue,
     Divide,
     Element,
@@ -81,6 +82,8 @@ def _plain(value: object) -> object:
 
 
 def _shown(expr: Expr) -> Expr:
+    if isinstance(expr, Comprehension):
+        return _shown(expr.body)
     if isinstance(expr, Numeric):
         cells = tuple(Number(Fraction(cell)) for row in expr.cells for cell in row)
         return cells[0] if len(cells) == 1 else Grid(cells, len(expr.cells[0]))
@@ -89,7 +92,7 @@ def _shown(expr: Expr) -> Expr:
     if isinstance(expr, Leaf) and expr.tensor.moved is not None:
         return Stepped(Leaf(expr.tensor.moved))
     if isinstance(expr, LabelValue) and expr.label is not None:
-        return expr.label  # what a label says, and the label: compared alike
+        return _shown(expr.label)  # what a label says, and the label: compared alike
     if isinstance(expr, Call) and expr.op.kind == "loss" and isinstance(expr.op, Structural):
         return _shown(_defined(expr, expr.op))
     if isinstance(expr, Call) and expr.op.name == "outer" and not expr.primes:
@@ -215,6 +218,8 @@ def _multiplied(expr: Divide | Hadamard) -> Expr:
         if isinstance(factor, MatMul) and all(_is_scalar(part) for part in factor.factors[:-1]):
             scalars += factor.factors[:-1]
             inner = factor.factors[-1]
+        if inner == one:
+            continue
         parts += inner.factors if isinstance(inner, Hadamard) else (inner,)
     return MatMul((*scalars, Hadamard(tuple(parts)))) if scalars else Hadamard(tuple(parts))
 
@@ -279,7 +284,8 @@ def _taken(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr]]:
             front = parts[0] if isinstance(parts, tuple) else parts
             number, factors, divisors = _taken(front)
             last = factors[-1] if factors else Number(Fraction(1))
-            whole = Hadamard((last, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
+            first = last.factors if isinstance(last, Hadamard) else (last,)
+            whole = Hadamard((*first, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
             return number, [*factors[:-1], whole], divisors  # c A * B is c (A * B)
     return Fraction(1), [expr], []
 
