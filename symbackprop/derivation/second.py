@@ -83,7 +83,7 @@ class Second:
                 scalars = not (self.of.index_axes or self.by.index_axes)
                 name = partial if scalars else Jacobian(self.of, self.by, self.flipped)
                 reason = self._why(form, matrix)
-                if matrix != name:
+                if matrix != name and not scalars:
                     self._add("spell", reason, name, matrix, partial)
                 expr = matrix
                 whole = self._matrix(quantity, plain) or whole
