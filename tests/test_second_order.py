@@ -158,16 +158,16 @@ def test_the_block_of_two_columns() -> None:
     (answer,) = answers(SOFTMAX, "{hessian: d2L/dW2}")
     last = answer.steps[-1]
     assert last.before.text == "d2L/(dW[:,j] dW[:,l])"
-    assert last.after.text == "X^T (ind(j = l) diag(P[:,j]) - diag(P[:,l] * P[:,j])) X / N"
+    assert last.after.text == "X^T diag(P[:,j] * (ind(j = l) - P[:,l])) X / N"
 
 
 PRODUCTS = [
     (REGRESSION, "d2ridge/dw2", "lam a + X^T (X a) / N"),
-    (REGRESSION, "d2L/dw2", "X^T ((p * (X a) * (1 - p))/N)"),
+    (REGRESSION, "d2L/dw2", "X^T (p * (1 - p) * (X a) / N)"),
     (ALGEBRA, "d2f/dx2", "(A + A^T) a"),
     (ALGEBRA, "d2ld/dM2", "-inv(M)^T a^T inv(M)^T"),
     (ALGEBRA, "d2J/dx2", "W^T (d2J/du2 (W a))"),
-    (SOFTMAX, "d2L/dW2", "X^T ((P * (X a - rowsum(P * (X a))))/N)"),
+    (SOFTMAX, "d2L/dW2", "X^T (P * (X a - rowsum(P * (X a))) / N)"),
 ]
 
 
