@@ -34,6 +34,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
+from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -342,6 +343,7 @@ class Derivation:
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
+        arbitrary = arbitrary or bool(graph.loops)  # SymPy has no recursion
         if not arbitrary and _nodes(self.expanded_expr) <= LONGEST and _loops(self.expanded_expr) <= LOOPS:
             lambdified = self._lambdified()
 
@@ -553,6 +555,13 @@ def program_of(
     context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False
 ) -> Program:
     """One function for some derivatives: the forward pass it needs, then one line each."""
+    if context.graph.loops:
+        outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
+        recurrent = recurrent_lines(context.session(), list(wanted.values()))
+        return plan(
+            name, context.graph, recurrent, outputs,
+            names=context.names, expand=context.expand, single=single,
+        )  # fmt: skip
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
         for tensor in derived.needs:

@@ -116,6 +116,15 @@ def test_a_hessian_of_vectors_is_a_matrix(problem: str, question: str, text: str
     assert answer.result.text == text
 
 
+def test_shapes_and_conventions() -> None:
+    shapes, *compared = answers(
+        SOFTMAX, "{shapes: [d2L/db2, d2L/(dW db)]}", "{compare: d2L/db2, conventions: [row, column]}"
+    )
+    assert shapes.result.text == "d2L/db2: K x K; d2L/(dW db): (D*K) x K"
+    assert [one.verdict.status for one in compared] == ["holds", "holds"]
+    assert compared[1].result.text == "(diag(rowsum(P)) - P P^T)/N"
+
+
 def test_labels_of_two_values_square_to_one() -> None:
     forward = "S = sum(log(1 + exp(-t * z)))"
     problem = REGRESSION.replace("S = sum(softplus(-t * z))", forward)

@@ -174,9 +174,19 @@ class Session:
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
         values = {tensor: work.value for tensor, work in works.items()}
-        trails = _trails(works, of)
+        trails = _trails(works, of) if not self.graph.loops else _looped_trails(works, of)
         found = {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        if self.graph.loops:
+            found = {tensor: replace(d, uses=(*d.uses, *self._ends(of, d))) for tensor, d in found.items()}
         return {tensor: self._with_outside(derived) for tensor, derived in found.items()}
+
+    def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
+        """The end values of the recursions backwards that a derivative rests on."""
+        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        return tuple(
+            f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
+            for need in names
+        )
 
     def _with_outside(self, derived: Derived) -> Derived:
         """Say it where entries outside their range count as 0."""
@@ -472,6 +482,8 @@ class Session:
             return memo[id(node)]
 
         def unfold(node: Expr) -> Expr:
+            if isinstance(node, Partial) and self.graph.loop_of(node.by):
+                return node
             if isinstance(node, Partial):
                 value = values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
@@ -508,7 +520,7 @@ class Session:
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
         local = self.shop.locals.get(tensor)
-        if local is None:
+        if local is None or self.graph.loop_of(tensor):
             return None
         equation = local.equation
         if equation.expr is not None and not equation.indices:
@@ -581,6 +593,25 @@ def _trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
             steps = tuple(step for need in needs for step in works[need].steps)
             uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
             found[tensor] = _Trail(needs, steps, uses)
+    return found
+
+
+def _looped_trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
+    """The trails where quantities of a recursion rest on each other."""
+    rests = {tensor: work.rests_on(of) for tensor, work in works.items()}
+    found: dict[Tensor, _Trail] = {}
+    for tensor in works:
+        seen: set[Tensor] = set()
+        pending = [tensor]
+        while pending:
+            one = pending.pop()
+            if one not in seen:
+                seen.add(one)
+                pending.extend(rests[one])
+        needs = (*(other for other in works if other in seen and other is not tensor), tensor)
+        steps = tuple(step for need in needs for step in works[need].steps)
+        uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
+        found[tensor] = _Trail(needs, steps, uses)
     return found
 
 

@@ -583,7 +583,12 @@ class Form:
     def tensors(self) -> frozenset[Tensor]:
         """The tensors of which an entry stands anywhere."""
         if self._tensors is None:
-            self._tensors = frozenset(atom.tensor for atom in self.atoms() if isinstance(atom, Entry))
+            entries = [atom for atom in self.atoms() if isinstance(atom, Entry)]
+            found = {atom.tensor for atom in entries}
+            for atom in entries:  # h[t-1] at the first t is the start of the recursion
+                if atom.tensor.start is not None and isinstance(atom.slots[0], Affine):
+                    found.add(atom.tensor.start)
+            self._tensors = frozenset(found)
         return self._tensors
 
     def mentions(self, tensor: Tensor) -> bool:

@@ -141,6 +141,10 @@ def merge(term: Term) -> Term | None:
     merged: dict[str, tuple[Atom, Exponent]] = {}
     for given, exponent in term.factors:
         atom = change_parts(given, _settled)
+        if isinstance(atom, Truth) and exponent > 0 and atom.left.key == atom.right.key:
+            if atom.op not in ("=", "<=", ">="):
+                return None
+            continue
         key = atom.key
         if key in merged:
             merged[key] = (merged[key][0], merged[key][1] + exponent)

@@ -53,6 +53,7 @@ from symbackprop.notation.forms import (
     Position,
     Term,
     Truth,
+    gap_of,
     indices_in,
     negated,
     parts_of,
@@ -278,7 +279,8 @@ class Speller:
             or column is None
             or row.dim != column.dim
         ):
-            return self._unit(term, delta, row, column)
+            chosen = self._selection(term, delta, row, column)
+            return chosen if chosen is not None else self._unit(term, delta, row, column)
         rest = Term(Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound).rename(
             {column: row}
         )
@@ -291,6 +293,32 @@ class Speller:
         else:
             square = Call(self._operation("diag"), (self._native(vector),), shape)
         return scaled(term.coefficient, numbers_ordered(network.scalars.nums), square, network.scalars.dens)
+
+    def _selection(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr | None:
+        """[i + 2 = j] for i = 1..m as rows 3..m+2 of the identity; None where it is no such choice of lines."""
+        factors = tuple(factor for factor in term.factors if factor[0] is not delta)
+        rest = Term(term.coefficient, factors, term.bound)
+        if row is None or column is None or (rest.free and rest.free != (row,)):
+            return None
+        parts, offset = gap_of(delta.left, delta.right)
+        by_index = dict(parts)
+        joined = set(by_index) == {row, column} and by_index[row] == -by_index[column]
+        if not joined or abs(by_index[row]) != 1:
+            return None
+        offset = offset * by_index[row]  # row + offset = column
+        down = (row.dim - column.dim).never_negative  # then columns of the identity are chosen
+        chosen, whole = (column, row) if down else (row, column)
+        start = offset * -1 if down else offset
+        square = self.call("eye", (DimValue(whole.dim),), (whole.dim, whole.dim))
+        run = Run(IndexValue((), start + 1), chosen.dim)
+        every = Run(IndexValue((), ONE), whole.dim)
+        network = self._network(rest)
+        network.eliminate_all(rest.bound)
+        vector = self._assemble(network, row, None)
+        piece: Expr = Slice(square, (every, run) if down else (run, every), self._rows)
+        if vector is not None:
+            piece = product(self._as_diagonal(vector, row.dim), piece)
+        return scaled(rest.coefficient, network.scalars.nums, piece, network.scalars.dens)
 
     def _unit(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """[p = 3] as column 3 of the identity."""

@@ -23,6 +23,8 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Range,
+    Reduce,
     Transpose,
     broadcast_shape,
     label_slot,
@@ -81,7 +83,8 @@ def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
 def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
     """The equation over other tensors."""
     expr = None if equation.expr is None else with_tensors(equation.expr, names)
-    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=(), member=None)
+    target = names.get(equation.target, equation.target)
+    return replace(equation, target=target, expr=expr, pieces=(), member=None)
 
 
 def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:
@@ -95,7 +98,18 @@ def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:
     """The expression with free indices replaced by positions."""
     if isinstance(expr, IndexValue):
         return _position(expr, change)
+    if isinstance(expr, Reduce):
+        ranges = tuple(_range(entry, change) for entry in expr.ranges)
+        return replace(expr, ranges=ranges, body=at(expr.body, change))
     return expr.map_children(lambda child: at(child, change))
+
+
+def _range(entry: Range, change: Mapping[Index, IndexValue]) -> Range:
+    """The ends of a range, and what is asked of its index."""
+    low, high = (None if end is None else _position(end, change) for end in (entry.low, entry.high))
+    asked = entry.condition
+    condition = None if asked is None else (asked[0], _position(asked[1], change))
+    return Range(entry.index, low, high, condition)
 
 
 def _position(value: IndexValue, change: Mapping[Index, IndexValue]) -> IndexValue:

@@ -245,7 +245,7 @@ class _Lowerer:
                 if self._partials is None:
                     raise UnsupportedError("a derivative cannot stand here")
                 tensor = self._partials(expr.base)
-            if self._zero:
+            if self._zero and tensor.start is None:
                 return zero_outside(tensor, slots)
             places = tuple(slots[axis] for axis in tensor.index_axes)
             return single(Entry(tensor, places, loose=tensor.is_symmetric))
