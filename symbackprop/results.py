@@ -168,6 +168,11 @@ class Derivation:
         return self._derived.by
 
     @property
+    def like(self) -> Tensor:
+        """What has the shape of the derivative, where that is no Jacobian."""
+        return self.by
+
+    @property
     def name(self) -> str:
         """The derivative as it is printed: its declared name, or dL/dW."""
         return to_text(self._derived.partial, self._context.names)
@@ -454,7 +459,7 @@ class Derivation:
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
             alone = np.ndim(value) == 0 and self._derived.jacobian is None
-            return np.reshape(value, point.oriented(self.by)) if alone else value
+            return np.broadcast_to(value, point.oriented(self.like)) if alone else value
 
         return evaluate
 

@@ -326,8 +326,6 @@ def test_one_clear_error(
 
 LATER = [
     (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),
-    (ASKING + "  - {derive: d2L/dW2}", 8, 14, "second derivative"),
-    *((ASKING + f"  - {{{kind}: dL/dW}}", 8, 6, kind) for kind in ("hessian", "hvp")),
     (BASE + "assume: ['x[1] = 2']", 7, 10, "assumption"),
     (BASE + "assume: ['norm(x) = 1']", 7, 10, "assumption"),
     (BASE + "assume: ['sum(x) = 2']", 7, 10, "assumption sum(x) = 2"),

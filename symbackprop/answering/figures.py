@@ -118,7 +118,7 @@ class Figures:
         try:
             for place, spots in enumerate(np.ndindex(*extents)):
                 bound = {first: step, **{index: spot + 1 for index, spot in zip(own, spots, strict=True)}}
-                flat = cells.reshape(len(cells), -1)  # a view
+                flat = cells.reshape(self.arithmetic.extent(first.dim), -1)  # a view
                 flat[step - 1, place] = self.arithmetic.scalar(expr, bound)
         except NoValue as reason:
             raise self._no_value(expr, str(reason)) from None

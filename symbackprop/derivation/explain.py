@@ -202,6 +202,8 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
         return f"put {join([f'`{tensor.name}`' for tensor in stage.inserted])} back in"
     if stage.rule in ("assumption", "one-hot", "vanish"):
         return join([fact.words for fact in stage.uses]) or "the deviations from a mean sum to 0"
+    if stage.rule == "quotient":
+        return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
     return "simplify"

@@ -170,7 +170,7 @@ class Board:
         target, tensor = user.equation.target, self.quantity.tensor
         if target is self.of:
             return True
-        if self._shop.graph.loops and (target in self._shop.graph.loop_of(tensor) or target is tensor):
+        if self._shop.graph.loop_of(tensor):
             return True  # a member reaches later ones on other ways too
         others = [given for given in user.equation.inputs if given is not tensor]
         return any(given in self._reached for given in others)

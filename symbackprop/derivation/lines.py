@@ -81,7 +81,10 @@ class Lines:
     def computed(self, form: Form, quantity: Quantity) -> Expr:
         """The array as it is computed: a sum over members of families by its entries."""
         if self.shop.graph.loop_of(quantity.tensor):  # the lines of a recursion, as they are printed
-            return self.printed(self.spelled(form, quantity), form)
+            body = self.entries(form)
+            if quantity.axes is not None:
+                return TensorEntries(quantity.axes, body)
+            return Comprehension(quantity.row, quantity.column, body)
         if quantity.axes is None and any(tensor.over for tensor in form.tensors):
             return comprehension_of(form, quantity.row, quantity.column, self.shop.leaf)
         return self.spelled(form, quantity)

@@ -317,7 +317,7 @@ class Sweep:
         """What was put in, then the same with the author's names in it, where that makes a difference."""
         plain = normal(raw)
         before, after = (
-            Counter(atom.tensor for atom in form.atoms() if isinstance(atom, Entry)) for form in (plain, whole)
+            Counter(atom.tensor for atom in one.atoms() if isinstance(atom, Entry)) for one in (plain, whole)
         )
         names = tuple(tensor for tensor in after if after[tensor] > before[tensor])
         if not names or leaves(plain) > LONGEST_PLAIN:

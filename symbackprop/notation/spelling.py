@@ -395,11 +395,17 @@ class Speller:
         if isinstance(atom, Entry) and free and not self._is_whole(atom):
             self._slice(network, atom, exponent)
             return
-        if isinstance(atom, OfMatrix) and len(free) == 1:
-            if atom.slots[0] is not atom.slots[1]:
-                raise NoSpelling
-            self._diagonal_of(network, self._call_of(atom), free[0], exponent)
-            return
+        if isinstance(atom, OfMatrix) and free:
+            whole = all(
+                isinstance(slot, Index) and slot.dim == side.dim
+                for slot, side in zip(atom.slots, (atom.row, atom.column), strict=True)
+            )
+            if whole and len(free) == 1:
+                self._diagonal_of(network, self._call_of(atom), free[0], exponent)
+                return
+            if not whole:
+                self._piece(network, self._call_of(atom), atom.slots, exponent)
+                return
         if not free:
             base = self._atom(atom, None, None)
             network.add_scalar(self._power(base, exponent), below)
@@ -439,6 +445,8 @@ class Speller:
                 slots.extend([IndexValue((), ONE)] if declared else [])
                 continue
             parts, offset = parts_of_slot(next(given))
+            if isinstance(base, Leaf) and base.tensor.start is not None and offset != Dim(0) and parts:
+                raise NoSpelling  # h[t-1]: its first entry is the start of the recursion
             if not parts:
                 slots.append(IndexValue((), offset))
             elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
@@ -446,7 +454,25 @@ class Speller:
                 slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
             else:
                 raise NoSpelling
-        expr = self._power(Slice(base, tuple(slots), self._rows), exponent)
+        self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
+
+    def _piece(self, network: Network, base: Expr, places: tuple[Slot, ...], exponent: Exponent) -> None:
+        """Some rows and columns of a matrix that is no name: inv(A)[:, 1..n-1]."""
+        slots: list[Expr] = []
+        order: list[Index] = []
+        for place in places:
+            parts, offset = parts_of_slot(place)
+            if not parts:
+                slots.append(IndexValue((), offset))
+            elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
+                order.append(parts[0][0])
+                slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
+            else:
+                raise NoSpelling
+        self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
+
+    def _sliced(self, network: Network, piece: Slice, order: list[Index], exponent: Exponent) -> None:
+        expr = self._power(piece, exponent)
         if len(order) == 2:
             network.add_matrix(order[0], order[1], expr, exponent < 0)
         else:

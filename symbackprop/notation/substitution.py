@@ -99,17 +99,31 @@ def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:
     if isinstance(expr, IndexValue):
         return _position(expr, change)
     if isinstance(expr, Reduce):
-        ranges = tuple(_range(entry, change) for entry in expr.ranges)
-        return replace(expr, ranges=ranges, body=at(expr.body, change))
+        return _under_binder(expr, change)
     return expr.map_children(lambda child: at(child, change))
 
 
-def _range(entry: Range, change: Mapping[Index, IndexValue]) -> Range:
-    """The ends of a range, and what is asked of its index."""
-    low, high = (None if end is None else _position(end, change) for end in (entry.low, entry.high))
-    asked = entry.condition
-    condition = None if asked is None else (asked[0], _position(asked[1], change))
-    return Range(entry.index, low, high, condition)
+def _under_binder(expr: Reduce, change: Mapping[Index, IndexValue]) -> Expr:
+    """The same below a sum: its ends too, and its own indices anew where one of them is put in."""
+    own = {spot.index for spot in expr.ranges}
+    kept = {index: value for index, value in change.items() if index not in own}
+    given = {index for value in kept.values() for index, _ in value.indices}
+    for index in own & given:
+        kept[index] = IndexValue(((Index(index.dim, index.letter), 1),))
+    if not kept:
+        return expr
+
+    def place(value: IndexValue | None) -> IndexValue | None:
+        return None if value is None else _position(value, kept)
+
+    ranges: list[Range] = []
+    for spot in expr.ranges:
+        new = kept[spot.index].indices[0][0] if spot.index in own & given else spot.index
+        condition = spot.condition
+        if condition is not None:
+            condition = (condition[0], _position(condition[1], kept))
+        ranges.append(Range(new, place(spot.low), place(spot.high), condition))
+    return replace(expr, ranges=tuple(ranges), body=at(expr.body, kept))
 
 
 def _position(value: IndexValue, change: Mapping[Index, IndexValue]) -> IndexValue:

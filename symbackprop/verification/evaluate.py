@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -199,9 +200,12 @@ class Evaluator:
                 value = self.value(equation.expr, scope)
                 own = value.shape[: max(value.ndim - 2 - len(scope.sizes), 0)]
                 row = np.broadcast_to(value, (*own, *scope.sizes, 1, 1)).reshape((*own, -1))
-                extra = self._injected.get(equation.target)
-                row = row if extra is None else row + extra[..., step - 1, :]
-                found[equation.target][..., step - 1, :] = row
+                target_, extra = equation.target, self._injected.get(equation.target)
+                if target_.is_matrix and target_.convention.vectors_are_rows:  # numbers, which lie across
+                    here: tuple[Any, ...] = (..., slice(None), step - 1)
+                else:
+                    here = (..., step - 1, slice(None))
+                found[target_][here] = row if extra is None else row + extra[here]
         self._overrides = saved
         self._memo.clear()
         self._looped = dict(found)
