@@ -39,7 +39,8 @@ def derivatives_in(form: Form, sweep: Sweep, lines: Lines) -> tuple[Tensor, ...]
         for atom, _ in term.factors:
             if isinstance(atom, Entry) and _is_own(atom, sweep, lines):
                 tensor = lines.shop.partial_of[atom.tensor].by
-                found |= dict.fromkeys((tensor, *derivatives_in(sweep.quantities[tensor].form, sweep, lines)))
+                inner = derivatives_in(sweep.quantities[tensor].form, sweep, lines)
+                found.update(dict.fromkeys((tensor, *inner)))
     return tuple(found)
 
 
@@ -51,7 +52,8 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
         for truth in truths
         if truth.terms and truth.terms[0].factors and _label_said(truth)[0] is None
     ]
-    known = {**chosen, **{atom.key: number(1) for atom in atoms}}
+    known = dict(chosen)
+    known.update((atom.key, number(1)) for atom in atoms)
     for atom in atoms:
         if isinstance(atom, Truth):
             known[Truth(atom.left, OPPOSITE[atom.op], atom.right).key] = Form()

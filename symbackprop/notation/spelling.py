@@ -51,6 +51,7 @@ from symbackprop.notation.forms import (
     Group,
     OfMatrix,
     Position,
+    Slot,
     Term,
     Truth,
     gap_of,
