@@ -268,7 +268,11 @@ class AbstractApplied(Elementwise):
 
     def _latex(self, printer: Any) -> str:
         inner = ", ".join(printer._print(operand) for operand in self.operands)
-        return rf"{printer._print(self.args[0])}\left({inner}\right)"
+        name, primes = str(self.args[0]), 0
+        for ending, count in (("_prime", 1), ("_second", 2)):
+            if name.endswith(ending):
+                name, primes = name.removesuffix(ending), count
+        return rf"{printer._print(sympy.Symbol(name))}{chr(39) * primes}\left({inner}\right)"
 
 
 
