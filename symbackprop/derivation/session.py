@@ -32,7 +32,7 @@ from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
 from symbackprop.derivation.written_second import written_second
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
@@ -226,6 +226,13 @@ class Session:
             log_road=self.log_road, letters=letters, head=head, places=places, apart=different,
         )  # fmt: skip
         sweep.run()
+        looped = next((t for t in sweep.quantities if self.graph.loop_of(t)), None) if head else None
+        if looped is not None:
+            raise UnsupportedError(
+                f"the Jacobian d{of.name}/d{by.name} through a recursion over a dim ({looped.name}) is not "
+                "supported yet",
+                hint="differentiate a scalar, or give the number of steps: for t = 1..3",
+            )
         work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
         if lines:
             work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))
@@ -278,9 +285,7 @@ class Session:
         work = replace(work, steps=steps)
         return replace(found, expr=work.expr, steps=steps, values={by: work.expr}, jacobian=work)
 
-    def along(
-        self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
-    ) -> Derived:
+    def along(self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector") -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
         first, quantities = self._differentiated(of, level)
         tangents = Tangents(self.lines, first.of, quantities, by, (), vector)

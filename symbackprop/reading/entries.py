@@ -6,7 +6,7 @@ an error. Positions are one-based, whatever they are called in the text (``notat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -98,6 +98,23 @@ def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
         name = Name(node.at, start.name)
         return Sub(node.at, name, slots[1:]) if slots[1:] else name
     return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
+
+
+def named_starts(node: Derivative, tensors: Mapping[str, Tensor], first: int) -> Derivative:
+    """``dh[0][i]/dx`` by the name of the start of a recursion, which is an array of its own."""
+
+    def named(side: Node) -> Node:
+        inner, slots = side, tuple[Node, ...]()
+        while isinstance(inner, Sub):
+            inner, slots = inner.base, (*inner.slots, *slots)
+        tensor = tensors.get(inner.name) if isinstance(inner, Name) else None
+        start = None if tensor is None else tensor.start
+        if start is None or not slots or not isinstance(slots[0], Num) or slots[0].value != first - 1:
+            return side
+        name = Name(side.at, start.name)
+        return Sub(side.at, name, slots[1:]) if slots[1:] else name
+
+    return Derivative(node.at, named(node.of), tuple(named(by) for by in node.by))
 
 
 def read_base(node: Node, scope: Scope, read: Read) -> Expr:
