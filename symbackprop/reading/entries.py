@@ -498,10 +498,11 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     """The dim of the positions where ``letter`` stands alone; None if there is no such position."""
     found: Dim | None = None
     first = ""
-    for sub, position in _positions(letter, body):
+    for sub, place in _positions(letter, body):
         node = with_whole_members(sub, scope)
         if isinstance(node, Name):
             continue
+        position = next(at for at, slot in enumerate(node.slots) if slot is sub.slots[place])
         dims = _axes(node, scope, read)
         if dims is None:
             continue
