@@ -203,7 +203,7 @@ class Figures:
         """The record of the JSON format: nested lists in the declared shape."""
         digits = DEFAULT_DIGITS if self.precision.digits is None else self.precision.digits
         flat = list(cells.ravel())
-        exact = [str(n) if isinstance(n, Fraction) else float(n) for n in flat]
+        exact = [str(n) if isinstance(n, Fraction) else float(n) + 0.0 for n in flat]  # 0.0, not -0.0
         texts = [f"{rounded(n, digits):f}" for n in flat]
         return Numbers(_nested(exact, shape), _nested(texts, shape), digits)
 

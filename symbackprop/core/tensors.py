@@ -96,7 +96,7 @@ class Tensor:
     over: bool = False  # a family whose number of members is a dim: its first axis chooses the member
     start: Tensor | None = None  # of a family that a recursion defines: the array in front of its first member
     serial: int = field(default_factory=lambda: next(_serial))
-    _gradients: dict[Tensor, Tensor] = field(default_factory=dict)
+    _gradients: dict[Tensor, Tensor] = field(default_factory=dict, init=False)
 
     def gradient_by(self, by: Tensor) -> Tensor:
         """The derivative of this scalar by ``by`` as an array of its own: always the same one.

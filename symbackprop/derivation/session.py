@@ -22,7 +22,7 @@ from symbackprop.derivation.entry_jacobians import written_out_jacobian
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_forms import unfolded, where_true
 from symbackprop.derivation.jacobian_level import jacobian_level_work
-from symbackprop.derivation.jacobian_work import JacobianWork, array_of
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of, indices_of_slots
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled, cell_at, slots_at
@@ -256,6 +256,8 @@ class Session:
         """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
         first, quantities = self._differentiated(of, level)
         head, own = second_letters(self.shop, of, by, entry)
+        if self._is_before(of, by):
+            return self._turned(of, by, level, entry, apart)
         tangents = Tangents(self.lines, first.of, quantities, by, own)
         # By a number a vector lies as it does itself.
         lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
@@ -269,6 +271,39 @@ class Session:
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr,
             work.steps, needs, uses, {by: work.expr}, work, first.values,
+        )  # fmt: skip
+
+    def _is_before(self, of: Tensor, by: Tensor) -> bool:
+        """Whether ``by`` is computed from A, of which ``of`` is dL/dA."""
+        assert of.gradient is not None
+        inner = of.gradient[1]
+        return inner is not by and inner in self.graph.upstream(by)
+
+    def _turned(
+        self,
+        of: Tensor,
+        by: Tensor,
+        level: str,
+        entry: tuple[Places | None, Places | None],
+        apart: tuple[tuple[str | int, str | int], ...],
+    ) -> Derived:
+        """d2L/(dA dB) where B is computed from A: dL/dB differentiated by A."""
+        assert of.gradient is not None
+        loss, inner = of.gradient
+        letters = (entry[1], entry[0])
+        own = "index" if level == "index" else "vector"
+        found = self.second(loss.gradient_by(by), inner, own, entry=letters)
+        assert found.jacobian is not None
+        head = indices_of_slots(found.jacobian.quantity.head)
+        tangents = Tangents(self.lines, loss, {}, by, head)
+        work = Second(self.lines, of, by, tangents, level).turned(found.jacobian)
+        if entry != (None, None):
+            work = at_entry(self.lines, work, entry, apart)
+        work = replace(work, steps=(*found.steps, *work.steps), uses=found.uses)
+        quantity = work.quantity
+        return replace(
+            found, of=of, by=by, form=quantity.form, row=quantity.row, column=quantity.column, expr=work.expr,
+            steps=work.steps, values={by: work.expr}, jacobian=work,
         )  # fmt: skip
 
     def written_second(
@@ -287,6 +322,14 @@ class Session:
 
     def along(self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector") -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
+        if self._is_before(of, by):
+            assert of.gradient is not None
+            inner = of.gradient[1]
+            raise UnsupportedError(
+                f"{by.name} is computed from {inner.name}; the product by a direction of {by.name}"
+                f" is not supported yet",
+                hint=f"ask for the product with d2{of.gradient[0].name}/(d{by.name} d{inner.name})",
+            )
         first, quantities = self._differentiated(of, level)
         tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
         work = Direction(self.lines, of, by, vector, tangents, level).work()

@@ -14,6 +14,7 @@ there, so that a Jacobian of several layers stays the product of its local Jacob
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -41,6 +42,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import expanded, normal
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
+LONGEST_PLAIN = 24  # the same before names are put back in
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,11 @@ class Sweep:
         if self.head:
             first = settled(first, self.apart)
         stages = [Stage("chain", first, raw=raw, through=through)]
+        if not self.head and self._shop.centred:
+            full = self._shop.tidy(raw, zeros=False)
+            if full.key != first.key and first.terms:  # a path whose part is 0 is shown all the same
+                facts = self._shop.vanishing(full)
+                stages = [replace(stages[0], form=full), Stage("vanish", first, uses=facts)]
         if not users and not abstract:
             return (Stage("none", Form()),)
         candidates = [u for u in users if self._may_inline(u, tensor)]
@@ -291,20 +298,31 @@ class Sweep:
                 break
             new = [inner for inner in inside if inner not in before]
             put = self._put_in(base, inside)
-            ways = [self._shop.tidy(form, zeros=False, arrays=False) for form in (put, expanded(put))]
-            pairs = [(way, self._shop.tidy(way, arrays=False)) for way in ways]
-            whole, final = min(pairs, key=lambda pair: leaves(pair[1]))
+            ways = [(form, self._shop.tidy(form, zeros=False, arrays=False)) for form in (put, expanded(put))]
+            triples = [(raw, way, self._shop.tidy(way, arrays=False)) for raw, way in ways]
+            raw, whole, final = min(triples, key=lambda triple: leaves(triple[2]))
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break
             current, before = final, inside
             names = {self._shop.cotangent(self.loss, inner): inner for inner in inside}
             put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
-            found = (Stage("insert", final, inserted=put_in),)
+            found = self._folded(raw, whole, put_in)
             if whole.key != final.key:
                 facts = self._shop.vanishing(whole)
-                found = (Stage("insert", whole, inserted=put_in), Stage("vanish", final, uses=facts))
+                found = (*found, Stage("vanish", final, uses=facts))
         return found
+
+    def _folded(self, raw: Form, whole: Form, put_in: tuple[Tensor, ...]) -> tuple[Stage, ...]:
+        """What was put in, then the same with the author's names in it, where that makes a difference."""
+        plain = normal(raw)
+        before, after = (
+            Counter(atom.tensor for atom in one.atoms() if isinstance(atom, Entry)) for one in (plain, whole)
+        )
+        names = tuple(tensor for tensor in after if after[tensor] > before[tensor])
+        if not names or leaves(plain) > LONGEST_PLAIN:
+            return (Stage("insert", whole, inserted=put_in),)
+        return (Stage("insert", plain, inserted=put_in), Stage("fold", whole, inserted=names))
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""

@@ -341,6 +341,8 @@ def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
 
 
 def _entry(atom: Entry, leaf: LeafOf) -> Expr:
+    if atom.tensor.start is not None and atom.slots[0] == 0:  # h[0] is an array of its own
+        return _entry(Entry(atom.tensor.start, atom.slots[1:]), leaf)
     label = _label_entry(atom, leaf)
     if label is not None:
         return Indicator(label[0], "=", _slot(label[1]))

@@ -2,7 +2,7 @@ r"""Brackets, matrices, cases, indicators and norms of a work as typed expressio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
@@ -24,6 +24,7 @@ from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
 from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.reading.works.derivatives import DerivativeReader
 from symbackprop.reading.works.spelling import spell
+from symbackprop.reading.works.statements import pieces_of
 from symbackprop.reading.works.tree import (
     Chain,
     Cmd,
@@ -61,7 +62,7 @@ class BracketReader(DerivativeReader):
         if body is None:
             raise Refused("an empty bracket", node.start)
         if opener in ("|", r"\vert", r"\lvert"):
-            return self.absolute(self.value(body), node)
+            return self.barred(self.value(body), node)
         if opener in (r"\|", "||", r"\Vert", r"\lVert"):
             return self.call("norm", (self.value(body),), node)
         if opener in (r"\langle", "<", r"\llangle"):
@@ -82,6 +83,27 @@ class BracketReader(DerivativeReader):
         if isinstance(body, Listed):
             return self.vector(body)
         return self.value(body)
+
+    def barred(self, arg: Expr, node: Group) -> Expr:
+        """``|A|``: of a number its size, of a square matrix the determinant, or the sizes of its entries."""
+        shape = shape_of(arg)
+        if shape is None or shape == (ONE, ONE) or (shape[0] != shape[1] and not self.is_vector(arg)):
+            return self.absolute(arg, node)
+        if self.is_vector(arg):
+            return self.sized_bars(arg, node)
+        options: list[tuple[str, str, Callable[[], Expr]]] = [
+            ("the determinant", "of a square matrix", lambda: self.call("det", (arg,), node)),
+            ("absolute values", "entry by entry", lambda: self.absolute(arg, node)),
+        ]
+        return self.choices.pick(spell(node)[:60], options[::-1] if node.opener == r"\lvert" else options)
+
+    def sized_bars(self, arg: Expr, node: Group) -> Expr:
+        """``|x|`` of a vector: its absolute values, or its length."""
+        options: list[tuple[str, str, Callable[[], Expr]]] = [
+            ("absolute values", "entry by entry", lambda: self.absolute(arg, node)),
+            ("the norm", "of a vector", lambda: self.call("norm", (arg,), node)),
+        ]
+        return self.choices.pick(spell(node)[:60], options)
 
     def absolute(self, arg: Expr, node: Node) -> Expr:
         return self.call("abs", (arg,), node)
@@ -163,10 +185,9 @@ class BracketReader(DerivativeReader):
         pieces: list[Node] = []
         for cell in cells:
             inner = cell
-            if isinstance(inner, Listed):
-                pieces.extend(item for _, item in inner.items if item is not None)
-            else:
-                pieces.append(inner)
+            parts = [item for _, item in inner.items] if isinstance(inner, Listed) else [inner]
+            for part in parts:
+                pieces.extend(pieces_of(part) if part is not None else ())
         words = [piece for piece in pieces if isinstance(piece, Word) and piece.kind != "word"]
         formulas = [
             piece for piece in pieces

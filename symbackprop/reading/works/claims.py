@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from symbackprop.core.expr import Add, Expr, Leaf, Neg
 from symbackprop.core.tensors import Tensor
@@ -12,6 +13,7 @@ from symbackprop.reading.works.brackets import negated
 from symbackprop.reading.works.choices import MAX_READINGS, Choices, Refused, every_run
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.documents import Source
+from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.products import Meaning
 from symbackprop.reading.works.spelling import spell, without_remarks
@@ -62,6 +64,10 @@ class Builder:
         if not members or len(members) < 2:
             return
         self.context.dummies = dummies_of(members)
+        self.context.counter = counter_of(members)
+        self.context.differentials = any(
+            holds_differential(member.node, self.context) for member in members if member.node is not None
+        )
         sides = [self.side(member) for member in members]
         counting = self.context.counting()
         if counting is not None:  # a letter counts examples already: it is the one that is meant
@@ -143,6 +149,8 @@ class Builder:
         inner = bare(left)
         if not isinstance(inner, Sym | Scripts | Cmd | Word):
             return None
+        if self.context.counter and isinstance(inner, Scripts):
+            inner = without_counter(inner)
         found = [named.meaning for named in self.context.vocabulary.lookup(inner)]
         tensor = next((meaning for meaning in found if isinstance(meaning, Tensor)), None)
         if tensor is None:
@@ -152,7 +160,10 @@ class Builder:
         body = bare(right)
         if relation != "=" or not isinstance(body, Sum) or len(body.terms) < 2 or body.terms[0][1] is None:
             return None
-        return tensor if spell(body.terms[0][1], loose=True) == spell(inner, loose=True) else None
+        first = bare(body.terms[0][1])
+        if self.context.counter and isinstance(first, Scripts):
+            first = without_counter(first)
+        return tensor if spell(first, loose=True) == spell(inner, loose=True) else None
 
     def update(self, claim: Claim, target: Tensor) -> Claim:
         """Left is the new value; of ``+=`` the old value is added on the right."""
@@ -282,6 +293,52 @@ def name_of(node: Node, readings: tuple[Reading, ...]) -> str | None:
     if not readings or not isinstance(readings[0].expr, Opaque) or readings[0].expr.called:
         return None
     return spell(bare(node)).strip()
+
+
+def counter_of(members: list[Member]) -> str:
+    """t where a chain begins ``W^{(t+1)} = W^{(t)} - ...``, of one W; "" elsewhere."""
+    left = bare(members[0].node)
+    right = bare(members[1].node)
+    term = bare(right.terms[0][1]) if isinstance(right, Sum) else None
+    if not isinstance(left, Scripts) or not isinstance(term, Scripts) or term.sup is None:
+        return ""
+    later, letter = spell(left.sup).strip("()[]"), spell(term.sup).strip("()[]")
+    same = spell(without_counter(left), loose=True) == spell(without_counter(term), loose=True)
+    return letter if same and is_letter(letter) and later == f"{letter}+1" else ""
+
+
+def holds_differential(node: Node, context: Context) -> bool:
+    r"""Whether ``d`` stands before the loss or a function: then every d of the line is a small change."""
+    if context.vocabulary.lookup(Sym(0, 0, "d")):
+        return False
+    for part in node.walk():
+        items = part.items if isinstance(part, Product) else ()
+        for (_, first), (op, behind) in pairwise(items):
+            small = isinstance(first, Sym) and first.name == "d" and not op and behind is not None
+            if not small or behind is None:
+                continue
+            if is_whole(behind, context) or context.vocabulary.function(behind) is not None:
+                return True
+    return False
+
+
+def is_whole(node: Node, context: Context) -> bool:
+    """Whether a name is a scalar that nothing else is computed from."""
+    graph = context.vocabulary.graph
+    used = {tensor for equation in graph.equations for tensor in equation.inputs}
+    named = [one.meaning for one in context.vocabulary.lookup(node)]
+    return any(
+        isinstance(one, Tensor) and one.is_scalar and one not in used and graph.equation_of(one) is not None
+        for one in named
+    )
+
+
+def without_counter(node: Scripts) -> Node:
+    """A name without what stands above it."""
+    rest = tuple(one for one in node.scripts if one[0] != "^")
+    if rest or node.base is None:
+        return Scripts(node.start, node.stop, node.base, rest)
+    return node.base
 
 
 def dummies_of(members: list[Member]) -> frozenset[str]:

@@ -103,6 +103,9 @@ OPTIONAL = frozenset(
 COLOURED = frozenset(
     (r"\textcolor", r"\colorbox", r"\fcolorbox", r"\raisebox")
 )  # the first argument is a word
+FRAMES = frozenset(
+    (r"\boxed", r"\fbox", r"\framebox", r"\colorbox", r"\fcolorbox", r"\textcolor", r"\smash", r"\mathclap")
+)  # round a whole statement they say nothing
 FRACTIONS = frozenset((r"\frac", r"\dfrac", r"\tfrac", r"\cfrac", r"\sfrac", r"\nicefrac", r"\flatfrac"))
 LETTERS = frozenset(
     r"\R \N \Z \Q \C \E \P \i \j \l \o \L \O \aa \ae \S \dag \ddag \square \blacksquare \Box \qed \checkmark "

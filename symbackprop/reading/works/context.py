@@ -50,6 +50,8 @@ class Context:
     dummies  letters that stand for any scalar, as x in d sigma(x)/dx.
     locate   offsets to places in the file.
     loss     the scalar that ``\nabla A`` differentiates.
+    differentials  d before a name is a small change, as in ``dE = tr(G^T dX)``.
+    counter  the letter t of an update ``W^{(t+1)} = W^{(t)} - ...``.
     """
 
     vocabulary: Vocabulary
@@ -58,6 +60,8 @@ class Context:
     locate: Callable[[int, int], Span] | None = None
     loss: Tensor | None = None
     example: Index | None = None
+    differentials: bool = False  # d before a name is a small change of it, as in dE = tr(G^T dX)
+    counter: str = ""  # the letter t of an update W^{(t+1)} = W^{(t)} - ..., where it is one
 
     def example_of(self, dim: Dim) -> Index:
         """The index of the example that is meant: a letter that counts examples, else one of its own."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Slice, Transpose
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, MatMul, Partial, Run, Slice, Transpose
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Opaque, Slope
 from symbackprop.notation.layouts import layout_partial
@@ -20,6 +20,7 @@ from symbackprop.reading.works.commands import FRACTIONS
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Num, Product, Scripts, Sym, Word, bare
 from symbackprop.reading.works.values import SymbolReader
+from symbackprop.reading.works.vocabulary import DimName
 
 _PAIRS = frozenset(
     (r"\pd", r"\pdv", r"\pderiv", r"\pardiff", r"\partialderiv", r"\dv", r"\deriv", r"\derivative",
@@ -42,9 +43,7 @@ class DerivativeReader(SymbolReader):
         if head is None:
             return None
         other, by = self.head(below)
-        if other != head or by is None:
-            return None
-        if head == "d" and self.is_declared("d"):
+        if other != head.rstrip("0123456789") or by is None:
             return None
         return of, by
 
@@ -223,9 +222,11 @@ class DerivativeReader(SymbolReader):
     def nabla(self, node: Node, items: Items, position: int) -> tuple[Expr, int]:
         r"""``\nabla_W L``, ``\nabla A`` (of the loss by A), and where the next factor begins."""
         by: Node | None = None
+        twice = False
         if isinstance(node, Scripts):
             by, sup, primes = scripts_of(node)
-            if sup is not None or primes:
+            twice = sup is not None and spell(sup) == "2" and by is not None
+            if (sup is not None and not twice) or primes:
                 raise Refused(r"this power of \nabla", node.start)
         if position + 1 >= len(items) or items[position + 1][0] or items[position + 1][1] is None:
             raise Refused(r"nothing stands behind \nabla", node.start)
@@ -233,10 +234,23 @@ class DerivativeReader(SymbolReader):
         assert operand is not None
         end = position + 2
         if by is None:
+            bracket = items[end][1] if end < len(items) and not items[end][0] else None
+            if self.is_loss(operand) and isinstance(bracket, Group) and self.only_names(bracket.body):
+                assert bracket.body is not None
+                found = self.slope(self.value(operand), self.variable(bracket.body), node)
+                return self.noted(found, node), end + 1
             return self.of_loss(operand, node), end
         while end < len(items) and not items[end][0] and self.is_arguments(items[end][1]):
             end += 1
+        if twice:
+            below = self.variable(by)
+            return self.noted(Slope(self.differentiated(operand), below, below), node), end
         return self.noted(self.slope(self.differentiated(operand), self.variable(by), node), node), end
+
+    def is_loss(self, node: Node) -> bool:
+        """Whether a piece is the loss, or a scalar that something else is computed into."""
+        named = self.meanings(node) if isinstance(node, Sym | Scripts | Cmd) else []
+        return bool(named) and isinstance(named[0][0], Tensor) and named[0][0].is_scalar
 
     def is_arguments(self, node: Node | None) -> bool:
         """Whether a bracket only says what the thing before it depends on."""
@@ -281,7 +295,10 @@ class DerivativeReader(SymbolReader):
         if position + 1 >= len(items) or items[position + 1][0]:
             return None
         first, operand = items[position][1], items[position + 1][1]
-        if first is None or operand is None or first.stop != operand.start or self.is_declared("d"):
+        if first is None or operand is None or first.stop != operand.start:
+            return None
+        named = [one.meaning for one in self.vocabulary.lookup(first)]
+        if not all(isinstance(one, DimName) for one in named):
             return None
         meanings = self.meanings(operand) if isinstance(operand, Sym | Scripts | Cmd) else []
         loss = self.context.loss
@@ -302,9 +319,16 @@ class DerivativeReader(SymbolReader):
         def opaque() -> Expr:
             return self.unknown(Product(first.start, operand.stop, (("", first), ("", operand))))
 
+        def product() -> Expr:
+            return MatMul((self.symbol(first), self.value(operand)))
+
         options: list[tuple[str, str, Callable[[], Expr]]] = [
             ("the gradient", "d before a name", gradient), ("a differential", "d before a name", opaque)
         ]  # fmt: skip
+        if self.context.differentials:
+            return opaque(), position + 2
+        if named:
+            options[1] = ("a product", "d is a dim", product)
         return self.choices.pick(name, options), position + 2
 
 

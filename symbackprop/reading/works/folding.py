@@ -13,8 +13,10 @@ from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.tree import Node
 
-_LOOSE_OPS = frozenset(r"\odot \circ \otimes * \times \ast \oslash \star \bullet \circledast \boxdot".split())
-_ELEMENTWISE = frozenset((r"\odot", r"\circ", r"\boxdot", r"\bullet", r"\star"))
+_LOOSE_OPS = frozenset(
+    r"\odot \circ \otimes * \times \ast \oslash \star \bullet \circledast \boxdot .* ./".split()
+)
+_ELEMENTWISE = frozenset((r"\odot", r"\circ", r"\boxdot", r"\bullet", r"\star", ".*"))
 
 
 class FoldingReader(BracketReader):
@@ -47,9 +49,13 @@ class FoldingReader(BracketReader):
     def tight(self, chain: list[tuple[str, Expr, Node]], node: Node) -> Expr:
         """Juxtaposed factors, dots between them, and what is divided."""
         factors: list[Expr] = []
-        for op, value, item in chain:
+        for place, (op, value, item) in enumerate(chain):
             if op in ("/", r"\div"):
                 num = self.multiplied(factors)
+                if (rest := self.beside(chain, place)) and not isinstance(value, Number):
+                    return self.choices.pick(
+                        f"/ in {spell(node)[:60]}", self.divisions(num, chain, place, rest, node)
+                    )
                 factors = [self.divided(num, value, item)]
             elif op == r"\cdot" and factors and self.is_dot(factors[-1], value):
                 factors[-1] = self.call("dot", (factors[-1], value), item)
@@ -58,6 +64,32 @@ class FoldingReader(BracketReader):
             else:
                 raise Refused(f"the operator {op}", item.start, "unknown")
         return self.multiplied(factors)
+
+    def beside(self, chain: list[tuple[str, Expr, Node]], place: int) -> int:
+        """How many factors stand right beside the divisor at ``place``, behind it."""
+        count = 0
+        while place + count + 1 < len(chain) and not chain[place + count + 1][0]:
+            count += 1
+        return count
+
+    def divisions(
+        self, num: Expr, chain: list[tuple[str, Expr, Node]], place: int, rest: int, node: Node
+    ) -> list[tuple[str, str, Callable[[], Expr]]]:
+        """``a / b c`` as (a/b) c and as a / (b c); the second first where b is an array."""
+        end = place + rest + 1
+        _, value, item = chain[place]
+
+        def one() -> Expr:
+            return self.tight([("", self.divided(num, value, item), item), *chain[place + 1 :]], node)
+
+        def all_of_them() -> Expr:
+            below = self.multiplied([factor for _, factor, _ in chain[place:end]])
+            return self.tight([("", self.divided(num, below, item), item), *chain[end:]], node)
+
+        options: list[tuple[str, str, Callable[[], Expr]]] = [
+            ("one factor divides", "a / b c", one), ("all factors divide", "a / b c", all_of_them)
+        ]  # fmt: skip
+        return options if shape_of(value) == (ONE, ONE) else options[::-1]
 
     def is_dot(self, left: Expr, right: Expr) -> bool:
         """Whether a dot between two vectors of one shape is the inner product."""
@@ -102,7 +134,7 @@ class FoldingReader(BracketReader):
         left, right = (Number(Fraction(1)) if isinstance(one, Ones) else one for one in (left, right))
         if op in _ELEMENTWISE:
             return self.elementwise(left, right)
-        if op == r"\oslash":
+        if op in (r"\oslash", "./"):
             return Divide(left, right)
         if op == r"\otimes":
             return self.tensor_product(left, right, node)

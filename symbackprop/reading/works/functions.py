@@ -150,8 +150,9 @@ class FunctionReader(SumReader):
         base = item.base if isinstance(item, Scripts) else item
         applied = self.applied_to(args)
         named = isinstance(base, Sym) and base.name == r"\sigma"
-        undeclared = named and not self.vocabulary.lookup(base)
-        others = [name for name in self.sigmas() if name != function.name and (undeclared or name == "sigmoid")]
+        undeclared = named and base is not None and not self.vocabulary.lookup(base)
+        others = [name for name in self.sigmas() if name != function.name]
+        others = [name for name in others if undeclared or name == "sigmoid"]
         if not named or not (others or applied not in (None, function.name)):
             return self.call(function.name, args, item, function.primes, axis)
         known = r"\sigma is not declared" if undeclared else r"\sigma may also be the sigmoid"

@@ -67,7 +67,7 @@ _TOKEN = re.compile(
   | (?P<env>\\(?:begin|end)[ \t]*\{[A-Za-z]{1,30}\*?\})
   | (?P<cmd>\\[A-Za-z]+\*?|\\[^A-Za-z])
   | (?P<num>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
-  | (?P<pair>:=|=:|\+=|-=|\|\||<=|>=|!=|->|=>|\.\.\.)
+  | (?P<pair>:=|=:|\+=|-=|\|\||<=|>=|!=|->|=>|\.\.\.|\.[*/](?!\d))
   | (?P<entity>&(?:plus|amp|lt|gt|minus);)
   | (?P<sign>[-+*/=<>()\[\]{}|^_&,;:.'!?$\#"@`])
   | (?P<prose>[^\x00-\x7f\u00a0\ufeff\u0370-\u03ff\u2000-\u23ff\u2a00-\u2aff\u27e8\u27e9
@@ -95,7 +95,8 @@ _GREEK = dict(
     )
 )
 _PAIRS = {"<=": ("rel", r"\le"), ">=": ("rel", r"\ge"), "!=": ("rel", r"\ne"), "->": ("rel", r"\to"),
-          "=>": ("rel", r"\Rightarrow"), "||": ("bar", "||"), "...": ("cmd", "...")}  # fmt: skip
+          "=>": ("rel", r"\Rightarrow"), "||": ("bar", "||"), "...": ("cmd", "..."),
+          ".*": ("op", ".*"), "./": ("op", "./")}  # fmt: skip
 _ENTITIES = {"&plus;": "+", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-"}  # of HTML, in Markdown
 _CLASS: dict[str, str] = {
     **dict.fromkeys(RELATIONS, "rel"), **dict.fromkeys(SIGNS, "sign"), **dict.fromkeys(OPERATORS, "op"),
@@ -290,6 +291,13 @@ def _tidy(tokens: list[Token]) -> list[Token]:
         following = tokens[place + 1] if place + 1 < count else None
         if token.kind == "sep" and token.text in GAPS:
             if not kept or kept[-1].kind not in _ENDS or following is None or following.kind not in _BEGINS:
+                continue
+        elif token.text == "=" and [one.kind for one in kept[-3:]] == ["{", "sign", "}"]:
+            sign = kept[-2]
+            if sign.text in "+-":
+                start = kept[-3].start
+                del kept[-3:]
+                kept.append(Token("rel", f"{sign.text}=", start, token.stop))
                 continue
         elif (
             token.kind == "prose"

@@ -109,6 +109,8 @@ class MarkReader(WordReader):
         sub, sup, primes = scripts_of(node)
         if primes:
             raise Refused("a prime on a bracket", node.start)
+        if isinstance(base, Group) and spell(sub) == "+" and sup is None:
+            return self.call("max", (Number(Fraction(0)), self.value(base)), node)  # [1 - y s]_+
         return self.with_scripts(self.value(base), sub, sup, node)
 
     def identity(self, node: Node) -> Expr | None:

@@ -107,7 +107,9 @@ class _Parser(AtomParser):
         return Listed(start, self.before, tuple(items))
 
     def separates(self) -> bool:
-        """Whether the bar at the cursor stands between two parts, as in ``p(y | x)``."""
+        """Whether the bar at the cursor stands between two parts, as in ``p(y | x)``, and opens nothing."""
+        if self.opens_bar():
+            return False
         closer = self.open[-1] if self.open else ""
         return self.token.by in ("", "m") and closer != self.token.text
 

@@ -366,6 +366,11 @@ def is_later(script: Node) -> bool:
     return spell(bare(script)).strip("<>()").lower() in ("new", "updated", "next", "after")
 
 
+def is_before(script: Node) -> bool:
+    """Whether a script says "before the update", which is how things stand."""
+    return spell(bare(script)).strip("<>()").lower() in ("old", "current")
+
+
 def is_letter(key: str) -> bool:
     r"""Whether a spelling can be an index: a letter, perhaps primed or numbered, ``\ell``, a Greek letter."""
     head = re.split("[_^]", key, maxsplit=1)[0].rstrip("'").strip("* ")

@@ -20,8 +20,10 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Ones, shape_of
 from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.commands import BARS
 from symbackprop.reading.works.context import DOTS
 from symbackprop.reading.works.derivatives import Items
+from symbackprop.reading.works.ellipses import folded
 from symbackprop.reading.works.marks import MarkReader
 from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.spelling import scripts_of, spell, without_remarks
@@ -77,13 +79,13 @@ class Meaning(MarkReader):
 
     def listed(self, node: Listed) -> Expr:
         kept = [item for _, item in node.items if item is not None and without_remarks(item) is not None]
-        if len(kept) == 1:
+        if len(kept) == 1 and not any(sep in BARS for sep, _ in node.items):
             return self.value(kept[0])
         raise Refused("several formulas where one is wanted", node.start)
 
     def sum(self, node: Sum) -> Expr:
         terms: list[Expr] = []
-        for sign, term in node.terms:
+        for sign, term in folded(node.terms, r"\sum", (*self.bound, *self.context.letters)):
             if term is None:
                 raise Refused("a term is missing", node.stop)
             if sign not in ("", "+", "-"):
@@ -115,7 +117,8 @@ class Meaning(MarkReader):
         clean = without_remarks(node)
         if not isinstance(clean, Product):
             return self.value(clean)
-        return self.factors(self.flat(clean), clean)
+        items = folded(self.flat(clean), r"\prod", (*self.bound, *self.context.letters))
+        return self.factors(tuple(items), clean)
 
     def factors(self, items: Items, node: Node) -> Expr:
         """All factors as one expression."""

@@ -75,7 +75,8 @@ class Prose:
         if not words:
             return
         self.behind = self.behind and words[0].islower() and {word.lower() for word in words} <= _TRAILING
-        if len(words) > 1 and words[-1].lower() in ("all", "every", "each", "any") and words[-2].lower() in _SOFT:
+        every = len(words) > 1 and words[-1].lower() in ("all", "every", "each", "any")
+        if every and words[-2].lower() in _SOFT:
             words = words[:-1]
         last = words[-1].lower()
         stop = offset + len(text)

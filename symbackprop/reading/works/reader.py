@@ -121,6 +121,7 @@ class _Reader:
             return
         if not tokens:
             return
+        tokens = with_rows(tokens)
         try:
             env = parse_display(tokens)
         except SyntaxFault as fault:
@@ -245,6 +246,19 @@ def single(env: Env) -> Node | None:
     if len(env.rows) == 1 and len(env.rows[0].cells) == 1:
         return env.rows[0].cells[0]
     return None
+
+
+def with_rows(tokens: list[Token]) -> list[Token]:
+    r"""A new row at ``\intertext``, also where nobody wrote one."""
+    found: list[Token] = []
+    for token in tokens:
+        if token.by in (r"\intertext", r"\shortintertext"):
+            if found and found[-1].kind != "row":
+                found.append(Token("row", r"\\", token.start, token.start))
+            found += [token, Token("row", r"\\", token.stop, token.stop)]
+        else:
+            found.append(token)
+    return found
 
 
 def rows_of(tokens: list[Token]) -> list[list[Token]]:

@@ -6,6 +6,7 @@ No spaces, no braces round single pieces, the subscript before the superscript, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from symbackprop.reading.works.commands import FONTS
@@ -87,9 +88,18 @@ def _sign(sign: str) -> str:
 
 def _scripts(node: Scripts, loose: bool) -> str:
     sub, sup, primes = scripts_of(node)
-    below = f"_{{{spell(sub, loose=loose)}}}" if sub is not None else ""
-    above = f"^{{{spell(sup, loose=loose)}}}" if sup is not None else ""
+    below = f"_{{{_script(sub, loose)}}}" if sub is not None else ""
+    above = f"^{{{_script(sup, loose)}}}" if sup is not None else ""
     return f"{spell(node.base, loose=loose)}{below}{above}" + "'" * primes
+
+
+def _script(node: Node, loose: bool) -> str:
+    r"""A script; loosely ``E_{\text{total}}`` is ``E_{total}``."""
+    found = spell(node, loose=loose)
+    return _WORD.sub(r"\1", found) if loose else found
+
+
+_WORD = re.compile(r"<([A-Za-z0-9]+)>")
 
 
 def scripts_of(node: Scripts) -> tuple[Node | None, Node | None, int]:

@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.commands import DISPLAYS, FRAMES
+from symbackprop.reading.works.spelling import parse_formula, without_remarks
 from symbackprop.reading.works.tree import (
     Braces,
     Chain,
+    Cmd,
     Env,
     Group,
     Listed,
@@ -29,6 +31,7 @@ from symbackprop.reading.works.tree import (
     Sum,
     Sym,
     Word,
+    bare,
 )
 
 _IF = frozenset("if when whenever for where unless case suppose assume assuming given provided iff".split())
@@ -134,13 +137,12 @@ class Splitter:
                 continue
             if isinstance(item, Num) and place == 0 and len(items) > 1 and items[1][0] in _LABELS:
                 continue  # the number of a list: "1. Z = ..."
-            if isinstance(item, Word) and item.kind in ("prose", "remark"):
-                self._word(item)
-                continue
-            if isinstance(item, Note):
-                continue
-            self._piece(item, sep, fresh=begun or place > 0)
-            begun = False
+            for piece in pieces_of(item):
+                if isinstance(piece, Word) and piece.kind in ("prose", "remark"):
+                    self._word(piece)
+                elif not isinstance(piece, Note):
+                    self._piece(piece, sep, fresh=begun or place > 0)
+                    begun = False
 
     def _word(self, word: Word) -> None:
         if word.kind == "remark":
@@ -179,6 +181,8 @@ class Splitter:
                 self._waiting.append(Clause("range", node, node.start, node.stop))
                 return
         if last is not None and len(members) == 1 and last.has_relation and is_range_part(node, sep):
+            if last.clauses and is_first(last.clauses[-1].node):
+                last.clauses.pop()  # "for i = 1, ..., n" limits nothing
             last.clauses.append(Clause("range", node, node.start, node.stop))
             return
         if members[0].node is None:
@@ -302,6 +306,15 @@ def members_of(node: Node) -> list[Member]:
     return found
 
 
+def is_first(node: Node | None) -> bool:
+    """``i = 1``: where a range begins."""
+    return (
+        isinstance(node, Chain)
+        and [relation for relation, _ in node.members] == ["", "="]
+        and isinstance(node.members[1][1], Num)
+    )
+
+
 def is_range_part(node: Node, sep: str) -> bool:
     r"""``\dots`` and ``K`` of ``k = 1, \dots, K``; ``\forall i``."""
     if isinstance(node, Sym) and node.name in (r"\dots", r"\ldots", r"\cdots", "...", r"\dotsc"):
@@ -338,6 +351,9 @@ def index_letters(statement: Statement) -> set[str]:
 def _inner(cell: Node) -> Env | None:
     """The display inside a display, if a cell is nothing else."""
     while True:
+        if isinstance(cell, Cmd) and cell.name in FRAMES:
+            cell = cell.args[-1]
+            continue
         if isinstance(cell, Env):
             return cell if cell.name in DISPLAYS or not cell.name else None
         if isinstance(cell, Braces | Group) and cell.body is not None:
@@ -407,6 +423,33 @@ def _product(left: Node | None, right: Node | None) -> Node | None:
         items[-1] = (items[-1][0], added[0][1])
         added = added[1:]
     return Product(left.start, right.stop, (*items, *added))
+
+
+def pieces_of(node: Node) -> list[Node]:
+    r"""What stands in words as mathematics (``\text{if $i = j$}``), and what is framed as a whole."""
+    if isinstance(node, Word) and node.kind == "prose":
+        return words_and_formulas(node)
+    inner: Node | None = bare(without_remarks(node))
+    while isinstance(inner, Cmd) and inner.name in FRAMES:
+        inner = bare(inner.args[-1])
+    if isinstance(inner, Listed):
+        return [item for _, item in inner.items if item is not None]
+    return [inner if isinstance(inner, Chain) else node]
+
+
+def words_and_formulas(word: Word) -> list[Node]:
+    r"""``if $i = j$, else`` as words and trees, in their order."""
+    found: list[Node] = []
+    for place, text in enumerate(word.text.replace(r"\(", "$").replace(r"\)", "$").split("$")):
+        node = parse_formula(text) if place % 2 else Word(word.start, word.stop, word.by, text, "prose")
+        if node is None:
+            return [word]
+        if place % 2:
+            for part in node.walk():
+                part.start, part.stop = word.start, word.stop
+        if place % 2 or text.strip(" ,.;"):
+            found.append(node)
+    return found or [word]
 
 
 def is_shape_relation(relation: str) -> bool:

@@ -98,6 +98,8 @@ class SumReader(FoldingReader):
             body = MatMul((*extra, body))
         if isinstance(body, Reduce) and body.binder == binder and binder != "mean":
             return Reduce(binder, (*ranges, *body.ranges), body.body)
+        if binder == "prod" and shape_of(body) not in (None, (ONE, ONE)):
+            raise Refused("a product of arrays over an index", item.start, "unknown")
         if shape_of(body) not in (None, (ONE, ONE)):
             return self.line_sum(binder, ranges, body, item)
         return Reduce(binder, tuple(ranges), body)

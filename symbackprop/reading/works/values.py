@@ -21,13 +21,13 @@ from symbackprop.core.expr import (
     Slice,
     Transpose,
 )
-from symbackprop.core.tensors import Tensor
+from symbackprop.core.tensors import Role, Tensor
 from symbackprop.core.written import Dots, Dummy, Stepped, shape_of
 from symbackprop.reading.scope import pi_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FONTS
 from symbackprop.reading.works.context import DOTS, TURNS
-from symbackprop.reading.works.positions import PositionReader, is_later
+from symbackprop.reading.works.positions import PositionReader, is_before, is_later
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
@@ -171,6 +171,10 @@ class SymbolReader(PositionReader):
                 raise Refused("a function without its argument", node.start)
         if primes:
             raise Refused(f"{self.described(meaning)} is no function, it has no prime", node.start)
+        sub = None if sub is not None and is_before(sub) else sub
+        sup = None if sup is not None and is_before(sup) else sup
+        if isinstance(meaning, Tensor) and not meaning.shape and sub is not None and not is_later(sub):
+            return self.unknown(node)  # L_{CE}, or the loss of one example: another name
         if sub is not None and is_later(sub):
             expr, sub = Stepped(expr), None
         if sup is not None and is_later(sup):
@@ -216,8 +220,10 @@ class SymbolReader(PositionReader):
         """What a superscript does: a transpose, a power, the number of an example, a remark on the shape."""
         if isinstance(sup, Product) and any(op == r"\times" for op, _ in sup.items):
             return expr  # X^{N \times D} states the shape
-        if is_later(sup):
+        if is_later(sup) or self.steps(sup) == 1:
             return Stepped(expr)
+        if self.steps(sup) == 0:
+            return expr
         shape = shape_of(expr)
         scalar = shape == (ONE, ONE)
         if self.is_turn(sup):
@@ -243,6 +249,11 @@ class SymbolReader(PositionReader):
             return Power(expr, self.value(exponent))
         return self.power(expr, sup)
 
+    def steps(self, sup: Node) -> int | None:
+        """Whether a superscript counts the steps of an update: 1 after it, 0 before it."""
+        key, letter = spell(sup).strip("()[]"), self.context.counter
+        return {letter: 0, f"{letter}+1": 1}.get(key) if letter else None
+
     def power(self, expr: Expr, sup: Node) -> Expr:
         shape = shape_of(expr)
         if shape is not None and shape != (ONE, ONE):
@@ -260,6 +271,8 @@ class SymbolReader(PositionReader):
             raise Refused("this superscript", sup.start)
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
         axis = self.batch_axis(tensor)
+        if axis is None and tensor.role is Role.PARAMETER:
+            raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")
         if axis is None:
             return self.entry(expr, sup.body, node)
         place = self.position(sup.body, tensor.shape[axis])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.functions import FunctionReader
+from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.tree import (
     Braces,
     Group,
@@ -58,7 +59,7 @@ class WordReader(FunctionReader):
         return found
 
     def run(self, items: list[tuple[str, Node | None]], position: int) -> tuple[Node, int] | None:
-        text, end, best, unknown = "", position, None, True
+        text, end, best, unknown, strange = "", position, None, True, False
         previous: Node | None = None
         while end < len(items) and len(text) < 24:
             op, item = items[end]
@@ -76,7 +77,10 @@ class WordReader(FunctionReader):
             end += 1
             if len(text) > 1 and item is not None and self.is_word(text, items, end, item):
                 best = (text, end, item)
-            unknown = unknown and not self.vocabulary.lookup(base)
+            named = bool(self.vocabulary.lookup(base))
+            unknown, strange = unknown and not named, strange or not (named or self.is_place_letter(base))
+            if strange and len(text) > 2 and text.isalpha() and text.islower() and item is not None:
+                best = (text, end, item)  # net, target: a word, for one of its letters means nothing
             if text.isupper() and len(text) > 1 and unknown and item is not None:
                 best = (text, end, item)  # CE, MSE: no product of unknown letters
             if isinstance(item, Scripts):
@@ -91,6 +95,10 @@ class WordReader(FunctionReader):
         if isinstance(last, Scripts):
             word = Scripts(first.start, last.stop, word, last.scripts)
         return word, end
+
+    def is_place_letter(self, node: Node) -> bool:
+        """Whether a letter is an index."""
+        return spell(node).strip() in (*self.bound, *self.context.letters)
 
     def is_word(self, text: str, items: list[tuple[str, Node | None]], end: int, last: Node) -> bool:
         """Whether these letters are one name: declared, or a function before its argument."""

@@ -210,18 +210,24 @@ def _multiplied(expr: Divide | Hadamard) -> Expr:
     if isinstance(expr, Divide):
         if expr.num == one or _is_scalar(expr.den):
             return expr
+        parts = expr.den.factors if isinstance(expr.den, MatMul) else (expr.den,)
+        scalars = [part for part in parts if _is_scalar(part) and part != one]
+        arrays = [part for part in parts if not _is_scalar(part)]
+        if scalars and len(arrays) == 1:  # Y / (N P) is printed (1/N) Y / P
+            below = Divide(one, MatMul(tuple(scalars)) if len(scalars) > 1 else scalars[0])
+            return MatMul((below, _multiplied(Hadamard((expr.num, Divide(one, arrays[0]))))))
         return _multiplied(Hadamard((expr.num, Divide(one, expr.den))))
-    scalars: list[Expr] = []
-    parts: list[Expr] = []
+    outside: list[Expr] = []
+    inside: list[Expr] = []
     for factor in expr.factors:
         inner = factor
         if isinstance(factor, MatMul) and all(_is_scalar(part) for part in factor.factors[:-1]):
-            scalars += factor.factors[:-1]
+            outside += factor.factors[:-1]
             inner = factor.factors[-1]
         if inner == one:
             continue
-        parts += inner.factors if isinstance(inner, Hadamard) else (inner,)
-    return MatMul((*scalars, Hadamard(tuple(parts)))) if scalars else Hadamard(tuple(parts))
+        inside += inner.factors if isinstance(inner, Hadamard) else (inner,)
+    return MatMul((*outside, Hadamard(tuple(inside)))) if outside else Hadamard(tuple(inside))
 
 
 def _is_scalar(expr: Expr) -> bool:
