@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -182,7 +182,15 @@ class Session:
 
     def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
         """The end values of the recursions backwards that a derivative rests on."""
-        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        beyond = {
+            node.base.by
+            for step in derived.steps
+            for node in step.after.expr.walk()
+            if isinstance(node, Element | Slice) and isinstance(node.base, Partial)
+            and isinstance(node.slots[0], IndexValue) and node.slots[0].indices
+            and node.slots[0].offset.constant > 0
+        }  # fmt: skip
+        names = [need for need in derived.needs if self.graph.loop_of(need) and need in beyond]
         return tuple(
             f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
             for need in names

@@ -104,9 +104,11 @@ def named_starts(node: Derivative, tensors: Mapping[str, Tensor], first: int) ->
     """``dh[0][i]/dx`` by the name of the start of a recursion, which is an array of its own."""
 
     def named(side: Node) -> Node:
-        inner, slots = side, tuple[Node, ...]()
+        inner: Node = side
+        slots: tuple[Node, ...] = ()
         while isinstance(inner, Sub):
-            inner, slots = inner.base, (*inner.slots, *slots)
+            slots = (*inner.slots, *slots)
+            inner = inner.base
         tensor = tensors.get(inner.name) if isinstance(inner, Name) else None
         start = None if tensor is None else tensor.start
         if start is None or not slots or not isinstance(slots[0], Num) or slots[0].value != first - 1:

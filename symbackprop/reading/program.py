@@ -89,9 +89,7 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             raise
 
 
-def _graph(
-    lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]
-) -> Graph:
+def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]) -> Graph:
     over = families_over_dims(lines, declarations) - arrays
     lines, declarations = with_starts(lines, declarations, over)
     lines, declarations = unroll(lines, declarations, arrays | over, families)
@@ -231,7 +229,14 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
         equations.append(equation)
     _check_starts(equations)
     return Graph(
-        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
+        convention,
+        tensors,
+        tuple(equations),
+        dims,
+        functions,
+        families,
+        first=first,
+        zero=declarations.zero,
         loops=tuple(
             tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
         ),
@@ -255,6 +260,9 @@ def _check_starts(equations: Sequence[Equation]) -> None:
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
     """Whether a symbol h0 would be printed as the member h[0] of a family h is."""
     match = re.fullmatch(r"(.*?)_?(\d+)", name)
+    starts = {symbol.family for symbol in declarations.symbols.values() if symbol.family is not None}
+    if match is not None and (match.group(1), int(match.group(2))) in starts:
+        return True
     family = (declarations.families or {}).get(match.group(1)) if match else None
     return match is not None and family is not None and int(match.group(2)) in family.members
 
