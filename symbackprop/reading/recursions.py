@@ -57,6 +57,12 @@ def uses_before(line: Line, name: str) -> bool:
     return any(is_before(sub, line) for sub in subs_of(line.expr, name))
 
 
+def only_before(line: Line, name: str) -> bool:
+    """Whether nothing of ``name`` but members before the one that is defined stands on the right side."""
+    times = sum(isinstance(node, Name) and node.name == name for node in line.expr.walk())
+    return times == sum(is_before(sub, line) for sub in subs_of(line.expr, name))
+
+
 def subs_of(root: Node, name: str) -> Iterator[Sub]:
     """Every ``name[...]``."""
     for node in root.walk():
