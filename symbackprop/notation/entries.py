@@ -136,9 +136,33 @@ def _conditioned(
     spots: list[Range] = []
     for index in bound:
         spot, left = _spot(index, said.get(index, []))
+        if spot.condition is not None and not _is_seen(index, factors):
+            spot, left = _with_ends(index, said[index])
         spots.append(spot)
         rest.extend((atom, 1) for atom in left)
     return tuple(spots), rest
+
+
+def _is_seen(index: Index, factors: list[tuple[Atom, Exponent]]) -> bool:
+    """Whether the range of an index is that of the positions where it stands alone."""
+    dims = [
+        atom.tensor.shape[axis]
+        for atom in (inner for factor, _ in factors for inner in single(factor).atoms())
+        if isinstance(atom, Entry)
+        for axis, slot in zip(atom.tensor.index_axes, atom.slots, strict=True)
+        if slot is index
+    ]
+    return bool(dims) and all(dim == index.dim for dim in dims)
+
+
+def _with_ends(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list[Atom]]:
+    """A range whose end must be said: i = p..n-1 for i >= p; any other condition stays a factor."""
+    (atom, op, slot), *others = said
+    left = [other for other, _, _ in others]
+    if op not in (">", ">="):
+        return Range(index), [atom, *left]
+    parts, offset = parts_of_slot(slot)
+    return Range(index, IndexValue(parts, offset + (1 if op == ">" else 0)), IndexValue((), index.dim)), left
 
 
 def _spot(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list[Atom]]:
@@ -317,6 +341,8 @@ def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
 
 
 def _entry(atom: Entry, leaf: LeafOf) -> Expr:
+    if atom.tensor.start is not None and atom.slots[0] == 0:  # h[0] is an array of its own
+        return _entry(Entry(atom.tensor.start, atom.slots[1:]), leaf)
     label = _label_entry(atom, leaf)
     if label is not None:
         return Indicator(label[0], "=", _slot(label[1]))
