@@ -296,7 +296,8 @@ def _tidy(tokens: list[Token]) -> list[Token]:
                 continue
         elif token.text == "=" and [one.kind for one in kept[-3:]] == ["{", "sign", "}"]:
             sign = kept[-2]
-            if sign.text in "+-":
+            script = len(kept) > 3 and kept[-4].kind in ("^", "_")  # w^{+} = ... is no w += ...
+            if sign.text in "+-" and not script:
                 start = kept[-3].start
                 del kept[-3:]
                 kept.append(Token("rel", f"{sign.text}=", start, token.stop))
