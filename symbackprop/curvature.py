@@ -72,8 +72,13 @@ class HessianProduct(Derivation):
         return to_text(self._work.asked, self._context.names)
 
     @property
-    def inner(self) -> Tensor:
+    def like(self) -> Tensor:
         """A, whose shape the product has."""
+        return self.inner
+
+    @property
+    def inner(self) -> Tensor:
+        """A in d2L/(dA dB)."""
         assert self.of.gradient is not None
         return self.of.gradient[1]
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.answering.derive import derived_answer
+from symbackprop.answering.desk import Desk
 from symbackprop.answering.record import Answer
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
+from symbackprop.problem_file import ProblemSpec
 from symbackprop.problems import Problem, check_level, load, loads
 from symbackprop.reading.infer import infer_program
 from symbackprop.reports import text_report
@@ -66,46 +68,57 @@ def derive_text(
     convention: str | None = None,
     functions: Sequence[str] = (),
 ) -> list[DerivedAnswer]:
-    """Derive the last scalar of ``equations`` by each name of ``wrt``."""
+    """Derive the scalar that ``equations`` end in by each name of ``wrt``; of an array its Jacobian."""
     check_level(level)
     graph, assumed = infer_program(
         equations, shapes=dict(shapes or {}), convention=convention, functions=functions
     )
     context = Context(graph)
-    loss = loss_of(graph.equations)
+    loss = end_of(graph.equations)
     tensors = []
     for name in wrt:
         if name not in graph.tensors:
             hint = did_you_mean(name, graph.tensors) or f"known names: {', '.join(graph.tensors)}"
             raise InputError(f"unknown symbol {name} in --wrt", code="unknown-symbol", hint=hint)
         tensors.append(graph.tensors[name])
-    derivations: Mapping[Tensor, Derivation]
-    if level == "entries":
-        derivations = written_out(context, loss, tensors, sizes_for(graph))
-    else:
-        derived = context.session().gradients(loss, tensors, level)
-        derivations = {tensor: Derivation(context, derived[tensor]) for tensor in tensors}
+    derivations = _derivations(context, loss, tensors, level)
+    kind = "derive" if loss.is_scalar else "jacobian"
     answers = []
     for tensor in tensors:
         derivation = derivations[tensor]
-        answer = derived_answer(tensor.name, "derive", derivation.name, level, derivation)
+        answer = derived_answer(tensor.name, kind, derivation.name, level, derivation)
         answers.append(DerivedAnswer(context, answer, derivation, assumed))
     return answers
 
 
-def loss_of(equations: Sequence[Any]) -> Tensor:
-    """The scalar that no other equation uses: what is differentiated when nothing is said."""
+def _derivations(
+    context: Context, of: Tensor, tensors: Sequence[Tensor], level: str
+) -> Mapping[Tensor, Derivation]:
+    """The gradients of a scalar from one backward pass, or the Jacobians of an array."""
+    if not of.is_scalar:
+        desk = Desk(ProblemSpec(graph=context.graph), context, (level,))
+        return {tensor: desk.jacobian(of, tensor, level=level) for tensor in tensors}
+    if level == "entries":
+        return written_out(context, of, tensors, sizes_for(context.graph))
+    derived = context.session().gradients(of, tensors, level)
+    return {tensor: Derivation(context, derived[tensor]) for tensor in tensors}
+
+
+def end_of(equations: Sequence[Any]) -> Tensor:
+    """What is differentiated when nothing is said: the scalar, or else the array, that no equation uses."""
     used = {tensor for equation in equations for tensor in equation.inputs}
     ends = [e.target for e in equations if e.target not in used]
     scalars = [target for target in ends if target.is_scalar]
     if len(scalars) == 1:
-        return scalars[0]  # type: ignore[no-any-return]
+        return scalars[0]
+    if not scalars and len(ends) == 1:
+        return ends[0]
     if not scalars:
         names = ", ".join(target.name for target in ends)
         raise InputError(
-            f"nothing to differentiate: {names} is not a scalar",
+            f"which one is to be differentiated: {names}?",
             code="shape",
-            hint="end with a scalar, such as L = sum((y - t)^2)",
+            hint="leave one that nothing else uses, or end with a scalar such as L = sum((y - t)^2)",
         )
     names = ", ".join(target.name for target in scalars)
     raise InputError(

@@ -116,9 +116,8 @@ def report_rows(context: Context, answer: Answer, readback: str) -> Iterator[Row
     yield from (Row("note", text) for text in _notes(graph, derivation))
     holds = answer.verdict.status == "holds"
     yield Row("verdict" if holds else "alarm", check_line(answer.verdict, derivation.of.name))
-    left = derivation.name
-    if derivation.is_entrywise and derivation.indices:
-        left += "[" + ",".join(derivation.indices) + "]"
+    entry = derivation.is_entrywise and derivation.indices
+    left = to_text(derivation.derived.entry, names) if entry else derivation.name
     yield Row("result", f"{left} = {derivation.text}")
 
 
@@ -198,7 +197,7 @@ def _shapes(steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for step in steps:
         found.update({name: dims for name, dims in step.shapes.items() if name not in found})
-        if step.quantity is not None and step.quantity.by.shape:
+        if step.quantity is not None and step.quantity.by.shape and step.quantity.of.is_scalar:
             own = step.quantity.by
             found.setdefault(f"d{step.quantity.of.name}/d{own.name}", tuple(str(dim) for dim in own.shape))
     return found

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from html import escape
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Transpose
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
-from symbackprop.core.verdicts import Evidence, Verdict
+from symbackprop.core.verdicts import Evidence, PendingVerdict, Verdict
 from symbackprop.derivation.session import Derived, Session
 from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
@@ -30,10 +31,11 @@ from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, Program, emit_lines, plan
-from symbackprop.notation.steps import Step
+from symbackprop.notation.steps import Later, Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
+from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -57,6 +59,7 @@ class Context:
     _jacobian_session: Session | None = None
     _verifier: Verifier | None = None
     _verified: dict[int, tuple[Step, Step]] = field(default_factory=dict)
+    _pending: dict[int, tuple[Step, Step]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.graph
@@ -112,6 +115,26 @@ class Context:
                 self._verified[id(step)] = (step, self.verifier.verify_steps([step])[0])
         return tuple(self._verified[id(step)][1] for step in steps)
 
+    def pending(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps, each checked once somebody looks at its verdict; derivations share them."""
+        for step in steps:
+            if id(step) not in self._pending:
+                self._pending[id(step)] = (step, self._checked_later(step))
+        return tuple(self._pending[id(step)][1] for step in steps)
+
+    def _checked_later(self, step: Step) -> Step:
+        def checked() -> Step:
+            return self.verified((step,))[0]
+
+        def substeps() -> tuple[Step, ...]:
+            verdicts = (PendingVerdict(lambda at=at: checked().substeps[at].verdict) for at in count())  # type: ignore[misc]
+            return tuple(
+                replace(sub, verdict=verdict) for sub, verdict in zip(step.substeps, verdicts, strict=False)
+            )
+
+        later = Later(substeps) if isinstance(step.substeps, Later) or step.substeps else ()
+        return replace(step, verdict=PendingVerdict(lambda: checked().verdict), substeps=later)
+
 
 class Derivation:
     """The derivative of a scalar by an array, with its steps.
@@ -143,6 +166,11 @@ class Derivation:
     def by(self) -> Tensor:
         """What it is differentiated by."""
         return self._derived.by
+
+    @property
+    def like(self) -> Tensor:
+        """What has the shape of the derivative, where that is no Jacobian."""
+        return self.by
 
     @property
     def name(self) -> str:
@@ -253,12 +281,17 @@ class Derivation:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps, without verdicts until ``verify`` has run; the last ``after`` is the result."""
+        """The steps; a verdict is found when it is asked for. The last ``after`` is the result."""
         if self._steps is None:
-            steps = self._derived.steps
-            layout = self._context.graph.layout
-            self._steps = tuple(step_in_layout(step, layout, lookup) for step in steps)
+            self._steps = self._context.pending(self._bare_steps())
         return self._steps
+
+    def _bare_steps(self) -> tuple[Step, ...]:
+        """The steps without verdicts, in the layout of the problem."""
+        if self._raw_steps is None:
+            layout = self._context.graph.layout
+            self._raw_steps = tuple(step_in_layout(step, layout, lookup) for step in self._derived.steps)
+        return self._raw_steps
 
     @property
     def slices(self) -> tuple[tuple[Expr, Expr], ...]:
@@ -278,9 +311,7 @@ class Derivation:
 
     def verify(self) -> Verdict:
         """Replay every step, and the result three ways, by numbers from the forward pass alone."""
-        if self._raw_steps is None:
-            self._raw_steps = self.steps
-        self._steps = self._context.verified(self._raw_steps)
+        self._steps = self._context.verified(self._bare_steps())
         verdicts = [verdict for step in self._steps for verdict in _verdicts(step)]
         verdicts.append(self._check_index_form())
         whole = self._check_whole()
@@ -337,6 +368,7 @@ class Derivation:
         arbitrary = any(equation.abstract for equation in graph.equations) or any(
             getattr(op, "abstract", False) for op in graph.functions.values()
         )
+        arbitrary = arbitrary or bool(graph.loops)  # SymPy has no recursion
         if not arbitrary and _nodes(self.expanded_expr) <= LONGEST and _loops(self.expanded_expr) <= LOOPS:
             lambdified = self._lambdified()
 
@@ -427,7 +459,7 @@ class Derivation:
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
             alone = np.ndim(value) == 0 and self._derived.jacobian is None
-            return np.reshape(value, point.oriented(self.by)) if alone else value
+            return np.broadcast_to(value, point.oriented(self.like)) if alone else value
 
         return evaluate
 
@@ -548,6 +580,13 @@ def program_of(
     context: Context, name: str, wanted: Mapping[str, Derived], *, single: bool = False
 ) -> Program:
     """One function for some derivatives: the forward pass it needs, then one line each."""
+    if context.graph.loops:
+        outputs = [_output(key, derived, context.graph.layout) for key, derived in wanted.items()]
+        recurrent = recurrent_lines(context.session(), list(wanted.values()))
+        return plan(
+            name, context.graph, recurrent, outputs,
+            names=context.names, expand=context.expand, single=single,
+        )  # fmt: skip
     lines: dict[Tensor, Line] = {}
     for derived in wanted.values():
         for tensor in derived.needs:

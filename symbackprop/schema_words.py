@@ -69,8 +69,8 @@ KINDS = MappingProxyType(
         "evaluate": "Compute these by the numbers under values.",
         "gradient": "Compute the gradients by these parameters by the numbers under values.",
         "update": "A step of gradient descent: {step: 0.5, of: [W, b]}.",
-        "hessian": "Derive this second derivative, such as d2L/dw2.",
-        "hvp": "Derive the product of this second derivative and the vector given by with.",
+        "hessian": "Derive this second derivative, such as d2L/dw2 or d2L/(dW[i,j] dW[k,l]).",
+        "hvp": "Derive the product of this second derivative and the direction given by with.",
         "compare": "Derive this in several conventions or layouts, given by conventions and layouts.",
         "shapes": "State the shapes of these, such as [dL/dW, dH/dU].",
     }
@@ -94,7 +94,7 @@ QUESTION = MappingProxyType(
         "digits": "Digits behind the point; rounded from the exact value, halves to the even digit.",
         "exact": "Whether numbers that are known exactly are printed as fractions.",
         "then": "What to compute after the step.",
-        "with": "The vector of the product.",
+        "with": "The direction of the product, of the shape of w in d2L/dw2; it need not be declared.",
         "conventions": "The conventions to compare.",
         "layouts": "The layouts to compare.",
     }

@@ -294,16 +294,16 @@ def _write(
 ) -> None:
     """The .tex if it is asked for or no PDF can be made; the .pdf."""
     if "tex" in order.forms:
-        _keep(base.with_suffix(".tex"), source, files, messages)
+        _keep(base.with_name(f"{base.name}.tex"), source, files, messages)
     if "key" not in order.forms:
         return
     try:
-        pdf = base.with_suffix(".pdf")
+        pdf = base.with_name(f"{base.name}.pdf")
         compile_pdf(source, pdf, engine=order.engine)
         _note(pdf, files, messages)
     except OutputError:
         if "tex" not in order.forms:
-            _keep(base.with_suffix(".tex"), source, files, messages)
+            _keep(base.with_name(f"{base.name}.tex"), source, files, messages)
         raise
 
 

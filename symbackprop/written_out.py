@@ -23,7 +23,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.session import Derived
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.numpy_code import Program
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results import Context, Derivation
@@ -133,6 +133,12 @@ def written_out_jacobian(
 
 def in_numbers(context: Context, sizes: Mapping[str, int]) -> tuple[Context, Concrete]:
     """The context of the graph in numbers; made once for each choice of sizes."""
+    if context.graph.loops:
+        name = context.graph.loops[0][0].name
+        raise UnsupportedError(
+            f"level entries of a recursion over a dim ({name}) is not supported yet",
+            hint="give the number of steps: for t = 1..3, over: 3",
+        )
     key = tuple(sorted(sizes.items()))
     if key not in context.in_numbers:
         made = concrete(context.graph, sizes)

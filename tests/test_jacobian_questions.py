@@ -144,8 +144,9 @@ def test_an_index_runs_over_one_range(kind: str, asked: str, message: str) -> No
 
 def test_the_code_of_a_batch_is_readable() -> None:
     problem = sbp.loads(
-        "convention: row\nsymbols:\n  X: {shape: [N, D], role: input}\n  W: {shape: [D, K], role: parameter}\n"
-        "forward: |\n  Z = X W\n  H = tanh(Z)\n  P = softmax(H)\n  L = sumsq(P)\n"
+        "convention: row\nsymbols:\n  X: {shape: [N, D], role: input}\n"
+        "  W: {shape: [D, K], role: parameter}\nforward: |\n"
+        "  Z = X W\n  H = tanh(Z)\n  P = softmax(H)\n  L = sumsq(P)\n"
         "questions: [{jacobian: dP/dH}, {derive: 'dL/dW[1,2]'}]\n"
     )
     jacobian, entry = (problem.answer(f"q{number}") for number in (1, 2))
@@ -153,3 +154,17 @@ def test_the_code_of_a_batch_is_readable() -> None:
     assert "+ -" not in source
     assert "        * (np.eye(N)" in source  # a factor a line
     assert "def gradient_W(" in entry.result.numpy  # type: ignore[union-attr, operator]
+
+
+@pytest.mark.parametrize(("first", "base"), [("y[n] = k", 1), ("k = y[n]", 0)])
+def test_cases_of_a_label(first: str, base: int) -> None:
+    problem = sbp.loads(
+        f"convention: row\nindex_from: {base}\nsymbols:\n  Z: {{shape: [N, K], role: parameter}}\n"
+        "  y: {shape: [N], role: target, classes: K}\nforward: |\n  P = softmax(Z)\n"
+        "  L = -mean[n](log(P[n,y[n]]))\n"
+        f"questions: [{{jacobian: 'dL/dZ[n,k]', cases: ['{first}', '{first.replace('=', '!=')}']}}]\n"
+    )
+    answer = problem.answer("q1")
+    assert isinstance(answer, Answer)
+    assert [case.text for case in answer.cases or ()] == ["(P[n,k] - 1)/N", "P[n,k]/N"]
+    assert answer.verdict.status == "holds"

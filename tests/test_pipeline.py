@@ -346,6 +346,14 @@ def test_steps_have_sympy_formulas() -> None:
         assert step.after.latex
 
 
+def test_an_array_at_the_end_has_a_jacobian() -> None:
+    vector, matrix = derive_text("y = W x", ["x", "W"])
+    assert (vector.answer.kind, vector.answer.result.text) == ("jacobian", "W")
+    assert vector.answer.shape == ("m", "n")
+    assert matrix.text_report().endswith("\ndy[i]/dW[j,k] = x[k] ind(i = j)")
+    assert [one.answer.verdict.status for one in (vector, matrix)] == ["holds", "holds"]
+
+
 # -- in print
 
 
@@ -552,7 +560,10 @@ def test_derive_by_an_unknown_name() -> None:
 
 @pytest.mark.parametrize(
     ("equations", "message"),
-    [("y = W x", "nothing to differentiate"), ("y = W x; L = sum(y); M = sumsq(y)", "which one is the loss")],
+    [
+        ("y = W x; z = tanh(x)", "which one is to be differentiated"),
+        ("y = W x; L = sum(y); M = sumsq(y)", "which one is the loss"),
+    ],
 )
 def test_derive_needs_one_scalar(equations: str, message: str) -> None:
     with pytest.raises(sbp.InputError, match=message) as caught:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 
 import symbackprop as sbp
 from symbackprop.answering import Answer
@@ -115,6 +116,37 @@ def test_a_hessian_of_vectors_is_a_matrix(problem: str, question: str, text: str
     assert answer.result.text == text
 
 
+def test_shapes_and_conventions() -> None:
+    shapes, *compared = answers(
+        SOFTMAX, "{shapes: [d2L/db2, d2L/(dW db)]}", "{compare: d2L/db2, conventions: [row, column]}"
+    )
+    assert shapes.result.text == "d2L/db2: K x K; d2L/(dW db): (D*K) x K"
+    assert [one.verdict.status for one in compared] == ["holds", "holds"]
+    assert compared[1].result.text == "(diag(rowsum(P)) - P P^T)/N"
+
+
+def test_labels_of_two_values_square_to_one() -> None:
+    forward = "S = sum(log(1 + exp(-t * z)))"
+    problem = REGRESSION.replace("S = sum(softplus(-t * z))", forward)
+    (answer,) = answers(problem, "{hessian: d2S/dw2}")
+    assert answer.verdict.status == "holds"
+    assert answer.result.text == "X^T diag(exp(-t * z)/(exp(-t * z) + 1)^2) X"
+    assert "`t^2 = 1`, as each entry of `t` is -1 or 1" in answer.assumptions
+
+
+def test_by_two_arrays_on_one_way() -> None:
+    """d2L/(dz dp) = d(dL/dp)/dz: the later one is differentiated by the earlier one, whatever the order."""
+    first, second, third = answers(
+        REGRESSION,
+        "{hessian: 'd2L/(dz dp)'}",
+        "{hessian: 'd2L/(dp dz)'}",
+        "{hessian: 'd2L/(dz dp)', level: index}",
+    )
+    assert first.verdict.status == second.verdict.status == third.verdict.status == "holds"
+    assert first.result.text == second.result.text
+    assert first.steps[-1].before.text == "d2L/(dz dp)"
+
+
 ENTRIES = [
     (ALGEBRA, "d2ld/dM2", "-inv(M)[j,k] inv(M)[l,i]"),
     (ALGEBRA, "d2J/dW2", "d2J/(du[i] du[k]) x[j] x[l]"),
@@ -135,16 +167,16 @@ def test_the_block_of_two_columns() -> None:
     (answer,) = answers(SOFTMAX, "{hessian: d2L/dW2}")
     last = answer.steps[-1]
     assert last.before.text == "d2L/(dW[:,j] dW[:,l])"
-    assert last.after.text == "X^T (ind(j = l) diag(P[:,j]) - diag(P[:,l] * P[:,j])) X / N"
+    assert last.after.text == "X^T diag(P[:,j] * (ind(j = l) - P[:,l])) X / N"
 
 
 PRODUCTS = [
     (REGRESSION, "d2ridge/dw2", "lam a + X^T (X a) / N"),
-    (REGRESSION, "d2L/dw2", "X^T ((p * (X a) * (1 - p))/N)"),
+    (REGRESSION, "d2L/dw2", "X^T (p * (1 - p) * (X a) / N)"),
     (ALGEBRA, "d2f/dx2", "(A + A^T) a"),
     (ALGEBRA, "d2ld/dM2", "-inv(M)^T a^T inv(M)^T"),
     (ALGEBRA, "d2J/dx2", "W^T (d2J/du2 (W a))"),
-    (SOFTMAX, "d2L/dW2", "X^T ((P * (X a - rowsum(P * (X a))))/N)"),
+    (SOFTMAX, "d2L/dW2", "X^T (P * (X a - rowsum(P * (X a))) / N)"),
 ]
 
 
@@ -222,10 +254,11 @@ def test_a_hessian_that_is_zero() -> None:
 def _differences(function: Callable[[Any], Any], at: Any, step: float = 1e-4) -> Any:
     """The Hessian of a function of an array by second differences."""
     units = np.eye(at.size).reshape(at.size, *at.shape) * step
-    found = [
-        [function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b) for b in units]
-        for a in units
-    ]
+
+    def second(a: Any, b: Any) -> Any:
+        return function(at + a + b) - function(at + a - b) - function(at - a + b) + function(at - a - b)
+
+    found = [[second(a, b) for b in units] for a in units]
     return np.array(found).reshape(at.shape + at.shape) / (4 * step * step)
 
 
@@ -252,19 +285,17 @@ def test_the_emitted_code_agrees_with_differences() -> None:
 
 def test_a_second_derivative_of_sigma_is_given_by_the_caller() -> None:
     code = sbp.loads(ALGEBRA).hessian("s", "x").numpy()
-    arrays = {"x": np.array([0.3, -0.7]), "W": np.array([[0.5, 1.5], [-1.0, 0.25], [2.0, -0.5]])}
-    given = {**arrays, "v": np.array([1.0, -2.0, 0.5]), "sigma": np.sin, "sigma'": np.cos}
+    arrays: dict[str, Any] = {"x": np.array([0.3, -0.7]), "W": np.array([[0.5, 1.5], [-1.0, 0.25], [2.0, -0.5]])}
+    given: dict[str, Any] = {**arrays, "v": np.array([1.0, -2.0, 0.5]), "sigma": np.sin, "sigma'": np.cos}
     found = code({**given, "sigma''": lambda u: -np.sin(u)})
     u = arrays["W"] @ arrays["x"]
     np.testing.assert_allclose(found, arrays["W"].T @ np.diag(-given["v"] * np.sin(u)) @ arrays["W"])
 
 
 def test_the_result_is_a_sympy_matrix() -> None:
-    import sympy
-
     derivation = sbp.loads(REGRESSION).hessian("L", "w")
     function = sympy.lambdify(derivation.arguments, derivation.expanded())
-    given = {"X": np.array([[0.5, -1.0], [2.0, 0.25]]), "w": np.array([[0.3], [-0.2]]), "b": 0.1, "N": 2}
+    given: dict[str, Any] = {"X": np.array([[0.5, -1.0], [2.0, 0.25]]), "w": np.array([[0.3], [-0.2]]), "b": 0.1, "N": 2}
     found = function(*(given[str(argument)] for argument in derivation.arguments))
     p = 1 / (1 + np.exp(-(given["X"] @ given["w"] + 0.1)))
     np.testing.assert_allclose(found, given["X"].T @ np.diag((p * (1 - p)).ravel()) @ given["X"] / 2)

@@ -101,3 +101,10 @@ def test_a_task_out_of_time_and_one_that_dies() -> None:
     slow, dead = run_all(time.sleep, [60.0], jobs=1, limit=0.2), run_all(abs, ["x"], jobs=1)
     assert isinstance(slow[0], OutOfTime)
     assert isinstance(dead[0], Died)
+
+
+def test_a_stem_may_hold_dots(tmp_path: Path) -> None:
+    path = tmp_path / "hw1.v2.yaml"
+    path.write_text(FILE.format(title="x"), encoding="utf-8")
+    solve_files([str(path)], out=tmp_path / "out", forms=("tex",))
+    assert [one.name for one in (tmp_path / "out" / "hw1.v2").iterdir()] == ["hw1.v2-key.tex"]

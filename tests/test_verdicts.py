@@ -54,3 +54,12 @@ def test_any_other_zero_times_infinity_stays_without_a_value() -> None:
         "  Z: {shape: [N, K], role: parameter}\nforward: L = sum(Y*log(0*Z))\n"
     )
     assert problem.derive("L", "Z").verify().status == "not-checked"
+
+
+def test_the_verdict_of_a_step_is_found_when_it_is_asked_for() -> None:
+    problem = sbp.loads("symbols: {x: {shape: [n], role: parameter}}\nforward: L = sumsq(tanh(x))\n")
+    step = problem.derive("L", "x").steps[0]
+    assert step.verdict == "holds"
+    assert step.verdict.evidence.points > 1
+    with pytest.raises(TypeError, match="three values"):
+        bool(step.verdict)

@@ -55,7 +55,7 @@ def compare(desk: Desk, question: Question) -> Iterator[Answer]:
             heading = f"Convention {convention.value}"
             if body.layouts:
                 alone = len(body.conventions) == 1
-                lies = LIES[layout][not partial.of.is_scalar].format(of=partial.of.name, by=partial.by.name)
+                lies = _lies(partial, layout)
                 note = f"*{layout} layout*: {lies}" + ("" if alone else f"; {note}")
                 heading = f"Layout {layout}" if alone else f"{heading}, layout {layout}"
             boxes = tuple(
@@ -66,17 +66,24 @@ def compare(desk: Desk, question: Question) -> Iterator[Answer]:
             yield replace(answer, shown=shown)
 
 
+def _lies(partial: Partial, layout: str) -> str:
+    """How a derivative lies; second derivatives do so in the same way in every layout."""
+    if partial.of.gradient is not None:
+        return LIES["gradient"][1].format(of=partial.of.gradient[1].name)
+    return LIES[layout][not partial.of.is_scalar].format(of=partial.of.name, by=partial.by.name)
+
+
 def _derivation(desk: Desk, context: Context, partial: Partial, via: str, level: str) -> Derivation:
     """The derivation in another graph; of an array its Jacobian."""
     of, by = partial.of, partial.by
     flipped = context.graph.layout == "denominator"
     if level == "entries":
-        if of.is_scalar:
+        if of.is_scalar and of.gradient is None:
             return written_out(context, of, (by,), desk.sizes, via)[by]
         body = JacobianBody("", of, by)
         return written_out_jacobian(context, body, desk.sizes, via, flipped=flipped)
     session = context.session(via)
-    if of.is_scalar:
+    if of.is_scalar and of.gradient is None:
         return Derivation(context, session.derive(of, by, level), via)
     return Derivation(context, session.jacobian(of, by, level, flipped=flipped), via)
 

@@ -23,9 +23,9 @@ from symbackprop.arithmetic.rounding import rounded
 from symbackprop.arithmetic.scalars import NoValue, Value
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Expr, IndexValue, Leaf, Numeric, Partial, Run, Slice
+from symbackprop.core.expr import Comprehension, Expr, IndexValue, Leaf, Numeric, Partial, Run, Slice
 from symbackprop.core.graph import Equation
-from symbackprop.core.tensors import Tensor
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula
@@ -58,7 +58,7 @@ class Figures:
         }
         floats = {tensor: np.array(cells, dtype=float) for tensor, cells in arrays.items()}
         given = Given(spec.graph, spec.sizes, floats, context.expand)
-        arithmetic = Arithmetic(spec.sizes, arrays, context.expand, zero=spec.graph.zero)
+        arithmetic = Arithmetic(spec.sizes, arrays, context.expand, zero=spec.graph.zero or bool(spec.graph.loops))
         return Figures(desk, question, precision, arithmetic, given)
 
     def value(self, expr: Expr) -> Cells:
@@ -87,11 +87,52 @@ class Figures:
         """The numbers of the target of an equation, remembered under it (or under another name)."""
         assert equation.expr is not None
         tensor = equation.target
+        loop = self.desk.spec.graph.loop_of(tensor)
+        if loop and target is None:
+            return self._loop(loop, tensor)
         cells = self._entries(equation) if equation.indices else self.value(equation.expr)
         shape = self._oriented(tensor)
         cells = np.broadcast_to(cells, shape)
         self.arithmetic.tensors[target or tensor] = cells
         return cells
+
+    def _loop(self, loop: tuple[Tensor, ...], target: Tensor) -> Cells:
+        """The numbers of a recursion, member by member."""
+        graph, at = self.desk.spec.graph, self.arithmetic
+        equations = [graph.equation_of(tensor) for tensor in loop]
+        for tensor in loop:
+            at.tensors[tensor] = _zeros(self._oriented(tensor))
+        steps = at.extent(loop[0].shape[0])
+        for step in range(1, steps + 1):
+            for equation in equations:
+                assert equation is not None
+                assert equation.expr is not None
+                self._row(equation.expr, equation.indices, step, at.tensors[equation.target])
+        return at.tensors[target]
+
+    def _row(self, expr: Expr, indices: tuple[Index, ...], step: int, cells: Cells) -> None:
+        """One member of a family, written into the array of all."""
+        first, *own = indices
+        self.arithmetic.forget()
+        extents = [self.arithmetic.extent(index.dim) for index in own]
+        try:
+            for place, spots in enumerate(np.ndindex(*extents)):
+                bound = {first: step, **{index: spot + 1 for index, spot in zip(own, spots, strict=True)}}
+                flat = cells.reshape(self.arithmetic.extent(first.dim), -1)  # a view
+                flat[step - 1, place] = self.arithmetic.scalar(expr, bound)
+        except NoValue as reason:
+            raise self._no_value(expr, str(reason)) from None
+
+    def set_loop(self, of: Tensor, values: Mapping[Tensor, Expr], loop: tuple[Tensor, ...]) -> None:
+        """The numbers of the derivatives by the targets of a recursion, the last member first."""
+        wanted = [tensor for tensor in reversed(loop) if isinstance(values.get(tensor), TensorEntries | Comprehension)]
+        for tensor in wanted:
+            self.arithmetic.partials[of, tensor] = _zeros(self._oriented(tensor))
+        for step in range(self.arithmetic.extent(loop[0].shape[0]), 0, -1):
+            for tensor in wanted:
+                value = values[tensor]
+                assert isinstance(value, TensorEntries | Comprehension)
+                self._row(value.body, value.free, step, self.arithmetic.partials[of, tensor])
 
     def _oriented(self, tensor: Tensor) -> tuple[int, ...]:
         """Rows and columns of an array; of more than two axes a row for each place of the first."""
@@ -105,8 +146,9 @@ class Figures:
         tensor = name.tensor if isinstance(name, Leaf) else name.by
         if tensor.is_matrix:
             return (name,)
-        held = [range(1, self.arithmetic.extent(dim) + 1) for dim in tensor.shape[:-2]]
-        runs = tuple(Run(IndexValue((), ONE), dim) for dim in tensor.shape[-2:])
+        split = 1 if tensor.over else len(tensor.shape) - 2  # of a family its members
+        held = [range(1, self.arithmetic.extent(dim) + 1) for dim in tensor.shape[:split]]
+        runs = tuple(Run(IndexValue((), ONE), dim) for dim in tensor.shape[split:])
         across = tensor.convention.vectors_are_rows
         return tuple(
             Slice(name, (*(IndexValue((), Dim(place)) for place in places), *runs), across)
@@ -161,7 +203,7 @@ class Figures:
         """The record of the JSON format: nested lists in the declared shape."""
         digits = DEFAULT_DIGITS if self.precision.digits is None else self.precision.digits
         flat = list(cells.ravel())
-        exact = [str(n) if isinstance(n, Fraction) else float(n) for n in flat]
+        exact = [str(n) if isinstance(n, Fraction) else float(n) + 0.0 for n in flat]  # 0.0, not -0.0
         texts = [f"{rounded(n, digits):f}" for n in flat]
         return Numbers(_nested(exact, shape), _nested(texts, shape), digits)
 
@@ -194,6 +236,13 @@ def oriented(array: object, tensor: Tensor, sizes: Mapping[str, int]) -> Cells:
     if not tensor.is_matrix:
         return cells.reshape((tensor.shape[0].evaluate(sizes), -1))
     return cells.reshape(tuple(dim.evaluate(sizes) for dim in tensor.oriented))
+
+
+def _zeros(shape: tuple[int, ...]) -> Cells:
+    """An array of exact zeros."""
+    found = np.empty(shape, dtype=object)
+    found[...] = Fraction(0)
+    return found
 
 
 def _is_matrix(expr: Expr) -> bool:

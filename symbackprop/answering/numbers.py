@@ -144,7 +144,13 @@ class _Work:
         figures = self.figures
         inputs = [node.tensor for node in value.walk() if isinstance(node, Leaf)]
         self.forward(inputs, told=False)
-        figures.set_partial(gradient, value)
+        loop = self.graph.loop_of(gradient.by)
+        if loop and (gradient.of, gradient.by) not in figures.arithmetic.partials:
+            used = [node.tensor for one in loop for node in walked(derivation, one) if isinstance(node, Leaf)]
+            self.forward(used, told=False)
+            figures.set_loop(gradient.of, derivation.derived.values, loop)
+        elif not loop:
+            figures.set_partial(gradient, value)
         partial = layout_partial(gradient, derivation.layout)
         value = derivation.in_layout(value)
         self.steps.extend(lines)
@@ -260,6 +266,12 @@ class _Work:
             return self.figures.numbers(arrays[0], shape)
         flat = np.concatenate([array.ravel() for array in arrays])
         return self.figures.numbers(flat, (len(arrays), *shape))
+
+
+def walked(derivation: Derivation, tensor: Tensor) -> Iterator[Expr]:
+    """All that stands in the derivative by ``tensor``, where it was derived."""
+    value = derivation.derived.values.get(tensor)
+    return iter(()) if value is None else value.walk()
 
 
 def _declared(expr: Expr) -> tuple[Dim, ...]:

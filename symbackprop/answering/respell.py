@@ -64,6 +64,8 @@ class Respelling:
 
     def tensor(self, old: Tensor) -> Tensor:
         """The array as the other convention stores it."""
+        if old.gradient is not None:
+            return self.tensor(old.gradient[0]).gradient_by(self.tensor(old.gradient[1]))
         if old not in self.tensors:
             shape = old.shape[::-1] if old.rank == 2 and self._is_turned(old) else old.shape
             self.tensors[old] = replace(old, shape=shape, convention=self.to)

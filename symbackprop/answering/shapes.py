@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from symbackprop.answering.desk import Desk
 from symbackprop.answering.record import Answer, Case, Result
 from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence, Verdict, not_checked
 from symbackprop.documents.model import Grid, Shown
-from symbackprop.notation.latex import dim_latex, tensor_latex
+from symbackprop.notation.latex import dim_latex, tensor_latex, to_latex
 from symbackprop.notation.names import Names
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import ShapeItem, ShapesBody
@@ -45,6 +46,8 @@ def _layouts(item: ShapeItem) -> dict[str, Shape]:
     of, by = item.of, item.by
     if by is None:
         return dict.fromkeys(("gradient", "numerator", "denominator"), _sides(of))
+    if of.gradient is not None:
+        return dict.fromkeys(("gradient", "numerator", "denominator"), (of.shape, by.shape))
     if of.is_scalar:
         own = _sides(by)
         turned = own[::-1] if len(own) == 2 else ((), *own) if own else ()
@@ -59,6 +62,8 @@ def _sides(tensor: Tensor) -> Shape:
 
 def _declared(item: ShapeItem, layout: str) -> tuple[str, ...]:
     """The dims as an answer has them: of a Jacobian those of both arrays."""
+    if item.of.gradient is not None and item.by is not None:
+        return tuple(str(dim) for dim in (*item.of.shape, *item.by.shape))
     if item.by is None or item.of.is_scalar:
         return tuple(str(side[0]) if side else "1" for side in _layouts(item)[layout])
     first, last = (item.by, item.of) if layout == "denominator" else (item.of, item.by)
@@ -101,6 +106,8 @@ def _row(item: ShapeItem, names: Names) -> tuple[str, ...]:
 
 
 def _name(item: ShapeItem, names: Names) -> str:
+    if item.of.gradient is not None and item.by is not None:
+        return f"${to_latex(Partial(item.of, item.by), names, inline=True)}$"
     of = tensor_latex(item.of, names)
     return f"${of}$" if item.by is None else rf"$\partial {of} / \partial {tensor_latex(item.by, names)}$"
 
@@ -109,6 +116,10 @@ def _reason(item: ShapeItem, names: Names) -> str:
     of, by = item.of, item.by
     if by is None:
         return f"the shape of `{of.name}`"
+    if of.gradient is not None:
+        tensor = r" \times ".join(str(dim_latex(dim, names)) for dim in (*of.shape, *by.shape))
+        whole = f"; as an array with all axes ${tensor}$" if of.rank + by.rank > 2 else ""
+        return f"each entry of `{of.gradient[1].name}` by each of `{by.name}`{whole}"
     if by.is_scalar and of.is_scalar:
         return "a scalar by a scalar"
     if of.is_scalar:

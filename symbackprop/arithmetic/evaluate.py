@@ -252,6 +252,8 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
     value = at.value(base, bound)
     if isinstance(base, Leaf | Partial):
         tensor = base.tensor if isinstance(base, Leaf) else base.by
+        if isinstance(base, Leaf) and tensor.start is not None and slots[0] == 0:
+            return _at_start(at, tensor.start, slots[1:])
         if not tensor.is_matrix:
             return _entry_of(at, value, tensor, slots)
         axes = [tensor.axis_of_side(side) for side in (0, 1)]
@@ -271,6 +273,15 @@ def _beyond(at: Arithmetic) -> Cells:
     if at.zero:
         return cell(ZERO)
     raise NoValue("an entry outside its range")
+
+
+def _at_start(at: Arithmetic, start: Tensor, slots: list[int]) -> Cells:
+    """An entry of h[0], the start of a recursion."""
+    value = at.value(Leaf(start), {})
+    places = {axis: slot for axis, slot in enumerate(slots)}
+    sides = (places.get(axis, 1) if axis is not None else 1 for axis in map(start.axis_of_side, (0, 1)))
+    row, column = sides
+    return cell(value[row - 1, column - 1])
 
 
 def _entry_of(at: Arithmetic, value: Cells, tensor: Tensor, slots: list[int]) -> Cells:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symbackprop.checking.bench import Bench, Setting
+from symbackprop.checking.bench import Bench
 from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
@@ -15,6 +15,7 @@ from symbackprop.checking.light import light_of
 from symbackprop.checking.messages import CAUSE_WORDS, entry_words
 from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
+from symbackprop.checking.outcome import Setting
 from symbackprop.checking.paths import Path, diagonal_only, forgotten
 from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
 from symbackprop.checking.sight import Sight, sights
@@ -126,7 +127,7 @@ class Doctor:
         best = found[0].edit
         causes = tuple(dict.fromkeys(repair.cause for repair in found))
         assert truth.right is not None
-        fields = self._fields(judged, best)
+        fields = self._fields(judged, best) | {"what": _by(truth)}
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
         message = _sentence(words.sentence, message)
@@ -147,7 +148,7 @@ class Doctor:
         new = "something else" if edit is None else self._text(edit.new or edit.expr) or "something else"
         return {
             "old": old, "new": new, "reason": judged.evidence.reason or "they differ",
-            "numbers": self._numbers(judged), "missing": "",
+            "numbers": self._numbers(judged), "missing": "", "what": "it",
         }  # fmt: skip
 
     def _reason(self, truth: Truth, edit: Edit) -> str:
@@ -371,6 +372,13 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
+
+
+def _by(truth: Truth) -> str:
+    """What a line differentiates by, by its name."""
+    left = None if truth.left is None else truth.left.expr
+    base = left.base if isinstance(left, Element) else left
+    return base.by.name if isinstance(base, Partial) else "it"
 
 
 def _sentence(template: str, words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from symbackprop.checking.edit import is_array
 from symbackprop.checking.ranges import renamed
 from symbackprop.core.expr import Add, Expr, Hadamard, IndexValue, MatMul, Neg, Reduce
 
@@ -42,6 +43,9 @@ def _pairs(left: Expr, right: Expr, minus: bool) -> Iterator[Expr]:
             yield replace(left, body=body)
         yield replace(left, body=Add((left.body, Neg(moved) if minus else moved)))
         return
+    scales, rest = _scaled(left)
+    if scales:
+        yield MatMul((*scales, Add((rest, Neg(right) if minus else right))))
     own, other = _factors(left), _factors(right)
     for k in range(len(own[1])):
         for m in range(1, len(other[1]) + 1):
@@ -51,6 +55,18 @@ def _pairs(left: Expr, right: Expr, minus: bool) -> Iterator[Expr]:
             bracket = Add((inner[0], Neg(inner[1]) if minus else inner[1]))
             kind = own[0] if k else other[0]
             yield _product(kind, (*own[1][:k], bracket, *other[1][m:]))
+
+
+def _scaled(node: Expr) -> tuple[Factors, Expr]:
+    """The numbers before a Hadamard product whose first factor they scale, and what is left of it."""
+    if not isinstance(node, Hadamard) or not isinstance(node.factors[0], MatMul):
+        return (), node
+    first = node.factors[0].factors
+    scales = tuple(factor for factor in first if not is_array(factor))
+    arrays = tuple(factor for factor in first if is_array(factor))
+    if not scales or not arrays:
+        return (), node
+    return scales, Hadamard((_product(MatMul, arrays), *node.factors[1:]))
 
 
 def _factors(node: Expr) -> tuple[type[MatMul | Hadamard], Factors]:

@@ -10,6 +10,7 @@ from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
 from symbackprop.checking.ranges import renamed
 from symbackprop.checking.vocabulary import Vocabulary
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
     Add,
@@ -25,6 +26,8 @@ from symbackprop.core.expr import (
     Number,
     Range,
     Reduce,
+    Run,
+    Slice,
     Transpose,
     label_slot,
 )
@@ -41,6 +44,7 @@ MOST_SPOTS = 6
 def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Reduce):
+        yield from _whole_lines(place, node)
         for at, bound in enumerate(node.ranges):
             rest = (*node.ranges[:at], *node.ranges[at + 1 :])
             body = replace(node, ranges=rest) if rest else node.body
@@ -68,13 +72,26 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
                 if not shape[1 - side].is_one:
                     across = Transpose(new)
                     yield Edit(place.put(across), cause, 1.5, node, across)
-    if isinstance(place.parent, Add | Neg | Reduce | None):
+    if isinstance(place.parent, Add | Neg | Reduce | Call | None):
         loose = [index for index in _indices_of(node) if index not in place.indices]
         for index in dict.fromkeys((*loose, *place.indices)):
             if index in _indices_of(node) and not isinstance(node, Element | IndexValue | Neg):
                 cause = "missing-batch-sum" if index.dim in examples else "missing-sum"
                 new = Reduce("sum", (Range(index),), node)
                 yield Edit(place.put(new), cause, 1.6, node, new)
+
+
+def _whole_lines(place: Place, node: Reduce) -> Iterator[Edit]:
+    """A sum over the lines of a matrix that leaves one out: ``sum_k A[:, k-1]`` for all columns."""
+    body = node.body
+    if node.binder != "sum" or len(node.ranges) != 1 or not isinstance(body, Slice) or len(body.slots) != 2:
+        return
+    side = 1 if isinstance(body.slots[0], Run) else 0
+    held, shape = body.slots[side], shape_of(body.base)
+    op = lookup("rowsum" if side == 1 else "colsum")
+    if isinstance(held, IndexValue) and shape is not None and op is not None:
+        new = Call(op, (body.base,), (shape[0], ONE) if side == 1 else (ONE, shape[1]))
+        yield Edit(place.put(new), "index", 1.4, node, new)
 
 
 def _across(expr: Expr, bound: Index, free: Index) -> Expr:
@@ -99,6 +116,8 @@ def _indices(place: Place) -> Iterator[Edit]:
     node = place.node
     if isinstance(node, Element):
         yield from _slots(place, node)
+    elif isinstance(node, Slice | Jacobian):
+        yield from _held_slots(place, node)
     elif isinstance(node, Indicator):
         flipped = {"=": "!=", "!=": "="}.get(node.op)
         if flipped:
@@ -211,6 +230,16 @@ def _slots(place: Place, node: Element) -> Iterator[Edit]:
     if len(node.slots) == 2:
         new = Element(node.base, node.slots[::-1])
         yield Edit(place.put(new), "index", 1.3, node, new)
+
+
+def _held_slots(place: Place, node: Slice | Jacobian) -> Iterator[Edit]:
+    """Another index at a held position of a slice, or of a derivative of one."""
+    for name in ("slots",) if isinstance(node, Slice) else ("of_slots", "by_slots"):
+        slots = getattr(node, name)
+        for at, slot in enumerate(slots):
+            for other in _others(slot, place) if isinstance(slot, IndexValue) else ():
+                new = replace(node, **{name: (*slots[:at], other, *slots[at + 1 :])})
+                yield Edit(place.put(new), "index", 1.4, node, new)
 
 
 def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:

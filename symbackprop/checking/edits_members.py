@@ -63,5 +63,5 @@ def _tensor(node: Expr) -> Tensor:
 
 def _put(expr: Expr, kind: type[Leaf | Partial], change: Mapping[Tensor, Tensor]) -> Expr:
     if isinstance(expr, kind) and (new := change.get(_tensor(expr))) is not None:
-        return Leaf(new) if isinstance(expr, Leaf) else replace(expr, by=new)  # type: ignore[call-arg]
+        return Leaf(new) if isinstance(expr, Leaf) else replace(expr, by=new)
     return expr.map_children(lambda child: _put(child, kind, change))

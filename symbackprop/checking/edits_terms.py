@@ -105,12 +105,35 @@ def _numbers(place: Place, words: Vocabulary) -> Iterator[Edit]:
                     delta = Indicator(left, "=", right, is_kron=True)
                     yield Edit(place.put(delta), "kronecker", 1.5, node, delta)
         if node.value == 1:
+            yield from _complements(place, words)
             for choice in label_choices(place.indices, words):
                 yield Edit(place.put(choice), "kronecker", 1.4, node, choice)
         for dim in words.counts[:2]:
             yield Edit(place.put(DimValue(dim)), "mean", 1.9, node)
     elif isinstance(node, Leaf) and node.is_scalar and isinstance(place.parent, MatMul):
         yield Edit(place.put(Divide(UNIT, node)), "inverse", 1.8, node, Divide(UNIT, node))
+
+
+def _complements(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """1 where 1 - h is meant, for an array of the problem or an entry of one."""
+    if place.parent is None:
+        return
+    for tensor in words.tensors:
+        if tensor.is_scalar or tensor.is_label:
+            continue
+        entries = (Element(Leaf(tensor), slots) for slots in choices(tensor, place.indices))
+        for one in (Leaf(tensor), *entries):
+            new = Add((UNIT, Neg(one)))
+            yield Edit(place.put(new), "missing-term", 1.6, place.node, new)
+
+
+def choices(tensor: Tensor, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
+    """Slots for an entry of a tensor: indices in scope of the right dims."""
+    found: list[tuple[IndexValue, ...]] = [()]
+    for dim in tensor.shape:
+        fitting = [IndexValue(((index, 1),)) for index in indices if index.dim == dim]
+        found = [(*slots, one) for slots in found for one in fitting]
+    yield from found[:6]
 
 
 def label_choices(indices: Sequence[Index], words: Vocabulary) -> Iterator[Expr]:
@@ -160,8 +183,8 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                     Run(slot.low, dim) if isinstance(slot, Run) else slot
                     for slot, dim in zip(node.slots, tensor.shape, strict=True)
                 )
-                other = replace(node, base=base, slots=runs)
-                yield Edit(place.put(other), confused(old, tensor), 1.8, node, other)
+                cut = replace(node, base=base, slots=runs)
+                yield Edit(place.put(cut), confused(old, tensor), 1.8, node, cut)
     elif isinstance(node, Jacobian):
         for tensor in words.tensors:
             for new_jacobian in (replace(node, of=tensor), replace(node, by=tensor)):

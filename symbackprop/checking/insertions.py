@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from symbackprop.checking.edit import Edit
-from symbackprop.checking.edits_terms import label_choices
+from symbackprop.checking.edits_terms import choices, label_choices
 from symbackprop.checking.places import Place
 from symbackprop.checking.slips import joined
 from symbackprop.checking.vocabulary import Vocabulary
@@ -29,7 +29,7 @@ from symbackprop.core.expr import (
     Reduce,
     Transpose,
 )
-from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup
 
@@ -74,7 +74,7 @@ def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
     for one in words.activations:
         if node.is_scalar if shape_of(node) is not None else False:
             if isinstance(one.arg, Leaf) and (_product_of(place) or place.parent is None):
-                for slots in _choices(one.arg.tensor, place.indices):
+                for slots in choices(one.arg.tensor, place.indices):
                     mask = one.entry(Element(one.arg, slots))
                     yield Edit(place.put(MatMul((node, mask))), cause, 1.1, node)
             continue
@@ -100,15 +100,6 @@ def _product_of(place: Place) -> bool:
     return isinstance(place.node, MatMul | Hadamard | Element | Divide | Reduce)
 
 
-def _choices(tensor: Tensor, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
-    """Slots for an entry of a tensor: indices in scope of the right dims."""
-    found: list[tuple[IndexValue, ...]] = [()]
-    for dim in tensor.shape:
-        fitting = [IndexValue(((index, 1),)) for index in indices if index.dim == dim]
-        found = [(*slots, one) for slots in found for one in fitting]
-    yield from found[:6]
-
-
 def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
     """A further term, constant times parameter."""
     node = place.node
@@ -124,9 +115,11 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
     for tensor in words.graph.parameters:
         parts: list[Expr]
         if node.is_scalar and not tensor.is_scalar:
-            parts = [Element(Leaf(tensor), slots) for slots in _choices(tensor, place.indices)]
+            parts = [Element(Leaf(tensor), slots) for slots in choices(tensor, place.indices)]
         elif tensor.oriented == shape and not tensor.is_scalar:
             parts = [Leaf(tensor)]
+        elif words.layout == "numerator" and tensor.oriented == shape[::-1] and not tensor.is_scalar:
+            parts = [Transpose(Leaf(tensor))]
         else:
             continue
         for part in parts:
@@ -169,14 +162,14 @@ def _local_slopes(place: Place, words: Vocabulary) -> Iterator[Expr]:
         for equation in words.graph.equations:
             if equation.target is below:
                 for tensor in equation.inputs:
-                    for slots in _choices(tensor, place.indices) if not tensor.is_label else ():
+                    for slots in choices(tensor, place.indices) if not tensor.is_label else ():
                         yield Element(Partial(below, tensor), (*own, *slots))
 
 
 def _slots_of(array: Expr, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
     tensor = array.tensor if isinstance(array, Leaf) else array.by if isinstance(array, Partial) else None
     if tensor is not None and not tensor.is_scalar:
-        yield from _choices(tensor, indices)
+        yield from choices(tensor, indices)
 
 
 def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -201,7 +194,7 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
         for tensor in words.tensors:
             if tensor.is_scalar or tensor.is_label:
                 continue
-            for slots in _choices(tensor, place.indices):
+            for slots in choices(tensor, place.indices):
                 new = MatMul((node, Element(Leaf(tensor), slots)))
                 yield Edit(place.put(new), "missing-factor", 2.2, node, new)
         for one in _local_slopes(place, words):

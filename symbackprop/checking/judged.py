@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symbackprop.checking.bench import Outcome, Setting
+from symbackprop.checking.outcome import Outcome, Setting
 from symbackprop.checking.sight import Sight
 from symbackprop.core.expr import Expr
 from symbackprop.core.verdicts import Evidence

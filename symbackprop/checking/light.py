@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from symbackprop.checking.bench import Bench, Outcome, Setting, unknown
+from symbackprop.checking.bench import Bench
+from symbackprop.checking.outcome import Outcome, Setting, unknown
 from symbackprop.checking.seer import Seer
 from symbackprop.checking.sight import Sight
 from symbackprop.core.expr import Element, Expr, Partial

@@ -96,7 +96,7 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "the activation stands for its derivative, or the other way",
         ),
         "missing-batch-sum": Words(
-            "it enters every example, so its derivative collects from all of them: it is {new}",
+            "{what} enters every example, so its derivative collects from all of them: it is {new}",
             "from how many examples does it collect?",
             "the sum over the examples of a batch is missing",
         ),

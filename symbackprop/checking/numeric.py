@@ -12,7 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from symbackprop.checking.bench import Bench, EntryAgainstArray, Look, Outcome, Setting, unknown
+from symbackprop.checking.bench import Bench
+from symbackprop.checking.look import Look
+from symbackprop.checking.outcome import EntryAgainstArray, Outcome, Setting, unknown
 from symbackprop.checking.seer import Seer
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.expr import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from symbackprop.checking.bench import Bench, Setting
+from symbackprop.checking.bench import Bench
 from symbackprop.checking.edits import Edit, edits
+from symbackprop.checking.outcome import Setting
 from symbackprop.checking.ranges import redimensioned
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.vocabulary import Vocabulary

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symbackprop.checking.bench import Outcome, Setting, unknown
 from symbackprop.checking.judged import Judged, Truth
+from symbackprop.checking.outcome import Outcome, Setting, unknown
 from symbackprop.core.expr import Add, Expr, Leaf, MatMul, Neg, Number, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence

@@ -110,7 +110,7 @@ class Checker:
         causes = diagnosis.causes if diagnosis is not None else ()
         cause = causes[0] if causes else judged.cause
         message = diagnosis.message if diagnosis is not None else sentence(judged.message)
-        if claim.case and judged.verdict != "correct":
+        if claim.case and judged.verdict == "wrong":
             message = f"{message} So it is at {claim.case}.".strip()
         span = claim.span
         finding = Finding(

@@ -176,6 +176,11 @@ class TensorEntries(Expr):
         return SCALAR
 
     @property
+    def free(self) -> tuple[Index, ...]:
+        """The indices of an entry."""
+        return self.indices
+
+    @property
     def dims(self) -> tuple[Dim, ...]:
         """The extent along each index."""
         return tuple(index.dim for index in self.indices)

@@ -472,6 +472,11 @@ class Comprehension(Expr):
     body: Expr
 
     @property
+    def free(self) -> tuple[Index, ...]:
+        """The indices of an entry."""
+        return tuple(index for index in (self.row, self.column) if index is not None)
+
+    @property
     def shape(self) -> Shape:
         rows = self.row.dim if self.row is not None else ONE
         columns = self.column.dim if self.column is not None else ONE

@@ -57,6 +57,8 @@ class Equation:
         for node in self.expr.walk():
             if isinstance(node, Leaf):
                 seen.setdefault(node.tensor)
+                if node.tensor.start is not None:
+                    seen.setdefault(node.tensor.start)
         return tuple(seen)
 
 
@@ -95,7 +97,8 @@ class Graph:
     the LaTeX they are printed with (None: the name); ``families`` says which tensors are members
     of one family; ``layout`` is how derivatives are written ("numerator": dL/dW transposed);
     ``first`` is what the author calls the first position (positions in the graph are one-based);
-    ``zero``: an entry outside its range counts as 0.
+    ``zero``: an entry outside its range counts as 0; ``loops``: targets of recursions, those that need each
+    other together, in the order in which a member of each is computed.
     """
 
     convention: Convention
@@ -107,6 +110,11 @@ class Graph:
     layout: str = "gradient"
     first: int = 1
     zero: bool = False
+    loops: tuple[tuple[Tensor, ...], ...] = ()
+
+    def loop_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """The targets that are computed together with ``tensor``, member by member; () for any other tensor."""
+        return next((loop for loop in self.loops if tensor in loop), ())
 
     def equation_of(self, tensor: Tensor) -> Equation | None:
         """The equation that defines ``tensor``, or None for a symbol."""
@@ -134,7 +142,7 @@ class Graph:
         """What a tensor is computed from, and itself, in the order of ``tensors``."""
         found = {tensor}
         for equation in reversed(self.equations):
-            if equation.target in found:
+            if equation.target in found or not found.isdisjoint(self.loop_of(equation.target)):
                 found.update(equation.inputs)
         return tuple(one for one in self.tensors.values() if one in found)
 

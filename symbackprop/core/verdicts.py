@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 Status = Literal["holds", "fails", "not-checked"]
 
@@ -88,6 +88,28 @@ class Verdict:
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Verdict has three values; compare verdict.status with 'holds'")
+
+
+class PendingVerdict(Verdict):
+    """A verdict that is found when somebody asks for it."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], Verdict]) -> None:
+        object.__setattr__(self, "_make", make)
+        object.__setattr__(self, "_found", None)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name not in ("status", "evidence"):
+            return super().__getattribute__(name)
+        found = super().__getattribute__("_found")
+        if found is None:
+            found = super().__getattribute__("_make")()
+            object.__setattr__(self, "_found", found)
+        return getattr(found, name)
+
+    def __repr__(self) -> str:
+        return f"Verdict(status={self.status!r}, evidence={self.evidence!r})"
 
 
 def not_checked(reason: str) -> Verdict:

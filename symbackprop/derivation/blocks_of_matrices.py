@@ -14,6 +14,7 @@ from symbackprop.derivation.places import form_at, in_entries
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Quantity
 from symbackprop.notation.forms import Slot, parts_of_slot
+from symbackprop.notation.outside import relaxed
 
 Pair = tuple[Expr, Expr]
 
@@ -46,7 +47,8 @@ def _member(lines: Lines, of: Tensor, quantity: Quantity, axes: tuple[Index, ...
     sides: list[Index | None] = [*running, None] if len(running) == 1 else [*running]
     if len(running) == 1 and quantity.tensor.convention.vectors_are_rows:
         sides.reverse()
-    found = Slicer(lines, (held,)).spelled(quantity.form, sides[0], sides[1])
+    form = relaxed(quantity.form, lines.shop.partial_of.__contains__) if lines.shop.graph.loops else quantity.form
+    found = Slicer(lines, (held,)).spelled(form, sides[0], sides[1])
     if found is None or found.is_scalar:
         return None
     return _slice(Partial(of, quantity.tensor), axes, set(running)), found

@@ -76,7 +76,9 @@ class Slopes:
         if op.named_slope and atom.primes == 0 and param == 0:
             return single(Fn(op, atom.args, 1))
         places, template = self._template(op, param, atom.primes)
-        return as_atom(plug(template, dict(zip(places, atom.args, strict=True))))
+        found = plug(template, dict(zip(places, atom.args, strict=True)))
+        beside_number = op.name in ("max", "min") and not atom.args[1].tensors
+        return as_atom(_strict(found) if beside_number else found)
 
     def unnamed(self, form: Form) -> Form:
         """The form with slopes that have a kink, such as relu'(u), written out piece by piece."""
@@ -162,6 +164,11 @@ class Slopes:
 
     def _atom(self, atom: Atom, tensor: Tensor, slots: tuple[Slot, ...]) -> Form:
         if isinstance(atom, Entry):
+            if atom.tensor.start is tensor:  # h[t-1] is h[0] where t = 1
+                form = single(Delta(atom.slots[0], 0))
+                for own, slot in zip(atom.slots[1:], slots, strict=True):
+                    form = product(form, single(Delta(own, slot)))
+                return form
             if atom.tensor is not tensor:
                 return Form()
             form = number(1)
@@ -252,3 +259,16 @@ def plug(form: Form, values: Mapping[Tensor, Form]) -> Form:
             result = Form(within(a, b) for a in result.terms for b in piece.terms)
         terms.extend(result.terms)
     return normal(Form(terms))
+
+
+def _strict(form: Form) -> Form:
+    """[a > b] for [a >= b]: beside a number the slope at a tie is that of the number."""
+    signs = {">=": ">", "<=": "<"}
+
+    def changed(atom: Atom) -> Atom:
+        return Truth(atom.left, signs.get(atom.op, atom.op), atom.right) if isinstance(atom, Truth) else atom
+
+    return Form(
+        Term(term.coefficient, tuple((changed(atom), e) for atom, e in term.factors), term.bound)
+        for term in form.terms
+    )

@@ -198,8 +198,12 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
     if stage.rule == "insert":
         names = [f"`{show(Partial(loss, tensor))}`" for tensor in stage.inserted]
         return f"put in {join(names)}"
+    if stage.rule == "fold":
+        return f"put {join([f'`{tensor.name}`' for tensor in stage.inserted])} back in"
     if stage.rule in ("assumption", "one-hot", "vanish"):
-        return join([fact.words for fact in stage.uses])
+        return join([fact.words for fact in stage.uses]) or "the deviations from a mean sum to 0"
+    if stage.rule == "quotient":
+        return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
     return "simplify"

@@ -13,7 +13,7 @@ from symbackprop.core.tensors import Index
 from symbackprop.derivation.rules import leaves
 from symbackprop.notation.common import content
 from symbackprop.notation.forms import Atom, Delta, Exponent, Factor, Form, Group, Slot, Term
-from symbackprop.notation.normal import normal
+from symbackprop.notation.normal import expanded, normal
 
 MOST_BOUND = 3
 
@@ -36,22 +36,49 @@ def gathered(form: Form) -> Form:
     return found if fewer and leaves(found) <= leaves(form) else form
 
 
-def _joined(first: Term, second: Term) -> Term | None:
-    """Two terms as one, if their sums run over the same ranges and they share more than numbers."""
-    if not first.bound or len(first.bound) != len(second.bound) or len(first.bound) > MOST_BOUND:
+def over_one_quotient(form: Form) -> Form:
+    """e/G - e^2/G^2 as e/G^2 with G = 1 + e: terms over a common denominator, where that is shorter."""
+    terms = list(form.terms)
+    place = 0
+    while place < len(terms):
+        for other in range(place + 1, len(terms)):
+            joined = _joined(terms[place], terms[other], below=True)
+            if joined is not None and leaves(Form((joined,))) < leaves(Form((terms[place], terms[other]))):
+                terms[place] = joined
+                del terms[other]
+                break
+        else:
+            place += 1
+    return normal(Form(terms)) if len(terms) < len(form.terms) else form
+
+
+def _joined(first: Term, second: Term, *, below: bool = False) -> Term | None:
+    """Two terms as one, if their sums run over the same ranges and they share more than numbers.
+
+    ``below``: over a common denominator, the numerator multiplied out.
+    """
+    if len(first.bound) != len(second.bound) or len(first.bound) > MOST_BOUND:
+        return None
+    if not first.bound and not below:
         return None
     best: Term | None = None
     most = 0
     for renamed in _renamings(first, second):
         common = [(a, e) for a, own in first.factors if (e := _shared(a, own, renamed.factors))]
-        shared = [f for f in common if set(f[0].free) & set(first.bound)]
-        if len(shared) <= most:
+        shared = [f for f in common if below or set(f[0].free) & set(first.bound)]
+        if len(shared) <= most or (below and not _differ(first, renamed)):
             continue
         rest = [_without(term, common) for term in (first, renamed)]
         if not all(_plain(term, first.bound) for term in rest):
             continue
         most = len(shared)
         inner = normal(Form(rest))
+        if below:
+            inner = normal(expanded(inner))
+            if len(inner.terms) == 1 and not inner.terms[0].bound:  # something has cancelled
+                alone = inner.terms[0]
+                best = Term(alone.coefficient, (*common, *alone.factors), first.bound)
+            continue
         size = content(inner)
         group = Group(Form(Term(t.coefficient / size, t.factors, t.bound) for t in inner.terms))
         best = Term(size, (*common, (group, 1)), first.bound)
@@ -73,9 +100,13 @@ def _shared(atom: Atom, exponent: Exponent, among: tuple[Factor, ...]) -> Expone
     other = next((e for one, e in among if one.key == atom.key), None)
     if other is None:
         return 0
-    if other == exponent:
-        return exponent
-    return min(other, exponent) if other > 0 and exponent > 0 else 0
+    return min(other, exponent) if (other > 0) == (exponent > 0) else 0
+
+
+def _differ(first: Term, second: Term) -> bool:
+    """Whether a sum stands below both in different powers."""
+    powers = {atom.key: e for atom, e in first.factors if e < 0 and isinstance(atom, Group)}
+    return any(powers.get(atom.key, e) != e for atom, e in second.factors if e < 0)
 
 
 def _without(term: Term, common: list[Factor]) -> Term:

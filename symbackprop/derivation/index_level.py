@@ -170,6 +170,8 @@ class Board:
         target, tensor = user.equation.target, self.quantity.tensor
         if target is self.of:
             return True
+        if self._shop.graph.loop_of(tensor):
+            return True  # a member reaches later ones on other ways too
         others = [given for given in user.equation.inputs if given is not tensor]
         return any(given in self._reached for given in others)
 
@@ -177,9 +179,10 @@ class Board:
     def _reached(self) -> frozenset[Tensor]:
         """The tensors that depend on the one that is differentiated by."""
         reached = {self.quantity.tensor}
-        for equation in self._shop.graph.equations:
+        graph = self._shop.graph
+        for equation in graph.equations:
             if equation.target not in reached and not reached.isdisjoint(equation.inputs):
-                reached.add(equation.target)
+                reached.update((equation.target, *graph.loop_of(equation.target)))
         return frozenset(reached)
 
     def local(self, user: Local) -> tuple[Form, Form]:

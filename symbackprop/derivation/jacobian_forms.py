@@ -39,14 +39,21 @@ def derivatives_in(form: Form, sweep: Sweep, lines: Lines) -> tuple[Tensor, ...]
         for atom, _ in term.factors:
             if isinstance(atom, Entry) and _is_own(atom, sweep, lines):
                 tensor = lines.shop.partial_of[atom.tensor].by
-                found |= dict.fromkeys((tensor, *derivatives_in(sweep.quantities[tensor].form, sweep, lines)))
+                inner = derivatives_in(sweep.quantities[tensor].form, sweep, lines)
+                found.update(dict.fromkeys((tensor, *inner)))
     return tuple(found)
 
 
 def where_true(form: Form, truths: Sequence[Form]) -> Form:
-    """The form where every relation of ``truths`` (each one ``Truth``) holds."""
-    atoms = [truth.terms[0].factors[0][0] for truth in truths if truth.terms and truth.terms[0].factors]
-    known = {atom.key: number(1) for atom in atoms}
+    """The form where every relation of ``truths`` holds: each one ``Truth``, or about a label."""
+    chosen = {key: number(1) if said else Form() for key, said in map(_label_said, truths) if key is not None}
+    atoms = [
+        truth.terms[0].factors[0][0]
+        for truth in truths
+        if truth.terms and truth.terms[0].factors and _label_said(truth)[0] is None
+    ]
+    known = dict(chosen)
+    known.update((atom.key, number(1)) for atom in atoms)
     for atom in atoms:
         if isinstance(atom, Truth):
             known[Truth(atom.left, OPPOSITE[atom.op], atom.right).key] = Form()
@@ -58,13 +65,31 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
         for term in inner.terms:
             parts = Form((Term(term.coefficient, (), term.bound),))
             for atom, exponent in term.factors:
-                found = known.get(atom.key) if isinstance(atom, Truth) else None
+                found = known.get(atom.key) if isinstance(atom, Truth | Entry) else None
                 piece = single(change_parts(atom, change), exponent) if found is None else found
                 parts = Form(within(a, b) for a in parts.terms for b in piece.terms)
             terms.extend(parts.terms)
         return normal(Form(terms))
 
     return change(form)
+
+
+def _label_said(truth: Form) -> tuple[object, bool]:
+    """The key of the entry of a one-hot array that a relation of a label is, and whether it is 1.
+
+    [y_n = k] is that entry, and where y_n is another class, 1 - [y_n = k] is 1.
+    """
+    entries = [term for term in truth.terms if any(isinstance(atom, Entry) for atom, _ in term.factors)]
+    if len(entries) != 1 or len(entries[0].factors) != 1 or len(truth.terms) > 2:
+        return None, False
+    (atom, exponent), coefficient = entries[0].factors[0], entries[0].coefficient
+    rest = [term for term in truth.terms if term is not entries[0]]
+    plain = exponent == 1 and not entries[0].bound
+    if plain and coefficient == 1 and not rest:
+        return atom.key, True
+    if plain and coefficient == -1 and len(rest) == 1 and not rest[0].factors and rest[0].coefficient == 1:
+        return atom.key, False
+    return None, False
 
 
 def _is_own(atom: Atom, sweep: Sweep, lines: Lines) -> bool:

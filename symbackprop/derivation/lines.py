@@ -80,13 +80,18 @@ class Lines:
 
     def computed(self, form: Form, quantity: Quantity) -> Expr:
         """The array as it is computed: a sum over members of families by its entries."""
+        if self.shop.graph.loop_of(quantity.tensor):  # the lines of a recursion, as they are printed
+            body = self.entries(form)
+            if quantity.axes is not None:
+                return TensorEntries(quantity.axes, body)
+            return Comprehension(quantity.row, quantity.column, body)
         if quantity.axes is None and any(tensor.over for tensor in form.tensors):
             return comprehension_of(form, quantity.row, quantity.column, self.shop.leaf)
         return self.spelled(form, quantity)
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""
-        if not self.shop.graph.zero or not isinstance(value, Comprehension | TensorEntries):
+        if not (self.shop.graph.zero or self.shop.graph.loops) or not isinstance(value, Comprehension | TensorEntries):
             return value
         return replace(value, body=self.entries(form))
 
@@ -97,9 +102,13 @@ class Lines:
         forms = (local.form for local in self.shop.locals.values())
         return self.shop.graph.zero and any(relaxed(form, first) is not form for form in forms)
 
+    def plain_entries(self, form: Form) -> Expr:
+        """The form over entries as it is, with its indicators."""
+        return entries_of(form, self.shop.leaf)
+
     def entries(self, form: Form) -> Expr:
         """The form over entries; where an entry outside its range counts as 0, without its indicators."""
-        if self.shop.graph.zero:
+        if self.shop.graph.zero or self.shop.graph.loops:
             form = relaxed(form, self.shop.partial_of.__contains__)
         return entries_of(form, self.shop.leaf)
 

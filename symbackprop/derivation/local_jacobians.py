@@ -75,7 +75,9 @@ class Locals:
         one, other = head[place], own[place if len(own) > 1 else 0]
         line = "" if self.line is None else f"in each {self.side} "
         if form.terms and all(joins(term, one, other) for term in form.terms):
-            return f"{line}an entry of `{of.name}` feels one entry of `{by.name}`: the Jacobian is diagonal"
+            feels = f"{line}an entry of `{of.name}` feels one entry of `{by.name}`"
+            whole = one.dim == other.dim
+            return f"{feels}: the Jacobian is diagonal" if whole else f"{feels} at most: one diagonal block"
         rows, columns = (by, of) if self.flipped else (of, by)
         return f"{line}a row for each entry of `{rows.name}`, a column for each of `{columns.name}`"
 

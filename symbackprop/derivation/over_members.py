@@ -22,7 +22,7 @@ def over_members(lines: Lines, form: Form, row: Index | None, column: Index | No
         return None
     summed = [term for term in form.terms if len(_running(term)) == 1]
     others = [term for term in form.terms if term not in summed]
-    if any(_running(term) for term in others) or not summed:
+    if any(_running(term) for term in others):
         return None
     parts: list[Expr] = []
     for group in _by_dim(summed):

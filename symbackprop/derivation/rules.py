@@ -85,7 +85,9 @@ def definition_of(target: Tensor, indices: tuple[Index, ...], form: Form) -> Def
         return None
     if len(factors) == 1:
         atom, exponent = factors[0]
-        shortens = isinstance(atom, Fn | OfMatrix | Extreme) or (isinstance(atom, Group) and exponent != 1)
+        root = isinstance(atom, Entry) and Fraction(exponent).denominator != 1
+        power = isinstance(atom, Group) and exponent != 1
+        shortens = root or power or isinstance(atom, Fn | OfMatrix | Extreme)
         return Definition(target, indices, factors) if shortens else None
     full = set(factors[0][0].free) == set(indices)
     quotient = any(e < 0 for _, e in factors) and factors[0][1] > 0
@@ -157,6 +159,9 @@ class Folding:
                 ratio = Fraction(exponent) / Fraction(definition.factors[0][1])
                 # A root of a power is not the base: (u^2)^(1/2) = |u|.
                 if ratio.denominator != 1 or (len(definition.factors) > 1 and ratio < 1):
+                    continue
+                # With s = sqrt(v) the square is v, and stays so.
+                if isinstance(atom, Entry) and len(definition.factors) == 1 and exponent == int(exponent):
                     continue
                 rest = _removed(term, definition, slots, ratio)
                 if rest is not None:

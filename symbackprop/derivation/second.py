@@ -55,22 +55,39 @@ class Second:
         if len(head) + len(self.tangents.own) > 2:
             self._gather(tangent)
         quantity = self._quantity(head, tangent.stages)
-        plain = self.tangents.unfolded(tangent.form)
+        return self._finished(quantity, tangent.form, self.tangents.unfolded(tangent.form))
+
+    def turned(self, other: JacobianWork) -> JacobianWork:
+        """d2L/(dA dB) from d2L/(dB dA)."""
+        assert other.form_of_whole is not None
+        head, own = other.quantity.indices, indices_of_slots(other.quantity.head)
+        quantity = self._quantity(head, (Stage("chain", other.quantity.form),))
+        before, after = self._entry(self.of, head), other.entry
+        reason = "the order of differentiation does not matter"
+        assert own == self.tangents.own
+        self._add("symmetry", reason, before, after, Partial(self.of, self.by))
+        value = self.lines.entries(other.quantity.form)
+        reason = f"put in `{self.lines.show(after)}`"
+        self._add("insert", reason, after, value, Partial(self.of, self.by))
+        return self._finished(quantity, other.quantity.form, other.form_of_whole)
+
+    def _finished(self, quantity: Quantity, form: Form, plain: Form) -> JacobianWork:
+        """The result, as a matrix where it is one."""
         whole = array_of(plain, quantity, self.lines, flipped=self.flipped)
-        expr = array_of(gathered(tangent.form), quantity, self.lines, flipped=self.flipped)
+        expr = array_of(gathered(form), quantity, self.lines, flipped=self.flipped)
         slices: tuple[Part, ...] = ()
         if self.level != "index":
             partial = Partial(self.of, self.by)
-            matrix = self._matrix(quantity, tangent.form)
+            matrix = self._matrix(quantity, form)
             if matrix is not None:
                 scalars = not (self.of.index_axes or self.by.index_axes)
                 name = partial if scalars else Jacobian(self.of, self.by, self.flipped)
-                reason = self._why(tangent.form, matrix)
-                if matrix != name:
+                reason = self._why(form, matrix)
+                if matrix != name and not scalars:
                     self._add("spell", reason, name, matrix, partial)
                 expr = matrix
                 whole = self._matrix(quantity, plain) or whole
-            slices = self._blocks(quantity, tangent.form)
+            slices = self._blocks(quantity, form)
         return self._record(quantity, expr, whole, slices, plain)
 
     def _gather(self, tangent: Tangent) -> None:

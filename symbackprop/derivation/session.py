@@ -22,7 +22,7 @@ from symbackprop.derivation.entry_jacobians import written_out_jacobian
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_forms import unfolded, where_true
 from symbackprop.derivation.jacobian_level import jacobian_level_work
-from symbackprop.derivation.jacobian_work import JacobianWork, array_of
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of, indices_of_slots
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation, slots_of
 from symbackprop.derivation.places import assembled, cell_at, slots_at
@@ -32,7 +32,7 @@ from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
 from symbackprop.derivation.written_second import written_second
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
@@ -174,9 +174,19 @@ class Session:
         work_of = LEVELS[level]
         works = {t: work_of(self.lines, of, quantity, sweep) for t, quantity in quantities.items()}
         values = {tensor: work.value for tensor, work in works.items()}
-        trails = _trails(works, of)
+        trails = _trails(works, of) if not self.graph.loops else _looped_trails(works, of)
         found = {tensor: _derived(of, tensor, works[tensor], trails[tensor], values) for tensor in wrt}
+        if self.graph.loops:
+            found = {tensor: replace(d, uses=(*d.uses, *self._ends(of, d))) for tensor, d in found.items()}
         return {tensor: self._with_outside(derived) for tensor, derived in found.items()}
+
+    def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
+        """The end values of the recursions backwards that a derivative rests on."""
+        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        return tuple(
+            f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
+            for need in names
+        )
 
     def _with_outside(self, derived: Derived) -> Derived:
         """Say it where entries outside their range count as 0."""
@@ -239,6 +249,8 @@ class Session:
         """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
         first, quantities = self._differentiated(of, level)
         head, own = second_letters(self.shop, of, by, entry)
+        if self._is_before(of, by):
+            return self._turned(of, by, level, entry, apart)
         tangents = Tangents(self.lines, first.of, quantities, by, own)
         # By a number a vector lies as it does itself.
         lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
@@ -252,6 +264,39 @@ class Session:
         return Derived(
             of, by, quantity.form, quantity.row, quantity.column, work.expr,
             work.steps, needs, uses, {by: work.expr}, work, first.values,
+        )  # fmt: skip
+
+    def _is_before(self, of: Tensor, by: Tensor) -> bool:
+        """Whether ``by`` is computed from A, of which ``of`` is dL/dA."""
+        assert of.gradient is not None
+        inner = of.gradient[1]
+        return inner is not by and inner in self.graph.upstream(by)
+
+    def _turned(
+        self,
+        of: Tensor,
+        by: Tensor,
+        level: str,
+        entry: tuple[Places | None, Places | None],
+        apart: tuple[tuple[str | int, str | int], ...],
+    ) -> Derived:
+        """d2L/(dA dB) where B is computed from A: dL/dB differentiated by A."""
+        assert of.gradient is not None
+        loss, inner = of.gradient
+        letters = (entry[1], entry[0])
+        own = "index" if level == "index" else "vector"
+        found = self.second(loss.gradient_by(by), inner, own, entry=letters)
+        assert found.jacobian is not None
+        head = indices_of_slots(found.jacobian.quantity.head)
+        tangents = Tangents(self.lines, loss, {}, by, head)
+        work = Second(self.lines, of, by, tangents, level).turned(found.jacobian)
+        if entry != (None, None):
+            work = at_entry(self.lines, work, entry, apart)
+        work = replace(work, steps=(*found.steps, *work.steps), uses=found.uses)
+        quantity = work.quantity
+        return replace(
+            found, of=of, by=by, form=quantity.form, row=quantity.row, column=quantity.column, expr=work.expr,
+            steps=work.steps, values={by: work.expr}, jacobian=work,
         )  # fmt: skip
 
     def written_second(
@@ -272,6 +317,14 @@ class Session:
         self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
     ) -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
+        if self._is_before(of, by):
+            assert of.gradient is not None
+            inner = of.gradient[1]
+            raise UnsupportedError(
+                f"{by.name} is computed from {inner.name}; the product by a direction of {by.name}"
+                f" is not supported yet",
+                hint=f"ask for the product with d2{of.gradient[0].name}/(d{by.name} d{inner.name})",
+            )
         first, quantities = self._differentiated(of, level)
         tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
         work = Direction(self.lines, of, by, vector, tangents, level).work()
@@ -429,6 +482,8 @@ class Session:
             return memo[id(node)]
 
         def unfold(node: Expr) -> Expr:
+            if isinstance(node, Partial) and self.graph.loop_of(node.by):
+                return node
             if isinstance(node, Partial):
                 value = values.get(node.by, node) if node.of is root else node
                 return node if value == node else change(value)
@@ -465,7 +520,7 @@ class Session:
     def definition(self, tensor: Tensor) -> Expr | None:
         """The array that an equation gives ``tensor``; None for symbols and abstract functions."""
         local = self.shop.locals.get(tensor)
-        if local is None:
+        if local is None or self.graph.loop_of(tensor):
             return None
         equation = local.equation
         if equation.expr is not None and not equation.indices:
@@ -538,6 +593,25 @@ def _trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
             steps = tuple(step for need in needs for step in works[need].steps)
             uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
             found[tensor] = _Trail(needs, steps, uses)
+    return found
+
+
+def _looped_trails(works: Mapping[Tensor, Work], of: Tensor) -> dict[Tensor, _Trail]:
+    """The trails where quantities of a recursion rest on each other."""
+    rests = {tensor: work.rests_on(of) for tensor, work in works.items()}
+    found: dict[Tensor, _Trail] = {}
+    for tensor in works:
+        seen: set[Tensor] = set()
+        pending = [tensor]
+        while pending:
+            one = pending.pop()
+            if one not in seen:
+                seen.add(one)
+                pending.extend(rests[one])
+        needs = (*(other for other in works if other in seen and other is not tensor), tensor)
+        steps = tuple(step for need in needs for step in works[need].steps)
+        uses = tuple(dict.fromkeys(words for need in needs for words in works[need].uses))
+        found[tensor] = _Trail(needs, steps, uses)
     return found
 
 

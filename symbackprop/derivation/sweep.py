@@ -14,6 +14,7 @@ there, so that a Jacobian of several layers stays the product of its local Jacob
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -41,6 +42,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import expanded, normal
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
+LONGEST_PLAIN = 24  # the same before names are put back in
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class Sweep:
         reached = {t for t in self._graph.tensors.values() if start(t)}
         for equation in self._graph.equations:
             if any(tensor in reached for tensor in equation.inputs):
-                reached.add(equation.target)
+                reached.update((equation.target, *self._graph.loop_of(equation.target)))
         return reached
 
     def _active_equations(self) -> list[Equation]:
@@ -156,7 +158,9 @@ class Sweep:
         needed = {self.loss}
         active: list[Equation] = []
         for equation in reversed(self._graph.equations):
-            if equation.target in needed and equation.target in self._depends:
+            target = equation.target
+            wanted = target in needed or not needed.isdisjoint(self._graph.loop_of(target))
+            if wanted and target in self._depends:
                 active.append(equation)
                 needed.update(equation.inputs)
         return active
@@ -240,6 +244,11 @@ class Sweep:
         if self.head:
             first = settled(first, self.apart)
         stages = [Stage("chain", first, raw=raw, through=through)]
+        if not self.head and self._shop.centred:
+            full = self._shop.tidy(raw, zeros=False)
+            if full.key != first.key and first.terms:  # a path whose part is 0 is shown all the same
+                facts = self._shop.vanishing(full)
+                stages = [replace(stages[0], form=full), Stage("vanish", first, uses=facts)]
         if not users and not abstract:
             return (Stage("none", Form()),)
         candidates = [u for u in users if self._may_inline(u, tensor)]
@@ -262,7 +271,8 @@ class Sweep:
         if leaves(multiplied) < leaves(current):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
-        block = () if self.head else self._block(tensor, stages)
+        looped = bool(self._graph.loop_of(tensor))
+        block = () if self.head or looped else self._block(tensor, stages)
         if block and all(stage.rule in ("chain", "insert", "expand") for stage in stages):
             return (stages[0], *block)
         return (*stages, *block)
@@ -288,24 +298,37 @@ class Sweep:
                 break
             new = [inner for inner in inside if inner not in before]
             put = self._put_in(base, inside)
-            ways = [self._shop.tidy(form, zeros=False, arrays=False) for form in (put, expanded(put))]
-            pairs = [(way, self._shop.tidy(way, arrays=False)) for way in ways]
-            whole, final = min(pairs, key=lambda pair: leaves(pair[1]))
+            ways = [(form, self._shop.tidy(form, zeros=False, arrays=False)) for form in (put, expanded(put))]
+            triples = [(raw, way, self._shop.tidy(way, arrays=False)) for raw, way in ways]
+            raw, whole, final = min(triples, key=lambda triple: leaves(triple[2]))
             budget = leaves(current) + sum(leaves(self.quantities[inner].form) for inner in new)
             if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
                 break
             current, before = final, inside
             names = {self._shop.cotangent(self.loss, inner): inner for inner in inside}
             put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
-            found = (Stage("insert", final, inserted=put_in),)
+            found = self._folded(raw, whole, put_in)
             if whole.key != final.key:
                 facts = self._shop.vanishing(whole)
-                found = (Stage("insert", whole, inserted=put_in), Stage("vanish", final, uses=facts))
+                found = (*found, Stage("vanish", final, uses=facts))
         return found
+
+    def _folded(self, raw: Form, whole: Form, put_in: tuple[Tensor, ...]) -> tuple[Stage, ...]:
+        """What was put in, then the same with the author's names in it, where that makes a difference."""
+        plain = normal(raw)
+        before, after = (
+            Counter(atom.tensor for atom in one.atoms() if isinstance(atom, Entry)) for one in (plain, whole)
+        )
+        names = tuple(tensor for tensor in after if after[tensor] > before[tensor])
+        if not names or leaves(plain) > LONGEST_PLAIN:
+            return (Stage("insert", whole, inserted=put_in),)
+        return (Stage("insert", plain, inserted=put_in), Stage("fold", whole, inserted=names))
 
     def _fixed(self, tensor: Tensor) -> bool:
         """Whether a node may not be inside a block."""
-        given = any(equation.abstract for equation in self._roads.consumers(tensor))
+        given = bool(self._graph.loop_of(tensor)) or any(
+            equation.abstract for equation in self._roads.consumers(tensor)
+        )
         return given or tensor is self.loss or tensor not in self._locals
 
     def _put_in(self, form: Form, inside: tuple[Tensor, ...]) -> Form:

@@ -23,14 +23,16 @@ from string import ascii_lowercase
 from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.gathering import over_one_quotient
 from symbackprop.derivation.lines import Lines
-from symbackprop.derivation.rules import leaves
+from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.workshop import indices_of, side_indices
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.forms import (
     Delta,
     Entry,
+    Exponent,
     Form,
     Slot,
     Term,
@@ -46,6 +48,28 @@ MOST_PUT_IN = 10  # entries of a derivative that is put in where it is used
 MOST_TERMS = 3
 MOST_IN_RESULT = 36  # entries of a result in which every derivative on the way is put in
 _ONE = Fraction(1)
+
+
+def _of_few_values(form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
+    """y^2 = 1 where each entry of y is -1 or 1, y^2 = y where each is 0 or 1, as is declared of an input."""
+    facts: dict[Tensor, SumToOne] = {}
+
+    def lowered(tensor: Tensor, exponent: Exponent) -> Exponent:
+        values, power = set(tensor.facts.one_of), Fraction(exponent)
+        if power.denominator != 1 or power < 2 or values not in ({-1, 1}, {0, 1}):
+            return exponent
+        signs = values == {-1, 1}
+        said = "-1 or 1" if signs else "0 or 1"
+        name = tensor.name
+        words = f"`{name}^2 = {'1' if signs else name}`, as each entry of `{name}` is {said}"
+        facts[tensor] = SumToOne(tensor, (), words, proved=False)
+        return int(power) % 2 if signs else 1
+
+    terms: list[Term] = []
+    for term in form.terms:
+        changed = [(a, lowered(a.tensor, e) if isinstance(a, Entry) else e) for a, e in term.factors]
+        terms.append(Term(term.coefficient, tuple((a, e) for a, e in changed if e), term.bound))
+    return (Form(terms), tuple(facts.values())) if facts else (form, ())
 
 
 def free_letter(pool: str, taken: Collection[str]) -> str:
@@ -105,8 +129,9 @@ class Tangents:
         names = {self.name_of(one): one for one in self.found if one is not tensor}
         inserted = tuple(one for name, one in names.items() if name in found.form.tensors)
         if inserted:
-            form = self.unfolded(found.form)
-            short = min((form, self.lines.shop.tidy(expanded(form))), key=leaves)
+            short = self.unfolded(found.form)
+            if leaves(short) <= 2 * MOST_IN_RESULT:
+                short = min((short, self.lines.shop.tidy(expanded(short))), key=leaves)
             if leaves(short) <= MOST_IN_RESULT:
                 found = replace(found, stages=(*found.stages, Stage("insert", short, inserted=inserted)))
                 self.found[tensor] = found
@@ -275,6 +300,14 @@ class Tangents:
         if leaves(multiplied) < leaves(current):
             multiplied, more = shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
+            current = multiplied
+        over_one = over_one_quotient(current)
+        if over_one is not current:
+            current = shop.tidy(over_one)
+            stages.append(Stage("quotient", current))
+        chosen, facts = _of_few_values(current)
+        if facts:
+            stages.append(Stage("assumption", shop.tidy(chosen), uses=facts))
         return tuple(stages)
 
     def _put_in(self, form: Form) -> tuple[Form, tuple[Tensor, ...]] | None:

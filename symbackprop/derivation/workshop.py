@@ -11,12 +11,24 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, Expr, IndexValue, Leaf, Partial, Run, Slice
+from symbackprop.core.expr import (
+    Call,
+    Element,
+    Expr,
+    IndexValue,
+    Leaf,
+    Operation,
+    Partial,
+    Reduce,
+    Run,
+    Slice,
+)
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
 from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
+from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.rules import (
     Definition,
     Folding,
@@ -276,6 +288,9 @@ class Workshop:
     def _softmax_helpers(self, expr: Expr) -> None:
         """softmax(arg) gets a helper of its own unless the author has named it."""
         for node in expr.walk():
+            by_hand = _sum_of_exponentials(node)
+            if by_hand is not None:
+                self._helper(by_hand)
             if not isinstance(node, Call):
                 continue
             if node.op.name in ("softmax", "log_softmax", "logsumexp"):
@@ -387,7 +402,7 @@ class Workshop:
 
         ``arrays``: named products of matrices are folded as well.
         """
-        form = cancel_sums(normal(self._plain(form)))
+        form = cancel_sums(normal(reflected(normal(self._plain(form)))))
         while True:
             new = self._proved(
                 cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros
@@ -432,6 +447,40 @@ class Workshop:
         """The declared facts used; ``arrays`` as in ``tidy``."""
         new, used = sum_to_one(form, [fact for fact in self.facts if not fact.proved])
         return (self.tidy(new, arrays=arrays), used) if used else (form, ())
+
+
+def _sum_of_exponentials(node: Expr) -> Call | None:
+    """softmax(u) for sum(exp(u)), rowsum(exp(U)) or sum[j](exp(U[n,j])): what comes of its logarithm."""
+    op = lookup("softmax")
+    assert op is not None
+    inner = node.args[0] if isinstance(node, Call) else node.body if isinstance(node, Reduce) else None
+    if not isinstance(inner, Call) or inner.op.name != "exp" or inner.primes:
+        return None
+    arg = inner.args[0]
+    if isinstance(node, Call):
+        lines = {"rowsum": "rows", "colsum": "columns"}.get(node.op.name)
+        if node.op.name == "sum" and ONE in arg.shape and not arg.is_scalar:
+            lines = "rows" if arg.shape[0].is_one else "columns"
+        return Call(op, (arg,), arg.shape, 0, lines) if lines is not None else None
+    assert isinstance(node, Reduce)
+    return _softmax_of_entries(node, arg, op)
+
+
+def _softmax_of_entries(node: Reduce, arg: Expr, op: Operation) -> Call | None:
+    """softmax(Z, rows) for sum[j](exp(Z[n,j])), where j runs over a whole axis."""
+    if node.binder != "sum" or len(node.ranges) != 1 or not isinstance(arg, Element):
+        return None
+    (spot,), base = node.ranges, arg.base
+    if not isinstance(base, Leaf) or (spot.low, spot.high, spot.condition) != (None, None, None):
+        return None
+    singles = [slot.single for slot in arg.slots]
+    if singles.count(spot.index) != 1 or None in singles or len(set(singles)) < len(singles):
+        return None
+    axis = singles.index(spot.index)
+    if base.tensor.shape[axis] != spot.index.dim or len(singles) > 2:
+        return None
+    lines = "rows" if base.tensor.axis_of_side(1) == axis else "columns"
+    return Call(op, (base,), base.shape, 0, lines)
 
 
 def _whole_argument(node: Call) -> tuple[Expr, Call]:

@@ -25,26 +25,54 @@ Piece = tuple[Dim, Dim, Expr]  # offset, extent, value
 
 def stack_of(speller: Speller, form: Form, row: Place, column: Place) -> Expr | None:
     """The form as pieces along one side, plus what is not in pieces; None if no term is a piece."""
-    for side, place in enumerate((row, column)):
-        if place is None:
+    for side in (0, 1):
+        try:
+            found = _along(speller, form, row, column, side)
+        except NoSpelling:  # a piece of which nobody knows whether it ends before the side does
             continue
-        found = [(term, _embedding(term, place)) for term in form.terms]
-        groups: dict[tuple[Dim, Dim], list[tuple[Term, Delta, Index]]] = {}
-        for term, embedding in found:
-            if embedding is not None:
-                delta, own, offset = embedding
-                groups.setdefault((offset, own.dim), []).append((term, delta, own))
-        if not groups:
-            continue
-        pieces = [
-            _within((offset, extent, _piece(speller, terms, side, row, column)), place.dim, side)
-            for (offset, extent), terms in groups.items()
-        ]
-        other = (row, column)[1 - side]
-        whole = _tiled(speller, pieces, place.dim, side, other)
-        rest = Form(term for term, embedding in found if embedding is None)
-        return addition([*whole, *([speller.full(rest, row, column)] if rest.terms else [])])
+        if found is not None:
+            return found
     return None
+
+
+def _along(speller: Speller, form: Form, row: Place, column: Place, side: int) -> Expr | None:
+    """The form as pieces along this side."""
+    place = (row, column)[side]
+    if place is None:
+        return None
+    terms = [_apart(term, place, (row, column)[1 - side]) for term in form.terms]
+    found = [(term, _embedding(term, place)) for term in terms]
+    groups: dict[tuple[Dim, Dim], list[tuple[Term, Delta, Index]]] = {}
+    for term, embedding in found:
+        if embedding is not None:
+            delta, own, offset = embedding
+            groups.setdefault((offset, own.dim), []).append((term, delta, own))
+    if not groups:
+        return None
+    pieces = [
+        _within((offset, extent, _piece(speller, terms, side, row, column)), place.dim, side)
+        for (offset, extent), terms in groups.items()
+    ]
+    other = (row, column)[1 - side]
+    whole = _tiled(speller, pieces, place.dim, side, other)
+    rest = Form(term for term, embedding in found if embedding is None)
+    return addition([*whole, *([speller.full(rest, row, column)] if rest.terms else [])])
+
+
+def _apart(term: Term, place: Index, other: Place) -> Term:
+    """[other + offset = place] f as sum_k [k + offset = place] [k = other] f: a piece that is diagonal."""
+    for atom, exponent in term.factors:
+        if not isinstance(atom, Delta) or other is None:
+            continue
+        parts, offset = gap_of(atom.left, atom.right)
+        by_index = dict(parts)
+        joins = set(by_index) == {place, other} and by_index[place] == -by_index[other]
+        if joins and abs(by_index[place]) == 1 and (offset != Dim(0) or place.dim != other.dim):
+            own = Index(other.dim, other.letter)
+            rest = tuple(factor for factor in term.factors if factor[0] is not atom)
+            embedded = (atom.rename({other: own}), exponent)
+            return Term(term.coefficient, (*rest, embedded, (Delta(own, other), 1)), (*term.bound, own))
+    return term
 
 
 def _embedding(term: Term, place: Index) -> tuple[Delta, Index, Dim] | None:
@@ -92,7 +120,8 @@ def _within(piece: Piece, extent: Dim, side: int) -> Piece:
     runs: list[Expr] = [Run(IndexValue((), ONE), dim) for dim in value.shape]
     runs[side] = Run(IndexValue((), cut[0] + 1), rest)
     open_runs = tuple(run for run, dim in zip(runs, value.shape, strict=True) if not dim.is_one)
-    return offset + cut[0], rest, Slice(value, open_runs, side == 1)
+    inner = Slice(_negated(value), open_runs, side == 1)
+    return offset + cut[0], rest, Neg(inner) if isinstance(value, Neg) else inner
 
 
 def _tiled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other: Place) -> list[Expr]:

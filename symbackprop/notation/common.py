@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import gcd, lcm
 
+from symbackprop.core.expr import Number, Power
 from symbackprop.notation.forms import Atom, Delta, Exponent, Form, Term
 
 
@@ -28,6 +29,11 @@ def shared_factors(form: Form) -> list[tuple[Atom, Exponent]]:
             elif all(e < 0 for e in exponents):
                 found.append((atom, max(exponents)))
     return found
+
+
+def is_root(expr: Power) -> bool:
+    """Whether this is the square root of a number."""
+    return expr.base.is_scalar and isinstance(expr.exponent, Number) and expr.exponent.value == Fraction(1, 2)
 
 
 def spans(form: Form) -> bool:

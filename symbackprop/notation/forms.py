@@ -172,14 +172,18 @@ class Entry(Atom):
 
 
 class Delta(Atom):
-    """[i = j], the Kronecker delta."""
+    """[i = j], the Kronecker delta.
 
-    __slots__ = ("left", "right")
+    ``open``: nothing says that there is such a j, as where an entry of a, b end to end need not be one of a.
+    """
 
-    def __init__(self, left: Slot, right: Slot) -> None:
+    __slots__ = ("left", "open", "right")
+
+    def __init__(self, left: Slot, right: Slot, *, open: bool = False) -> None:  # noqa: A002
         super().__init__()
         self.left = left
         self.right = right
+        self.open = open
 
     def _find_free(self) -> Iterator[Index]:
         return (index for slot in (self.left, self.right) for index in indices_in(slot))
@@ -191,7 +195,8 @@ class Delta(Atom):
 
     def rename(self, change: Mapping[Index, Slot]) -> Atom:
         left, right = moved(self.left, change), moved(self.right, change)
-        return self if left is self.left and right is self.right else Delta(left, right)
+        same = left is self.left and right is self.right
+        return self if same else Delta(left, right, open=self.open)
 
 
 def gap_of(left: Slot, right: Slot) -> tuple[tuple[tuple[Index, int], ...], Dim]:
@@ -583,7 +588,12 @@ class Form:
     def tensors(self) -> frozenset[Tensor]:
         """The tensors of which an entry stands anywhere."""
         if self._tensors is None:
-            self._tensors = frozenset(atom.tensor for atom in self.atoms() if isinstance(atom, Entry))
+            entries = [atom for atom in self.atoms() if isinstance(atom, Entry)]
+            found = {atom.tensor for atom in entries}
+            for atom in entries:  # h[t-1] at the first t is the start of the recursion
+                if atom.tensor.start is not None and isinstance(atom.slots[0], Affine):
+                    found.add(atom.tensor.start)
+            self._tensors = frozenset(found)
         return self._tensors
 
     def mentions(self, tensor: Tensor) -> bool:

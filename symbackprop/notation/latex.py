@@ -42,6 +42,7 @@ from symbackprop.core.expr import (
     label_of,
 )
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.notation.common import is_root
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.latex_box import (
     ATOM,
@@ -359,6 +360,9 @@ def _neg(printer: Printer, expr: Neg) -> Box:
 
 
 def _script(printer: Printer, expr: Transpose | Power) -> Box:
+    if isinstance(expr, Power) and is_root(expr):
+        inner = printer.box(expr.base)
+        return Box(rf"\sqrt{{{inner.signed}}}", CLOSED, inner.full_width + 1.2, inner.tall)
     script = printer.script_of(expr)
     turned = expr.arg if isinstance(expr, Transpose) else None
     if isinstance(turned, Call) and turned.op.name == "inv":  # X^{-T}

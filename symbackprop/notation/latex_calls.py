@@ -74,7 +74,8 @@ def head_tex(expr: Call, names: Names) -> str:
         latex = r"\operatorname{sigmoid}"
     if latex is None or refusal(latex) is not None:
         symbol = name_symbol(expr.op.name)
-        latex = symbol.tex if len(expr.op.name) == 1 else rf"\operatorname{{{symbol.tex}}}"
+        plain = len(expr.op.name) == 1 or symbol.tex[1:].isalpha()  # f, \sigma
+        latex = symbol.tex if plain else rf"\operatorname{{{symbol.tex}}}"
     if latex == r"\operatorname{}":
         latex = expr.op.name
     return (
@@ -217,7 +218,8 @@ def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     ):
         inner = _sliced(printer, array.args[0], script)  # the function of a row is the row of the function
         held = inner.bracketed()
-        return Box(f"{head_tex(array, printer.names)}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
+        head = head_tex(array, printer.names)
+        return Box(f"{head}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
     box = printer.box(array)
     plain = isinstance(array, Leaf) and not printer.symbol(array.tensor).sub
     inner = box if plain else box.bracketed()

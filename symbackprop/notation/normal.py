@@ -141,6 +141,10 @@ def merge(term: Term) -> Term | None:
     merged: dict[str, tuple[Atom, Exponent]] = {}
     for given, exponent in term.factors:
         atom = change_parts(given, _settled)
+        if isinstance(atom, Truth) and exponent > 0 and atom.left.key == atom.right.key:
+            if atom.op not in ("=", "<=", ">="):
+                return None
+            continue
         key = atom.key
         if key in merged:
             merged[key] = (merged[key][0], merged[key][1] + exponent)
@@ -189,7 +193,7 @@ def contract(term: Term) -> Term | None:
             return contract(Term(term.coefficient, rest, term.bound))
         if _never_zero(parts, offset):
             return None
-        solved = _solved(parts, offset, term.bound)
+        solved = _solved(parts, offset, term.bound, certain=not atom.open)
         if solved is not None:
             return contract(_replace(term, rest, *solved))
         changed = _share(term, rest, atom)
@@ -213,9 +217,12 @@ def _never_zero(parts: tuple[tuple[Index, int], ...], offset: Dim) -> bool:
 
 
 def _solved(
-    parts: tuple[tuple[Index, int], ...], offset: Dim, bound: tuple[Index, ...]
+    parts: tuple[tuple[Index, int], ...], offset: Dim, bound: tuple[Index, ...], *, certain: bool
 ) -> tuple[Index, Slot] | None:
-    """A bound index and the position it must have, if that always lies in its range; the last first."""
+    """A bound index and the position it must have, if that always lies in its range; the last first.
+
+    ``certain``: the author's own x[2] says that there is such an entry.
+    """
     for index, coefficient in reversed(parts):
         if abs(coefficient) != 1 or index not in bound:
             continue
@@ -223,8 +230,9 @@ def _solved(
         if len(rest) == 1 and rest[0][1] == 1 and offset == Dim(0) and rest[0][0].dim == index.dim:
             return index, rest[0][0]
         low, high = span_of(rest, offset * -coefficient)
-        if not rest and low.is_number and low.constant >= 1 and not index.dim.is_number:
-            return index, low.constant  # the author's own x[2] says that there is such an entry
+        numbers = low.is_number and high.is_number and low.constant >= 1
+        if certain and numbers and not index.dim.is_number:
+            return index, position(rest, offset * -coefficient)
         if (low - 1).never_negative and (index.dim - high).never_negative:
             return index, position(rest, offset * -coefficient)
     return None
@@ -269,6 +277,8 @@ def _share(term: Term, rest: tuple[Factor, ...], delta: Delta) -> Term:
     keep, drop = delta.left, delta.right
     if isinstance(keep, Affine) or isinstance(drop, Affine):
         return term
+    if delta.open and not (isinstance(keep, Index) and isinstance(drop, Index)):
+        return term  # there need be no entry 3
     swap = isinstance(keep, Index) and (not isinstance(drop, Index) or keep.serial > drop.serial)
     if swap:
         keep, drop = drop, keep

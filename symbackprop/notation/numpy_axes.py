@@ -77,8 +77,16 @@ def _transposed(value: Axes, order: Sequence[Index]) -> ast.expr:
     if places == sorted(places):
         return value.node
     if len(places) == 2:
-        return py.attribute(value.node, "T")
+        return value.node if _is_identity(value.node) else py.attribute(value.node, "T")
     return py.call("np.transpose", value.node, py.sequence(*map(py.literal, places)))
+
+
+def _is_identity(node: ast.expr) -> bool:
+    """np.eye(n), which is its own transpose."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np"), attr="eye"), args=[_], keywords=[]):
+            return True
+    return False
 
 
 def union(parts: Iterable[Axes], wanted: Sequence[Index]) -> tuple[Index, ...]:

@@ -36,6 +36,7 @@ from symbackprop.notation.numpy_axes import has_indices
 from symbackprop.notation.numpy_base import Writer, align, code, dim_code, held, number, plus, real, related
 from symbackprop.notation.numpy_calls import call_code
 from symbackprop.notation.numpy_index import index_code
+from symbackprop.notation.numpy_loops import Looped, loop_code
 from symbackprop.notation.numpy_products import Factor, product
 
 
@@ -61,6 +62,8 @@ def write(writer: Writer, expr: Expr) -> ast.expr:
             return py.attribute(inner, "T") if held(arg.shape) == "mat" else inner
         case Call():
             return call_code(writer, expr)
+        case Looped():
+            return loop_code(writer, expr)
         case Indicator(left=left, right=right) if not (expr.is_scalar and has_indices(expr)):
             first, second = _sides(writer, left, right, expr.shape)
             return related(first, expr.op, second, (left, right))

@@ -85,7 +85,7 @@ def _factors(node: ast.expr) -> list[str]:
         return [*_factors(node.left), f"{sign} {right}" if bare else f"{sign} ({right})"]
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
         return [f"({py.show(node)})"] if isinstance(node.op, (ast.Add, ast.Sub)) else [py.show(node)]
-    return [py.show(node)]
+    return [f"({py.show(node)})"] if isinstance(node, ast.Compare) else [py.show(node)]
 
 
 def _returned(results: Mapping[str, str], *, single: bool) -> list[str]:

@@ -15,7 +15,9 @@ from symbackprop.notation.forms import (
     Delta,
     Entry,
     Extreme,
+    Fn,
     Form,
+    Group,
     Position,
     Term,
     change_parts,
@@ -74,7 +76,7 @@ def _solved(term: Term, first: Callable[[Tensor], bool]) -> Term | None:
 
 
 def _vanishes(index: Index, factors: tuple[tuple[Atom, object], ...]) -> bool:
-    """Whether the product is 0 where the index lies outside its range: an entry of its whole axis is a factor."""
+    """Whether the product is 0 where the index is outside its range: an entry of the whole axis is a factor."""
     whole = False
     for atom, exponent in factors:
         if index not in atom.free:
@@ -84,7 +86,7 @@ def _vanishes(index: Index, factors: tuple[tuple[Atom, object], ...]) -> bool:
             whole = whole or any(
                 slot is index and dim == index.dim for slot, dim in zip(atom.slots, dims, strict=True)
             )
-        elif not isinstance(atom, Delta | Position):
+        elif not isinstance(atom, Delta | Position | Group | Fn | Entry) or exponent != 1:
             return False
     return whole
 

@@ -51,8 +51,10 @@ from symbackprop.notation.forms import (
     Group,
     OfMatrix,
     Position,
+    Slot,
     Term,
     Truth,
+    gap_of,
     indices_in,
     negated,
     parts_of,
@@ -278,7 +280,8 @@ class Speller:
             or column is None
             or row.dim != column.dim
         ):
-            return self._unit(term, delta, row, column)
+            chosen = self._selection(term, delta, row, column)
+            return chosen if chosen is not None else self._unit(term, delta, row, column)
         rest = Term(Fraction(1), tuple((a, e) for a, e in term.factors if a is not delta), term.bound).rename(
             {column: row}
         )
@@ -291,6 +294,32 @@ class Speller:
         else:
             square = Call(self._operation("diag"), (self._native(vector),), shape)
         return scaled(term.coefficient, numbers_ordered(network.scalars.nums), square, network.scalars.dens)
+
+    def _selection(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr | None:
+        """[i + 2 = j] for i = 1..m as rows 3..m+2 of the identity; None where it is no such choice of lines."""
+        factors = tuple(factor for factor in term.factors if factor[0] is not delta)
+        rest = Term(term.coefficient, factors, term.bound)
+        if row is None or column is None or (rest.free and rest.free != (row,)):
+            return None
+        parts, offset = gap_of(delta.left, delta.right)
+        by_index = dict(parts)
+        joined = set(by_index) == {row, column} and by_index[row] == -by_index[column]
+        if not joined or abs(by_index[row]) != 1:
+            return None
+        offset = offset * by_index[row]  # row + offset = column
+        down = (row.dim - column.dim).never_negative  # then columns of the identity are chosen
+        chosen, whole = (column, row) if down else (row, column)
+        start = offset * -1 if down else offset
+        square = self.call("eye", (DimValue(whole.dim),), (whole.dim, whole.dim))
+        run = Run(IndexValue((), start + 1), chosen.dim)
+        every = Run(IndexValue((), ONE), whole.dim)
+        network = self._network(rest)
+        network.eliminate_all(rest.bound)
+        vector = self._assemble(network, row, None)
+        piece: Expr = Slice(square, (every, run) if down else (run, every), self._rows)
+        if vector is not None:
+            piece = product(self._as_diagonal(vector, row.dim), piece)
+        return scaled(rest.coefficient, network.scalars.nums, piece, network.scalars.dens)
 
     def _unit(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
         """[p = 3] as column 3 of the identity."""
@@ -367,11 +396,17 @@ class Speller:
         if isinstance(atom, Entry) and free and not self._is_whole(atom):
             self._slice(network, atom, exponent)
             return
-        if isinstance(atom, OfMatrix) and len(free) == 1:
-            if atom.slots[0] is not atom.slots[1]:
-                raise NoSpelling
-            self._diagonal_of(network, self._call_of(atom), free[0], exponent)
-            return
+        if isinstance(atom, OfMatrix) and free:
+            whole = all(
+                isinstance(slot, Index) and slot.dim == side.dim
+                for slot, side in zip(atom.slots, (atom.row, atom.column), strict=True)
+            )
+            if whole and len(free) == 1:
+                self._diagonal_of(network, self._call_of(atom), free[0], exponent)
+                return
+            if not whole:
+                self._piece(network, self._call_of(atom), atom.slots, exponent)
+                return
         if not free:
             base = self._atom(atom, None, None)
             network.add_scalar(self._power(base, exponent), below)
@@ -411,6 +446,8 @@ class Speller:
                 slots.extend([IndexValue((), ONE)] if declared else [])
                 continue
             parts, offset = parts_of_slot(next(given))
+            if isinstance(base, Leaf) and base.tensor.start is not None and offset != Dim(0) and parts:
+                raise NoSpelling  # h[t-1]: its first entry is the start of the recursion
             if not parts:
                 slots.append(IndexValue((), offset))
             elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
@@ -418,7 +455,25 @@ class Speller:
                 slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
             else:
                 raise NoSpelling
-        expr = self._power(Slice(base, tuple(slots), self._rows), exponent)
+        self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
+
+    def _piece(self, network: Network, base: Expr, places: tuple[Slot, ...], exponent: Exponent) -> None:
+        """Some rows and columns of a matrix that is no name: inv(A)[:, 1..n-1]."""
+        slots: list[Expr] = []
+        order: list[Index] = []
+        for place in places:
+            parts, offset = parts_of_slot(place)
+            if not parts:
+                slots.append(IndexValue((), offset))
+            elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
+                order.append(parts[0][0])
+                slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
+            else:
+                raise NoSpelling
+        self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
+
+    def _sliced(self, network: Network, piece: Slice, order: list[Index], exponent: Exponent) -> None:
+        expr = self._power(piece, exponent)
         if len(order) == 2:
             network.add_matrix(order[0], order[1], expr, exponent < 0)
         else:

@@ -23,6 +23,8 @@ from symbackprop.core.expr import (
     Neg,
     Partial,
     Power,
+    Range,
+    Reduce,
     Transpose,
     broadcast_shape,
     label_slot,
@@ -81,7 +83,8 @@ def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
 def renamed(equation: Equation, names: Mapping[Tensor, Tensor]) -> Equation:
     """The equation over other tensors."""
     expr = None if equation.expr is None else with_tensors(equation.expr, names)
-    return replace(equation, target=names.get(equation.target, equation.target), expr=expr, pieces=(), member=None)
+    target = names.get(equation.target, equation.target)
+    return replace(equation, target=target, expr=expr, pieces=(), member=None)
 
 
 def with_tensors(expr: Expr, names: Mapping[Tensor, Tensor]) -> Expr:
@@ -95,7 +98,32 @@ def at(expr: Expr, change: Mapping[Index, IndexValue]) -> Expr:
     """The expression with free indices replaced by positions."""
     if isinstance(expr, IndexValue):
         return _position(expr, change)
+    if isinstance(expr, Reduce):
+        return _under_binder(expr, change)
     return expr.map_children(lambda child: at(child, change))
+
+
+def _under_binder(expr: Reduce, change: Mapping[Index, IndexValue]) -> Expr:
+    """The same below a sum: its ends too, and its own indices anew where one of them is put in."""
+    own = {spot.index for spot in expr.ranges}
+    kept = {index: value for index, value in change.items() if index not in own}
+    given = {index for value in kept.values() for index, _ in value.indices}
+    for index in own & given:
+        kept[index] = IndexValue(((Index(index.dim, index.letter), 1),))
+    if not kept:
+        return expr
+
+    def place(value: IndexValue | None) -> IndexValue | None:
+        return None if value is None else _position(value, kept)
+
+    ranges: list[Range] = []
+    for spot in expr.ranges:
+        new = kept[spot.index].indices[0][0] if spot.index in own & given else spot.index
+        condition = spot.condition
+        if condition is not None:
+            condition = (condition[0], _position(condition[1], kept))
+        ranges.append(Range(new, place(spot.low), place(spot.high), condition))
+    return replace(expr, ranges=tuple(ranges), body=at(expr.body, kept))
 
 
 def _position(value: IndexValue, change: Mapping[Index, IndexValue]) -> IndexValue:

@@ -186,7 +186,8 @@ class _Writer:
             case Partial():
                 return partial_symbol(expr, self.names)
             case Neg(arg=arg):
-                return -self.value(arg)
+                # Not -M: SymPy would ask its assumptions about every diagonal matrix in M, which takes seconds.
+                return _product([sympy.S.NegativeOne, self.value(arg)])
             case Transpose(arg=arg):
                 inner = self.value(arg)
                 return sympy.Transpose(inner) if is_matrix(inner) else inner

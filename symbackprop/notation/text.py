@@ -47,6 +47,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import shown_arguments
+from symbackprop.notation.common import is_root
 from symbackprop.notation.counting import compared, counted, valued
 from symbackprop.notation.letters import Letters
 from symbackprop.notation.names import PLAIN, Names
@@ -233,6 +234,8 @@ def _base(expr: Expr, context: _Context) -> str:
 
 def _power(expr: Power, context: _Context) -> _Printed:
     exponent = expr.exponent
+    if is_root(expr):
+        return f"sqrt({_print(expr.base, context)[0]})", _ATOM
     text, own = _print(exponent, context)
     bare = own == _NUMBER or (own == _ATOM and isinstance(exponent, Leaf | DimValue) and text != "T")
     if isinstance(exponent, Number) and exponent.value == -1 and not expr.base.is_scalar:

@@ -23,9 +23,8 @@ def _heaviside_product(a: Any) -> Any:
 
 
 def _larger(a: Any, b: Any) -> Any:
-    """The larger of the two; under a complex step equal ones have slope 0, as the note says."""
-    up, down = np.real(a) > np.real(b), np.real(a) < np.real(b)
-    return np.where(up, a, np.where(down, b, np.real(a + b) / 2))
+    """The larger of the two; under a complex step the first of two that are equal, as the note says."""
+    return np.where(np.real(a) >= np.real(b), a, b)
 
 
 def _erf(a: Any) -> Any:
@@ -200,13 +199,15 @@ OPERATIONS = (
     ),
     Elementwise(
         "max", (Param("a"), Param("b")), "elementwise", r"\max",
-        slopes=("ind(a > b)", "ind(b > a)"), forward=_larger,
-        numpy="np.maximum({a}, {b})", kinks=("a - b",), note="max(a, b) has slope 0 in both where a = b",
+        slopes=("ind(a >= b)", "ind(b > a)"), forward=_larger,
+        numpy="np.maximum({a}, {b})", kinks=("a - b",),
+        note="where a = b, max(a, b) has the slope of a, or of a number beside it",
     ),
     Elementwise(
         "min", (Param("a"), Param("b")), "elementwise", r"\min",
-        slopes=("ind(a < b)", "ind(b < a)"), forward=lambda a, b: -_larger(-a, -b),
-        numpy="np.minimum({a}, {b})", kinks=("a - b",), note="min(a, b) has slope 0 in both where a = b",
+        slopes=("ind(a <= b)", "ind(b < a)"), forward=lambda a, b: -_larger(-a, -b),
+        numpy="np.minimum({a}, {b})", kinks=("a - b",),
+        note="where a = b, min(a, b) has the slope of a, or of a number beside it",
     ),
 )
 

@@ -245,7 +245,7 @@ class _Lowerer:
                 if self._partials is None:
                     raise UnsupportedError("a derivative cannot stand here")
                 tensor = self._partials(expr.base)
-            if self._zero:
+            if self._zero and tensor.start is None:
                 return zero_outside(tensor, slots)
             places = tuple(slots[axis] for axis in tensor.index_axes)
             return single(Entry(tensor, places, loose=tensor.is_symmetric))
@@ -525,7 +525,8 @@ class _Lowerer:
             at = position(((own, 1),) if own is not None else (), offset + (0 if own is not None else 1))
             places = (row, own) if side == 1 else (own, column)
             sides = [None if d.is_one else p for d, p in zip(arg.shape, places, strict=True)]
-            piece = product(as_atom(self.lower(arg, sides[0], sides[1])), single(Delta(at, place)))
+            here = single(Delta(at, place, open=True))
+            piece = product(as_atom(self.lower(arg, sides[0], sides[1])), here)
             parts.append(piece if own is None else bind(piece, (own,)))
             offset = offset + extent
         return normal(total(parts))
@@ -542,7 +543,7 @@ class _Lowerer:
                 continue
             own = None if extent.is_one else Index(extent, place.letter)
             at = position(((own, 1),) if own is not None else (), width + (0 if own is not None else 1))
-            deltas = product(deltas, single(Delta(at, place)))
+            deltas = product(deltas, single(Delta(at, place, open=True)))
             places.append(own)
             bound.extend([own] if own is not None else [])
         form = as_atom(

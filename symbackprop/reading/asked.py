@@ -14,6 +14,7 @@ from symbackprop.reading.families import written_out
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import Scope
+from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.syntax import Derivative, Name, Sub, show
 from symbackprop.reading.tokens import Token, fail, tokenize
 from symbackprop.reading.yaml_tree import Scalar
@@ -74,12 +75,12 @@ def read_pair(value: Scalar, graph: Graph, names: Mapping[str, Partial]) -> tupl
     if isinstance(node, Name):
         hint = did_you_mean(node.name, graph.tensors)
         raise fail(f"unknown symbol {node.name}", node.at, hint, "unknown-symbol")
-    if not isinstance(node, Derivative) or len(node.by) != 1:
+    if not isinstance(node, Derivative):
         raise fail(f"shapes are of arrays and derivatives, not of {show(node)}", node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
     found = []
-    for side in (node.of, node.by[0]):
+    for side in (node.of, *node.by):
         if not isinstance(side, Name):
             raise fields.later("the shape of the derivative of an entry", value, "leave out the indices")
         tensor = graph.tensors.get(side.name)
@@ -87,6 +88,8 @@ def read_pair(value: Scalar, graph: Graph, names: Mapping[str, Partial]) -> tupl
             hint = did_you_mean(side.name, graph.tensors)
             raise fail(f"unknown symbol {side.name}", side.at, hint, "unknown-symbol")
         found.append(tensor)
+    if len(found) == 3:
+        return gradient_of(found[0], found[1], node.of.at), found[2]
     return found[0], found[1]
 
 

@@ -59,7 +59,10 @@ def axes_of(base: Expr) -> tuple[Dim, ...]:
 
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     """``base[slots]`` with one index or number in each slot."""
-    node = with_whole_members(node, scope)
+    found = with_whole_members(node, scope)
+    if isinstance(found, Name):
+        return read(found, scope)
+    node = found
     whole = isinstance(node.base, Sub) and any(isinstance(slot, Whole | Span) for slot in node.base.slots)
     if isinstance(node.base, Sub) and not whole:
         raise fail(
@@ -77,15 +80,23 @@ def read_element(node: Sub, scope: Scope, read: Read) -> Expr:
     return Element(base, read_slots(node, axes_of(base), scope))
 
 
-def with_whole_members(node: Sub, scope: Scope) -> Sub:
+def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
     """``h[t]`` of a family over a dim as ``h[t,:]``, and ``h[t][k]`` as ``h[t,k]``."""
-    base, slots = node.base, node.slots
-    if isinstance(base, Sub) and isinstance(base.base, Name):
-        base, slots = base.base, (*base.slots, *slots)
+    inner = node.base
+    base, slots = inner, node.slots
+    if isinstance(inner, Sub) and isinstance(inner.base, Name):
+        base, slots = inner.base, (*inner.slots, *slots)
     value = scope.value(base.name) if isinstance(base, Name) else None
-    if not isinstance(value, Leaf | Partial) or not _array_of(value).over:
+    if not isinstance(value, Leaf | Partial):
+        return node
+    if not _array_of(value).over and _array_of(value).start is None:
         return node
     missing = _array_of(value).rank - len(slots)
+    start = _array_of(value).start
+    first = slots[0]
+    if start is not None and isinstance(first, Num) and first.value == scope.first - 1:  # h[0]
+        name = Name(node.at, start.name)
+        return Sub(node.at, name, slots[1:]) if slots[1:] else name
     return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
 
 
@@ -180,7 +191,10 @@ def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: N
     if scope.zero and not isinstance(slot, Span) and isinstance(node, Sub):
         return
     resolve = scope.unifier.resolve
-    below = [resolve(end - 1) for end in _ends(low, scope, last=False)]
+    base = scope.value(node.base.name) if isinstance(node, Sub) and isinstance(node.base, Name) else None
+    started = isinstance(base, Leaf) and base.tensor.start is not None and slot is node.slots[0]  # type: ignore[attr-defined]
+    least = 0 if started else 1
+    below = [resolve(end - least) for end in _ends(low, scope, last=False)]
     above = [resolve(resolve(dim) - end) for end in _ends(high, scope, last=True)]
     unsolved = any(name[0] == "?" for gap in (*below, *above) for name in gap.names)
     if unsolved or all(any(gap.never_negative for gap in gaps) for gaps in (below, above)):
@@ -189,7 +203,7 @@ def check_reach(low: IndexValue, high: IndexValue, dim: Dim, slot: Node, node: N
     if isinstance(slot, Span) and not low.indices and not surely:
         return  # 1..k of n entries: the author says that k <= n
     shift = 1 - scope.first
-    where = f"{resolve(below[0] + 1 - shift)}..{resolve(resolve(dim) - above[0] - shift)}"
+    where = f"{resolve(below[0] + least - shift)}..{resolve(resolve(dim) - above[0] - shift)}"
     whole = positions_text(resolve(dim), scope)
     raise fail(
         f"{show(node)}: the positions {show(slot)} run over {where}, which need not lie in {whole}",
@@ -469,6 +483,8 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     first = ""
     for sub, position in _positions(letter, body):
         node = with_whole_members(sub, scope)
+        if isinstance(node, Name):
+            continue
         dims = _axes(node, scope, read)
         if dims is None:
             continue

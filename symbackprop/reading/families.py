@@ -53,11 +53,15 @@ class _Members:
 
 
 def unroll(
-    lines: Sequence[Line], declarations: Declarations, arrays: Collection[str] = ()
+    lines: Sequence[Line],
+    declarations: Declarations,
+    arrays: Collection[str] = (),
+    families: Collection[str] = (),
 ) -> tuple[list[Line], Declarations]:
     """The program without families; ``families`` of the declarations says what they were.
 
-    The names of ``arrays`` are no families, though equations give them entry by entry.
+    The names of ``arrays`` are no families, though equations give them entry by entry; those of ``families``
+    are some, though their members need no others.
     """
     if declarations.families is not None:
         return list(lines), declarations
@@ -67,6 +71,8 @@ def unroll(
             _check_size(symbol.over, symbol.name, symbol.at)
             span = range(declarations.first, declarations.first + symbol.over)
             found[symbol.name] = _Members((span[0], span[-1]), set(span))
+    for name in families:
+        found[name] = _Members()
     _find_targets([line for line in lines if line.target not in arrays], found, declarations)
     taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *RESERVED}
     taken |= {line.target for line in lines} | function_names()

@@ -19,6 +19,7 @@ _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _MAX_DIGITS = 300
+LARGEST = 10**300
 _NAME = re.compile(r"[^\W\d_]\w*")
 
 
@@ -124,6 +125,13 @@ def number(value: Value, path: str) -> Fraction:
         raise schema_error(
             f"{path} must be a number, not {kind_of(value)}", value, "such as 3, 0.5, 1e-5 or 1/3"
         )
+    return _in_reach(exact, value, path)
+
+
+def _in_reach(exact: Fraction, value: Value, path: str) -> Fraction:
+    """The number, if float64 can hold it."""
+    if abs(exact) > LARGEST:
+        raise schema_error(f"{path} is too large", value, "numbers go up to 1e300")
     return exact
 
 
@@ -159,9 +167,7 @@ def array(value: Value, path: str) -> object:
     """A number, or nested tuples of numbers of equal lengths; also ``'1 2; 3 4'``."""
     if isinstance(value, Scalar) and not is_null(value):
         exact = parse_number(value.text)
-        if exact is not None:
-            return exact
-        return _matrix(value, path)
+        return _matrix(value, path) if exact is None else _in_reach(exact, value, path)
     parts = tuple(array(item, path) for item in items(value, path))
     if not parts or len({_shape(part) for part in parts}) != 1:
         raise schema_error(f"{path}: the rows of an array must have one length and at least one entry", value)
@@ -182,7 +188,7 @@ def _matrix(value: Scalar, path: str) -> object:
                 value,
                 "write [[1, 2], [3, 4]] or '1 2; 3 4'",
             )
-        rows.append(tuple(numbers))
+        rows.append(tuple(_in_reach(one, value, path) for one in numbers if one is not None))
     if len({len(row) for row in rows}) != 1:
         raise schema_error(f"{path}: the rows of an array must have one length", value)
     return tuple(rows) if len(rows) > 1 else rows[0]

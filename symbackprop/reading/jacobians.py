@@ -14,7 +14,14 @@ from symbackprop.core.arrays import Jacobian, Slots, Vec
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
-from symbackprop.reading.entries import axes_of, read_open_slots, read_slice, read_slots, whole_array
+from symbackprop.reading.entries import (
+    axes_of,
+    read_open_slots,
+    read_slice,
+    read_slots,
+    whole_array,
+    with_whole_members,
+)
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
@@ -29,7 +36,7 @@ def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> E
         raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
     if len(node.by) > 1:
         return _second(node, scope)
-    by_node = node.by[0]
+    by_node = with_whole_members(node.by[0], scope) if isinstance(node.by[0], Sub) else node.by[0]
     base = node.of.base if isinstance(node.of, Sub) else node.of
     if isinstance(base, Name) and base.name in scope.partials and base.name not in scope.tensors:
         named = scope.partials[base.name]

@@ -16,15 +16,23 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Number
 from symbackprop.core.graph import Equation, Graph, whole_of
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared, check_names, check_not_derivative
 from symbackprop.reading.elaborate import read
 from symbackprop.reading.entries import check_letter, entry_by_entry, range_of
-from symbackprop.reading.families import unroll
+from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.intention import likely_hint
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered, read_pieces
+from symbackprop.reading.recursions import (
+    declare_loop,
+    families_over_dims,
+    is_before,
+    loops,
+    subs_of,
+    with_starts,
+)
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
@@ -50,8 +58,8 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
                 raise
             try:  # what could be a family of numbers is an array, where only that has a meaning
                 return _graph_with(lines, declarations, certain | more)
-            except InputError:
-                raise error from None
+            except InputError as other:
+                raise (other if isinstance(error, UnsupportedError) else error) from None
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=file) from None
     except InputError as error:
@@ -61,12 +69,16 @@ def build_graph(lines: Sequence[Line], declarations: Declarations, file: str | N
 def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
     """The graph where the equations of ``arrays`` give entries of arrays, and no members of families."""
     meant: NotAnEntryError | None = None  # of an array with a declared shape
+    families: set[str] = set()
     while True:
         try:
-            return _graph(lines, declarations, arrays)
+            return _graph(lines, declarations, arrays, families)
         except NotAnEntryError as error:
-            if error.target not in arrays:
+            ranged = any(line.target == error.target and line.ranges for line in lines)
+            if error.target not in arrays and (error.target in families or not ranged):
                 raise
+            if error.target not in arrays:
+                families.add(error.target)
             arrays = arrays - {error.target}
             symbol = declarations.symbols.get(error.target)
             if symbol is not None and symbol.shape is not None:
@@ -77,8 +89,12 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             raise
 
 
-def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) -> Graph:
-    lines, declarations = unroll(lines, declarations, arrays)
+def _graph(
+    lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]
+) -> Graph:
+    over = families_over_dims(lines, declarations) - arrays
+    lines, declarations = with_starts(lines, declarations, over)
+    lines, declarations = unroll(lines, declarations, arrays | over, families)
     ordered = order_lines(gathered(lines, arrays, declarations), declarations)
     if declarations.convention is not None:
         return _typed(ordered, declarations, declarations.convention)
@@ -94,7 +110,11 @@ def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str]) 
 def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line, ...]:
     """The equations in computable order. Raises for a name defined twice and for a cycle."""
     defined = _defined(lines, declarations)
-    needs = [_needs(line, defined) for line in lines]
+    needs = [_needs(line, defined, declarations.first - 1) for line in lines]
+    together = {name: loop for loop in loops(lines) for name in loop}
+    for line, need in zip(lines, needs, strict=True):  # h[t-1] in a recursion does not have to come before
+        own = together.get(line.target, ())
+        need -= {name for name in own if all(is_before(sub, line) for sub in subs_of(line.expr, name))}
     waiting = [len(need) for need in needs]
     users: dict[int, list[int]] = {}
     for position, need in enumerate(needs):
@@ -155,9 +175,10 @@ def _defined(lines: Sequence[Line], declarations: Declarations) -> dict[str, int
     return defined
 
 
-def _needs(line: Line, defined: Mapping[str, int]) -> set[str]:
-    """The targets that stand on the right side."""
-    return {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
+def _needs(line: Line, defined: Mapping[str, int], start: int) -> set[str]:
+    """The targets that stand on the right side, and the starts of families that do."""
+    names = {node.name for node in line.expr.walk() if isinstance(node, Name) and node.name in defined}
+    return names | {member for name in names if (member := member_name(name, start)) in defined}
 
 
 def _cycle(
@@ -199,14 +220,21 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
         first=first,
         zero=declarations.zero,
     )
-    equations = []
+    equations: list[Equation] = []
+    together = loops(lines)
     for line in lines:
+        loop = next((loop for loop in together if line.target in loop), None)
+        if loop is not None and not any(equation.target.name in loop for equation in equations):
+            tensors.update(declare_loop(loop, lines, scope, declarations, read))
         equation = read_line(line, scope, declarations.symbols.get(line.target))
         tensors[line.target] = equation.target
         equations.append(equation)
     _check_starts(equations)
     return Graph(
-        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero
+        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
+        loops=tuple(
+            tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
+        ),
     )
 
 
@@ -387,7 +415,11 @@ def _entry_equation(line: Line, scope: Scope, declared: Declared | None) -> Equa
             raise NotAnEntryError(line, shape_text(shape))
         return family
     extents = tuple(scope.unifier.resolve(index.dim) for index in indices.values())
-    return _equation(line, _target(line, extents, declared, scope), expr, tuple(indices.values()))
+    target = scope.tensors.get(line.target) or _target(line, extents, declared, scope)
+    if target.shape != extents:
+        whole = " x ".join(map(str, target.shape))
+        raise ShapeError(f"{line.target} is {whole}, but its equation gives numbers", line.expr)
+    return _equation(line, target, expr, tuple(indices.values()))
 
 
 def _family_equation(
@@ -401,7 +433,18 @@ def _family_equation(
     entry = Element(member, tuple(IndexValue(((index, 1),)) for index in own))
     known = declared or Declared(line.target)
     whole = (scope.unifier.resolve(indices[0].dim), *shape)
-    target = replace(known, runs=True).tensor(scope.convention, whole, Role.INTERMEDIATE)
+    target = scope.tensors.get(line.target)  # of a recursion, known from its start
+    if target is None:
+        target = replace(known, runs=True).tensor(scope.convention, whole, Role.INTERMEDIATE)
+    elif not all(scope.unifier.same(a, b) for a, b in zip(target.shape, whole, strict=False)) or len(
+        whole
+    ) != len(target.shape):
+        start, found = (" x ".join(map(str, dims[1:])) or "a scalar" for dims in (target.shape, whole))
+        number = scope.first - 1
+        raise ShapeError(
+            f"{line.target}[{number}] is {start}, but the other members of {line.target} are {found}",
+            line.expr,
+        )
     return replace(_equation(line, target, entry, (*indices, *own)), member=member)
 
 

@@ -10,7 +10,6 @@ from symbackprop.reading.tokens import Place
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "family": "a family whose members do not depend on others (an array on the right of h[t] = ...)",
         "bounds": "an index of the left side with a range other than 1..n",
         "condition": "a condition on an index of the left side",
     }

@@ -235,8 +235,6 @@ _ATOMS = (Num, Name, Sub, Apply, Bind, Turned, Raised)
 
 def show(node: Node) -> str:
     """The node as plain text (brackets where the grammar needs them)."""
-    if isinstance(node, Several):
-        return "; ".join(map(show, node.sides))
     match node:
         case Num(_, _, text):
             return text
@@ -278,10 +276,8 @@ def show(node: Node) -> str:
             return f"{show(left)} {op} {show(right)}"
         case Apply(_, name, primes, args):
             return name + "'" * primes + f"({', '.join(map(show, args))})"
-        case Bounds():
-            return _show_bounds(node)
-        case Bind(_, binder, ranges, body):
-            return f"{binder}[{', '.join(map(show, ranges))}]({show(body)})"
+        case Bounds() | Bind() | Several():
+            return _show_bound(node)
         case Derivative(_, of, by):
             if len(by) == 1:
                 return f"d{show(of)}/d{show(by[0])}"
@@ -307,6 +303,15 @@ def show_factor(node: Node) -> str:
 
 def _bracketed(node: Node, bare: tuple[type[Node], ...]) -> str:
     return show(node) if isinstance(node, bare) else f"({show(node)})"
+
+
+def _show_bound(node: Bounds | Bind | Several) -> str:
+    """Ranges, what they bind, and several equations."""
+    if isinstance(node, Several):
+        return "; ".join(map(show, node.sides))
+    if isinstance(node, Bounds):
+        return _show_bounds(node)
+    return f"{node.binder}[{', '.join(map(show, node.ranges))}]({show(node.body)})"
 
 
 def _show_bounds(bounds: Bounds) -> str:

@@ -42,10 +42,20 @@ def value(host: Host, node: Call, scope: Scope) -> Array:
 def _elementwise(host: Host, node: Call, op: Elementwise, scope: Scope) -> Array:
     args = [host.value(arg, scope) for arg in node.args]
     require_extents(node.args, args)
-    found = _applied(host, node, op, args, scope)
+    tied = op.name in ("max", "min")
+    if tied and _is_number(node.args[1]):  # at a tie the slope is that of the number
+        found = _applied(host, node, op, args[::-1], scope)
+    else:
+        found = _applied(host, node, op, args, scope)
     if host.watch is not None and op.kinks:
-        host.watch.extend((np.real(kink), np.real(found)) for kink in _kinks(host, node, op, args, scope))
+        # Two arguments that are equal wherever we look are one: no kink, whatever their value.
+        value = np.zeros_like(np.real(found)) if tied else np.real(found)
+        host.watch.extend((np.real(kink), value) for kink in _kinks(host, node, op, args, scope))
     return found
+
+
+def _is_number(node: Expr) -> bool:
+    return not any(isinstance(part, Leaf) for part in node.walk())
 
 
 def _applied(host: Host, node: Call, op: Elementwise, args: Sequence[Array], scope: Scope) -> Array:

@@ -162,7 +162,7 @@ class Oracle:
         if base is None or of not in self.point.values:
             raise Refusal(f"{(by if base is None else of).name} has no value in the forward pass")
         shape = self.point.values[of].shape + base.shape
-        if of is by:
+        if of is by and by not in self.point.loops:
             return np.eye(base.size).reshape(shape)
         if not self.dependencies.between(of, by):
             return np.zeros(shape)
@@ -201,8 +201,12 @@ class Oracle:
         parts = []
         for start in range(0, len(moves), chunk):
             part = base + step * moves[start : start + chunk]
-            overrides = {by: part}
-            evaluator = Evaluator(self.point, expand=self.expand, overrides=overrides)
+            looped = by in self.point.loops  # a member moves those after it: moved as it is computed
+            overrides = {} if looped else {by: part}
+            evaluator = Evaluator(
+                self.point, expand=self.expand, overrides=overrides,
+                injected={by: part - base} if looped else None,
+            )  # fmt: skip
             for equation in equations:
                 overrides[equation.target] = evaluator.solve(equation)
             value = overrides[of]

@@ -70,6 +70,11 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
         return _gather_local(host.partial(of, by), (*numerator, *denominator), host.outside)
     if isinstance(node.base, Leaf):
         sides = sides_of(node.base.tensor, slots, host.point)
+        if node.base.tensor.start is not None:
+            across = node.base.tensor.is_matrix and node.base.tensor.convention.vectors_are_rows
+            base = _with_start(host, node.base, scope, across=across)
+            row, column = (sides[0], sides[1] + 1) if across else (sides[0] + 1, sides[1])
+            return gather(base, row, column, outside=host.outside)
     elif isinstance(node.base, Partial):
         sides = sides_of(node.base.by, slots, host.point)
     else:
@@ -77,6 +82,17 @@ def element(host: Host, node: Element, scope: Scope) -> Array:
         if scope.axes and not free_indices(node.base):  # the same array at every position
             return gather(scope.lift(host.value(node.base, ROOT)), *sides, outside=host.outside)
     return gather(host.value(node.base, scope), *sides, outside=host.outside)
+
+
+def _with_start(host: Host, node: Leaf, scope: Scope, *, across: bool) -> Array:
+    """A family with the start of its recursion in front of its first member; numbers may lie ``across``."""
+    assert node.tensor.start is not None
+    first = host.value(Leaf(node.tensor.start), scope)
+    whole = host.value(node, scope)
+    row = first.reshape((*first.shape[:-2], 1, first.shape[-2] * first.shape[-1]))
+    lead = np.broadcast_shapes(row.shape[:-2], whole.shape[:-2])
+    sides = [np.broadcast_to(part, lead + part.shape[-2:]) for part in (row, whole)]
+    return np.concatenate(sides, axis=-1 if across else -2)
 
 
 def sides_of(tensor: Tensor, slots: list[Array], point: Point) -> tuple[Array, Array]:

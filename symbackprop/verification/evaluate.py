@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Evaluator:
 
     partials   values of ``d of / d by`` as 4-D arrays (of rows, of columns, by rows, by columns).
     overrides  tensor -> array used instead of the point's value; read when a leaf is met.
+    injected   what is added to the members of a family of a recursion as they are computed.
     watch      a list that collects every quantity whose zeros are kinks, with the value that has
                the kink there (``sampling`` looks at it).
     """
@@ -71,6 +73,7 @@ class Evaluator:
         partials: Differences | None = None,
         overrides: Mapping[Tensor, Array] | None = None,
         watch: list[Watched] | None = None,
+        injected: Mapping[Tensor, Array] | None = None,
     ) -> None:
         self.rules = RULES
         self.point = point
@@ -80,6 +83,8 @@ class Evaluator:
         self.outside = point.outside
         self._partials = partials
         self._overrides = overrides if overrides is not None else {}
+        self._injected = injected or {}
+        self._looped: dict[Tensor, Array] = {}
         self._memo: dict[int, tuple[Expr, Array]] = {}
         self._templates: dict[int, tuple[Call, tuple[Tensor, ...], Expr]] = {}
 
@@ -153,6 +158,8 @@ class Evaluator:
     def solve(self, equation: Equation) -> Array:
         """The value of the target of an equation, 2-D as the target is oriented (or a stack)."""
         target, expr = equation.target, equation.expr
+        if target in self.point.loops:
+            return self._member_by_member(target)
         if expr is None:
             standin = self.point.scalars.get(target)
             if standin is None:
@@ -171,6 +178,38 @@ class Evaluator:
         if int(np.prod(value.shape[len(lead) :])) != shape[0] * shape[1]:
             raise ShapeClash(f"the indices of {target.name} do not run over all of it")
         return np.asarray(value.reshape(lead + shape))
+
+    def _member_by_member(self, target: Tensor) -> Array:
+        """The target of a recursion; the others that come with it are kept until they are asked for."""
+        if target in self._looped:
+            return self._looped.pop(target)
+        equations = self.point.loops[target]
+        saved, given = self._overrides, [*self._overrides.values(), *self._injected.values()]
+        lead = next((array.shape[:1] for array in given if array.ndim > 2), ())
+        kind = complex if any(np.iscomplexobj(array) for array in given) else float
+        found = {e.target: np.zeros((*lead, *self.point.oriented(e.target)), kind) for e in equations}
+        steps = self.point.extent(equations[0].target.shape[0])
+        for step in range(1, steps + 1):
+            for equation in equations:
+                assert equation.expr is not None
+                self._memo.clear()
+                self._overrides = {**saved, **found}
+                scope = ROOT.extended(equation.indices[0], np.array([step]))
+                for index in equation.indices[1:]:
+                    scope = scope.extended(index, self.point.picked(self.point.extent(index.dim), None))
+                value = self.value(equation.expr, scope)
+                own = value.shape[: max(value.ndim - 2 - len(scope.sizes), 0)]
+                row = np.broadcast_to(value, (*own, *scope.sizes, 1, 1)).reshape((*own, -1))
+                target_, extra = equation.target, self._injected.get(equation.target)
+                if target_.is_matrix and target_.convention.vectors_are_rows:  # numbers, which lie across
+                    here: tuple[Any, ...] = (..., slice(None), step - 1)
+                else:
+                    here = (..., step - 1, slice(None))
+                found[target_][here] = row if extra is None else row + extra[here]
+        self._overrides = saved
+        self._memo.clear()
+        self._looped = dict(found)
+        return self._looped.pop(target)
 
     def _assembled(self, equation: Equation, shape: tuple[int, int]) -> Array:
         """An array of which the equation gives some entries by one formula, others by another."""

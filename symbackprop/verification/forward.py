@@ -30,13 +30,18 @@ class Dependencies:
 
     def _search(self, of: Tensor, by: Tensor) -> tuple[Equation, ...]:
         reached, after = {by}, []
+        own = self.graph.loop_of(by)
+        inputs = {loop: frozenset().union(*(self._of(t) for t in loop)) for loop in self.graph.loops}
         for equation in self.graph.equations:
-            if equation.target is not by and not reached.isdisjoint(self.inputs(equation)):
+            loop = self.graph.loop_of(equation.target)
+            feels = not reached.isdisjoint(inputs[loop] if loop else self.inputs(equation))
+            if (equation.target is not by or bool(loop)) and (feels or (bool(loop) and loop == own)):
                 reached.add(equation.target)
                 after.append(equation)
         needed, kept = {of}, []
         for equation in reversed(after):
-            if equation.target in needed:
+            loop = self.graph.loop_of(equation.target)
+            if equation.target in needed or not needed.isdisjoint(loop):
                 needed |= self.inputs(equation)
                 kept.append(equation)
         return tuple(reversed(kept))
@@ -50,10 +55,14 @@ class Dependencies:
                 found.append(equation)
         return tuple(found)
 
+    def _of(self, target: Tensor) -> frozenset[Tensor]:
+        """The inputs of the equation of a target."""
+        return next(self.inputs(e) for e in self.graph.equations if e.target is target)
+
     def ancestors(self, tensor: Tensor) -> frozenset[Tensor]:
         """The tensors that ``tensor`` is computed from, itself among them."""
         needed = {tensor}
         for equation in reversed(self.graph.equations):
-            if equation.target in needed:
+            if equation.target in needed or not needed.isdisjoint(self.graph.loop_of(equation.target)):
                 needed |= self.inputs(equation)
         return frozenset(needed)

@@ -23,7 +23,7 @@ from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.extents import spelled
 from symbackprop.verification.free import free_indices
-from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash, outside_of
+from symbackprop.verification.point import Array, Expand, Point, Refusal, ShapeClash, loops_of, outside_of
 
 CLOSE = 1e-8  # relative to the largest number of a side, what differences may be off by
 
@@ -37,7 +37,7 @@ class Given:
         self.graph = graph
         self._expand = expand
         self._values = dict(values)
-        self.point = Point(dict(sizes), 0, self._values, outside=outside_of(graph))
+        self.point = Point(dict(sizes), 0, self._values, outside=outside_of(graph), loops=loops_of(graph))
         _solve(graph, self.point, self._values, expand)
         self._oracle = Oracle(graph, self.point, expand=expand)
 
@@ -139,7 +139,9 @@ def _solve(graph: Graph, point: Point, values: dict[Tensor, Array], expand: Expa
     evaluator = Evaluator(point, expand=expand, overrides=values)
     with np.errstate(all="ignore"):
         for equation in graph.equations:
-            if all(t in values or t.value is not None or t.numpy_value for t in equation.inputs):
+            loop = graph.loop_of(equation.target)
+            needed = (t for t in equation.inputs if t not in loop)
+            if all(t in values or t.value is not None or t.numpy_value for t in needed):
                 try:
                     values[equation.target] = np.array(evaluator.solve(equation))
                 except Refusal:

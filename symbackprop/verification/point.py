@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Expr, Operation
-from symbackprop.core.graph import Graph
+from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Tensor
 
 Array = NDArray[Any]
@@ -49,6 +49,7 @@ class Point:
     values     tensor -> array of shape (rows, columns): the symbols and all that follows.
     functions  declared elementwise function -> its stand-in, arrays in, array out.
     scalars    target of ``J = J(y, W)`` -> its stand-in, a list of arrays in, (..., 1, 1) out.
+    loops      target of a recursion -> the equations that are computed together, member by member.
     outside    what an entry outside its range counts as: NaN, or 0 where the file says so.
     """
 
@@ -58,6 +59,7 @@ class Point:
     functions: Mapping[Operation, Callable[..., Array]] = field(default_factory=dict)
     scalars: Mapping[Tensor, AbstractScalar] = field(default_factory=dict)
     outside: float = np.nan
+    loops: Mapping[Tensor, tuple[Equation, ...]] = field(default_factory=dict)
 
     def extent(self, dim: Dim) -> int:
         """The number a dim is here."""
@@ -100,4 +102,13 @@ class Point:
 
 def outside_of(graph: Graph) -> float:
     """What an entry outside its range counts as."""
-    return 0.0 if graph.zero else float("nan")
+    return 0.0 if graph.zero or graph.loops else float("nan")
+
+
+def loops_of(graph: Graph) -> dict[Tensor, tuple[Equation, ...]]:
+    """The equations of each recursion, by each of its targets."""
+    found: dict[Tensor, tuple[Equation, ...]] = {}
+    for loop in graph.loops:
+        equations = tuple(equation for equation in graph.equations if equation.target in loop)
+        found.update(dict.fromkeys(loop, equations))
+    return found

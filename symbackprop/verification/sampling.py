@@ -26,7 +26,16 @@ from symbackprop.verification.draws import Manner, draw_values
 from symbackprop.verification.entries import is_fixed
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.forward import Dependencies
-from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, Watched, outside_of
+from symbackprop.verification.point import (
+    Array,
+    Expand,
+    KinksOf,
+    Point,
+    Refusal,
+    Watched,
+    loops_of,
+    outside_of,
+)
 from symbackprop.verification.sizes import draw_sizes
 from symbackprop.verification.standins import elementwise_standin, scalar_standin
 
@@ -143,7 +152,8 @@ class Sampler:
         }
         abstract = [e.target for e in self.graph.equations if e.abstract]
         scalars = {target: scalar_standin([seed, 3, place]) for place, target in enumerate(abstract)}
-        trial = _Trial(Point(sizes, seed, values, functions, scalars, outside_of(self.graph)))
+        outside, loops = outside_of(self.graph), loops_of(self.graph)
+        trial = _Trial(Point(sizes, seed, values, functions, scalars, outside, loops))
         watch: list[Watched] = []
         trial.culprit = self._solve(trial.point, values, watch)
         if trial.culprit is None:

@@ -4,7 +4,8 @@
 point that is reached by moving one entry of ``by`` the gradient is taken by a complex step of the
 forward pass alone (exact to rounding), and these gradients are differenced: (4 D(h) - D(2h)) / 3 for
 central D, in two step sizes, of which one has to settle. ``by`` is cut, as in a first derivative: what
-follows it is computed again, its own equation is not.
+follows it is computed again, its own equation is not. Where ``by`` is computed from U, dL/d``by`` is
+differentiated by U: the order does not matter.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def second(oracle: Oracle, of: Tensor, by: Tensor) -> Array:
     shape = own.shape + base.shape
     if not (oracle.dependencies.between(loss, inner) or loss is inner):
         return np.zeros(shape)
+    if by is not inner and oracle.dependencies.between(by, inner):  # the later one is differentiated
+        return oracle.jacobian(loss.gradient_by(by), inner).transpose(2, 3, 0, 1)
     if base.size * own.size > LARGEST:
         raise Refusal(f"the second derivative of {loss.name} has too many entries for differences")
     here = _gradients(oracle, loss, inner, by, base[None])[0]

@@ -41,7 +41,9 @@ def scalar_standin(seed: Sequence[int]) -> AbstractScalar:
         n = v.shape[-1]
         form = rng.normal(size=(n, n)) / np.sqrt(n)
         frequency, phase, height, mix = rng.uniform(0.4, 1.2, (4, n))
-        value = ((v @ form) * v).sum(axis=-1) / 2 + (height * np.sin(frequency * v + phase)).sum(axis=-1)
+        # Of moderate size whatever n is: what the author makes of it (tanh(J)) shall not saturate.
+        waves = height * (np.sin(frequency * v + phase) - np.sin(phase))
+        value = (((v @ form) * v).sum(axis=-1) / 2 + waves.sum(axis=-1)) / np.sqrt(n)
         return np.asarray(value + np.sin(v @ mix / np.sqrt(n)))[..., None, None]
 
     return apply

@@ -70,7 +70,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-_NOTHING = dict.fromkeys(("old", "new", "reason", "numbers", "missing"), "this")
+_NOTHING = dict.fromkeys(("old", "new", "reason", "numbers", "missing", "what"), "this")
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")

@@ -23,19 +23,21 @@ WANTED = 50
 INTRODUCTION = """# Damaged lines: what the checker makes of them
 
 Right lines of our own keys are damaged in one place of their LaTeX, by rules that know nothing of the
-checker (`tests/checking/mutants.py`). The keys are those of {networks} problems: the examples ({examples}), written
-networks, and {drawn} drawn ones in all conventions and layouts (`tests/checking/networks.py`), at the levels vector, index and
-jacobian. Whether the damage made the line wrong is decided by the verifier alone: a mutant that is still
-true, true in another layout, a mere slip of notation (two columns side by side) or cannot be read is counted
-apart. Each is checked after the two right lines that stand before it. Made by `tests/checking/confusion.py`.
+checker (`tests/checking/mutants.py`). The keys are those of {networks} problems: the examples ({examples}),
+written networks, and {drawn} drawn ones in all conventions and layouts (`tests/checking/networks.py`), at the
+levels vector, index and jacobian. Whether the damage made the line wrong is decided by the verifier alone: a
+mutant that is still true, true in another layout, a mere slip of notation (two columns side by side) or
+cannot be read is counted apart. Each is checked after the two right lines that stand before it. Made by
+`tests/checking/confusion.py`.
 
 Undamaged lines: {correct} of {all} are `correct`, {wrong} are `wrong`.
 
-Live mutants: {total}. Verdict `wrong`, and on no earlier line: {counts[0]} ({shares[0]}). Right cause, or one of two whose
-repairs make the line true: {counts[1]} ({shares[1]}).
+Live mutants: {total}. Verdict `wrong`, and on no earlier line: {counts[0]} ({shares[0]}). Right cause, or
+one of two whose repairs make the line true: {counts[1]} ({shares[1]}).
 
 | damage | live | still true | layout | slip | unread | causes found |
 |---|---|---|---|---|---|---|"""
+FATES = ("live", "unchanged", "layout", "slip", "unread")
 PAGE = Path(__file__).parent.parent.parent / "docs" / "mutants.md"
 
 
@@ -62,7 +64,8 @@ class Tally:
         if early or not wrong or not fair:
             place = f"{mutant.line.network}/{mutant.line.level}"
             said = f"{finding.verdict} {finding.causes} {finding.message}"
-            self.missed.append(f"{mutant.kind} in {place}{' (early)' if early else ''}: {mutant.text} -> {said}")
+            where = f"{mutant.kind} in {place}{' (early)' if early else ''}"
+            self.missed.append(f"{where}: {mutant.text} -> {said}")
 
 
 def chosen(networks: Iterable[str], seed: int = 0) -> dict[str, list[Mutant]]:
@@ -112,7 +115,7 @@ def page(tallies: Mapping[str, Tally], right: Counter[str]) -> str:
     ).split("\n")  # fmt: skip
     for kind, tally in tallies.items():
         found = ", ".join(f"{name} {n}" for name, n in tally.causes.most_common())
-        fates = " | ".join(str(tally.fates[fate]) for fate in ("live", "unchanged", "layout", "slip", "unread"))
+        fates = " | ".join(str(tally.fates[fate]) for fate in FATES)
         lines.append(f"| {kind} | {fates} | {found} |")
     return "\n".join(lines) + "\n"
 

@@ -29,8 +29,9 @@ def liveness(mutant: Mutant) -> str:
     if found == "live":
         own = problem_of(mutant.line.network).spec.layout
         for layout in LAYOUTS:
-            if layout != own and _in_layout(mutant, layout) == "unchanged":
-                return "layout"
+            fate = "live" if layout == own else _in_layout(mutant, layout)
+            if fate in ("unchanged", "layout", "slip"):
+                return "slip" if fate == "slip" else "layout"
     return found
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from symbackprop.core.expr import Leaf
 from tests.checking.keys import Line, problem_of
 
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_&']|[A-Za-z]|\d+|\S")
@@ -453,6 +454,8 @@ def softmax_as_elementwise(line: Line, tokens: list[str]) -> Iterator[list[str]]
         p = equation.target.name
         z = next(iter(equation.inputs)).name
         loss = problem.spec.graph.equations[-1].target.name
+        if not isinstance(call.args[0], Leaf):
+            continue  # scaled: there is a further factor
         if line.left == rf"\frac{{\partial {loss}}}{{\partial {z}}}" and line.level == "vector":
             gradient = rf"\frac{{\partial {loss}}}{{\partial {p}}}"
             turned = r"^{\top}" if problem.spec.layout == "numerator" else ""
@@ -510,8 +513,8 @@ KINDS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "transpose": (without_transpose, ("transpose",)),
     "extra-transpose": (extra_transpose, ("transpose",)),
     "order": (swapped_factors, ("order",)),
-    "symbol": (other_symbol, ("symbol", "layer")),
     "case": (other_case, ("symbol", "layer")),
+    "symbol": (other_symbol, ("symbol", "layer")),
     "layer": (other_layer, ("layer", "symbol")),
     "slope": (value_for_slope, ("activation-not-derivative",)),
     "no-slope": (without_slope, ("missing-activation-derivative",)),
@@ -527,7 +530,7 @@ KINDS: dict[str, tuple[Mutation, tuple[str, ...]]] = {
     "delta": (without_delta, ("kronecker", "index")),
     "bracket": (without_brackets, ("parenthesis",)),
     "diag": (without_diag, ("diag",)),
-    "no-factor": (without_factor, ("missing-factor",)),
+    "no-factor": (without_factor, ("missing-factor", "kronecker")),
     "no-sum": (without_sum, ("missing-sum", "missing-batch-sum")),
     "mean": (without_mean, ("mean",)),
     "no-penalty": (regulariser, ("missing-regulariser",)),

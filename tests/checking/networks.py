@@ -153,6 +153,45 @@ forward: |
   A2 = tanh(Z2)
   L = sumsq(A2 - Y)/(2*N) + lam * sumsq(W2)
 """,
+    "cases": """
+convention: column
+symbols:
+  x: {shape: [d], role: input}
+  X: {shape: [d], role: input}
+  W: {shape: [m, d], role: parameter}
+  w: {shape: [m, d], role: parameter}
+  B: {shape: [m], role: parameter}
+  b: {shape: [m], role: parameter}
+  V: {shape: [m, m], role: parameter}
+  v: {shape: [m, m], role: parameter}
+  t: {shape: [m], role: target}
+forward: |
+  z = W x + b
+  Z = w X + B
+  h = tanh(z)
+  H = sigmoid(Z)
+  y = V h + v H
+  L = 1/2 * sumsq(y - t)
+""",
+    "cases-by-rows": """
+convention: row
+layout: denominator
+symbols:
+  X: {shape: [N, D], role: input}
+  W: {shape: [D, D], role: parameter}
+  w: {shape: [D, D], role: parameter}
+  V: {shape: [D, D], role: parameter}
+  v: {shape: [D, D], role: parameter}
+  Y: {shape: [N, D], role: target, one_hot: true}
+forward: |
+  A = X W
+  a = relu(A)
+  B = a w
+  b = tanh(B)
+  C = b V + a v
+  P = softmax(C)
+  L = cross_entropy(Y, P)/N
+""",
     "attention": """
 convention: row
 symbols:
@@ -321,7 +360,7 @@ def drawn(seed: int) -> str:
     if loss == "softmax":
         lines += [f"{chance} = softmax({score})", f"L = cross_entropy({target}, {chance}){over}"]
     elif loss == "square":
-        lines.append(f"L = sumsq({score} - {target}){over}" if batch else f"L = 1/2 * sumsq({score} - {target})")
+        lines.append(f"L = {'' if batch else '1/2 * '}sumsq({score} - {target}){over}")
     else:
         del symbols[target]
         lines.append(f"L = L({score})")

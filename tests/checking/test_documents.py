@@ -77,3 +77,65 @@ def test_nothing_else_is_wrong(part: str) -> None:
     listed = {id(one) for flag in expected(part)["flags"] for one in matching(part, flag["latex"])}
     wrong = [one for one in findings(part) if one.verdict == "wrong" and id(one) not in listed]
     assert [(one.latex, one.causes) for one in wrong] == []
+
+
+ONE = {
+    "[1, D] and so on": [("X: {shape: [N, D]", "X: {shape: [1, D]")],
+    "vectors": [("X: {shape: [N, D]", "X: {shape: [D]")],
+}
+
+
+@pytest.mark.parametrize("way", ONE)
+def test_for_one_example_the_bias_gradients_are_right(way: str) -> None:
+    text = (FOLDER / "002.yaml").read_text()
+    for old, new in (
+        *ONE[way],
+        ("y: {shape: [N], role", "y: {role"),
+        ("ell[n] = -log(p[n, y[n]])", "ell = -log(p[y])"),
+        ("1/N * sum(ell)", "ell"),
+        ("'ell[i]'", "'ell'"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    found = sbp.check(sbp.loads(text), (FOLDER / "002.md").read_text(), kind="md").findings
+    wanted = [
+        plain(rf"\frac{{\partial L}}{{\partial {b}}} = \frac{{\partial L}}{{\partial {z}}}")
+        for b, z in ("bz", "cu")
+    ]
+    assert [one.verdict for one in found if plain(one.latex) in wanted] == ["correct", "correct"]
+    wrong = [one.latex for one in found if one.verdict == "wrong"]
+    assert [plain(latex) for latex in wrong] == [
+        plain(r"\frac{\partial L}{\partial w} = h^T \frac{\partial L}{\partial z} + \lambda w")
+    ]
+
+
+def chain(part: str, begin: str) -> list[Finding]:
+    """The links of the chain that begins with a formula."""
+    found = findings(part)
+    first = next(one for one in found if plain(one.latex).startswith(plain(begin) + "="))
+    return [one for one in found if one.derivation == first.derivation]
+
+
+@pytest.mark.parametrize("begin", [r"\nabla H", r"\nabla W_0^2", r"\nabla W^2", r"\nabla W_0^1"])
+def test_the_chains_of_numbers_are_right(begin: str) -> None:
+    links = chain("004b", begin)
+    assert len(links) >= 2
+    assert all(one.verdict in RIGHT | {"unchecked"} for one in links), [
+        (one.latex, one.verdict) for one in links
+    ]
+    assert any(one.verdict == "correct" for one in links)
+
+
+@pytest.mark.parametrize("begin", [r"W_0^1-.5*\nabla W_0^1", r"W^2-.5*\nabla W^2"])
+def test_the_updates_are_right(begin: str) -> None:
+    assert [one.verdict for one in findings("004b") if plain(one.latex).startswith(plain(begin))] == [
+        "correct"
+    ]
+
+
+def test_what_stands_in_the_display_of_all_entries_is_not_called_right() -> None:
+    """The softmax Jacobian with a bracket too many, and the chain of sizes that ends in N x K."""
+    matrix = [one for one in findings("004a") if "cccc" in one.latex]
+    assert [one.verdict for one in matrix] == ["unread"]
+    sizes = [one for one in findings("004a") if plain(one.latex) == plain(r"= N \times K")]
+    assert [one.verdict for one in sizes] == ["unchecked"]

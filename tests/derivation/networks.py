@@ -26,7 +26,7 @@ CONVENTIONS = ("row", "column", "column-transposed")
 
 
 def network(convention: str, symbols: str, forward: str, **keys: object) -> Problem:
-    """``symbols`` are lines such as ``W: k d parameter`` or ``y: k target one_hot``."""
+    """``symbols`` are lines such as ``W: k d parameter``, ``y: k target one_hot``, ``y: n target classes=K``."""
     declared: dict[str, object] = {}
     for line in filter(None, (part.strip() for part in symbols.replace(";", "\n").splitlines())):
         name, _, rest = line.partition(":")
@@ -35,7 +35,9 @@ def network(convention: str, symbols: str, forward: str, **keys: object) -> Prob
         fields: dict[str, object] = {"role": words[place]}
         if place:
             fields["shape"] = words[:place]
-        fields.update(dict.fromkeys(words[place + 1 :], True))
+        for fact in words[place + 1 :]:
+            key, _, value = fact.partition("=")
+            fields[key] = value or True
         declared[name.strip()] = fields
     data = {"convention": convention, "symbols": declared, "forward": forward.replace(";", "\n"), **keys}
     return Problem(spec_from_mapping(data))

@@ -52,7 +52,7 @@ def test_every_line_holds(case: tuple[str, str, str, str]) -> None:
     [
         ("A: n n input; X: n n parameter; B: n n input", "L = det(A X B)", "X", "L inv(X)^T"),
         ("A: n n input; X: n n parameter", "L = logdet(X^T A X)", "X", "2 inv(X)^T"),
-        ("A: n n input; x: n parameter; b: n input", "L = 1/2 x^T A x - b^T x", "x", "(A + A^T) x/2 - b"),
+        ("A: n n input; x: n parameter; b: n input", "L = 1/2 x^T A x - b^T x", "x", "(A + A^T) x / 2 - b"),
         ("x: n parameter", "y = (x - mean(x))/norm(x); L = L(y)", "y", "dL/dy"),
         ("x: n parameter; b: parameter; t: n target", "L = mean((x + b - t)^2)", "b", "2 mean(x + b - t)"),
         (

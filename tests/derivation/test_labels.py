@@ -168,7 +168,7 @@ def test_by_the_probabilities() -> None:
     """dL/dP has an entry only where a label points."""
     problem = _batch("row", "L = -(1/N) sum[n](log(P[n,y[n]]))")
     derivation = problem.derive("L", "P")
-    assert derivation.text == "-(onehot(y)/P)/N"
+    assert derivation.text == "-onehot(y)/(N P)"
     assert derivation.verify().status == "holds"
 
 

@@ -29,7 +29,7 @@ CASES = [
     ("L = prod[i](1 - exp(x[i]))", "x", None),
     ("L = prod[i, j](1 + A[i,j]^2)", "A", None),
     ("L = prod[i, j < i](1 + A[i,j]^2)", "A", None),
-    ("L = max[i](x[i]^2)", "x", "2 (x * ind(x^2 = L))"),
+    ("L = max[i](x[i]^2)", "x", "2 x * ind(x^2 = L)"),
     ("s[i] = max[j](A[i,j]); L = sum[i](s[i]^2)", "A", None),
     ("L = sum[i](max[j != i](x[i]*A[i,j]))", "A", None),
     ("L = sum[i](log(sum[j >= i](exp(x[j]))))", "x", None),

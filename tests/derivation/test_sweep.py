@@ -162,7 +162,7 @@ def test_what_a_line_rests_on_comes_before_it(name: str, by: str) -> None:
 def test_the_parts_of_a_shared_node_are_added() -> None:
     problem = problem_of("one node, three uses")
     derivation = problem.derive("L", "h")
-    assert derivation.text == "dL/dy * (V h) + V^T (dL/dy * h) + dL/dy + 1"
+    assert derivation.text == "dL/dy * (V h + 1) + V^T (dL/dy * h) + 1"
     reasons = [step.because for step in derivation.steps if step.quantity == derivation.derived.partial]
     assert "`h` enters through `y` and `L`; the parts add up" in reasons
 

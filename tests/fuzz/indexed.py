@@ -1,7 +1,7 @@
 """Formulas in index notation for the random forward passes: binders, entry equations, families, slices.
 
-Each function takes the maker of a program (``tests.fuzz.programs``) and gives the text of a formula: a number, or a
-vector of the file as it is declared.
+Each function takes the maker of a program (``tests.fuzz.programs``) and gives the text of a formula: a
+number, or a vector of the file as it is declared.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ def bounded_sum(maker: Maker, depth: int) -> str:
     dim = maker.dim()
     x, a = _vector(maker, dim), _matrix(maker, dim, dim)
     ranges = maker.rng.choice([
-        f"i = 1..{dim}-1, j = i+1..{dim}", "i, j > i", "i, j < i", "i, j != i", "i, j <= i", f"i = 2..{dim}, j = 1..i-1",
+        f"i = 1..{dim}-1, j = i+1..{dim}", "i, j > i", "i, j < i", "i, j != i", "i, j <= i",
+        f"i = 2..{dim}, j = 1..i-1",
         f"i = 2..{dim}, j",
     ])  # fmt: skip
     name = maker.use(maker.rng.choice(["sum[]", "sum[]", "mean[]"])).removesuffix("[]")
     if name == "mean" and ("1.." in ranges or "i+1" in ranges):
         name = "sum"
     body = maker.rng.choice([
-        f"{a}[i,j] * ({x}[i] - {x}[j])^2", f"{_calm(maker)}({a}[i,j] + {x}[i]) * {x}[j]", f"square({a}[j,i] - {x}[i])",
+        f"{a}[i,j] * ({x}[i] - {x}[j])^2", f"{_calm(maker)}({a}[i,j] + {x}[i]) * {x}[j]",
+        f"square({a}[j,i] - {x}[i])",
     ])  # fmt: skip
     return f"{name}[{ranges}]({body})"
 
@@ -55,7 +57,8 @@ def product_over(maker: Maker, depth: int) -> str:
     dim = maker.dim()
     x = _vector(maker, dim)
     return maker.rng.choice([
-        f"prod[i](1 + {_calm(maker)}({x}[i])/2)", f"sum[j](prod[i]({_matrix(maker, dim, maker.dim(dim))}[i,j]))",
+        f"prod[i](1 + {_calm(maker)}({x}[i])/2)",
+        f"sum[j](prod[i]({_matrix(maker, dim, maker.dim(dim))}[i,j]))",
         f"log(prod[i](1 + square({x}[i])))",
     ])  # fmt: skip
 
@@ -66,7 +69,8 @@ def largest_over(maker: Maker, depth: int) -> str:
     dim, other = maker.dim(), maker.dim()
     a, x = _matrix(maker, dim, other), _vector(maker, other)
     return maker.rng.choice([
-        f"max[j]({x}[j]^3 + {x}[j])", f"sum[i](max[j]({a}[i,j] + {x}[j]))", f"sum[i]({_calm(maker)}(max[j]({a}[i,j])))",
+        f"max[j]({x}[j]^3 + {x}[j])", f"sum[i](max[j]({a}[i,j] + {x}[j]))",
+        f"sum[i]({_calm(maker)}(max[j]({a}[i,j])))",
         f"max[i, j]({a}[i,j] * 2)",
     ])  # fmt: skip
 
@@ -184,7 +188,8 @@ def entrywise(maker: Maker, dim: str, depth: int) -> str:
     right = maker.rng.choice([
         f"exp({_calm(maker)}({x}[k]))/sum[j](exp({_calm(maker)}({x}[j])))",
         f"sum[j != k]({a}[k,j] * {x}[j])", f"sum[j <= k]({x}[j])", f"{a}[k,k] * {_calm(maker)}({x}[k])",
-        f"sum[j](kron(j, k) * {a}[k,j] + {x}[j])", f"max[j]({a}[k,j])", f"prod[j](1 + {_calm(maker)}({a}[k,j])/3)",
+        f"sum[j](kron(j, k) * {a}[k,j] + {x}[j])", f"max[j]({a}[k,j])",
+        f"prod[j](1 + {_calm(maker)}({a}[k,j])/3)",
         f"max({x}[k], {a}[k,1])", f"sum[j]({a}[k,j] * {a}[j,k])/{dim}",
     ])  # fmt: skip
     maker.lines.append(f"{name}[k] = {right}")

@@ -131,9 +131,8 @@ class Maker:
             return f"{self.use('exp')}({self.bounded(shape, depth)})"
         if roll < 0.24:
             return f"{self.use(self.rng.choice(['log', 'sqrt']))}({self.positive(shape, depth)})"
-        if roll < 0.30 and not self.functions:
-            self.functions["g"] = "{role: function}"
         if roll < 0.30:
+            self.functions.setdefault("g", "{role: function}")
             return f"{self.use('g')}({self.formula(shape, depth)})"
         if roll < 0.33:
             return f"{self.use('sign')}({self.formula(shape, depth)})"

@@ -51,12 +51,13 @@ COOKBOOK = _rows(
     "X: m n parameter; b: n input; c: m input; D: m m input | L = (X b + c)^T D (X b + c) | X | 83",
     "x: n parameter; A: n k parameter; s: k parameter; W: n n input symmetric"
     " | L = (x - A s)^T W (x - A s) | s x A | 84 87 88",
-    "x: n parameter; s: n parameter; W: n n input symmetric | L = (x - s)^T W (x - s) | x s | 85 86",
+    "x: n parameter; s: n parameter; W: n n input symmetric | L = (x - s)^T W (x - s) | x | 85",
     "X: n n parameter; a: n input; b: n input | L = a^T X X X b | X | 91",
     "X: n n parameter; a: n input; b: n input | L = a^T X^T X^T X X b | X | 92",
     "x: n parameter; A: n n input; b: n input | L = x^T A x + b^T x | x | 97",
     "x: n parameter; A: n n input symmetric; b: n input | L = 1/2 x^T A x - b^T x | x",
     "A: m n parameter; x: n parameter; b: m input | L = sumsq(A x - b) | x A",
+    "x: n parameter; A: m n input; B: k n input | L = (A x)^T (A x)/((B x)^T (B x)) | x | 95",
     "x: n parameter; a: n input | L = norm(x - a) | x | 129",
     "X: m n parameter | L = sumsq(X) | X | 132",
     "X: m n parameter | L = norm(X) | X",
@@ -118,9 +119,20 @@ INVERSES = _rows(
     "X: m n parameter; A: n n input; C: m m input symmetric | L = trace(inv(X^T C X) A) | X | 125",
     "X: m n parameter; B: m m input symmetric; C: m m input symmetric"
     " | L = trace(inv(X^T C X) (X^T B X)) | X | 126",
+    "X: m n parameter; A: n n input; B: m m input symmetric; C: m m input symmetric"
+    " | L = trace(inv(A + X^T C X) (X^T B X)) | X | 127",
     "S: n n parameter posdef; x: n input; mu: n parameter"
     " | L = 1/2 logdet(S) + 1/2 (x - mu)^T inv(S) (x - mu) | S mu",
     "X: n n parameter; T: n n input | Y = inv(X); L = sumsq(Y - T) | X",
+    "A: n n parameter; b: n parameter | x = inv(A) b; L = L(x) | b A",
+    "x: n parameter; A: n n input symmetric | L = x^T A x/(x^T x) | x",
+    "A: m n parameter | L = sumsq(A^T A - eye(n)) | A",
+    "X: n d input; W: d k parameter | L = sumsq(X - X W W^T) | W",
+    "R: m n input; M: m n input; U: m k parameter; V: n k parameter | L = sumsq(M * (R - U V^T)) | U V",
+    "K: n n parameter posdef; y: n target; s: parameter"
+    " | C = K + s^2 eye(n); L = 1/2 y^T inv(C) y + 1/2 logdet(C) | C s",
+    "K: n n input symmetric; a: n parameter; y: n target; lam: constant"
+    " | L = sumsq(K a - y) + lam a^T K a | a",
 )  # fmt: skip
 
 LAYERS = _rows(
@@ -164,6 +176,26 @@ LAYERS = _rows(
     " | A = X W; B = X V; H = silu(A) * B; Y = H U; L = L(Y) | A B U",
     "X: N D input; W: D M input; B: D r parameter; A: r M parameter | Y = X (W + B A); L = L(Y) | A B",
     "H: N D parameter; W: D D parameter | Y = H + relu(H W); L = L(Y) | H W",
+    "Z: N K parameter; eps: constant | Y = Z * ind(Z > eps); L = L(Y) | Z",
+    "Z: N K parameter | Y = gelu(Z); L = L(Y) | Z",
+    "Z: N K parameter | Y = silu(Z); L = L(Y) | Z",
+    "Z: N K parameter | Y = softplus(Z); L = L(Y) | Z",
+    "Z: N K parameter | Y = elu(Z); L = L(Y) | Z",
+    "X: N D parameter | Y = rowmax(X); L = L(Y) | X",
+    "Q: N d parameter; K: M d parameter; V: M e input; g: parameter"
+    " | U = Q/sqrt(rowsum(Q^2)); R = K/sqrt(rowsum(K^2)); S = g U R^T; A = softmax(S); O = A V; L = L(O)"
+    " | S g U Q",
+    "Q: N d parameter; K: M d parameter; V: M e parameter; D: N M input; r: constant"
+    " | A = softmax(Q K^T/sqrt(d)); B = A * D/(1 - r); O = B V; L = L(O) | A Q K",
+    "E: V d parameter; y: N input classes=V; W: d K parameter | X = onehot(y) E; Y = X W; L = L(Y) | E W",
+    "X: N D parameter; W: D D parameter; U: D D parameter; gamma: D parameter; beta: D parameter;"
+    " eps: constant"
+    " | A = X W; mu = colmean(A); V = colmean((A - mu)^2); Z = (A - mu)/sqrt(V + eps); B = gamma * Z + beta;"
+    " H = relu(B); Y = X + H U; L = L(Y) | U B A X",
+    "X: N d input; C: N k input; W: d k parameter; U: k k parameter; c: k parameter"
+    " | F = sigmoid(X W + C U + c); G = tanh(X W); S = F * C + (1 - F) * G; L = L(S) | F G U",
+    "x: d input; W: d k parameter; U: d k parameter; e: k input"
+    " | m = x W; s = x U; z = m + exp(s/2) * e; L = L(z) | m s W",
 )  # fmt: skip
 
 LOSSES = _rows(
@@ -192,6 +224,29 @@ LOSSES = _rows(
     " | S = X Y^T/tau; L = -trace(log_softmax(S))/N | S X Y",
     "X: N D input; Y: N D parameter"
     " | S = X Y^T; P = softmax(S); L = -sum[n](log(P[n,n]))/N | Y",
+    "X: N D parameter; Y: N D input; tau: constant"
+    " | U = X/sqrt(rowsum(X^2)); S = U Y^T/tau;"
+    " L = -(trace(log_softmax(S, rows)) + trace(log_softmax(S, columns)))/(2 N) | S X",
+    "X: N D input; W: D K parameter; y: N target classes=K"
+    " | Z = X W; L = cross_entropy_logits(y, Z)/N | Z",
+    "Z: N K parameter; y: N target classes=K; m: constant | L = multi_hinge(y, Z, m)/N | Z",
+    "Z: N K parameter; y: N target classes=K; g: constant"
+    " | P = softmax(Z); L = -sum[n]((1 - P[n,y[n]])^g * log(P[n,y[n]]))/N | P",
+    "Z: N K parameter; T: N K input; tau: constant"
+    " | P = softmax(Z/tau); Q = softmax(T/tau); L = tau^2 kl(Q, P)/N | Z",
+    "r: n parameter; f: n parameter | L = -mean(log(sigmoid(r))) - mean(log(1 - sigmoid(f))) | r f",
+    "Z: N K parameter; a: N input classes=K; R: N input"
+    " | P = softmax(Z); L = -sum[n](R[n] * log(P[n,a[n]]))/N | Z",
+    "p: K parameter; m: K parameter; s: K parameter positive; x: input"
+    " | w = softmax(p); d = exp(-(x - m)^2/(2 s^2))/s; q = dot(w, d); L = -log(q) | w p d m",
+    "m: k parameter; s: k parameter | L = -1/2 sum(1 + s - m^2 - exp(s)) | m s",
+    "a: d parameter; b: d parameter; c: d parameter; m: constant"
+    " | L = max(0, sumsq(a - b) - sumsq(a - c) + m) | a b",
+    "a: d parameter; b: d input; y: target; m: constant"
+    " | D = norm(a - b); L = y D^2 + (1 - y) max(0, m - D)^2 | D a",
+    "z: K parameter | p = softmax(z); L = -sum(p * log(p)) | z",
+    "z: parameter; y: target | p = sigmoid(z); L = -y (1 - p)^2 log(p) - (1 - y) p^2 log(1 - p) | z",
+    "g: d parameter | L = (norm(g) - 1)^2 | g",
 )  # fmt: skip
 
 WORDS = _rows(
@@ -199,6 +254,9 @@ WORDS = _rows(
     "U: V d parameter; v: d parameter; y: V target one_hot | L = cross_entropy_logits(y, U v) | v U",
     "u: d parameter; v: d parameter; N: K d parameter"
     " | L = -log(sigmoid(u^T v)) - sum(log(sigmoid(-N v))) | v u N",
+    "U: V d parameter; v: d parameter; o: target classes=V | p = softmax(U v); L = -log(p[o]) | v U",
+    "U: V d parameter; v: d parameter; o: target classes=V; k: K target classes=V"
+    " | s = U v; L = -log(sigmoid(s[o])) - sum[i](log(sigmoid(-s[k[i]]))) | s U",
     "x: d parameter; y: d parameter | c = x^T y/(norm(x) norm(y)); L = L(c) | x",
     "x: d parameter | y = x/norm(x); L = L(y) | x",
 )  # fmt: skip
@@ -211,6 +269,8 @@ JACOBIANS = tuple(
         ("column", "x: n parameter; W: m n parameter; b: m parameter", "h = sigmoid(W x + b)", "h", "x"),
         ("column", "r: n parameter", "s = mean(r^2); z = r/sqrt(s)", "z", "r"),
         ("column", "x: n parameter", "y = x/norm(x)", "y", "x"),
+        ("column", "x: m parameter; W: n m parameter", "z = stack(x, W x)", "z", "x"),
+        ("column", "x: n parameter", "u = exp(x[2..3])", "u", "x"),
     )
 )
 

@@ -189,7 +189,7 @@ SPELLED: dict[str, tuple[Case, str, str]] = {
             None,
         ),
         "lam (u + 1/x)",
-        "lam (u^T + 1/x^T)",
+        "lam (u + 1/x)^T",
     ),
 }
 

@@ -325,22 +325,6 @@ def test_long_lines_are_cut_in_messages(network: Network) -> None:
     assert len(caught.value.message) < 500
 
 
-LATER = [
-    ("h[t] = h[t-1] for t = 1..N", "family"),
-    ("h[t] = X W for t = 1..N", "family"),
-]
-
-
-@pytest.mark.parametrize(("text", "what"), LATER)
-def test_refused_by_name(network: Network, text: str, what: str) -> None:
-    """What a later version brings is refused as not supported yet, with its name and place."""
-    with pytest.raises(UnsupportedError, match="not supported yet") as caught:
-        network(text)
-    assert what in caught.value.message
-    assert caught.value.line == 1
-    assert caught.value.column is not None
-
-
 def test_declared_shape_of_an_intermediate_wins(build: Build) -> None:
     """A declared [n,1] stays a matrix; one that disagrees is an error."""
     dims = (parse_dim("n", {}), parse_dim("1", {}))

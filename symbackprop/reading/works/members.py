@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
+from symbackprop.core.expr import Partial
+from symbackprop.core.tensors import Tensor
 from symbackprop.reading.works.spelling import partitions
 from symbackprop.reading.works.statements import Clause, Member, Statement
 from symbackprop.reading.works.tree import (
@@ -32,6 +34,7 @@ from symbackprop.reading.works.tree import (
 )
 from symbackprop.reading.works.vocabulary import DimName, Function, Vocabulary
 
+_COUNTING = frozenset("ltTL")  # below a numbered name; others are read as indices there
 MOST_LETTERS = 2
 MOST_INSTANCES = 40
 Values = Mapping[str, int]
@@ -116,23 +119,58 @@ class Members:
 
     # -- which letters
 
-    def letters(self, node: Node) -> Iterator[str]:
-        """Letters in scripts with which a name is not known, though it is with a number."""
+    def letters(self, node: Node) -> list[str]:
+        """Letters in scripts with which a name is not known, though it is with a number.
+
+        One that is an index elsewhere, as in the delta beside h_i, is left to be read as one.
+        """
+        found: dict[str, None] = {}
+        others: set[str] = set()
         for part in node.walk():
             if isinstance(part, Scripts) and part.base is not None and not self.is_sum(part):
                 for letter in letters_of(part):
                     if self.counts(part, letter):
-                        yield letter
+                        found[letter] = None
+                    elif not self.is_power(part, letter):
+                        others.add(letter)
+        return [letter for letter in found if letter not in others]
+
+    def is_power(self, node: Scripts, letter: str) -> bool:
+        """Whether a letter is an exponent, as in gamma^t."""
+        below = node.sub
+        return below is None or letter not in set(letters_in(below))
 
     def counts(self, node: Scripts, letter: str) -> bool:
         """Whether a letter in the scripts of a name counts members."""
         if any(self.known(name) for name in names_of(node)):
             return False
-        return any(self.resolves(put_in(node, {letter: number})) for number in self.numbers)
+        return any(self.meant(node, letter, number) for number in self.numbers)
+
+    def meant(self, node: Scripts, letter: str, number: int) -> bool:
+        """Whether a name with this number is known, and its letter stands where it is hardly an index."""
+        changed = put_in(node, {letter: number})
+        if not isinstance(changed, Scripts):
+            return False
+        beside = any(
+            isinstance(bare(script), Product) and letter in set(letters_in(script))
+            for sign, script in node.scripts if sign == "_" and script is not None
+        )  # fmt: skip
+        below = node.sub is not None and letter in set(letters_in(node.sub))
+        for name, sub, _, _, _ in partitions(changed):
+            for one in self.vocabulary.lookup(name) if name is not None else ():
+                tensor = one.meaning.by if isinstance(one.meaning, Partial) else one.meaning
+                if isinstance(one.meaning, DimName | Function):
+                    continue
+                if isinstance(tensor, Tensor) and tensor.family is not None:
+                    return not beside or (sub is not None and tensor.rank == 1)
+                return not beside and (not below or letter in _COUNTING)
+        return False
 
     def known(self, node: Node) -> bool:
         """Whether a name has a meaning as it stands."""
-        return any(not isinstance(one.meaning, DimName | Function) for one in self.vocabulary.lookup(node))
+        if any(not isinstance(one.meaning, DimName | Function) for one in self.vocabulary.lookup(node)):
+            return True
+        return next(iter(self.vocabulary.match(node)), None) is not None
 
     def resolves(self, node: Node) -> bool:
         """Whether a name with a number in its scripts is one of the problem."""
@@ -180,7 +218,7 @@ class Members:
             if (place + 1 < len(node.items))
             else None
         )
-        if letter is None or rest is None or letter not in set(self.letters(rest)):
+        if letter is None or rest is None or letter not in self.letters(rest):
             return None
         terms: list[tuple[str, Node | None]] = []
         for number in self.numbers:
@@ -204,7 +242,7 @@ class Members:
         node = bare(clause.node)
         if not isinstance(node, Chain) or len(node.members) != 2:
             return None
-        sides = [number_of(put_in(bare(member), values)) for _, member in node.members]
+        sides = [number_at(member, values) for _, member in node.members]
         if not any(letter in values for letter in letters_in(node)):
             return None
         ranged = any(other.text == "range" for other in statement.clauses)
@@ -269,27 +307,31 @@ def range_of(item: Scripts, values: Values) -> tuple[str | None, int | None, int
     below = bare(item.sub)
     low: int | None = None
     if isinstance(below, Chain) and len(below.members) == 2 and below.members[1][0] == "=":
-        low = number_of(put_in(bare(below.members[1][1]), values))
+        low = number_at(below.members[1][1], values)
         below = bare(below.members[0][1])
-    high = None if item.sup is None else number_of(put_in(bare(item.sup), values))
+    high = number_at(item.sup, values)
     return (below.name if isinstance(below, Sym) else None), low, high
 
 
-def put_in(node: Node | None, values: Values) -> Node | None:
+def put_in(node: Node, values: Values) -> Node:
     """Numbers for letters, with sums of numbers worked out: ``l + 1`` is 3 at l = 2."""
-    if node is None:
-        return None
     if isinstance(node, Sym) and node.name in values:
         return Num(node.start, node.stop, str(values[node.name]))
     if isinstance(node, Scripts):
-        scripts = tuple((sign, put_in(script, values)) for sign, script in node.scripts)
+        scripts = tuple((sign, script and put_in(script, values)) for sign, script in node.scripts)
         return replace(node, scripts=scripts)
-    changed = rebuilt(node, lambda part: put_in(part, values) or part)
+    changed = rebuilt(node, lambda part: put_in(part, values))
     if isinstance(changed, Sum):
         number = number_of(changed)
         if number is not None:
             return Num(node.start, node.stop, str(number))
     return changed
+
+
+def number_at(node: Node | None, values: Values) -> int | None:
+    """The whole number that a piece is for these values."""
+    inner = bare(node)
+    return None if inner is None else number_of(put_in(inner, values))
 
 
 def number_of(node: Node | None) -> int | None:

@@ -7,6 +7,7 @@ writes; 1 and 2 those that follow from a plain name (``W2``: ``W_2``, ``W^{(2)}`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,6 +30,7 @@ from symbackprop.reading.works.commands import FONTS
 from symbackprop.reading.works.spelling import parse_formula, spell
 from symbackprop.reading.works.tree import Cmd, Node, Product, Scripts, Sym, Word, bare
 
+_ACCENTED = re.compile(r"([A-Za-z]\d?)(hat|bar|tilde|dot)")  # Xhat: \hat{X}
 _STYLES = ("subscript", "paren", "bracket")
 
 
@@ -103,6 +105,10 @@ class Vocabulary:
             for alias in tensor.aliases:
                 found.add(alias, tensor, 0)
             found._plain(name, tensor)
+            if tensor.family is not None:
+                stem, number = tensor.family
+                for layers in ("paren", "bracket"):
+                    found.add(name_symbol(f"{stem}{number}", layers).tex, tensor, 2)
         for name, latex in graph.dims.items():
             found.add(names.dims.get(name) or latex or name_symbol(name).tex, DimName(name), 0)
             found._plain(name, DimName(name))
@@ -138,6 +144,9 @@ class Vocabulary:
     def _plain(self, name: str, meaning: Meaning) -> None:
         for style in _STYLES:
             self.add(name_symbol(name, style).tex, meaning, 1 if style == "subscript" else 2)
+        accented = _ACCENTED.fullmatch(name)
+        if accented is not None:
+            self.add(rf"\{accented[2]}{{{name_symbol(accented[1]).tex}}}", meaning, 1)
         if len(name) > 1:
             self.words[name] = f"<{name}>"
             _enter(self.exact, f"<{name}>", meaning, 1)
