@@ -37,7 +37,7 @@ from symbackprop.reading.works.wording import WordReader
 
 _SHOWN = frozenset(
     r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
-    r"\uwave \mathop \pa \br \qty \underline \pqty \bqty \paren \parens \overparen".split()
+    r"\uwave \mathop \pa \br \qty \pqty \bqty \paren \parens \overparen".split()
 )
 
 

@@ -32,6 +32,7 @@ from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
     Group,
+    Listed,
     Node,
     Num,
     Product,
@@ -271,7 +272,7 @@ class SymbolReader(PositionReader):
             raise Refused("this superscript", sup.start)
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
         axis = self.batch_axis(tensor)
-        if axis is None and tensor.role is Role.PARAMETER:
+        if axis is None and tensor.role is Role.PARAMETER and not isinstance(bare(sup.body), Listed):
             raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")
         if axis is None:
             return self.entry(expr, sup.body, node)
