@@ -111,6 +111,11 @@ class HessianProduct(Derivation):
         """What is derived, as it is printed; one entry of it where the result is one."""
         return self._work.entry if self.is_entrywise else self._work.asked
 
+    @property
+    def left(self) -> Expr:
+        """The left side of the result."""
+        return self.asked
+
     def _check_index_form(self) -> Verdict:
         leaf = self._context.session(self._via).shop.leaf
         if self._work.has_changes:

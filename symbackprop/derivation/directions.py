@@ -36,6 +36,9 @@ from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 
 
+LONGER = 1.5  # how much longer a line may be in which products keep their brackets
+
+
 @dataclass(frozen=True, slots=True)
 class ProductWork:
     """A Hessian-vector product in print.
@@ -181,9 +184,9 @@ class Direction:
         """The lines of one change: as matrices, over entries where there are none."""
         tensor, about = tangent.tensor, Partial(tangent.tensor, self.by)
         if not tensor.is_matrix:
-            shown = [TensorEntries(tangent.head, self._entries(stage.form)) for stage in tangent.stages]
-            self.values[tensor] = shown[-1]
-            self._print(tangent, [one.body for one in shown], self._at(tensor, tangent.head))
+            bodies = [self._entries(stage.form) for stage in tangent.stages]
+            self.values[tensor] = TensorEntries(tangent.head, bodies[-1])
+            self._print(tangent, bodies, self._at(tensor, tangent.head))
             return
         row, column = self._from_head(tensor, tangent.head)
         shown = [self._array(stage.form, row, column) for stage in tangent.stages]
@@ -192,7 +195,8 @@ class Direction:
         for at, stage in enumerate(tangent.stages):
             if stage.rule == "insert" and at and not in_entries:
                 nested = self._put_in(shown[at - 1], stage.inserted)
-                shown[at] = nested if cost(nested) <= cost(shown[at]) else shown[at]
+                # What is nested multiplies vectors; a shorter spelling may have put matrices together.
+                shown[at] = nested if cost(nested) <= LONGER * cost(shown[at]) else shown[at]
         shown = [from_the_right(one) for one in shown]
         whole = self.values[tensor] = shown[-1]
         if in_entries:
