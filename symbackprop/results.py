@@ -168,6 +168,11 @@ class Derivation:
         return self._derived.by
 
     @property
+    def left(self) -> Expr:
+        """The left side of the result: what is derived, or one entry of it."""
+        return self._derived.entry if self.is_entrywise else self._derived.partial
+
+    @property
     def like(self) -> Tensor:
         """What has the shape of the derivative, where that is no Jacobian."""
         return self.by
