@@ -421,7 +421,9 @@ class Workshop:
 
         ``arrays``: named products of matrices are folded as well.
         """
-        form = cancel_sums(normal(reflected(normal(self._plain(form)))))
+        form = normal(self._plain(form))
+        turned = reflected(form)
+        form = cancel_sums(form if turned is form else normal(turned))
         while True:
             new = self.folding.fold(form, arrays=arrays)
             new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros)
