@@ -22,6 +22,7 @@ from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Tr
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, PendingVerdict, Verdict
+from symbackprop.derivation.recurrent_code import recurrent_lines
 from symbackprop.derivation.session import Derived, Session
 from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
@@ -35,7 +36,6 @@ from symbackprop.notation.steps import Later, Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
-from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -166,6 +166,11 @@ class Derivation:
     def by(self) -> Tensor:
         """What it is differentiated by."""
         return self._derived.by
+
+    @property
+    def left(self) -> Expr:
+        """The left side of the result: what is derived, or one entry of it."""
+        return self._derived.entry if self.is_entrywise else self._derived.partial
 
     @property
     def like(self) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -182,7 +182,15 @@ class Session:
 
     def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
         """The end values of the recursions backwards that a derivative rests on."""
-        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        beyond = {
+            node.base.by
+            for step in derived.steps
+            for node in step.after.expr.walk()
+            if isinstance(node, Element | Slice) and isinstance(node.base, Partial)
+            and isinstance(node.slots[0], IndexValue) and node.slots[0].indices
+            and node.slots[0].offset.constant > 0
+        }  # fmt: skip
+        names = [need for need in derived.needs if self.graph.loop_of(need) and need in beyond]
         return tuple(
             f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
             for need in names
@@ -226,6 +234,13 @@ class Session:
             log_road=self.log_road, letters=letters, head=head, places=places, apart=different,
         )  # fmt: skip
         sweep.run()
+        looped = next((t for t in sweep.quantities if self.graph.loop_of(t)), None) if head else None
+        if looped is not None:
+            raise UnsupportedError(
+                f"the Jacobian d{of.name}/d{by.name} through a recursion over a dim ({looped.name}) is not "
+                "supported yet",
+                hint="differentiate a scalar, or give the number of steps: for t = 1..3",
+            )
         work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
         if lines:
             work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))
@@ -313,9 +328,7 @@ class Session:
         work = replace(work, steps=steps)
         return replace(found, expr=work.expr, steps=steps, values={by: work.expr}, jacobian=work)
 
-    def along(
-        self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector"
-    ) -> Derived:
+    def along(self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector") -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
         if self._is_before(of, by):
             assert of.gradient is not None
