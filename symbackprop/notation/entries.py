@@ -298,6 +298,12 @@ def _atom(atom: Atom, leaf: LeafOf) -> Expr:
     if isinstance(atom, Flat):
         return Indicator(_count(atom, 0, leaf), "=", _count(atom, 1, leaf))
     assert isinstance(atom, Truth)
+    said = _by_label(atom, leaf)
+    if said is not None and said.condition is not None:
+        op, label = said.condition
+        assert isinstance(label, LabelValue)
+        if label.label is not None:
+            return Indicator(label.label, op, IndexValue(((said.index, 1),)))
     return Indicator(entries_of(atom.left, leaf), atom.op, entries_of(atom.right, leaf))
 
 
@@ -307,13 +313,22 @@ def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
     body = entries_of(negated(atom.form) if small else atom.form, leaf)
     said: dict[Index, list[tuple[Atom, str, Slot]]] = {index: [] for index in atom.bound}
     loose: list[Atom] = []
+    labelled: dict[Index, Range] = {}
     for truth in atom.where:
+        by_label = _by_label(truth, leaf)
+        if by_label is not None and by_label.index in atom.bound and by_label.index not in labelled:
+            labelled[by_label.index] = by_label
+            continue
         one = _said(truth, atom.bound)
         if one is None:
             loose.append(truth)
         else:
             said[one[0]].append((truth, one[1], one[2]))
     spots = [_spot(index, said[index]) for index in atom.bound]
+    for at, index in enumerate(atom.bound):
+        if index in labelled:
+            loose.extend(truth for truth, _, _ in said[index])
+            spots[at] = (labelled[index], [])
     loose.extend(truth for _, left in spots for truth in left)
     if loose and atom.kind != "prod":
         raise UnsupportedError("a maximum with several conditions on an index is not supported yet")
@@ -322,6 +337,21 @@ def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
     ranges = tuple(spot for spot, _ in spots)
     found = Reduce("prod" if atom.kind == "prod" else "max", ranges, body)
     return Neg(found) if small else found
+
+
+def _by_label(truth: Truth, leaf: LeafOf) -> Range | None:
+    """j /= y_n, or j = y_n, for an entry of ``onehot(y)`` that is 0, or 1."""
+    value = truth.right.constant
+    terms = truth.left.terms
+    lone = len(terms) == 1 and not terms[0].bound and len(terms[0].factors) == 1
+    plain = lone and terms[0].coefficient == 1
+    if truth.op != "=" or value not in (0, 1) or not plain:
+        return None
+    atom, exponent = terms[0].factors[0]
+    found = _label_entry(atom, leaf) if isinstance(atom, Entry) and exponent == 1 else None
+    if found is None or not isinstance(found[1], Index):
+        return None
+    return Range(found[1], condition=("=" if value == 1 else "!=", label_slot(found[0])))
 
 
 def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
