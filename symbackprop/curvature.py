@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.expr import Comprehension, Expr
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
+from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import ProductWork
-from symbackprop.derivation.session import Derived
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.numpy_code import Output, Program, plan
@@ -54,7 +55,7 @@ class HessianProduct(Derivation):
     @property
     def is_entrywise(self) -> bool:
         """Whether the result is one entry over letters."""
-        return self.general is None and isinstance(self._derived.expr, Comprehension)
+        return self.general is None and isinstance(self._derived.expr, Comprehension | TensorEntries)
 
     @property
     def work(self) -> ProductWork:
@@ -100,6 +101,8 @@ class HessianProduct(Derivation):
     @property
     def index_objects(self) -> tuple[Any, ...]:
         """The free indices, by axis of A."""
+        if self._work.axes is not None:
+            return self._work.axes
         sides = {self.of.axis_of_side(0): self._work.row, self.of.axis_of_side(1): self._work.column}
         return tuple(index for axis in self.of.index_axes if (index := sides[axis]) is not None)
 
@@ -107,6 +110,11 @@ class HessianProduct(Derivation):
     def asked(self) -> Expr:
         """What is derived, as it is printed; one entry of it where the result is one."""
         return self._work.entry if self.is_entrywise else self._work.asked
+
+    @property
+    def left(self) -> Expr:
+        """The left side of the result."""
+        return self.asked
 
     def _check_index_form(self) -> Verdict:
         leaf = self._context.session(self._via).shop.leaf
@@ -146,7 +154,7 @@ class HessianProduct(Derivation):
         key = f"d2{loss.name}_d{self.inner.name}_{self.work.vector.name}"
         key = "".join(c if c.isalnum() else "_" for c in key)
         expr = given_second(self._work.whole, context.names)
-        if isinstance(expr, Comprehension):
+        if isinstance(expr, Comprehension | TensorEntries):
             output = Output(key, expr.body, self.inner.shape, self.index_objects)
         else:
             output = Output(key, expr, self.inner.shape)
@@ -164,5 +172,5 @@ def written_out_product(
     assert body.of.gradient is not None
     loss, inner = (made.tensors[tensor] for tensor in body.of.gradient)
     by, vector = made.tensors[body.by], made.tensors[body.direction]
-    found = small.session(general.via).written_along(loss.gradient_by(inner), by, vector)
+    found = small.session(general.via).along_in_numbers(loss.gradient_by(inner), by, vector)
     return HessianProduct(small, found, general.via, general)

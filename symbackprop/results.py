@@ -22,7 +22,9 @@ from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Tr
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, PendingVerdict, Verdict
-from symbackprop.derivation.session import Derived, Session
+from symbackprop.derivation.derived import Derived
+from symbackprop.derivation.recurrent_code import recurrent_lines
+from symbackprop.derivation.session import Session
 from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
@@ -35,7 +37,6 @@ from symbackprop.notation.steps import Later, Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
-from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative
@@ -166,6 +167,11 @@ class Derivation:
     def by(self) -> Tensor:
         """What it is differentiated by."""
         return self._derived.by
+
+    @property
+    def left(self) -> Expr:
+        """The left side of the result: what is derived, or one entry of it."""
+        return self._derived.entry if self.is_entrywise else self._derived.partial
 
     @property
     def like(self) -> Tensor:
@@ -515,7 +521,7 @@ class Derivation:
     @property
     def left_latex(self) -> str:
         """What the result equals: the derivative, or one entry of it."""
-        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        left = self.left
         return Formula(left, self._context.names).latex
 
     def _repr_latex_(self) -> str:

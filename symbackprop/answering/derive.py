@@ -54,7 +54,7 @@ def derived_answer(
 def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     """A derivation for a page, after ``verify``."""
     note = ""
-    if not derivation.steps:
+    if not derivation.steps and derivation.of.gradient is None:
         note = f"`{derivation.by.name}` has no influence on `{derivation.of.name}`."
     if isinstance(derivation, WrittenOut) and derivation.sizes_text:
         note = f"{note} Written out for {derivation.sizes_text}.".strip()

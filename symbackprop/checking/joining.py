@@ -16,11 +16,14 @@ from symbackprop.core.expr import (
     Hadamard,
     Indicator,
     MatMul,
+    Neg,
     Power,
+    Transpose,
 )
+from symbackprop.core.written import Identity, Ones
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls
-from symbackprop.verification.point import Array, ShapeClash
+from symbackprop.verification.point import Array, Refusal, ShapeClash
 from symbackprop.verification.scope import COMPARE, Scope
 
 if TYPE_CHECKING:
@@ -34,14 +37,56 @@ def is_one(value: Array) -> bool:
 
 def matmul(seer: Seer, node: MatMul, scope: Scope) -> Array:
     """A product: matrices, numbers that scale, and whole groups of axes where something is flat."""
-    values = [seer.value(factor, scope) for factor in node.factors]
-    flat = [seer.is_flat(factor) for factor in node.factors]
+    values = _values(seer, node, scope)
+    flat = [seer.is_flat(factor) for factor in node.factors if not _is_identity(factor)]
+    flat = flat if len(flat) == len(values) else [seer.is_flat(factor) for factor in node.factors]
     if any(flat):
         return _joined(seer, values, flat)
     left = values[0]
     for right in values[1:]:
         left = product(left, right)
     return left
+
+
+def _values(seer: Seer, node: MatMul, scope: Scope) -> list[Array]:
+    """The values of the factors; ones are as many as what they sum has rows or columns."""
+    factors = node.factors
+    arrays = [f for f in factors if not _is_identity(f)]
+    if len(arrays) < len(factors) and any(not is_one(seer.value(f, scope)) for f in arrays):
+        factors = tuple(arrays)  # I A is A
+    found = {at: seer.value(f, scope) for at, f in enumerate(factors) if not _is_ones(f)}
+    for at, factor in enumerate(factors):
+        if at in found:
+            continue
+        across = isinstance(factor, Transpose)
+        beside = found.get(at + 1) if across else found.get(at - 1)
+        if beside is None:
+            found[at] = seer.value(factor, scope)
+        else:
+            found[at] = np.ones((1, beside.shape[-2]) if across else (beside.shape[-1], 1))
+    for at, factor in enumerate(factors):  # 1_N is written as a column also where vectors lie as rows
+        value = found[at]
+        if _is_counted_ones(factor) and not is_one(value):
+            before, behind = found.get(at - 1), found.get(at + 1)
+            turned = value.swapaxes(-1, -2)
+            if not _fits(before, value, behind) and _fits(before, turned, behind):
+                found[at] = turned
+    return [found[at] for at in range(len(factors))]
+
+
+def _fits(before: Array | None, value: Array, behind: Array | None) -> bool:
+    left = before is None or is_one(before) or before.shape[-1] == value.shape[-2]
+    right = behind is None or is_one(behind) or value.shape[-1] == behind.shape[-2]
+    return left and right
+
+
+def _is_counted_ones(factor: Expr) -> bool:
+    inner = factor.arg if isinstance(factor, Transpose) else factor
+    return isinstance(inner, Call) and inner.op.name == "ones" and len(inner.args) == 1
+
+
+def _is_ones(factor: Expr) -> bool:
+    return isinstance(factor.arg if isinstance(factor, Transpose) else factor, Ones)
 
 
 def product(left: Array, right: Array) -> Array:
@@ -115,12 +160,23 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
 
 
 def add(seer: Seer, node: Add, scope: Scope) -> Array:
-    """A sum; an extent of 1 stretches."""
-    values = _parts(seer, node.terms, scope)
+    """A sum; an extent of 1 stretches, and the identity is as large as what it is added to."""
+    plain = [term for term in node.terms if not _is_identity(term)]
+    values = _parts(seer, plain or node.terms, scope)
+    if plain and len(plain) < len(node.terms):
+        size = next((value.shape[-1] for value in values if value.shape[-1] == value.shape[-2]), None)
+        signs = [-1.0 if isinstance(term, Neg) else 1.0 for term in node.terms if _is_identity(term)]
+        if size is None:
+            raise Refusal("how large the identity is could not be told")
+        values = [*values, *(sign * np.eye(size) for sign in signs)]
     total = values[0]
     for value in values[1:]:
         total = total + value
     return total
+
+
+def _is_identity(term: Expr) -> bool:
+    return isinstance(term.arg if isinstance(term, Neg) else term, Identity)
 
 
 def hadamard(seer: Seer, node: Hadamard, scope: Scope) -> Array:

@@ -9,10 +9,12 @@ By a matrix W the change of T along V is sum[k,l](V[k,l] dT/dW[k,l]).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.expr import (
+    ZERO,
     Comprehension,
     Element,
     Expr,
@@ -33,6 +35,8 @@ from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 
+LONGER = 1.5  # how much longer a line may be in which products keep their brackets
+
 
 @dataclass(frozen=True, slots=True)
 class ProductWork:
@@ -42,6 +46,7 @@ class ProductWork:
     asked        d2L/dw2 v, an array of the shape of A in d2L/(dA dB).
     entry        one entry of it, at the letters ``row`` and ``column``.
     expr, whole  the result, and the same without names of changes.
+    axes         the letters where A has more than two axes, and the result is an entry.
     has_changes  whether names of changes stand in ``form``.
     """
 
@@ -56,6 +61,7 @@ class ProductWork:
     steps: tuple[Step, ...]
     uses: tuple[str, ...]
     has_changes: bool = False
+    axes: tuple[Index, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -76,14 +82,15 @@ class Direction:
     def work(self) -> ProductWork:
         """All lines up to the result."""
         row, column = self._sides(self.of)
-        head = self._head(self.of, row, column)
-        asked = self.change(self.of)
-        entry = self._at(asked, self.of, head)
+        axes = self._axes(self.of)
+        head = axes or self._head(self.of, row, column)
+        entry = self._at(self.of, head)
+        asked = entry if axes else self.change(self.of)
         if not self.tangents.moves(self.of):
             reason = f"`{self._name(self.of)}` does not depend on `{self.by.name}`"
-            zero = self._array(Form(), row, column)
+            zero = TensorEntries(axes, ZERO) if axes else self._array(Form(), row, column)
             self._add("none", reason, asked, zero, Partial(self.of, self.by))
-            return self._record(asked, entry, (row, column), Form(), zero, zero)
+            return self._record(asked, entry, (row, column, axes), Form(), zero, zero)
         found = self.tangents.of(self.of, head)
         for one in self.tangents.found.values():
             if not one.form.is_zero or one is found:
@@ -92,19 +99,24 @@ class Direction:
         whole = self._put_in(expr, tuple(self.values))
         if isinstance(whole, Comprehension):
             whole = self._array(self.tangents.unfolded(found.form), row, column)
-        if self.level == "index" and head:
+        if axes:
+            expr = TensorEntries(axes, self._entries(found.form))
+            whole = TensorEntries(axes, self._entries(self.tangents.unfolded(found.form)))
+        elif self.level == "index" and head:
             expr = Comprehension(row, column, self._entries(found.form))
             whole = Comprehension(row, column, self._entries(self.tangents.unfolded(found.form)))
-        return self._record(asked, entry, (row, column), found.form, expr, whole)
+        return self._record(asked, entry, (row, column, axes), found.form, expr, whole)
 
     def _record(
-        self, asked: Expr, entry: Expr, sides: tuple[Index | None, Index | None],
+        self, asked: Expr, entry: Expr,
+        sides: tuple[Index | None, Index | None, tuple[Index, ...] | None],
         form: Form, expr: Expr, whole: Expr,
     ) -> ProductWork:  # fmt: skip
         uses = tuple(dict.fromkeys(self.uses))
         named = any(name in form.tensors for name in self.tangents.along.values())
         return ProductWork(
-            self.vector, asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named
+            self.vector, asked, entry, sides[0], sides[1], form, expr, whole, tuple(self.steps), uses, named,
+            sides[2],
         )
 
     def _sides(self, tensor: Tensor) -> tuple[Index | None, Index | None]:
@@ -135,9 +147,20 @@ class Direction:
             return self.change(known[node.tensor])
         return node.map_children(self._named)
 
-    def _at(self, whole: Expr, tensor: Tensor, head: tuple[Index, ...]) -> Expr:
+    def _axes(self, tensor: Tensor) -> tuple[Index, ...] | None:
+        """Letters for an array of more than two axes, which is no matrix."""
+        if tensor.is_matrix:
+            return None
+        taken = set(self.lines.shop.reserved)
+        found: list[Index] = []
+        for axis in tensor.index_axes:
+            found.append(Index(tensor.shape[axis], free_letter("ijklmnpqrs", taken)))
+            taken.add(found[-1].letter)
+        return tuple(found)
+
+    def _at(self, tensor: Tensor, head: tuple[Index, ...]) -> Expr:
         slots = slots_of(tensor, head)
-        return entry_along(tensor, self.by, self.vector, slots) if slots else whole
+        return entry_along(tensor, self.by, self.vector, slots) if slots else self.change(tensor)
 
     def _array(self, form: Form, row: Index | None, column: Index | None) -> Expr:
         """The form as an array: as matrices where that is possible."""
@@ -159,6 +182,11 @@ class Direction:
     def _lines(self, tangent: Tangent) -> None:
         """The lines of one change: as matrices, over entries where there are none."""
         tensor, about = tangent.tensor, Partial(tangent.tensor, self.by)
+        if not tensor.is_matrix:
+            bodies = [self._entries(stage.form) for stage in tangent.stages]
+            self.values[tensor] = TensorEntries(tangent.head, bodies[-1])
+            self._print(tangent, bodies, self._at(tensor, tangent.head))
+            return
         row, column = self._from_head(tensor, tangent.head)
         shown = [self._array(stage.form, row, column) for stage in tangent.stages]
         before = self.change(tensor)
@@ -166,23 +194,29 @@ class Direction:
         for at, stage in enumerate(tangent.stages):
             if stage.rule == "insert" and at and not in_entries:
                 nested = self._put_in(shown[at - 1], stage.inserted)
-                shown[at] = nested if cost(nested) <= cost(shown[at]) else shown[at]
+                # What is nested multiplies vectors; a shorter spelling may have put matrices together.
+                shown[at] = nested if cost(nested) <= LONGER * cost(shown[at]) else shown[at]
         shown = [from_the_right(one) for one in shown]
         whole = self.values[tensor] = shown[-1]
         if in_entries:
             shown = [self._entries(stage.form) for stage in tangent.stages]
-            before = self._at(before, tensor, tangent.head)
+            before = self._at(tensor, tangent.head)
+        self._print(tangent, shown, before)
+        if in_entries and self.level != "index" and not isinstance(whole, Comprehension):
+            self._add("spell", spelling_reason(tangent.form, whole), self.change(tensor), whole, about)
+
+    def _print(self, tangent: Tangent, shown: Sequence[Expr], before: Expr) -> None:
+        about = Partial(tangent.tensor, self.by)
         for stage, after in zip(tangent.stages, shown, strict=True):
             if after != before:
                 reason = self._reason(tangent, stage.rule, stage.inserted, stage)
                 self._add(stage.rule, reason, before, after, about, stage.assumed)
             before = after
-        if in_entries and self.level != "index" and not isinstance(whole, Comprehension):
-            self._add("spell", spelling_reason(tangent.form, whole), self.change(tensor), whole, about)
 
     def _put_in(self, expr: Expr, tensors: tuple[Tensor, ...]) -> Expr:
         """The expression with the changes of some arrays put in, to the end: products keep their brackets."""
-        known = {self.change(tensor): self.values[tensor] for tensor in tensors if tensor in self.values}
+        whole = [tensor for tensor in tensors if tensor in self.values and tensor.is_matrix]
+        known = {self.change(tensor): self.values[tensor] for tensor in whole}
 
         def put_in(node: Expr) -> Expr:
             value = known.get(node)

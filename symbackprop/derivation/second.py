@@ -106,6 +106,8 @@ class Second:
         )
 
     def _quantity(self, head: tuple[Index, ...], stages: tuple[Stage, ...]) -> Quantity:
+        if not self.by.is_matrix:
+            return Quantity(self.by, None, None, stages, head=head, axes=self.tangents.own)
         given = iter(self.tangents.own)
         sides = [None if dim.is_one else next(given) for dim in self.by.oriented]
         return Quantity(self.by, sides[0], sides[1], stages, head=head)

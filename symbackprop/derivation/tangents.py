@@ -111,6 +111,7 @@ class Tangents:
     along: dict[Tensor, Tensor] = field(default_factory=dict)
     found: dict[Tensor, Tangent] = field(default_factory=dict)
     _moves: dict[Tensor, bool] = field(default_factory=dict)
+    _open: set[Tensor] = field(default_factory=set)
     _reached: frozenset[Tensor] = frozenset()
 
     def __post_init__(self) -> None:
@@ -138,8 +139,15 @@ class Tangents:
         return found
 
     def _needed(self, tensor: Tensor, head: tuple[Index, ...]) -> Tangent:
+        if tensor in self._open:
+            raise UnsupportedError(
+                f"second derivatives through the recursion of {tensor.name} are not supported yet",
+                hint="give the family a whole number of members, such as over: 3",
+            )
         if tensor not in self.found:
+            self._open.add(tensor)
             self.found[tensor] = self._tangent(tensor, head)
+            self._open.remove(tensor)
         return self.found[tensor]
 
     def moves(self, tensor: Tensor) -> bool:
@@ -247,11 +255,31 @@ class Tangents:
         if abstract is not None:
             source = single(Entry(tensor, head))
             raw = self._of_abstract(tensor, head, abstract)
+        elif self._is_arbitrary(tensor):
+            source = single(Entry(tensor, head))
+            raw = self._of_arbitrary(tensor)
         else:
             indices, form = self.source(tensor)
             source = form.rename(dict(zip(indices, head, strict=True)))
             raw = self.derivative(source)
         return Tangent(tensor, head, source, self._stages(raw))
+
+    def _is_arbitrary(self, tensor: Tensor) -> bool:
+        """Whether a tensor is J of an equation J = J(y)."""
+        equation = self.lines.shop.graph.equation_of(tensor)
+        return equation is not None and equation.abstract
+
+    def _of_arbitrary(self, tensor: Tensor) -> Form:
+        """J' = dJ/da a' over the arguments of J."""
+        equation = self.lines.shop.graph.equation_of(tensor)
+        assert equation is not None
+        parts: list[Form] = []
+        for argument in equation.arguments:
+            if self.moves(argument):
+                slots = tuple(Index(argument.shape[axis], "klmn"[axis % 4]) for axis in argument.index_axes)
+                slope = single(Entry(self.lines.shop.cotangent(tensor, argument), slots))
+                parts.append(bind(product(slope, self.value(argument, slots)), slots))
+        return total(parts)
 
     def _of_abstract(self, tensor: Tensor, head: tuple[Index, ...], equation: Equation) -> Form:
         """d2J/(dy da) a' over the arguments a of J: of an arbitrary J the second derivatives are symbols."""

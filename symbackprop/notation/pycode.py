@@ -130,8 +130,8 @@ def is_truth(node: ast.expr) -> bool:
 def _strength(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp):
         return _SIGNS[type(node.op)][1]
-    if isinstance(node, ast.UnaryOp):
-        return _MINUS
+    if isinstance(node, ast.UnaryOp):  # -a * b is written without brackets, and then is a product
+        return _PRODUCT if _is_product(node.operand, matrix=False) else _MINUS
     if isinstance(node, ast.Compare):
         return _COMPARE
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value < 0:

@@ -403,16 +403,15 @@ def range_is_seen(index: Index, body: Expr) -> bool:
     """Whether the range of an index is that of the positions where it stands alone in ``body``."""
     alone: list[Dim] = []
     for node in body.walk():
-        if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+        if isinstance(node, Element):
+            if isinstance(node.base, Leaf):
+                dims = node.base.tensor.shape
+                alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
+            elif any(slot.single is index for slot in node.slots):
+                alone.append(index.dim)
+        elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
             pairs = zip(node.slots, axes_of(node.base), strict=True)
             alone.extend(d for s, d in pairs if isinstance(s, IndexValue) and s.single is index)
-        if not isinstance(node, Element):
-            continue
-        if isinstance(node.base, Leaf):
-            dims = node.base.tensor.shape
-            alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
-        elif any(slot.single is index for slot in node.slots):
-            alone.append(index.dim)
     return bool(alone) and all(dim == index.dim for dim in alone)
 
 
@@ -427,7 +426,9 @@ def _range(entry: Range, body: Expr, context: _Context) -> str:
         return letter
     first = context.names.first
     low = _slot(entry.low, context) if entry.low is not None else str(first)
-    high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim - (1 - first))
+    high = str(entry.index.dim - (1 - first))
+    if entry.high is not None or entry.low is not None:
+        high = _slot(entry.high or IndexValue((), entry.index.dim), context)
     return f"{letter} = {low}..{high}"
 
 

@@ -49,8 +49,6 @@ def read_hvp(asking: Asking) -> HvpBody:
         shapes = [" x ".join(map(str, tensor.shape)) or "a scalar" for tensor in (direction, by)]
         message = f"{name} is {shapes[0]}, but a direction for {by.name} has its shape, {shapes[1]}"
         raise fields.schema_error(message, given, f"declare {name} with the shape of {by.name}")
-    if direction in (by, *(e.target for e in asking.graph.equations)):
-        raise fields.schema_error(f"{name} is no constant direction", given, "name an array of its own")
     assert of.gradient is not None
     return HvpBody(tidy(value.text), of, by, direction, read_sizes(asking, of.gradient[0]))
 

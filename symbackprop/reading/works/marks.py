@@ -17,6 +17,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.written import Identity, Ones
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
+from symbackprop.reading.works.context import TURNS
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import (
     Chain,
@@ -64,8 +65,6 @@ class MarkReader(WordReader):
                 raise Refused(f"{item.name} alone", item.start)
             if item.name == r"\infty":
                 raise Refused("infinity as a value", item.start, "unknown")
-            if item.name == "e" and not self.vocabulary.lookup(item):
-                return self.call("exp", (Number(Fraction(1)),), item)
         identity = self.identity(item)
         return identity if identity is not None else self.symbol(item)
 
@@ -78,10 +77,13 @@ class MarkReader(WordReader):
             isinstance(base, Sym)
             and base.name == "e"
             and node.sub is None
-            and not self.vocabulary.lookup(base)
+            and "e" not in self.vocabulary.defined
         ):
             _, sup, primes = scripts_of(node)
-            if sup is not None and not primes:
+            plain = sup is not None and not primes and spell(sup) not in TURNS
+            # An array of that name is raised to a number, or carries a mark; e^{z_k} is exp even then.
+            declared = bool(self.vocabulary.lookup(base))
+            if sup is not None and plain and (not declared or isinstance(sup, Scripts | Sum | Product)):
                 return self.call("exp", (self.value(sup),), node)
         if isinstance(base, Cmd) and base.name in _SHOWN:
             if base.name in (r"\underbrace", r"\overbrace", r"\underbracket", r"\overbracket"):

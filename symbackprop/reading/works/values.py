@@ -209,6 +209,9 @@ class SymbolReader(PositionReader):
 
     def unknown_scripted(self, node: Scripts, base: Node, sub: Node | None, sup: Node | None) -> Expr:
         """An unknown name: a transpose and a power stay outside it, so that a shape is never guessed."""
+        if sub is not None and spell(base).strip() in self.vocabulary.defined:  # an entry of what it names
+            found = self.entry(self.unknown(base), sub, node)
+            return self.raised(found, sup, node) if sup is not None else found
         if sup is not None and self.is_turn(sup):
             name = Scripts(node.start, node.stop, base, (("_", sub),)) if sub is not None else base
             return Transpose(self.unknown(name))
