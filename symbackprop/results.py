@@ -23,6 +23,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, PendingVerdict, Verdict
 from symbackprop.derivation.derived import Derived
+from symbackprop.derivation.recurrent_code import recurrent_lines
 from symbackprop.derivation.session import Session
 from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
@@ -36,7 +37,6 @@ from symbackprop.notation.steps import Later, Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, Structural, lookup
 from symbackprop.reading.formulas import formula_of
-from symbackprop.recurrent_code import recurrent_lines
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Verifier
 from symbackprop.verification.slopes import derivative

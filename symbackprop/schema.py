@@ -30,6 +30,7 @@ _FORMULA: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "boolean"}
 _REF_NAME: Schema = {"$ref": "#/$defs/name"}
 _REF_NUMBER: Schema = {"$ref": "#/$defs/number"}
+_REF_AMOUNT: Schema = {"$ref": "#/$defs/amount"}
 _REF_ARRAY: Schema = {"$ref": "#/$defs/array"}
 _REF_DIM: Schema = {"$ref": "#/$defs/dim"}
 
@@ -42,11 +43,19 @@ def problem_schema() -> Schema:
         "description": "A network, what is asked about it, and how the answers are printed.",
         **_table(TOP, keys.TOP, _top()),
         "anyOf": [{"required": [key]} for key in ("forward", "forward_latex", "extends")],
+        "not": {"required": ["forward", "forward_latex"]},
         "$defs": {
             "name": {"type": "string", "pattern": _NAME},
             "number": {
                 "description": "A number, exact where written so: 3, 0.5, .5, 1e-5, 1/3.",
                 "anyOf": [{"type": "number"}, {"type": "string", "pattern": _NUMBER_TEXT}],
+            },
+            "amount": {
+                "description": "A number that is not negative.",
+                "anyOf": [
+                    {"type": "number", "minimum": 0},
+                    {"type": "string", "pattern": _NUMBER_TEXT, "not": {"pattern": "^ *-"}},
+                ],
             },
             "array": {
                 "description": "A number, nested lists of numbers, or a matrix in quotes: '1 2; 3 4'.",
@@ -201,8 +210,8 @@ def _question() -> Schema:
         "text": _TEXT,
         "hint": _TEXT,
         "parts": _list_of({"$ref": "#/$defs/question"}),
-        "points": _REF_NUMBER,
-        "space": _REF_NUMBER,
+        "points": _REF_AMOUNT,
+        "space": _REF_AMOUNT,
         "in_terms_of": _some(_FORMULA, minItems=1),
         "via": _one_of(keys.ROADS),
         "level": _levels(),
@@ -243,7 +252,7 @@ def _policy() -> Schema:
         "form": _one_of(("any", "matrices", "entries")),
         "deduct": {
             "type": ["object", "null"],
-            "properties": dict.fromkeys(keys.CAUSES, _REF_NUMBER),
+            "properties": dict.fromkeys(keys.CAUSES, _REF_AMOUNT),
             "additionalProperties": False,
         },
     }

@@ -5,37 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from symbackprop.checking.bench import Bench
+from symbackprop.checking.done_instead import done_instead, only_rounded
 from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
-from symbackprop.checking.light import light_of
 from symbackprop.checking.messages import CAUSE_WORDS, entry_words
 from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.outcome import Setting
-from symbackprop.checking.paths import Path, diagonal_only, forgotten
-from symbackprop.checking.repair import BUDGET, Repair, ordered, repairs
+from symbackprop.checking.recognised import recognised
+from symbackprop.checking.repair import Repair, repairs
 from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Element, Expr, IndexValue, Number, Partial
-from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Rounded
+from symbackprop.core.expr import ZERO, Element, Expr, IndexValue, Partial
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text
 from symbackprop.reading.works.work import Reading
-from symbackprop.verification.differences import Oracle
 from symbackprop.verification.free import free_indices
-from symbackprop.verification.point import Array, Refusal
+from symbackprop.verification.point import Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
-LAST_DIGITS = 2
 MOST_READINGS = 4
 # A forgotten path is found as a missing term too.
 _NEAR: Mapping[str, tuple[str, ...]] = {
@@ -108,7 +102,7 @@ class Doctor:
         left, right = truth.left.expr, truth.right.expr
         bench = self.bench if truth.sizes is None else self.bench.sized(truth.sizes)
         found = repairs(bench, self.words, left, right, setting, usual)
-        special = self._special(left, right, setting)
+        special = recognised(self.bench, self.words, left, right, setting)
         if special is not None:
             same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
             if same or not found or special[0] in _NEAR:
@@ -185,30 +179,6 @@ class Doctor:
 
     # -- causes that are recognised by their numbers
 
-    def _special(self, left: Expr, right: Expr, setting: Setting) -> tuple[str, str] | None:
-        """(cause, what is missing): a path, a regulariser, softmax as if elementwise."""
-        light = light_of(self.bench, left, right, setting.named)
-        if light is None:
-            return None
-        try:
-            run = self.bench.runs[0]
-            wrong = light.value(self.bench, run)
-        except (Refusal, ValueError):
-            return None
-        if wrong.shape[:2] != (1, 1):
-            return None
-        found = self._path(run, light.of, light.by, wrong[0, 0])
-        if found is not None:
-            penalty = all(path.is_penalty(light.by) for path in found)
-            cause = "missing-regulariser" if penalty else "single-path"
-            return cause, " and ".join(path.equation.text for path in found)
-        for target, argument, _ in self.words.softmaxes:
-            if argument is light.by:
-                naive = diagonal_only(run, light.of, light.by, target)
-                if naive is not None and _close(naive, wrong[0, 0]):
-                    return "softmax-diagonal", ""
-        return None
-
     def _derived(self, left: Expr, setting: Setting) -> Expr | None:
         """What the left side really is, where the deriver says so and the numbers agree."""
         if self.derive is None:
@@ -219,12 +189,6 @@ class Doctor:
             return None
         right = Element(value, left.slots) if isinstance(left, Element) else value
         return right if self.bench.link(left, right, setting).holds else None
-
-    def _path(self, run: Oracle, of: Tensor, by: Tensor, wrong: Array) -> tuple[Path, ...] | None:
-        found = forgotten(run, of, by, wrong)
-        if found is None or _close(wrong, np.zeros_like(wrong)):
-            return None
-        return found
 
     def _explained(
         self, judged: Judged, truth: Truth, special: tuple[str, str], same: list[Repair], setting: Setting
@@ -286,43 +250,11 @@ class Doctor:
         assert truth.right is not None
         link = judged.link if judged.link is not None and judged.link.left is not None else truth
         assert link.left is not None
-        for cause, spot in self._done_instead(link.left.expr, truth.right.expr, setting):
+        for cause, spot in done_instead(self.numeric, self.words, link.left.expr, truth.right.expr, setting):
             diagnosis = self._plain(judged, cause)
             diagnosis.spot = spot if link.left is truth.right else None
             return diagnosis
-        return self._plain(judged, "rounding" if self._only_rounded(judged, truth) else "number")
-
-    def _done_instead(self, left: Expr, right: Expr, setting: Setting) -> Iterator[tuple[str, Expr]]:
-        assert self.numeric is not None
-        for edit in ordered(left, self.words, free_indices(left))[:BUDGET]:
-            if _size(edit.expr) > _size(left) or not self.numeric.link(edit.expr, right, setting).holds:
-                continue
-            cause = edit.cause
-            if cause in ("extra-factor", "factor", "missing-factor", "mean"):
-                cause = self._dropped(edit, setting)
-            yield cause, edit.spot
-
-    def _dropped(self, edit: Edit, setting: Setting) -> str:
-        """What a factor was that the numbers lack."""
-        assert self.numeric is not None
-        spot = edit.spot
-        if isinstance(spot, Rounded | Number) and spot.value in self.numeric.constants:
-            return "step-size"
-        for one in self.words.activations:
-            if self.numeric.link(one.mask, spot, setting).holds:
-                return "missing-activation-derivative"
-        return "factor" if isinstance(spot, Rounded | Number) else "missing-factor"
-
-    def _only_rounded(self, judged: Judged, truth: Truth) -> bool:
-        """Whether the numbers are off by some units of the last digit only."""
-        example = judged.evidence.counterexample
-        assert truth.right is not None
-        units = [float(node.ulp) for node in truth.right.expr.walk() if isinstance(node, Rounded)]
-        return (
-            example is not None
-            and bool(units)
-            and (abs(example.expected - example.got) <= LAST_DIGITS * min(units))
-        )
+        return self._plain(judged, "rounding" if only_rounded(judged, truth) else "number")
 
     # -- no repair
 
@@ -386,14 +318,3 @@ def _sentence(template: str, words: str) -> str:
     if template.startswith("{old}") and words:
         words = f"here {words}"
     return said(words)
-
-
-def _size(expr: Expr) -> int:
-    return sum(1 for _ in expr.walk())
-
-
-def _close(a: Array, b: Array) -> bool:
-    if a.shape != b.shape:
-        return False
-    scale = max(float(np.abs(a).max()), float(np.abs(b).max()), 1e-300)
-    return bool(np.abs(a - b).max() <= 1e-7 * scale)

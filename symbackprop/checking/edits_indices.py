@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.places import Place
@@ -238,7 +239,8 @@ def _held_slots(place: Place, node: Slice | Jacobian) -> Iterator[Edit]:
         slots = getattr(node, name)
         for at, slot in enumerate(slots):
             for other in _others(slot, place) if isinstance(slot, IndexValue) else ():
-                new = replace(node, **{name: (*slots[:at], other, *slots[at + 1 :])})
+                held: dict[str, Any] = {name: (*slots[:at], other, *slots[at + 1 :])}
+                new = replace(node, **held)
                 yield Edit(place.put(new), "index", 1.4, node, new)
 
 

@@ -17,7 +17,9 @@ from symbackprop.core.expr import (
     Indicator,
     MatMul,
     Power,
+    Transpose,
 )
+from symbackprop.core.written import Ones
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls
 from symbackprop.verification.point import Array, ShapeClash
@@ -34,7 +36,7 @@ def is_one(value: Array) -> bool:
 
 def matmul(seer: Seer, node: MatMul, scope: Scope) -> Array:
     """A product: matrices, numbers that scale, and whole groups of axes where something is flat."""
-    values = [seer.value(factor, scope) for factor in node.factors]
+    values = _values(seer, node, scope)
     flat = [seer.is_flat(factor) for factor in node.factors]
     if any(flat):
         return _joined(seer, values, flat)
@@ -42,6 +44,44 @@ def matmul(seer: Seer, node: MatMul, scope: Scope) -> Array:
     for right in values[1:]:
         left = product(left, right)
     return left
+
+
+def _values(seer: Seer, node: MatMul, scope: Scope) -> list[Array]:
+    """The values of the factors; ones are as many as what they sum has rows or columns."""
+    factors = node.factors
+    found = {at: seer.value(f, scope) for at, f in enumerate(factors) if not _is_ones(f)}
+    for at, factor in enumerate(factors):
+        if at in found:
+            continue
+        across = isinstance(factor, Transpose)
+        beside = found.get(at + 1) if across else found.get(at - 1)
+        if beside is None:
+            found[at] = seer.value(factor, scope)
+        else:
+            found[at] = np.ones((1, beside.shape[-2]) if across else (beside.shape[-1], 1))
+    for at, factor in enumerate(factors):  # 1_N is written as a column also where vectors lie as rows
+        value = found[at]
+        if _is_counted_ones(factor) and not is_one(value):
+            before, behind = found.get(at - 1), found.get(at + 1)
+            turned = value.swapaxes(-1, -2)
+            if not _fits(before, value, behind) and _fits(before, turned, behind):
+                found[at] = turned
+    return [found[at] for at in range(len(factors))]
+
+
+def _fits(before: Array | None, value: Array, behind: Array | None) -> bool:
+    left = before is None or is_one(before) or before.shape[-1] == value.shape[-2]
+    right = behind is None or is_one(behind) or value.shape[-1] == behind.shape[-2]
+    return left and right
+
+
+def _is_counted_ones(factor: Expr) -> bool:
+    inner = factor.arg if isinstance(factor, Transpose) else factor
+    return isinstance(inner, Call) and inner.op.name == "ones" and len(inner.args) == 1
+
+
+def _is_ones(factor: Expr) -> bool:
+    return isinstance(factor.arg if isinstance(factor, Transpose) else factor, Ones)
 
 
 def product(left: Array, right: Array) -> Array:

@@ -70,7 +70,7 @@ class Judge(Relations):
         refused = self._refused(claim)
         if refused is not None:
             return refused
-        if claim.defines is not None and claim.defines not in self.named and claim.number == 1:
+        if claim.defines is not None and claim.defines not in self.named and claim.first is claim.left:
             defined = self._define(claim)
             if defined is not None:
                 return defined
@@ -80,7 +80,7 @@ class Judge(Relations):
         if claim.relation not in ("=", "~", "<", "<=", ">", ">=", "!="):
             return Judged(claim, "unchecked", message=f"the relation {claim.relation} is not judged")
         link = self.truth(claim, claim.left)
-        if claim.defines is not None and claim.number == 1 and link.status != "holds":
+        if claim.defines is not None and claim.first is claim.left and link.status != "holds":
             again = self._define(claim)
             if again is not None:
                 return again

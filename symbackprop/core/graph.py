@@ -112,8 +112,13 @@ class Graph:
     zero: bool = False
     loops: tuple[tuple[Tensor, ...], ...] = ()
 
+    @property
+    def zero_outside(self) -> bool:
+        """Whether an entry outside its range counts as 0 in what is derived, as dL/dh[T+1] does."""
+        return self.zero or bool(self.loops)
+
     def loop_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """The targets that are computed together with ``tensor``, member by member; () for any other tensor."""
+        """The targets that are computed together with ``tensor``, member by member; () for any other."""
         return next((loop for loop in self.loops if tensor in loop), ())
 
     def equation_of(self, tensor: Tensor) -> Equation | None:

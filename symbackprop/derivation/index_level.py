@@ -271,7 +271,7 @@ class Board:
             _, folded = self.local(user)
             for pair in _pairs(folded, user.indices, self.quantity.slots):
                 found.setdefault(pair)
-        return list(found)
+        return [pair for pair in found if pair[0] != pair[1]]
 
 
 def _times(left: Expr, right: Expr) -> Expr:

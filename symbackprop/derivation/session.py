@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
-from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
+from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation import second_order
@@ -29,7 +29,7 @@ from symbackprop.derivation.places import assembled, cell_at, slots_at
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, side_indices
-from symbackprop.errors import InputError
+from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
@@ -104,7 +104,15 @@ class Session:
 
     def _ends(self, of: Tensor, derived: Derived) -> tuple[str, ...]:
         """The end values of the recursions backwards that a derivative rests on."""
-        names = [need for need in derived.needs if self.graph.loop_of(need)]
+        beyond = {
+            node.base.by
+            for step in derived.steps
+            for node in step.after.expr.walk()
+            if isinstance(node, Element | Slice) and isinstance(node.base, Partial)
+            and isinstance(node.slots[0], IndexValue) and node.slots[0].indices
+            and node.slots[0].offset.constant > 0
+        }  # fmt: skip
+        names = [need for need in derived.needs if self.graph.loop_of(need) and need in beyond]
         return tuple(
             f"`d{of.name}/d{need.name}[{need.shape[0]} + 1]` counts as 0: no member comes after the last"
             for need in names
@@ -148,6 +156,13 @@ class Session:
             log_road=self.log_road, letters=letters, head=head, places=places, apart=different,
         )  # fmt: skip
         sweep.run()
+        looped = next((t for t in sweep.quantities if self.graph.loop_of(t)), None) if head else None
+        if looped is not None:
+            raise UnsupportedError(
+                f"the Jacobian d{of.name}/d{by.name} through a recursion over a dim ({looped.name}) is not "
+                "supported yet",
+                hint="differentiate a scalar, or give the number of steps: for t = 1..3",
+            )
         work = jacobian_work(self.lines, sweep, of, by, level, flipped=flipped)
         if lines:
             work = by_lines(self.lines, work, self._whole_work(of, by, level, flipped))

@@ -28,6 +28,7 @@ from symbackprop.core.tensors import Facts, Index, Role, Tensor
 from symbackprop.derivation.calculus import Slopes
 from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
+from symbackprop.derivation.logistics import Named, exponential_in, logistic
 from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.rules import (
     Definition,
@@ -47,6 +48,7 @@ from symbackprop.notation.forms import (
     Slot,
     Term,
     bind,
+    parts_of,
     product,
     single,
     strict,
@@ -125,6 +127,7 @@ class Workshop:
     locals: dict[Tensor, Local] = field(default_factory=dict)
     cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
     partial_of: dict[Tensor, Partial] = field(default_factory=dict)
+    logistics: list[Named] | None = None  # names for 1/(1 + e^u); None where no such sum stands
     centred: bool = False  # whether means stand anywhere, so that sums may vanish
     _reserved: frozenset[str] = frozenset()
 
@@ -145,6 +148,22 @@ class Workshop:
                 self.folding.contractions.append(contraction)
         for tensor in self.graph.symbols:
             self._declared(tensor)
+        self._by_hand()
+
+    def _by_hand(self) -> None:
+        """Where a sum of 1 and an exponential stands: the names of its inverses."""
+        found: list[Named] = []
+        for local in self.locals.values():
+            sums = (Group(part) for atom in local.form.atoms() for part in parts_of(atom))
+            if any(exponential_in(group) is not None for group in sums):
+                self.logistics = found
+            whole = local.form.terms[0] if len(local.form.terms) == 1 else None
+            if whole is None or whole.coefficient != 1 or whole.bound or len(whole.factors) != 1:
+                continue
+            ((atom, exponent),) = whole.factors
+            inside = exponential_in(atom)
+            if inside is not None and exponent == -1:
+                found.append((local.equation.target, local.indices, inside))
 
     def _lower(self, equation: Equation) -> None:
         assert equation.expr is not None
@@ -404,9 +423,8 @@ class Workshop:
         """
         form = cancel_sums(normal(reflected(normal(self._plain(form)))))
         while True:
-            new = self._proved(
-                cancel_sums(cancel_inverses(self.folding.fold(form, arrays=arrays), self.folding)), zeros
-            )
+            new = self.folding.fold(form, arrays=arrays)
+            new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros)
             if new is form:
                 break
             form = new
@@ -414,6 +432,11 @@ class Workshop:
         while (new := cancel_inverses(apart, self.folding)) is not apart:
             apart = new
         return apart if factors_in(apart) < factors_in(form) else form
+
+    def _logistic(self, form: Form) -> Form:
+        """Sigmoids written by hand, where there may be any."""
+        op = lookup("sigmoid") if self.logistics is not None else None
+        return form if op is None or self.logistics is None else logistic(form, self.logistics, op)
 
     def _plain(self, form: Form) -> Form:
         """Symmetric matrices as such: needed only where there are some."""

@@ -136,9 +136,33 @@ def _conditioned(
     spots: list[Range] = []
     for index in bound:
         spot, left = _spot(index, said.get(index, []))
+        if spot.condition is not None and not _is_seen(index, factors):
+            spot, left = _with_ends(index, said[index])
         spots.append(spot)
         rest.extend((atom, 1) for atom in left)
     return tuple(spots), rest
+
+
+def _is_seen(index: Index, factors: list[tuple[Atom, Exponent]]) -> bool:
+    """Whether the range of an index is that of the positions where it stands alone."""
+    dims = [
+        atom.tensor.shape[axis]
+        for atom in (inner for factor, _ in factors for inner in single(factor).atoms())
+        if isinstance(atom, Entry)
+        for axis, slot in zip(atom.tensor.index_axes, atom.slots, strict=True)
+        if slot is index
+    ]
+    return bool(dims) and all(dim == index.dim for dim in dims)
+
+
+def _with_ends(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list[Atom]]:
+    """A range whose end must be said: i = p..n-1 for i >= p; any other condition stays a factor."""
+    (atom, op, slot), *others = said
+    left = [other for other, _, _ in others]
+    if op not in (">", ">="):
+        return Range(index), [atom, *left]
+    parts, offset = parts_of_slot(slot)
+    return Range(index, IndexValue(parts, offset + (1 if op == ">" else 0)), IndexValue((), index.dim)), left
 
 
 def _spot(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list[Atom]]:
@@ -274,6 +298,12 @@ def _atom(atom: Atom, leaf: LeafOf) -> Expr:
     if isinstance(atom, Flat):
         return Indicator(_count(atom, 0, leaf), "=", _count(atom, 1, leaf))
     assert isinstance(atom, Truth)
+    said = _by_label(atom, leaf)
+    if said is not None and said.condition is not None:
+        op, label = said.condition
+        assert isinstance(label, LabelValue)
+        if label.label is not None:
+            return Indicator(label.label, op, IndexValue(((said.index, 1),)))
     return Indicator(entries_of(atom.left, leaf), atom.op, entries_of(atom.right, leaf))
 
 
@@ -283,13 +313,22 @@ def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
     body = entries_of(negated(atom.form) if small else atom.form, leaf)
     said: dict[Index, list[tuple[Atom, str, Slot]]] = {index: [] for index in atom.bound}
     loose: list[Atom] = []
+    labelled: dict[Index, Range] = {}
     for truth in atom.where:
+        by_label = _by_label(truth, leaf)
+        if by_label is not None and by_label.index in atom.bound and by_label.index not in labelled:
+            labelled[by_label.index] = by_label
+            continue
         one = _said(truth, atom.bound)
         if one is None:
             loose.append(truth)
         else:
             said[one[0]].append((truth, one[1], one[2]))
     spots = [_spot(index, said[index]) for index in atom.bound]
+    for at, index in enumerate(atom.bound):
+        if index in labelled:
+            loose.extend(truth for truth, _, _ in said[index])
+            spots[at] = (labelled[index], [])
     loose.extend(truth for _, left in spots for truth in left)
     if loose and atom.kind != "prod":
         raise UnsupportedError("a maximum with several conditions on an index is not supported yet")
@@ -298,6 +337,21 @@ def _extreme(atom: Extreme, leaf: LeafOf) -> Expr:
     ranges = tuple(spot for spot, _ in spots)
     found = Reduce("prod" if atom.kind == "prod" else "max", ranges, body)
     return Neg(found) if small else found
+
+
+def _by_label(truth: Truth, leaf: LeafOf) -> Range | None:
+    """j /= y_n, or j = y_n, for an entry of ``onehot(y)`` that is 0, or 1."""
+    value = truth.right.constant
+    terms = truth.left.terms
+    lone = len(terms) == 1 and not terms[0].bound and len(terms[0].factors) == 1
+    plain = lone and terms[0].coefficient == 1
+    if truth.op != "=" or value not in (0, 1) or not plain:
+        return None
+    atom, exponent = terms[0].factors[0]
+    found = _label_entry(atom, leaf) if isinstance(atom, Entry) and exponent == 1 else None
+    if found is None or not isinstance(found[1], Index):
+        return None
+    return Range(found[1], condition=("=" if value == 1 else "!=", label_slot(found[0])))
 
 
 def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
@@ -317,6 +371,8 @@ def _count(atom: Flat, side: int, leaf: LeafOf) -> Expr:
 
 
 def _entry(atom: Entry, leaf: LeafOf) -> Expr:
+    if atom.tensor.start is not None and atom.slots[0] == 0:  # h[0] is an array of its own
+        return _entry(Entry(atom.tensor.start, atom.slots[1:]), leaf)
     label = _label_entry(atom, leaf)
     if label is not None:
         return Indicator(label[0], "=", _slot(label[1]))

@@ -198,6 +198,8 @@ def _line_sum(printer: Printer, expr: Call) -> Box | None:
     with printer.letters.bound((Range(index),)):
         letter = printer.letters.of(index)
         script = f"{letter}:" if down else f":{letter}"
+        if printer.names.style.get("index") == "bracket":
+            script = f"[{letter}, :]" if down else f"[:, {letter}]"
         inner = _sliced(printer, array, script)
     tex = rf"\sum_{{{letter}}} {inner.tex}"
     total = Box(tex, OPEN, inner.width + 1.6, max(BIG_TALL, inner.tall), inner.negative)
@@ -221,9 +223,11 @@ def _sliced(printer: Printer, array: Expr, script: str) -> Box:
         head = head_tex(array, printer.names)
         return Box(f"{head}{held.tex}", CLOSED, held.width + _head_width(array), held.tall)
     box = printer.box(array)
-    plain = isinstance(array, Leaf) and not printer.symbol(array.tensor).sub
+    beside = script.startswith("[")  # in the style of brackets, which stand on the line
+    plain = isinstance(array, Leaf) and (beside or not printer.symbol(array.tensor).sub)
     inner = box if plain else box.bracketed()
-    return Box(f"{inner.tex}_{{{script}}}", CLOSED, inner.width + 0.6, inner.tall)
+    tex = f"{inner.tex}{script}" if beside else f"{inner.tex}_{{{script}}}"
+    return Box(tex, CLOSED, inner.width + (1.5 if beside else 0.6), inner.tall)
 
 
 def _square(printer: Printer, expr: Call) -> Box:

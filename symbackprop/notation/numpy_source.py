@@ -71,8 +71,14 @@ def _terms(node: ast.expr) -> list[str]:
         sign = "+" if isinstance(node.op, ast.Add) else "-"
         right = py.show(node.right)
         inner = isinstance(node.right, ast.BinOp) and isinstance(node.right.op, (ast.Add, ast.Sub))
+        inner = inner or _is_weak(node.right)
         return [*_terms(node.left), f"{sign} ({right})" if inner else f"{sign} {right}"]
-    return [py.show(node)]
+    return [f"({py.show(node)})" if _is_weak(node) else py.show(node)]
+
+
+def _is_weak(node: ast.expr) -> bool:
+    """Whether a sum or a product beside the node would be read as a part of it: ``A > 0``."""
+    return isinstance(node, (ast.Compare, ast.BoolOp, ast.IfExp, ast.Lambda))
 
 
 def _factors(node: ast.expr) -> list[str]:
@@ -85,7 +91,7 @@ def _factors(node: ast.expr) -> list[str]:
         return [*_factors(node.left), f"{sign} {right}" if bare else f"{sign} ({right})"]
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Pow):
         return [f"({py.show(node)})"] if isinstance(node.op, (ast.Add, ast.Sub)) else [py.show(node)]
-    return [f"({py.show(node)})"] if isinstance(node, ast.Compare) else [py.show(node)]
+    return [f"({py.show(node)})" if _is_weak(node) else py.show(node)]
 
 
 def _returned(results: Mapping[str, str], *, single: bool) -> list[str]:

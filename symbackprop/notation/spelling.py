@@ -296,7 +296,7 @@ class Speller:
         return scaled(term.coefficient, numbers_ordered(network.scalars.nums), square, network.scalars.dens)
 
     def _selection(self, term: Term, delta: Delta, row: Place, column: Place) -> Expr | None:
-        """[i + 2 = j] for i = 1..m as rows 3..m+2 of the identity; None where it is no such choice of lines."""
+        """[i + 2 = j] for i = 1..m as rows 3..m+2 of the identity; None where it is no choice of lines."""
         factors = tuple(factor for factor in term.factors if factor[0] is not delta)
         rest = Term(term.coefficient, factors, term.bound)
         if row is None or column is None or (rest.free and rest.free != (row,)):
@@ -445,32 +445,18 @@ class Speller:
             if dim.is_one:
                 slots.extend([IndexValue((), ONE)] if declared else [])
                 continue
-            parts, offset = parts_of_slot(next(given))
+            slot = next(given)
+            parts, offset = parts_of_slot(slot)
             if isinstance(base, Leaf) and base.tensor.start is not None and offset != Dim(0) and parts:
                 raise NoSpelling  # h[t-1]: its first entry is the start of the recursion
-            if not parts:
-                slots.append(IndexValue((), offset))
-            elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
-                order.append(parts[0][0])
-                slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
-            else:
-                raise NoSpelling
+            slots.append(_place(slot, order))
         self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
 
     def _piece(self, network: Network, base: Expr, places: tuple[Slot, ...], exponent: Exponent) -> None:
         """Some rows and columns of a matrix that is no name: inv(A)[:, 1..n-1]."""
-        slots: list[Expr] = []
         order: list[Index] = []
-        for place in places:
-            parts, offset = parts_of_slot(place)
-            if not parts:
-                slots.append(IndexValue((), offset))
-            elif len(parts) == 1 and parts[0][1] == 1 and parts[0][0] not in order:
-                order.append(parts[0][0])
-                slots.append(Run(IndexValue((), offset + 1), parts[0][0].dim))
-            else:
-                raise NoSpelling
-        self._sliced(network, Slice(base, tuple(slots), self._rows), order, exponent)
+        slots = tuple(_place(place, order) for place in places)
+        self._sliced(network, Slice(base, slots, self._rows), order, exponent)
 
     def _sliced(self, network: Network, piece: Slice, order: list[Index], exponent: Exponent) -> None:
         expr = self._power(piece, exponent)
@@ -609,6 +595,17 @@ class Speller:
             across = leaf.shape[0].is_one
             return leaf if across == (row is None) else transposed(leaf)
         return leaf
+
+
+def _place(slot: Slot, order: list[Index]) -> Expr:
+    """A slot of a slice; an index that runs is added to ``order``."""
+    parts, offset = parts_of_slot(slot)
+    if not parts:
+        return IndexValue((), offset)
+    if len(parts) > 1 or parts[0][1] != 1 or parts[0][0] in order:
+        raise NoSpelling
+    order.append(parts[0][0])
+    return Run(IndexValue((), offset + 1), parts[0][0].dim)
 
 
 def _entries(atom: Atom) -> list[Entry]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sympy
 from sympy import S, Symbol
+from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.precedence import PRECEDENCE
 
 from symbackprop.core.expr import Operation
@@ -25,6 +26,15 @@ from symbackprop.notation.sympy_grids import Grid, evaluate, numeric
 RELATIONS = {"=": sympy.Eq, "!=": sympy.Ne, "<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
 _CODE_SIGNS = {"=": "==", "!=": "!="}
 _LATEX_SIGNS = {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
+
+
+def related(op: str, left: Any, right: Any) -> Any:
+    """The relation; what is computed in two ways is equal up to rounding."""
+    plain = all(isinstance(side, Symbol | sympy.Number | MatrixElement) for side in (left, right))
+    if op == "=" and not plain:
+        return sympy.Abs(left - right) <= sympy.Abs(right) / 10**12
+    return RELATIONS[op](left, right)
+
 
 
 class Elementwise(OwnMatrix):
@@ -144,7 +154,7 @@ class ElementwiseIndicator(Elementwise):
     """1 where ``left op right`` holds, else 0."""
 
     def combine(self, *entries: Any) -> Any:
-        return numeric(RELATIONS[str(self.args[0])](*entries))
+        return numeric(related(str(self.args[0]), *entries))
 
     def _code(self, printer: Any) -> str:
         sign = str(self.args[0])
@@ -268,7 +278,11 @@ class AbstractApplied(Elementwise):
 
     def _latex(self, printer: Any) -> str:
         inner = ", ".join(printer._print(operand) for operand in self.operands)
-        return rf"{printer._print(self.args[0])}\left({inner}\right)"
+        name, primes = str(self.args[0]), 0
+        for ending, count in (("_prime", 1), ("_second", 2)):
+            if name.endswith(ending):
+                name, primes = name.removesuffix(ending), count
+        return rf"{printer._print(sympy.Symbol(name))}{chr(39) * primes}\left({inner}\right)"
 
 
 

@@ -57,7 +57,6 @@ from symbackprop.notation.sympy_base import OperationName, entry_of, is_matrix, 
 from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum, by_entries, entry_sums
 from symbackprop.notation.sympy_grids import evaluate
 from symbackprop.notation.sympy_objects import (
-    RELATIONS,
     AbstractApplied,
     Applied,
     BroadcastAdd,
@@ -65,6 +64,7 @@ from symbackprop.notation.sympy_objects import (
     ElementwiseIndicator,
     ElementwisePower,
     ElementwiseQuotient,
+    related,
     scalar_rule,
 )
 from symbackprop.notation.sympy_slices import Piece
@@ -242,16 +242,11 @@ class _Writer:
         if places and op in ("=", "!="):
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        computed = not all(isinstance(part, sympy.Symbol | sympy.Number | MatrixElement) for part in parts)
         whole = all(part.is_integer for part in parts)
         if whole and op in ("=", "!="):  # a Piecewise would leave the sum that binds its positions
             delta = sympy.KroneckerDelta(*parts)
             return delta if op == "=" else 1 - delta
-        if op == "=" and computed:  # equal up to rounding
-            relation = sympy.Abs(parts[0] - parts[1]) <= sympy.Abs(parts[1]) / 10**12
-        else:
-            relation = RELATIONS[op](*parts)
-        return sympy.Piecewise((1, relation), (0, True))
+        return sympy.Piecewise((1, related(op, *parts)), (0, True))
 
     def call(self, call: Call) -> Any:
         """A call of an operation of the table, or of a declared function."""

@@ -427,7 +427,9 @@ def _range(entry: Range, body: Expr, context: _Context) -> str:
         return letter
     first = context.names.first
     low = _slot(entry.low, context) if entry.low is not None else str(first)
-    high = _slot(entry.high, context) if entry.high is not None else str(entry.index.dim - (1 - first))
+    high = str(entry.index.dim - (1 - first))
+    if entry.high is not None or entry.low is not None:
+        high = _slot(entry.high or IndexValue((), entry.index.dim), context)
     return f"{letter} = {low}..{high}"
 
 

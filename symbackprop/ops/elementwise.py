@@ -23,8 +23,8 @@ def _heaviside_product(a: Any) -> Any:
 
 
 def _larger(a: Any, b: Any) -> Any:
-    """The larger of the two; under a complex step the first of two that are equal, as the note says."""
-    return np.where(np.real(a) >= np.real(b), a, b)
+    """The larger of the two, NaN where one is; of two that are equal the first, as the note says."""
+    return np.where((np.real(a) >= np.real(b)) | np.isnan(np.real(a)), a, b)
 
 
 def _erf(a: Any) -> Any:

@@ -307,9 +307,10 @@ class _Lowerer:
         return body
 
     def _truth(self, condition: Indicator) -> Truth:
-        """A condition on positions, as it stands."""
-        if self._label_indicator(condition) is not None:
-            raise UnsupportedError("a maximum or product with a condition on a label is not supported yet")
+        """A condition on positions, as it stands; of a label that its 0/1 entry is 1, or 0."""
+        chosen = self._label_indicator(condition)
+        if chosen is not None:
+            return Truth(chosen, "=", number(1 if condition.op == "=" else 0))
         left, right = (normal(self.part(side, None, None)) for side in (condition.left, condition.right))
         return Truth(left, condition.op, right)
 

@@ -10,6 +10,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields
+from symbackprop.reading.entries import named_starts
 from symbackprop.reading.families import written_out
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.parser import parse_expression
@@ -37,9 +38,15 @@ def read_asked(value: Scalar, graph: Graph, path: str) -> tuple[Partial, tuple[s
         raise fail(f"{path} must be a derivative such as dL/dW, not {show(node)}", node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
+    node = named_starts(node, graph.tensors, graph.first)
     scope = Scope(
-        graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, first=graph.first,
-        zero=graph.zero,
+        graph.convention,
+        graph.tensors,
+        graph.dims,
+        graph.functions,
+        derivatives=True,
+        first=graph.first,
+        zero=graph.zero_outside,
     )
     letters: tuple[str, ...] = ()
     if any(isinstance(by, Sub) for by in node.by):

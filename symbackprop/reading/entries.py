@@ -6,7 +6,7 @@ an error. Positions are one-based, whatever they are called in the text (``notat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -98,6 +98,25 @@ def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
         name = Name(node.at, start.name)
         return Sub(node.at, name, slots[1:]) if slots[1:] else name
     return Sub(node.at, base, (*slots, *(Whole(node.at),) * max(missing, 0)))
+
+
+def named_starts(node: Derivative, tensors: Mapping[str, Tensor], first: int) -> Derivative:
+    """``dh[0][i]/dx`` by the name of the start of a recursion, which is an array of its own."""
+
+    def named(side: Node) -> Node:
+        inner: Node = side
+        slots: tuple[Node, ...] = ()
+        while isinstance(inner, Sub):
+            slots = (*inner.slots, *slots)
+            inner = inner.base
+        tensor = tensors.get(inner.name) if isinstance(inner, Name) else None
+        start = None if tensor is None else tensor.start
+        if start is None or not slots or not isinstance(slots[0], Num) or slots[0].value != first - 1:
+            return side
+        name = Name(side.at, start.name)
+        return Sub(side.at, name, slots[1:]) if slots[1:] else name
+
+    return Derivative(node.at, named(node.of), tuple(named(by) for by in node.by))
 
 
 def read_base(node: Node, scope: Scope, read: Read) -> Expr:
@@ -481,10 +500,11 @@ def range_of(letter: str, body: Node, scope: Scope, read: Read, at: Place) -> Di
     """The dim of the positions where ``letter`` stands alone; None if there is no such position."""
     found: Dim | None = None
     first = ""
-    for sub, position in _positions(letter, body):
+    for sub, place in _positions(letter, body):
         node = with_whole_members(sub, scope)
         if isinstance(node, Name):
             continue
+        position = next(at for at, slot in enumerate(node.slots) if slot is sub.slots[place])
         dims = _axes(node, scope, read)
         if dims is None:
             continue

@@ -99,7 +99,7 @@ def _scope(
         free=free,
         layout=graph.layout,
         first=graph.first,
-        zero=graph.zero,
+        zero=graph.zero_outside,
     )
 
 

@@ -20,11 +20,13 @@ from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
 from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared
+from symbackprop.reading.elaborate import read
 from symbackprop.reading.entries import affine
 from symbackprop.reading.families import member_name, unroll
 from symbackprop.reading.parser import parse_expression, parse_program
 from symbackprop.reading.pieces import entry_targets, gathered
 from symbackprop.reading.program import build_graph, order_lines, read_line
+from symbackprop.reading.recursions import declare_loop, families_over_dims, loops, with_starts
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier
 from symbackprop.reading.syntax import Apply, Bind, Bounds, Line, Name, Node, Sub
@@ -73,19 +75,37 @@ def infer_program(
 def _unrolled(
     lines: Sequence[Line],
     given: dict[str, tuple[Dim, ...]],
-    dims: Mapping[str, None],
+    dims: dict[str, None],
     functions: Mapping[str, Operation],
 ) -> tuple[Sequence[Line], Mapping[str, Family]]:
     """The lines without families; a shape given for a family is that of each member."""
-    known = Declarations({name: Declared(name, shape) for name, shape in given.items()}, dims, functions)
+    symbols = {name: Declared(name, shape) for name, shape in given.items()}
+    over = families_over_dims(lines, Declarations(symbols, dims, functions))
+    dims.update(dict.fromkeys(_steps(lines, over, given)))
+    known = Declarations(symbols, dims, functions)
     arrays, _ = entry_targets(lines, known)
-    lines, found = unroll(lines, Declarations(dims=dict.fromkeys(dims), functions=functions), arrays)
+    lines, _ = with_starts(lines, known, over - arrays)
+    plain = Declarations(dims=dict.fromkeys(dims), functions=functions)
+    lines, found = unroll(lines, plain, arrays | over)
     lines = gathered(lines, arrays, known)
     families = found.families or {}
     for name in [name for name in given if name in families]:
         shape = given.pop(name)
         given.update((member_name(name, number), shape) for number in families[name].members)
     return lines, families
+
+
+def _steps(
+    lines: Sequence[Line], families: Collection[str], given: Mapping[str, tuple[Dim, ...]]
+) -> list[str]:
+    """The T of ``for t = 1..T``, which need not stand in any shape."""
+    targets = {line.target for line in lines}
+    ends = [
+        bounds.high for line in lines if line.target in families for bounds in line.ranges
+        if bounds.high is not None
+    ]  # fmt: skip
+    names = [node.name for end in ends for node in end.walk() if isinstance(node, Name)]
+    return [name for name in names if name not in targets and name not in given]
 
 
 def abstract_function(name: str, latex: str | None = None) -> Elementwise:
@@ -264,7 +284,12 @@ def _solve(
         shape = given[name] if name in given else tuple(unifier.fresh() for _ in range(rank))
         tensors[name] = Tensor(name, shape, convention, Role.PARAMETER)
     scope = Scope(convention, tensors, dims, functions, unifier=unifier)
-    for line in order_lines(lines, Declarations(dims=dict.fromkeys(dims), functions=functions)):
+    plain = Declarations(dims=dict.fromkeys(dims), functions=functions)
+    together = loops(lines)
+    for line in order_lines(lines, plain):
+        loop = next((loop for loop in together if line.target in loop), None)
+        if loop is not None and not any(name in tensors for name in loop):
+            tensors.update(declare_loop(loop, lines, scope, plain, read))
         declared = Declared(line.target, given[line.target]) if line.target in given else None
         tensors[line.target] = read_line(line, scope, declared).target
     shapes = {name: tuple(unifier.resolve(dim) for dim in tensors[name].shape) for name in names}

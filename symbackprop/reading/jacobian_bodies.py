@@ -13,6 +13,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.reading import fields
 from symbackprop.reading.asked import behind_d
+from symbackprop.reading.entries import named_starts
 from symbackprop.reading.families import written_out
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.parser import parse_expression
@@ -90,6 +91,7 @@ def read_jacobian(asking: Asking) -> JacobianBody:
         raise fail(message, node.at, None, "schema")
     node = written_out(node, graph.families)
     assert isinstance(node, Derivative)
+    node = named_starts(node, graph.tensors, graph.first)
     (of, inner), by, sides = _arrays(node, asking)
     taken: list[str] = []
     lines: list[str] = []

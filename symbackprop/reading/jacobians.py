@@ -16,6 +16,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.entries import (
     axes_of,
+    named_starts,
     read_open_slots,
     read_slice,
     read_slots,
@@ -36,6 +37,7 @@ def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> E
         raise fail(f"{show(node)}: a derivative cannot stand in the forward pass", node.at)
     if len(node.by) > 1:
         return _second(node, scope)
+    node = named_starts(node, scope.tensors, scope.first)
     by_node = with_whole_members(node.by[0], scope) if isinstance(node.by[0], Sub) else node.by[0]
     base = node.of.base if isinstance(node.of, Sub) else node.of
     if isinstance(base, Name) and base.name in scope.partials and base.name not in scope.tensors:

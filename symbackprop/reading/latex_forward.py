@@ -261,9 +261,7 @@ def _settled_in(
     targets = {line.target for line in ordered}
     tensors = declared_tensors(declarations, convention, targets)
     dims, functions, first = declarations.all_dims, declarations.functions, declarations.first
-    scope = Scope(
-        convention, tensors, dims, functions, taken=targets, first=first, zero=declarations.zero
-    )
+    scope = Scope(convention, tensors, dims, functions, taken=targets, first=first, zero=declarations.zero)
     done: list[Line] = []
     starts = {line.target: line for line in ordered if _is_open_start(line, declarations)}
     for line in ordered:
@@ -412,7 +410,7 @@ def _scope(
         derivatives=derivatives,
         free=free,
         first=graph.first,
-        zero=graph.zero,
+        zero=graph.zero_outside,
     )
 
 

@@ -58,7 +58,7 @@ def settle(node: Node, scope: Scope) -> Node:
     if isinstance(node, Chain):
         return _place_ones(node, scope)
     if not isinstance(node, Open):
-        return _as_logdet(node.map_children(lambda child: settle(child, scope)))
+        return _as_logdet(node.map_children(lambda child: settle(child, scope)), scope)
     match node.kind:
         case "ones" | "zeros":
             return number(1 if node.kind == "ones" else 0, node.at)
@@ -75,11 +75,15 @@ def settle(node: Node, scope: Scope) -> Node:
     return _product(node, scope)
 
 
-def _as_logdet(node: Node) -> Node:
-    r"""``\log|\det A|`` is one function."""
+def _as_logdet(node: Node, scope: Scope) -> Node:
+    r"""``\log|\det A|`` is one function, and so is ``\log|A|`` of a square matrix."""
     match node:
         case Apply(at, "log", 0, (Apply(_, "abs", 0, (Apply(_, "det", 0, args),)),)):
             return Apply(at, "logdet", 0, args)
+        case Apply(at, "log", 0, (Apply(_, "abs", 0, (inner,)),)):
+            shape = _shape(inner, scope)
+            if shape is not None and shape != SCALAR and scope.unifier.same(*shape):
+                return Apply(at, "logdet", 0, (inner,))
     return node
 
 

@@ -101,7 +101,7 @@ def _meaning(scalar: Scalar, graph: Graph) -> Partial | None:
         scope = Scope(
             graph.convention, graph.tensors, graph.dims, graph.functions, derivatives=True, free={},
             first=graph.first,
-        zero=graph.zero,
+        zero=graph.zero_outside,
         )  # fmt: skip
         read(node, scope)
     except UnsupportedError:

@@ -28,14 +28,13 @@ from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered,
 from symbackprop.reading.recursions import (
     declare_loop,
     families_over_dims,
-    is_before,
     loops,
-    subs_of,
+    only_before,
     with_starts,
 )
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, shape_text
-from symbackprop.reading.syntax import Apply, Line, Name, Node, cut, show
+from symbackprop.reading.syntax import Apply, Line, Name, Node, Sub, cut, show
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 
@@ -89,9 +88,7 @@ def _graph_with(lines: Sequence[Line], declarations: Declarations, arrays: set[s
             raise
 
 
-def _graph(
-    lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]
-) -> Graph:
+def _graph(lines: Sequence[Line], declarations: Declarations, arrays: set[str], families: set[str]) -> Graph:
     over = families_over_dims(lines, declarations) - arrays
     lines, declarations = with_starts(lines, declarations, over)
     lines, declarations = unroll(lines, declarations, arrays | over, families)
@@ -114,7 +111,7 @@ def order_lines(lines: Sequence[Line], declarations: Declarations) -> tuple[Line
     together = {name: loop for loop in loops(lines) for name in loop}
     for line, need in zip(lines, needs, strict=True):  # h[t-1] in a recursion does not have to come before
         own = together.get(line.target, ())
-        need -= {name for name in own if all(is_before(sub, line) for sub in subs_of(line.expr, name))}
+        need -= {name for name in own if only_before(line, name)}
     waiting = [len(need) for need in needs]
     users: dict[int, list[int]] = {}
     for position, need in enumerate(needs):
@@ -231,7 +228,14 @@ def _typed(lines: Sequence[Line], declarations: Declarations, convention: Conven
         equations.append(equation)
     _check_starts(equations)
     return Graph(
-        convention, tensors, tuple(equations), dims, functions, families, first=first, zero=declarations.zero,
+        convention,
+        tensors,
+        tuple(equations),
+        dims,
+        functions,
+        families,
+        first=first,
+        zero=declarations.zero,
         loops=tuple(
             tuple(tensors[line.target] for line in lines if line.target in loop) for loop in together
         ),
@@ -255,6 +259,9 @@ def _check_starts(equations: Sequence[Equation]) -> None:
 def _looks_like_a_member(name: str, declarations: Declarations) -> bool:
     """Whether a symbol h0 would be printed as the member h[0] of a family h is."""
     match = re.fullmatch(r"(.*?)_?(\d+)", name)
+    starts = {symbol.family for symbol in declarations.symbols.values() if symbol.family is not None}
+    if match is not None and (match.group(1), int(match.group(2))) in starts:
+        return True
     family = (declarations.families or {}).get(match.group(1)) if match else None
     return match is not None and family is not None and int(match.group(2)) in family.members
 
@@ -428,6 +435,8 @@ def _family_equation(
     """``h[t] = W x[t] for t = 1..T``, an array on the right: a family over a dim; None if it is none."""
     if len(indices) != 1 or scope.unifier.resolve(indices[0].dim).is_number:
         return None
+    if not line.ranges and not _chooses_member(line, indices[0].letter, scope):
+        return None
     shape = _member_shape(scope.unifier.shape(member), scope)
     own = tuple(Index(dim, letter) for dim, letter in zip(shape, ("i", "j"), strict=False))
     entry = Element(member, tuple(IndexValue(((index, 1),)) for index in own))
@@ -446,6 +455,17 @@ def _family_equation(
             line.expr,
         )
     return replace(_equation(line, target, entry, (*indices, *own)), member=member)
+
+
+def _chooses_member(line: Line, letter: str, scope: Scope) -> bool:
+    """Whether the letter chooses a member of a family on the right side."""
+    for node in line.expr.walk():
+        if isinstance(node, Sub) and isinstance(node.base, Name):
+            tensor = scope.tensors.get(node.base.name)
+            slot = node.slots[0]
+            if tensor is not None and tensor.over and isinstance(slot, Name) and slot.name == letter:
+                return True
+    return False
 
 
 def _member_shape(shape: tuple[Dim, Dim], scope: Scope) -> tuple[Dim, ...]:

@@ -57,6 +57,12 @@ def uses_before(line: Line, name: str) -> bool:
     return any(is_before(sub, line) for sub in subs_of(line.expr, name))
 
 
+def only_before(line: Line, name: str) -> bool:
+    """Whether nothing of ``name`` but members before the one that is defined stands on the right side."""
+    times = sum(isinstance(node, Name) and node.name == name for node in line.expr.walk())
+    return times == sum(is_before(sub, line) for sub in subs_of(line.expr, name))
+
+
 def subs_of(root: Node, name: str) -> Iterator[Sub]:
     """Every ``name[...]``."""
     for node in root.walk():
@@ -149,19 +155,23 @@ def declare_loop(
                 "unknown-symbol",
             )
         base = replace(symbol or Declared(name), runs=True)
-        tensor = base.tensor(scope.convention, (_steps(line, scope, read), *start.shape), Role.INTERMEDIATE)
+        others = [other for other in lines if other.target in loop and other is not line]
+        steps = _steps(line, scope, read) or next((s for o in others if (s := _steps(o, scope, read))), None)
+        if steps is None:
+            letter = show(line.slots[0])
+            raise fail(f"the range of {letter} is not known", line.at, f"write for {letter} = 1..T")
+        tensor = base.tensor(scope.convention, (steps, *start.shape), Role.INTERMEDIATE)
         tensor.start = start
         found[name] = tensor
     return found
 
 
-def _steps(line: Line, scope: Scope, read: Read) -> Dim:
+def _steps(line: Line, scope: Scope, read: Read) -> Dim | None:
+    """The number of members, as far as the equation says it."""
     letter = line.slots[0]
     assert isinstance(letter, Name)
     bounds: Bounds | None = next((one for one in line.ranges if one.index == letter.name), None)
     dim = None if bounds is None else interval(bounds, scope)
     if dim is None and bounds is None:
         dim = range_of(letter.name, line.expr, scope, read, letter.at)
-    if dim is None:
-        raise fail(f"the range of {letter.name} is not known", letter.at, f"write for {letter.name} = 1..T")
     return dim

@@ -499,8 +499,9 @@ def draw(rng: random.Random) -> Program:
     loss = maker.scalar(SCALAR, depth - 1)
     while not maker.parameters:
         loss = f"{loss} + {maker.total(1)}"
-    if rng.random() < 0.2:
-        loss = f"{loss}/{rng.choice(['3', 'lam'])} + lam/2 * sumsq({rng.choice(maker.parameters)})"
+    matrices = [name for name in maker.parameters if not name.startswith("B")]
+    if matrices and rng.random() < 0.2:
+        loss = f"{loss}/{rng.choice(['3', 'lam'])} + lam/2 * sumsq({rng.choice(matrices)})"
         maker.symbols["lam"] = "{role: constant}"
     convention = "row" if maker.rows else rng.choice(["column", "column-transposed"])
     symbols = {**maker.symbols, **{name: body for name, body in maker.functions.items() if body}}

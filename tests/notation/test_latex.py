@@ -145,6 +145,7 @@ def test_names(name: str, expected: str) -> None:
         ({"transpose": "T"}, Transpose(x), "X^{T}"),
         ({"gradient": "nabla"}, grad_u, r"\nabla_{U} L"),
         ({"index": "bracket"}, Element(x, at(n, d)), "X[n, p]"),
+        ({"index": "bracket"}, call("colsum", w2), r"\sum_{m} W_{2}[m, :]"),
         ({"layers": "paren"}, w2, "W^{(2)}"),
         ({"layers": "paren"}, Transpose(w2), r"(W^{(2)})^{\top}"),
         ({"layers": "bracket"}, w2, "W^{[2]}"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
+    DimValue,
     Element,
     Expr,
     Hadamard,
@@ -241,6 +242,8 @@ class BracketReader(DerivativeReader):
             whole = isinstance(side, Number) and side.value.denominator == 1
             if whole and isinstance(side, Number):
                 found.append(IndexValue((), Dim(int(side.value) + shift)))
+            elif isinstance(side, DimValue):
+                found.append(IndexValue((), side.dim + Dim(shift)))
             elif isinstance(side, IndexValue) or label_of(side) is not None or not shift:
                 found.append(side)
             else:

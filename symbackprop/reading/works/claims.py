@@ -140,6 +140,12 @@ class Builder:
             why = f"the relation {right.relation} is not read"
             unread = unread or Unread(place.line, place.column, why, "unknown")
         defines = claim.left.name if begins and claim.relation == "=" else None
+        named = claim.right.name if claim.relation == "=" and (right.relation == "=:" or not begins) else None
+        if named is not None and unread is None:  # y - t =: e names what stands before it
+            claim = replace(claim, left=claim.right, right=claim.left, first=claim.right)
+            defines = named
+        if defines is not None:
+            self.context.vocabulary.defined.add(defines)
         return replace(claim, unread=unread, defines=defines)
 
     # -- updates and sizes

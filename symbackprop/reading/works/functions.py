@@ -15,7 +15,7 @@ from symbackprop.reading.works.sums import SumReader
 from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Scripts, Sym, Word, bare
 from symbackprop.reading.works.vocabulary import Function
 
-_WITH_SIGMOID = frozenset("sigmoid softplus silu".split())  # their slopes hold the sigmoid
+_WITH_SIGMOID = frozenset("sigmoid softplus silu bce_logits".split())  # their slopes hold the sigmoid
 _ACTIVATIONS = frozenset("relu leaky_relu elu gelu gelu_tanh silu sigmoid tanh softplus".split())
 
 
@@ -84,14 +84,14 @@ class FunctionReader(SumReader):
             for equation in self.graph.equations
             if equation.expr is not None
             for part in equation.expr.walk()
-            if isinstance(part, Call) and part.op.kind in ("elementwise", "function")
+            if isinstance(part, Call) and part.op.kind in ("elementwise", "function", "loss")
         ]
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection(names) else []
+        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used)) else []
         likely += [name for name in names if name == "relu"]
-        return list(dict.fromkeys((*likely, *(names if not likely else ()))))
+        return list(dict.fromkeys((*likely, *(names if not likely or "bce_logits" in used else ()))))
 
     def applied(
         self, function: tuple[Function, Node | None, Node | None, int], items: Items, position: int

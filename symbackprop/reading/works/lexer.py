@@ -109,6 +109,7 @@ CONNECTIVES = frozenset(
     "is are in on of the by to from at all not iff therefore while such that this which we have each every "
     "note case recall using via i.e. e.g. st s.t. only".split()
 )
+SIGNS_OF_WORDS = frozenset((r"\therefore", r"\because"))
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ ,_-]+[A-Za-z0-9]+)*")
 _ENDS = frozenset(
@@ -159,7 +160,8 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
             if name in TEXTS or name in UPRIGHT:
                 position, budget = _push_words(text, begun, position, end, name, budget, found)
             else:
-                push(Token(_CLASS.get(name, "cmd"), name, begun, position, side))
+                kind = "prose" if name in SIGNS_OF_WORDS else _CLASS.get(name, "cmd")
+                push(Token(kind, name, begun, position, side))
         elif kind == "row":
             push(Token("row", r"\\", begun, position))
         elif kind == "env":
@@ -294,7 +296,8 @@ def _tidy(tokens: list[Token]) -> list[Token]:
                 continue
         elif token.text == "=" and [one.kind for one in kept[-3:]] == ["{", "sign", "}"]:
             sign = kept[-2]
-            if sign.text in "+-":
+            script = len(kept) > 3 and kept[-4].kind in ("^", "_")  # w^{+} = ... is no w += ...
+            if sign.text in "+-" and not script:
                 start = kept[-3].start
                 del kept[-3:]
                 kept.append(Token("rel", f"{sign.text}=", start, token.stop))

@@ -17,6 +17,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.written import Identity, Ones
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
+from symbackprop.reading.works.context import TURNS
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import (
     Chain,
@@ -37,7 +38,7 @@ from symbackprop.reading.works.wording import WordReader
 
 _SHOWN = frozenset(
     r"\underbrace \overbrace \boxed \fbox \textcolor \colorbox \smash \underbracket \overbracket \mathclap "
-    r"\uwave \mathop \pa \br \qty \underline \pqty \bqty \paren \parens \overparen".split()
+    r"\uwave \mathop \pa \br \qty \pqty \bqty \paren \parens \overparen".split()
 )
 
 
@@ -64,8 +65,6 @@ class MarkReader(WordReader):
                 raise Refused(f"{item.name} alone", item.start)
             if item.name == r"\infty":
                 raise Refused("infinity as a value", item.start, "unknown")
-            if item.name == "e" and not self.vocabulary.lookup(item):
-                return self.call("exp", (Number(Fraction(1)),), item)
         identity = self.identity(item)
         return identity if identity is not None else self.symbol(item)
 
@@ -79,9 +78,10 @@ class MarkReader(WordReader):
             and base.name == "e"
             and node.sub is None
             and not self.vocabulary.lookup(base)
+            and "e" not in self.vocabulary.defined
         ):
             _, sup, primes = scripts_of(node)
-            if sup is not None and not primes:
+            if sup is not None and not primes and spell(sup) not in TURNS:
                 return self.call("exp", (self.value(sup),), node)
         if isinstance(base, Cmd) and base.name in _SHOWN:
             if base.name in (r"\underbrace", r"\overbrace", r"\underbracket", r"\overbracket"):

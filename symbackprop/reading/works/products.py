@@ -150,6 +150,8 @@ class Meaning(MarkReader):
         if isinstance(base, Sym):
             if base.name == r"\nabla" and not self.is_declared(r"\nabla"):
                 return self.nabla(item, items, position)
+            if base.name == r"\partial" and isinstance(item, Scripts) and item.sub is not None:
+                return self.nabla(item, items, position)  # \partial_W L
             if base.name in (r"\partial", "d") and item is base:
                 found = self.inline(items, position)
                 if found is None and base.name == "d":
@@ -214,7 +216,7 @@ class Meaning(MarkReader):
         if isinstance(base, Sym):
             if self.letter(base) is not None or base.name in DOTS:
                 return False
-            if isinstance(item, Scripts) and base.name == r"\delta":
+            if isinstance(item, Scripts) and base.name in (r"\delta", "e"):
                 return False
         return isinstance(base, Sym | Word | Cmd) and self.is_plain(base)
 

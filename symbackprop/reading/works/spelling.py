@@ -42,6 +42,7 @@ _LOOSE = {
     r"\varepsilon": r"\epsilon", r"\vartheta": r"\theta", r"\varphi": r"\phi", r"\varrho": r"\rho",
     r"\varsigma": r"\sigma", r"\varpi": r"\pi", r"\varkappa": r"\kappa",
 }  # fmt: skip
+_ARROWS = frozenset((r"\vec", r"\underline", r"\overrightarrow"))  # as fonts: what says "a vector"
 _PRIMES = frozenset(("'", r"\prime", r"\dprime"))
 
 
@@ -67,6 +68,8 @@ def spell(node: Node | None, *, loose: bool = False) -> str:
             if name in FONTS and len(args) == 1:
                 inner = spell(args[0], loose=loose)
                 return inner if loose or name in (r"\mathit", r"\mathnormal") else f"{name}{{{inner}}}"
+            if loose and name in _ARROWS and len(args) == 1:
+                return spell(args[0], loose=True)
             return name + "".join(f"{{{spell(arg, loose=loose)}}}" for arg in args)
         case Scripts():
             return _scripts(node, loose)

@@ -32,6 +32,7 @@ from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
     Group,
+    Listed,
     Node,
     Num,
     Product,
@@ -206,6 +207,9 @@ class SymbolReader(PositionReader):
 
     def unknown_scripted(self, node: Scripts, base: Node, sub: Node | None, sup: Node | None) -> Expr:
         """An unknown name: a transpose and a power stay outside it, so that a shape is never guessed."""
+        if sub is not None and spell(base).strip() in self.vocabulary.defined:  # an entry of what it names
+            found = self.entry(self.unknown(base), sub, node)
+            return self.raised(found, sup, node) if sup is not None else found
         if sup is not None and self.is_turn(sup):
             name = Scripts(node.start, node.stop, base, (("_", sub),)) if sub is not None else base
             return Transpose(self.unknown(name))
@@ -271,7 +275,7 @@ class SymbolReader(PositionReader):
             raise Refused("this superscript", sup.start)
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
         axis = self.batch_axis(tensor)
-        if axis is None and tensor.role is Role.PARAMETER:
+        if axis is None and tensor.role is Role.PARAMETER and not isinstance(bare(sup.body), Listed):
             raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")
         if axis is None:
             return self.entry(expr, sup.body, node)

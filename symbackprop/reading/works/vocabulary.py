@@ -90,6 +90,7 @@ class Vocabulary:
     longest: int = 1  # the most factors that one spelling has
     words: dict[str, str] = field(default_factory=dict)  # plain words in letters -> their spelling
     unread: list[str] = field(default_factory=list)
+    defined: set[str] = field(default_factory=set)  # names that the work has defined so far
     layout: str = "gradient"
     seen: dict[str, list[Named]] = field(default_factory=dict)  # what was looked up already
 

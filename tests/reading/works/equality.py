@@ -82,6 +82,8 @@ def _plain(value: object) -> object:
 
 
 def _shown(expr: Expr) -> Expr:
+    if isinstance(expr, Indicator):
+        expr = replace(expr, left=_number_as_place(expr.left), right=_number_as_place(expr.right))
     if isinstance(expr, Comprehension):
         return _shown(expr.body)
     if isinstance(expr, Numeric):
@@ -153,6 +155,15 @@ def _place(expr: Add) -> Expr:
         elif isinstance(term, Number) and term.value.denominator == 1:
             offset = offset + Dim(int(term.value))
     return IndexValue(indices, offset) if indices else expr
+
+
+def _number_as_place(expr: Expr) -> Expr:
+    """A dim or a whole number that is compared, as a position."""
+    if isinstance(expr, DimValue):
+        return IndexValue((), expr.dim)
+    if isinstance(expr, Number) and expr.value.denominator == 1:
+        return IndexValue((), Dim(int(expr.value)))
+    return expr
 
 
 def _averaged(expr: Call) -> Expr:

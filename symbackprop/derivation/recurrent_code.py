@@ -105,5 +105,3 @@ def _line(partial: Partial, value: Expr, wholes: Mapping[Tensor, Tensor]) -> Lin
     if isinstance(value, TensorEntries):
         return Line(partial, from_start(value.body, wholes), value.indices)
     return Line(partial, from_start(value, wholes))
-
-
