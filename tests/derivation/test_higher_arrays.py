@@ -183,6 +183,13 @@ def test_written_out() -> None:
     )
 
 
+@pytest.mark.parametrize("dims", ["C: 1, H: 2, O: 1, M: 1", "C: 2, H: 1, O: 1, M: 1"])
+def test_extents_of_one(dims: str) -> None:
+    """Axes of extent 1 carry no index, whether some or all of them are."""
+    answer = sbp.loads(CONV1 + f"questions:\n  - {{explicit: dL/dK, dims: {{{dims}}}}}\n").answer("q1")
+    assert answer.verdict.status == "holds", answer.verdict.reason
+
+
 NUMBERS = """
 symbols:
   x: {shape: [C, H, V], role: input}
