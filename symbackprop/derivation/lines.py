@@ -91,7 +91,8 @@ class Lines:
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""
-        if not (self.shop.graph.zero or self.shop.graph.loops) or not isinstance(value, Comprehension | TensorEntries):
+        outside = self.shop.graph.zero or self.shop.graph.loops
+        if not outside or not isinstance(value, Comprehension | TensorEntries):
             return value
         return replace(value, body=self.entries(form))
 

@@ -250,7 +250,9 @@ class Workshop:
         """
         if form.is_zero:
             return True
-        means = [t for t in form.tensors if t in self.locals and any(map(_is_mean, self.locals[t].form.terms))]
+        means = [
+            t for t in form.tensors if t in self.locals and any(map(_is_mean, self.locals[t].form.terms))
+        ]
         return any(expanded(self._unfolded(form, inside)).is_zero for inside in (means, self.locals))
 
     def _unfolded(self, form: Form, inside: Collection[Tensor]) -> Form:
