@@ -126,8 +126,8 @@ class Figures:
 
     def set_loop(self, of: Tensor, values: Mapping[Tensor, Expr], loop: tuple[Tensor, ...]) -> None:
         """The numbers of the derivatives by the targets of a recursion, the last member first."""
-        arrays = TensorEntries | Comprehension
-        wanted = [tensor for tensor in reversed(loop) if isinstance(values.get(tensor), arrays)]
+        kinds = (TensorEntries, Comprehension)
+        wanted = [tensor for tensor in reversed(loop) if isinstance(values.get(tensor), kinds)]
         for tensor in wanted:
             self.arithmetic.partials[of, tensor] = _zeros(self._oriented(tensor))
         for step in range(self.arithmetic.extent(loop[0].shape[0]), 0, -1):

@@ -72,8 +72,8 @@ def read_latex_forward(text: str, declarations: Declarations, origin: Origin = P
     known = replace(declarations, symbols=symbols)
     try:
         certain, possible = entry_targets(lines, known)
-        lines, known = unroll(lines, known, certain | possible)
-        settled, convention = _settled(lines, known)
+        unrolled, known = unroll(lines, known, certain | possible)
+        settled, convention = _settled(unrolled, known)
         return build_graph(settled, replace(known, convention=convention), file=origin.file)
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=origin.file) from None

@@ -113,7 +113,8 @@ def _shaped(*shapes: tuple[str, tuple[int, ...]]) -> Arrays:
 
 CASES: list[tuple[str, Callable[[Arrays], float], Arrays, str]] = [
     (
-        PLAIN, _plain, _shaped(("x", (4, 2)), ("y", (4, 3)), ("W", (5, 2)), ("V", (3, 5)), ("b", (5,))),
+        PLAIN, _plain,
+        _shaped(("x", (4, 2)), ("y", (4, 3)), ("W", (5, 2)), ("V", (3, 5)), ("b", (5,))),
         "W V b x",
     ),
     (
