@@ -130,7 +130,7 @@ def test_labels_of_two_values_square_to_one() -> None:
     problem = REGRESSION.replace("S = sum(softplus(-t * z))", forward)
     (answer,) = answers(problem, "{hessian: d2S/dw2}")
     assert answer.verdict.status == "holds"
-    assert answer.result.text == "X^T diag(exp(-t * z)/(exp(-t * z) + 1)^2) X"
+    assert answer.result.text == "X^T diag(sigmoid(-t * z) * sigmoid(t * z)) X"
     assert "`t^2 = 1`, as each entry of `t` is -1 or 1" in answer.assumptions
 
 

@@ -142,6 +142,8 @@ class Workshop:
             if equation.expr is not None:
                 self._softmax_helpers(equation.expr)
         for local in self.locals.values():
+            if len(local.form.terms) != 1 or not local.form.terms[0].bound:
+                continue
             form = self.folding.fold(self._plain(local.form), arrays=False)
             contraction = contraction_of(local.equation.target, local.indices, form)
             if contraction is not None:
