@@ -464,6 +464,8 @@ class Derivation:
                     value = point.values[tensor] if tensor.is_matrix else point.declared(tensor)
                     values.append(float(value[0, 0]) if tensor.is_scalar else value)
             value = function(*values)
+            if self._derived.jacobian is None and not self.by.is_matrix:  # axes of extent 1 carry no index
+                return np.reshape(value, [point.extent(dim) for dim in self.by.shape])
             alone = np.ndim(value) == 0 and self._derived.jacobian is None
             return np.broadcast_to(value, point.oriented(self.like)) if alone else value
 

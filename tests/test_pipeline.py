@@ -279,9 +279,9 @@ def test_a_verdict_is_no_truth_value() -> None:
         bool(verdict)
 
 
-def test_steps_have_no_verdict_before_verify() -> None:
+def test_the_verdict_of_a_step_needs_no_call_of_verify() -> None:
     found = sbp.loads(PROBLEM).derive("L", "W")
-    assert {step.verdict.status for step in found.steps} == {"not-checked"}
+    assert {step.verdict.status for step in found.steps} == {"holds"}
     found.verify()
     assert {step.verdict.status for step in found.steps} == {"holds"}
 

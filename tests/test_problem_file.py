@@ -325,7 +325,6 @@ def test_one_clear_error(
 
 
 LATER = [
-    (BASE.replace("[n], role", "[n], over: T, role"), 3, 25, "a family over T"),
     (BASE + "assume: ['x[1] = 2']", 7, 10, "assumption"),
     (BASE + "assume: ['norm(x) = 1']", 7, 10, "assumption"),
     (BASE + "assume: ['sum(x) = 2']", 7, 10, "assumption sum(x) = 2"),

@@ -143,6 +143,10 @@ def _missing_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
     cost = 2.3 if inside else 2.2
     if isinstance(node, Indicator | Element | MatMul | Hadamard | Reduce | Number) and node.is_scalar:
         arrays = [Element(one, slots) for one in arrays for slots in _slots_of(one, place.indices)]
+    if node.is_scalar and place.indices:
+        for choice in label_choices(place.indices, words):
+            new = Add((node, Neg(choice)))
+            yield Edit(place.put(new), "missing-term", cost, node, new)
     for one in arrays:
         if one.shape == shape and (isinstance(one, Element) or not one.is_scalar) and one != node:
             for term in (Neg(one), one):

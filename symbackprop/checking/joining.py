@@ -16,13 +16,14 @@ from symbackprop.core.expr import (
     Hadamard,
     Indicator,
     MatMul,
+    Neg,
     Power,
     Transpose,
 )
-from symbackprop.core.written import Ones
+from symbackprop.core.written import Identity, Ones
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls
-from symbackprop.verification.point import Array, ShapeClash
+from symbackprop.verification.point import Array, Refusal, ShapeClash
 from symbackprop.verification.scope import COMPARE, Scope
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def is_one(value: Array) -> bool:
 def matmul(seer: Seer, node: MatMul, scope: Scope) -> Array:
     """A product: matrices, numbers that scale, and whole groups of axes where something is flat."""
     values = _values(seer, node, scope)
-    flat = [seer.is_flat(factor) for factor in node.factors]
+    flat = [seer.is_flat(factor) for factor in node.factors if not _is_identity(factor)]
+    flat = flat if len(flat) == len(values) else [seer.is_flat(factor) for factor in node.factors]
     if any(flat):
         return _joined(seer, values, flat)
     left = values[0]
@@ -49,6 +51,9 @@ def matmul(seer: Seer, node: MatMul, scope: Scope) -> Array:
 def _values(seer: Seer, node: MatMul, scope: Scope) -> list[Array]:
     """The values of the factors; ones are as many as what they sum has rows or columns."""
     factors = node.factors
+    arrays = [f for f in factors if not _is_identity(f)]
+    if len(arrays) < len(factors) and any(not is_one(seer.value(f, scope)) for f in arrays):
+        factors = tuple(arrays)  # I A is A
     found = {at: seer.value(f, scope) for at, f in enumerate(factors) if not _is_ones(f)}
     for at, factor in enumerate(factors):
         if at in found:
@@ -155,12 +160,23 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
 
 
 def add(seer: Seer, node: Add, scope: Scope) -> Array:
-    """A sum; an extent of 1 stretches."""
-    values = _parts(seer, node.terms, scope)
+    """A sum; an extent of 1 stretches, and the identity is as large as what it is added to."""
+    plain = [term for term in node.terms if not _is_identity(term)]
+    values = _parts(seer, plain or node.terms, scope)
+    if plain and len(plain) < len(node.terms):
+        size = next((value.shape[-1] for value in values if value.shape[-1] == value.shape[-2]), None)
+        signs = [-1.0 if isinstance(term, Neg) else 1.0 for term in node.terms if _is_identity(term)]
+        if size is None:
+            raise Refusal("how large the identity is could not be told")
+        values = [*values, *(sign * np.eye(size) for sign in signs)]
     total = values[0]
     for value in values[1:]:
         total = total + value
     return total
+
+
+def _is_identity(term: Expr) -> bool:
+    return isinstance(term.arg if isinstance(term, Neg) else term, Identity)
 
 
 def hadamard(seer: Seer, node: Hadamard, scope: Scope) -> Array:

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from symbackprop.core.expr import Element, Expr, Leaf
+from symbackprop.core.expr import Add, Divide, Element, Expr, Leaf
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.verification.differences import Oracle
@@ -31,10 +31,11 @@ class Path:
     equation: Equation
     share: Array
     base: Array
+    alone: bool = True  # nothing but parameters and constants stands in its term
 
     def is_penalty(self, by: Tensor) -> bool:
         """Whether a parameter enters a scalar alone: its share is a multiple of it, or of its signs."""
-        if not self.equation.target.is_scalar or by.role is not Role.PARAMETER:
+        if not self.alone or not self.equation.target.is_scalar or by.role is not Role.PARAMETER:
             return False
         return any(_is_multiple(self.share, base) for base in (self.base, np.sign(self.base)))
 
@@ -51,8 +52,22 @@ def paths_of(run: Oracle, of: Tensor, by: Tensor) -> list[Path]:
             local = _local(run, changed, copy, by)
             outer = np.ones((1, 1)) if equation.target is of else run.partial(of, equation.target)
             share = np.einsum("ab,abcd->cd", outer, local)
-            found.append(Path(equation, share, run.point.values[by]))
+            found.append(Path(equation, share, run.point.values[by], _stands_alone(changed, copy)))
     return found
+
+
+def _stands_alone(equation: Equation, copy: Tensor) -> bool:
+    """Whether the term in which an array is used has nothing else in it but parameters and constants."""
+    assert equation.expr is not None
+    terms = equation.expr.terms if isinstance(equation.expr, Add) else (equation.expr,)
+    for term in terms:
+        tensors = {node.tensor for node in term.walk() if isinstance(node, Leaf)}
+        if copy in tensors:
+            divisors = [node.den for node in term.walk() if isinstance(node, Divide)]
+            if any(Leaf(copy) in divisor.walk() for divisor in divisors):
+                return False
+            return all(one is copy or one.role in (Role.PARAMETER, Role.CONSTANT) for one in tensors)
+    return False
 
 
 def _places(equation: Equation, by: Tensor) -> Iterator[tuple[Equation, Tensor]]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.tensors import Index, Tensor
@@ -75,7 +75,8 @@ class Expr:
     @property
     def children(self) -> tuple[Expr, ...]:
         """The direct sub-expressions, left to right."""
-        names = _names_of(cast(Any, type(self)))
+        kind: Any = type(self)
+        names = _names_of(kind)
         if not names:
             return ()
         found: list[Expr] = []
@@ -93,12 +94,15 @@ class Expr:
         while stack:
             node = stack.pop()
             yield node
-            stack.extend(reversed(node.children))
+            children = node.children
+            if children:
+                stack.extend(reversed(children))
 
     def map_children(self, change: Callable[[Expr], Expr]) -> Expr:
         """The same node with ``change`` applied to each direct child (self if nothing changed)."""
         changed: dict[str, object] = {}
-        for name in _names_of(cast(Any, type(self))):
+        kind: Any = type(self)
+        for name in _names_of(kind):
             value = getattr(self, name)
             if isinstance(value, Expr):
                 new: object = change(value)

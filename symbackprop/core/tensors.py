@@ -61,14 +61,15 @@ class Facts:
 
 def orient(shape: tuple[Dim, ...], convention: Convention) -> tuple[Dim, Dim]:
     """Rows and columns of a tensor of this shape in this convention."""
-    if len(shape) == 0:
-        return (ONE, ONE)
-    if len(shape) == 1:
+    rank = len(shape)
+    if rank == 2:
+        return (shape[0], shape[1])
+    if rank == 1:
         return (ONE, shape[0]) if convention.vectors_are_rows else (shape[0], ONE)
-    if len(shape) > 2:
+    if rank > 2:
         shown = " x ".join(map(str, shape))
         raise UnsupportedError(f"an array of {shown} as a whole is not supported: it is no matrix")
-    return (shape[0], shape[1])
+    return (ONE, ONE)
 
 
 @dataclass(eq=False, slots=True)

@@ -142,6 +142,8 @@ class Workshop:
             if equation.expr is not None:
                 self._softmax_helpers(equation.expr)
         for local in self.locals.values():
+            if len(local.form.terms) != 1 or not local.form.terms[0].bound:
+                continue
             form = self.folding.fold(self._plain(local.form), arrays=False)
             contraction = contraction_of(local.equation.target, local.indices, form)
             if contraction is not None:
@@ -421,7 +423,9 @@ class Workshop:
 
         ``arrays``: named products of matrices are folded as well.
         """
-        form = cancel_sums(normal(reflected(normal(self._plain(form)))))
+        form = normal(self._plain(form))
+        turned = reflected(form)
+        form = cancel_sums(form if turned is form else normal(turned))
         while True:
             new = self.folding.fold(form, arrays=arrays)
             new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros)

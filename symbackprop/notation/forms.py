@@ -606,6 +606,8 @@ class Form:
 
 def parts_of(atom: Atom) -> tuple[Form, ...]:
     """The forms inside an atom."""
+    if isinstance(atom, Entry):  # most are
+        return ()
     if isinstance(atom, Fn):
         return atom.args
     if isinstance(atom, Group):

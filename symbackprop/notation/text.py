@@ -403,16 +403,15 @@ def range_is_seen(index: Index, body: Expr) -> bool:
     """Whether the range of an index is that of the positions where it stands alone in ``body``."""
     alone: list[Dim] = []
     for node in body.walk():
-        if isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
+        if isinstance(node, Element):
+            if isinstance(node.base, Leaf):
+                dims = node.base.tensor.shape
+                alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
+            elif any(slot.single is index for slot in node.slots):
+                alone.append(index.dim)
+        elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
             pairs = zip(node.slots, axes_of(node.base), strict=True)
             alone.extend(d for s, d in pairs if isinstance(s, IndexValue) and s.single is index)
-        if not isinstance(node, Element):
-            continue
-        if isinstance(node.base, Leaf):
-            dims = node.base.tensor.shape
-            alone.extend(dim for slot, dim in zip(node.slots, dims, strict=True) if slot.single is index)
-        elif any(slot.single is index for slot in node.slots):
-            alone.append(index.dim)
     return bool(alone) and all(dim == index.dim for dim in alone)
 
 

@@ -32,8 +32,10 @@ from symbackprop.core.expr import (
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
+from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_code import Line, Output, emit_function, emit_lines, plan
+from symbackprop.notation.numpy_source import assignment_lines
 from symbackprop.ops.registry import all_operations
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
@@ -686,3 +688,9 @@ def test_scaled_product_of_numbers() -> None:
     program = plan("f", graph, (), [Output("y", expr, (Dim.named("N"),))], single=True)
     expected = (arrays["v"] @ arrays["v"]) * (arrays["A"] @ arrays["v"])
     np.testing.assert_allclose(compile_function(program)(arrays), expected)
+
+
+def test_a_comparison_keeps_its_brackets_where_a_line_is_broken() -> None:
+    value = ast.parse(f"(A > 0) * ({' + '.join(['A' * 20] * 6)})", mode="eval").body
+    lines = assignment_lines(py.Assignment("dA", value))
+    assert ast.dump(ast.parse("\n".join(lines)).body[0].value) == ast.dump(value)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from scipy import special
 
 from symbackprop.core.expr import Call, Expr, Leaf, Operation
 from symbackprop.core.tensors import Convention, Tensor
+from symbackprop.ops.elementwise import softplus
 from symbackprop.ops.registry import Elementwise, Structural, all_operations, lookup
 from symbackprop.reading.formulas import formula_of
 from symbackprop.verification.evaluate import evaluate
@@ -197,3 +198,11 @@ def test_structural_operations_take_complex_arrays(name: str, row: Row) -> None:
 def _moved(name: str, row: Row, moves: dict[Tensor, Array], step: complex) -> Array:
     values = {tensor: value + step * moves.get(tensor, 0) for tensor, value in POINT.values.items()}
     return evaluate(row.call(name), Point(POINT.sizes, 0, values))
+
+
+@pytest.mark.parametrize("at", [-30.0, -3.0, 2.0, 40.0])
+def test_softplus_of_a_complex_number_keeps_its_digits(at: float) -> None:
+    """NumPy's log1p of a complex number computes 1 + z first."""
+    found = softplus(np.array([[at + 1e-30j]]))
+    np.testing.assert_allclose(np.real(found), np.logaddexp(0.0, at), rtol=1e-14)
+    np.testing.assert_allclose(np.imag(found) / 1e-30, 1 / (1 + np.exp(-at)), rtol=1e-14)

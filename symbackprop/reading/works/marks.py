@@ -77,11 +77,13 @@ class MarkReader(WordReader):
             isinstance(base, Sym)
             and base.name == "e"
             and node.sub is None
-            and not self.vocabulary.lookup(base)
             and "e" not in self.vocabulary.defined
         ):
             _, sup, primes = scripts_of(node)
-            if sup is not None and not primes and spell(sup) not in TURNS:
+            plain = sup is not None and not primes and spell(sup) not in TURNS
+            # An array of that name is raised to a number, or carries a mark; e^{z_k} is exp even then.
+            declared = bool(self.vocabulary.lookup(base))
+            if sup is not None and plain and (not declared or isinstance(sup, Scripts | Sum | Product)):
                 return self.call("exp", (self.value(sup),), node)
         if isinstance(base, Cmd) and base.name in _SHOWN:
             if base.name in (r"\underbrace", r"\overbrace", r"\underbracket", r"\overbracket"):

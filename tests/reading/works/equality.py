@@ -113,6 +113,8 @@ def _shown(expr: Expr) -> Expr:
         return _shown(Slice(Partial(expr.of, expr.by), runs, expr.by.convention.vectors_are_rows))
     if isinstance(expr, Jacobian):
         return replace(expr, flipped=False, turned=False)  # how it lies is a matter of the document
+    if isinstance(expr, Call) and expr.op.name == "sqrt" and not expr.primes:
+        return Power(expr.args[0], Number(Fraction(1, 2)))
     if isinstance(expr, Call) and expr.op.name == "square" and not expr.primes:
         return Power(expr.args[0], Number(Fraction(2)))
     if isinstance(expr, Call) and expr.op.name == "log_softmax":
