@@ -12,8 +12,8 @@ from symbackprop.core.expr import Comprehension, Expr
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
+from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import ProductWork
-from symbackprop.derivation.session import Derived
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.numpy_code import Output, Program, plan
@@ -172,5 +172,5 @@ def written_out_product(
     assert body.of.gradient is not None
     loss, inner = (made.tensors[tensor] for tensor in body.of.gradient)
     by, vector = made.tensors[body.by], made.tensors[body.direction]
-    found = small.session(general.via).written_along(loss.gradient_by(inner), by, vector)
+    found = small.session(general.via).along_in_numbers(loss.gradient_by(inner), by, vector)
     return HessianProduct(small, found, general.via, general)

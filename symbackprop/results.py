@@ -22,8 +22,9 @@ from symbackprop.core.expr import Call, Comprehension, Expr, Partial, Reduce, Tr
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.core.verdicts import Evidence, PendingVerdict, Verdict
+from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.recurrent_code import recurrent_lines
-from symbackprop.derivation.session import Derived, Session
+from symbackprop.derivation.session import Session
 from symbackprop.notation import display
 from symbackprop.notation.curvature import given_second, second_partials
 from symbackprop.notation.entries import entries_of
@@ -461,8 +462,10 @@ class Derivation:
                     values.append(labels.reshape(point.oriented(tensor)) if tensor.shape else int(labels))
                 else:
                     value = point.values[tensor] if tensor.is_matrix else point.declared(tensor)
-                    values.append(float(value[0, 0]) if tensor.is_scalar else value)
+                    values.append(float(np.ravel(value)[0]) if tensor.is_scalar else value)
             value = function(*values)
+            if self._derived.jacobian is None and not self.by.is_matrix:  # axes of extent 1 carry no index
+                return np.reshape(value, [point.extent(dim) for dim in self.by.shape])
             alone = np.ndim(value) == 0 and self._derived.jacobian is None
             return np.broadcast_to(value, point.oriented(self.like)) if alone else value
 
@@ -520,7 +523,7 @@ class Derivation:
     @property
     def left_latex(self) -> str:
         """What the result equals: the derivative, or one entry of it."""
-        left = self._derived.entry if self.is_entrywise else self._derived.partial
+        left = self.left
         return Formula(left, self._context.names).latex
 
     def _repr_latex_(self) -> str:

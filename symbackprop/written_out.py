@@ -22,7 +22,7 @@ from symbackprop.core.concrete import (
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
-from symbackprop.derivation.session import Derived
+from symbackprop.derivation.derived import Derived
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.numpy_code import Program
 from symbackprop.reading.jacobian_bodies import JacobianBody
@@ -117,7 +117,7 @@ def written_out_jacobian(
     if body.of.gradient is not None:
         loss, inner = body.of.gradient
         gradient = made.tensors[loss].gradient_by(made.tensors[inner])
-        second = small.session(via).written_second(gradient, by, entry=body.entry, vec=vec)
+        second = small.session(via).second_in_numbers(gradient, by, body.entry, vec)
         return WrittenOut(small, second, via, Derivation(context, general, via), made.sizes)
     of = made.tensors[body.of]
     if body.of.is_scalar:

@@ -13,7 +13,7 @@ import pytest
 from symbackprop.core.expr import UNIT, Add, Call, Expr, MatMul, Neg, Number, Operation, Transpose
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import not_checked
-from symbackprop.derivation.session import Derived
+from symbackprop.derivation.derived import Derived
 from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula
 from symbackprop.ops.registry import Elementwise, Structural, all_operations, lookup

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
-from symbackprop.derivation.session import Derived, Session
+from symbackprop.derivation.derived import Derived
+from symbackprop.derivation.session import Session
 from symbackprop.errors import InputError
 from symbackprop.notation.entries import comprehension_of
 from symbackprop.notation.formula import Formula

@@ -74,6 +74,13 @@ class Respelling:
     def whole(self) -> Graph:
         """The graph in the other convention."""
         graph = self.graph
+        family = next((tensor for tensor in graph.tensors.values() if tensor.over), None)
+        if family is not None or graph.loops:
+            name = family.name if family is not None else graph.loops[0][0].name
+            raise UnsupportedError(
+                f"another convention for the family {name} over a dim is not supported yet",
+                hint="give the number of members, such as over: 3",
+            )
         tensors = {name: self.tensor(tensor) for name, tensor in graph.tensors.items()}
         equations = tuple(self._equation(equation) for equation in graph.equations)
         return replace(graph, convention=self.to, tensors=tensors, equations=equations)
@@ -90,7 +97,7 @@ class Respelling:
         if expr is not None:
             expr = self.plain(expr) if equation.indices else self.line(expr)
         return replace(
-            equation, target=self.tensor(target), expr=expr, indices=indices, text="",
+            equation, target=self.tensor(target), expr=expr, indices=indices, text="", pieces=(),
             arguments=tuple(self.tensor(tensor) for tensor in equation.arguments),
         )  # fmt: skip
 

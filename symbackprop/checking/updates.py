@@ -64,6 +64,13 @@ def judge_update(judge: Judge, claim: Claim) -> Judged:
     return Judged(claim, "wrong", truth, truth, evidence=outcome.evidence)
 
 
+def _steps(judge: Judge, loss: Tensor, right: Expr) -> list[Tensor]:
+    """The scalars of an update that the loss does not know: sizes of steps, which are positive."""
+    known = {tensor for equation in judge.bench.graph.equations for tensor in equation.inputs}
+    leaves = {node.tensor for node in right.walk() if isinstance(node, Leaf)}
+    return [one for one in leaves if one.is_scalar and one is not loss and one not in known]
+
+
 def _against(judge: Judge, loss: Tensor, target: Tensor, right: Expr, setting: Setting) -> Outcome:
     """Whether ``target - right`` is a positive multiple of the gradient; an unknown step is any number."""
     names = {
@@ -79,6 +86,8 @@ def _against(judge: Judge, loss: Tensor, target: Tensor, right: Expr, setting: S
     try:
         for run in judge.bench.runs:
             seer = judge.bench.seer(run, judge.bench.declared, chosen)
+            positive = {one: np.abs(seer.tensor(one)) for one in _steps(judge, loss, right)}
+            seer = seer.where(positive) if positive else seer
             moved, slope = np.real(seer.value(difference)), np.real(seer.value(gradient))
             if moved.shape != slope.shape:
                 evidence = Evidence(

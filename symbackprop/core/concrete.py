@@ -172,7 +172,8 @@ class _Maker:
             facts = old.facts if classes is None else replace(old.facts, classes=self.dim(classes))
             self.tensors[old] = Tensor(
                 old.name, tuple(self.dim(dim) for dim in old.shape), old.convention, old.role, old.latex,
-                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family, over=old.over,
+                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family,
+                over=old.over,
             )  # fmt: skip
         return self.tensors[old]
 
@@ -200,10 +201,6 @@ class _Maker:
                 return Partial(self.tensor(of), self.tensor(by))
             case DimValue(dim):
                 return self._number(self.dim(dim))
-            case LabelValue():
-                assert old.label is not None
-                slot = label_slot(self.expr(old.label))
-                return replace(slot, offset=self.dim(old.offset))
             case IndexValue():
                 return self._place(old)
             case Run():
@@ -228,8 +225,10 @@ class _Maker:
         return self.index(index)
 
     def _place(self, old: IndexValue) -> IndexValue:
-        """A position; an index that only runs over 1 is the number 1."""
+        """A position, or what a label says; an index that only runs over 1 is the number 1."""
         offset = self.dim(old.offset)
+        if isinstance(old, LabelValue) and old.label is not None:
+            return replace(label_slot(self.expr(old.label)), offset=offset)
         kept: list[tuple[Index, int]] = []
         for index, factor in old.indices:
             new = self.index(index)

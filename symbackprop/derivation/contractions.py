@@ -68,7 +68,8 @@ def _matches(wanted: tuple[Factor, ...], term: Term, names: Names) -> Iterator[N
         return
     (pattern, exponent), *others = wanted
     for atom, have in term.factors:
-        if (have > 0) != (exponent > 0) or abs(have) < abs(exponent) or type(atom) is not type(pattern):
+        enough = (have >= exponent) if exponent > 0 else (have <= exponent)
+        if not enough or type(atom) is not type(pattern):
             continue
         for more in _aligned(pattern, atom, names):
             yield from _matches(tuple(others), term, more)

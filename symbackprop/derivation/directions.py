@@ -35,7 +35,6 @@ from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 
-
 LONGER = 1.5  # how much longer a line may be in which products keep their brackets
 
 

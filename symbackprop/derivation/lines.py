@@ -78,8 +78,8 @@ class Lines:
         found = self.speller.spell(form, row, column)
         return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
 
-    def computed(self, form: Form, quantity: Quantity) -> Expr:
-        """The array as it is computed: a sum over members of families by its entries."""
+    def computed(self, form: Form, quantity: Quantity, spelled: Expr | None = None) -> Expr:
+        """The array as it is computed: as ``spelled``; a sum over members of families by its entries."""
         if self.shop.graph.loop_of(quantity.tensor):  # the lines of a recursion, as they are printed
             body = self.entries(form)
             if quantity.axes is not None:
@@ -87,11 +87,12 @@ class Lines:
             return Comprehension(quantity.row, quantity.column, body)
         if quantity.axes is None and any(tensor.over for tensor in form.tensors):
             return comprehension_of(form, quantity.row, quantity.column, self.shop.leaf)
-        return self.spelled(form, quantity)
+        return spelled or self.spelled(form, quantity)
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""
-        if not (self.shop.graph.zero or self.shop.graph.loops) or not isinstance(value, Comprehension | TensorEntries):
+        graph = self.shop.graph
+        if not (graph.zero or graph.loops) or not isinstance(value, Comprehension | TensorEntries):
             return value
         return replace(value, body=self.entries(form))
 

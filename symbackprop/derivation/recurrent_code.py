@@ -8,7 +8,8 @@ from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.expr import Comprehension, Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Role, Tensor
-from symbackprop.derivation.session import Derived, Session
+from symbackprop.derivation.derived import Derived
+from symbackprop.derivation.session import Session
 from symbackprop.notation.numpy_code import Line
 from symbackprop.notation.numpy_loops import Loop, Member, from_start, looped
 

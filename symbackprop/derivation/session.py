@@ -7,31 +7,28 @@ steps from which it is folded (the last ``after`` is the result).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
-from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation import second_order
 from symbackprop.derivation.calculus import ReadFormula, Slopes
-from symbackprop.derivation.directions import Direction, ProductWork
+from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.entries_level import entries_work, one_entry
 from symbackprop.derivation.entry_chain import entry_of
 from symbackprop.derivation.entry_jacobians import written_out_jacobian
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_forms import unfolded, where_true
 from symbackprop.derivation.jacobian_level import jacobian_level_work
-from symbackprop.derivation.jacobian_work import JacobianWork, array_of, indices_of_slots
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
-from symbackprop.derivation.lines import Lines, Work, operation, slots_of
+from symbackprop.derivation.lines import Lines, Work, operation
 from symbackprop.derivation.places import assembled, cell_at, slots_at
-from symbackprop.derivation.second import Second, at_entry, gradients_needed, second_letters
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.tangents import Tangents
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
-from symbackprop.derivation.workshop import Workshop, indices_of, side_indices
-from symbackprop.derivation.written_second import written_second
+from symbackprop.derivation.workshop import Workshop, side_indices
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.forms import Form, Slot
 from symbackprop.notation.names import PLAIN, Names
@@ -48,81 +45,6 @@ LEVELS = {
     "jacobian": jacobian_level_work,
 }
 Places = tuple[str | int, ...]  # an entry: a letter or a whole number for each axis that carries an index
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """The derivative of ``of`` by ``by``; a Jacobian if ``of`` is no scalar.
-
-    form, row, column   the result in index form, and its indices.
-    expr                the result in the named intermediates; a Comprehension at level index and where
-                        no matrix form exists.
-    steps               everything needed, in order; the last step's ``after`` is ``expr``.
-    needs               the tensors whose derivatives ``expr`` and its steps rest on, in order, ``by`` last.
-    uses                assumptions, in words.
-    values              derivatives by tensor, at least those in ``needs``, as matrices where possible.
-    jacobian            what a Jacobian has besides; None for the gradient of a scalar.
-    first               of a second derivative the first ones by tensor; ``needs`` are those it rests on.
-    product             of a Hessian-vector product what it has besides.
-    axes                the indices of an array of more than two axes, which has no row and no column.
-    parts               of such an array matrices that make it up: name and what it is.
-    """
-
-    of: Tensor
-    by: Tensor
-    form: Form
-    row: Index | None
-    column: Index | None
-    expr: Expr
-    steps: tuple[Step, ...]
-    needs: tuple[Tensor, ...]
-    uses: tuple[str, ...]
-    values: Mapping[Tensor, Expr]
-    jacobian: JacobianWork | None = None
-    first: Mapping[Tensor, Expr] = field(default_factory=dict)
-    product: ProductWork | None = None
-    axes: tuple[Index, ...] | None = None
-    parts: tuple[tuple[Expr, Expr], ...] = ()
-
-    @property
-    def indices(self) -> tuple[Index, ...]:
-        """The free indices in the order of the axes of the result."""
-        if self.jacobian is not None:
-            return self.jacobian.indices
-        return indices_of(self.by, self.row, self.column, self.axes)
-
-    @property
-    def shape(self) -> tuple[Dim, ...]:
-        """The dims of the result: those of a gradient are those of ``by``."""
-        return self.by.shape if self.jacobian is None else self.jacobian.shape
-
-    @property
-    def entry(self) -> Expr:
-        """One entry of the derivative, at its free indices; the derivative of a scalar by a scalar itself."""
-        if self.product is not None:
-            return self.product.entry
-        if self.jacobian is not None:
-            return self.jacobian.entry
-        slots = slots_of(self.by, self.indices)
-        return Element(self.partial, slots) if slots else self.partial
-
-    @property
-    def asked(self) -> Expr:
-        """What is derived, as it is printed: dL/dW, the Jacobian dH/dU, or one entry."""
-        if self.jacobian is None:
-            return self.partial
-        if self.jacobian.named is not None:
-            return self.jacobian.named
-        if not self.jacobian.is_whole:
-            return self.entry
-        sides = (self.of, self.by)
-        whole = len(self.jacobian.indices) <= 2 and all(t.is_matrix and len(t.index_axes) <= 1 for t in sides)
-        return Jacobian(self.of, self.by, self.jacobian.flipped) if whole else self.partial
-
-    @property
-    def partial(self) -> Partial:
-        """The derivative as an expression."""
-        return Partial(self.of, self.by)
 
 
 @dataclass(slots=True)
@@ -262,112 +184,21 @@ class Session:
         apart: tuple[tuple[str | int, str | int], ...] = (),
     ) -> Derived:
         """The derivative of the array ``of`` = dL/dA by ``by``; ``entry`` and ``apart`` as for a Jacobian."""
-        first, quantities = self._differentiated(of, level)
-        head, own = second_letters(self.shop, of, by, entry)
-        if self._is_before(of, by):
-            return self._turned(of, by, level, entry, apart)
-        tangents = Tangents(self.lines, first.of, quantities, by, own)
-        # By a number a vector lies as it does itself.
-        lying = not by.index_axes and len(of.index_axes) == 1 and of.oriented[0].is_one
-        work = Second(self.lines, of, by, tangents, level, lying).work(head)
-        if entry != (None, None):
-            work = at_entry(self.lines, work, entry, apart)
-        needs = gradients_needed(work.whole, first.of, first.values)
-        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
-        work = replace(work, steps=(*first.steps, *work.steps), uses=uses)
-        quantity = work.quantity
-        return Derived(
-            of, by, quantity.form, quantity.row, quantity.column, work.expr,
-            work.steps, needs, uses, {by: work.expr}, work, first.values,
-        )  # fmt: skip
-
-    def _is_before(self, of: Tensor, by: Tensor) -> bool:
-        """Whether ``by`` is computed from A, of which ``of`` is dL/dA."""
-        assert of.gradient is not None
-        inner = of.gradient[1]
-        return inner is not by and inner in self.graph.upstream(by)
-
-    def _turned(
-        self,
-        of: Tensor,
-        by: Tensor,
-        level: str,
-        entry: tuple[Places | None, Places | None],
-        apart: tuple[tuple[str | int, str | int], ...],
-    ) -> Derived:
-        """d2L/(dA dB) where B is computed from A: dL/dB differentiated by A."""
-        assert of.gradient is not None
-        loss, inner = of.gradient
-        letters = (entry[1], entry[0])
-        own = "index" if level == "index" else "vector"
-        found = self.second(loss.gradient_by(by), inner, own, entry=letters)
-        assert found.jacobian is not None
-        head = indices_of_slots(found.jacobian.quantity.head)
-        tangents = Tangents(self.lines, loss, {}, by, head)
-        work = Second(self.lines, of, by, tangents, level).turned(found.jacobian)
-        if entry != (None, None):
-            work = at_entry(self.lines, work, entry, apart)
-        work = replace(work, steps=(*found.steps, *work.steps), uses=found.uses)
-        quantity = work.quantity
-        return replace(
-            found, of=of, by=by, form=quantity.form, row=quantity.row, column=quantity.column, expr=work.expr,
-            steps=work.steps, values={by: work.expr}, jacobian=work,
-        )  # fmt: skip
-
-    def written_second(
-        self, of: Tensor, by: Tensor, *, entry: tuple[Places | None, Places | None], vec: Vec = "row"
-    ) -> Derived:
-        """The derivative of the array ``of`` = dL/dA by ``by``, written out; the dims must be numbers."""
-        assert of.gradient is not None
-        found = self.second(of, by, "index", entry=entry)
-        assert found.jacobian is not None
-        first = self.gradients(*_pair(of), "entries")[of.gradient[1]]
-        own = tuple(step for step in found.steps if _is_second(step))
-        work = written_second(self.lines, found.jacobian, vec)
-        steps = (*first.steps, *own, *work.steps[len(found.jacobian.steps) :])
-        work = replace(work, steps=steps)
-        return replace(found, expr=work.expr, steps=steps, values={by: work.expr}, jacobian=work)
+        return second_order.second(self, of, by, level, entry, apart)
 
     def along(self, of: Tensor, by: Tensor, vector: Tensor, level: str = "vector") -> Derived:
         """The array ``of`` = dL/dA differentiated by ``by`` along ``vector``: d2L/(dA dB) v."""
-        if self._is_before(of, by):
-            assert of.gradient is not None
-            inner = of.gradient[1]
-            raise UnsupportedError(
-                f"{by.name} is computed from {inner.name}; the product by a direction of {by.name}"
-                f" is not supported yet",
-                hint=f"ask for the product with d2{of.gradient[0].name}/(d{by.name} d{inner.name})",
-            )
-        first, quantities = self._differentiated(of, level)
-        tangents = Tangents(self.lines, first.of, quantities, by, (), vector)
-        work = Direction(self.lines, of, by, vector, tangents, level).work()
-        needs = gradients_needed(work.whole, first.of, first.values)
-        uses = tuple(dict.fromkeys((*first.uses, *work.uses)))
-        steps = (*first.steps, *work.steps)
-        return Derived(
-            of, by, work.form, work.row, work.column, work.expr,
-            steps, needs, uses, {by: work.expr}, None, first.values, work,
-        )  # fmt: skip
+        return second_order.along(self, of, by, vector, level)
 
-    def written_along(self, of: Tensor, by: Tensor, vector: Tensor) -> Derived:
-        """The same with every entry written out; the dims must be numbers."""
-        found = self.along(of, by, vector)
-        assert found.product is not None
-        first = self.gradients(*_pair(of), "entries")[_pair(of)[1][0]]
-        array = self.written(found.product.whole, of)
-        last = self.lines.step("assemble", "all entries", found.product.asked, array, Partial(of, by))
-        own = tuple(step for step in found.steps if _is_second(step))
-        steps = (*first.steps, *own, last)
-        work = replace(found.product, expr=array, steps=steps)
-        return replace(found, expr=array, steps=steps, values={by: array}, product=work)
+    def second_in_numbers(
+        self, of: Tensor, by: Tensor, entry: tuple[Places | None, Places | None], vec: Vec = "row"
+    ) -> Derived:
+        """A second derivative written out; the dims must be numbers."""
+        return second_order.second_in_numbers(self, of, by, entry, vec)
 
-    def _differentiated(self, of: Tensor, level: str) -> tuple[Derived, dict[Tensor, Quantity]]:
-        """The first derivative dL/dA, and the forms of the cotangents on the way."""
-        assert of.gradient is not None
-        loss, inner = of.gradient
-        sweep = Sweep(self.shop, loss, (inner,), log_road=self.log_road)
-        own = "index" if level == "index" else "vector"
-        return self.gradients(loss, (inner,), own)[inner], dict(sweep.run())
+    def along_in_numbers(self, of: Tensor, by: Tensor, vector: Tensor) -> Derived:
+        """A Hessian-vector product written out; the dims must be numbers."""
+        return second_order.along_in_numbers(self, of, by, vector)
 
     def written_jacobian(
         self,
@@ -567,17 +398,6 @@ def _check_differentiable(tensor: Tensor) -> None:
             code="shape",
             hint="ask for the derivative by the scores or probabilities",
         )
-
-
-def _pair(of: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    assert of.gradient is not None
-    return of.gradient[0], (of.gradient[1],)
-
-
-def _is_second(step: Step) -> bool:
-    """Whether a line is not one of the gradient."""
-    about = step.quantity
-    return about is not None and (about.of.gradient is not None or not about.of.is_scalar)
 
 
 @dataclass(frozen=True, slots=True)

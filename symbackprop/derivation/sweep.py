@@ -203,7 +203,7 @@ class Sweep:
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
 
     def _axis_letters(self, tensor: Tensor) -> list[str]:
-        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        """The letters of the free indices by axis; members of a family are counted by that of their dim."""
         if not tensor.over or self._given:
             return self._spare
         first = self._shop.letter(tensor.shape[0], "ts")
@@ -258,7 +258,7 @@ class Sweep:
             whole = total((*parts, given))
             names = tuple(u.equation.target for u in candidates)
             budget = leaves(first) + sum(leaves(self.quantities[name].form) for name in names)
-            if self._length(whole) < budget:
+            if self._is_shorter(whole, budget):
                 form = self._shop.tidy(whole)
                 stages.append(Stage("insert", form, inserted=names))
                 current = form
@@ -277,13 +277,14 @@ class Sweep:
             return (stages[0], *block)
         return (*stages, *block)
 
-    def _length(self, form: Form) -> int:
-        """How long a form is at its shortest, with no product of matrices called by its name.
+    def _is_shorter(self, form: Form, budget: int) -> bool:
+        """Whether a form is, at its shortest, with no product of matrices called by its name.
 
         dS = A * (dA - rowsum(dA * A)) is what people write, not A * (dO V^T - rowsum(dO * O)).
         """
         assumed, _ = self._shop.assume(self._shop.tidy(form, arrays=False), arrays=False)
-        return min(leaves(assumed), leaves(self._shop.tidy(expanded(assumed), arrays=False)))
+        short = leaves(assumed) < budget
+        return short or leaves(self._shop.tidy(expanded(assumed), arrays=False)) < budget
 
     def _block(self, tensor: Tensor, stages: list[Stage]) -> tuple[Stage, ...]:
         """The cotangents inside a block put together, as long as that is shorter than they are one by one."""

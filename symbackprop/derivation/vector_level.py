@@ -56,7 +56,8 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     if in_entries and not isinstance(whole, ENTRYWISE):
         reason = spelling_reason(quantity.form, whole)
         steps.append(lines.step("spell", reason, partial, whole, partial))
-    return with_slice(lines, of, Work(quantity, exprs, lines.computed(quantity.form, quantity), steps, uses))
+    value = lines.computed(quantity.form, quantity, whole)
+    return with_slice(lines, of, Work(quantity, exprs, value, steps, uses))
 
 
 def with_slice(lines: Lines, of: Tensor, work: Work) -> Work:

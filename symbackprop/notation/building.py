@@ -164,7 +164,8 @@ def scaled(coefficient: Fraction, front: list[Expr], body: Expr | None, below: l
         below = [Number(Fraction(size.denominator)), *below]
         size = Fraction(size.numerator)
     if isinstance(body, Divide) and not body.is_scalar:
-        body, below = body.num, [*below, body.den]
+        below = [*below, body.den]
+        body = body.num
     whole = _led([Number(size), *front] if size != 1 else front, UNIT if body is None else body)
     if below:
         whole = Divide(whole, below[0] if len(below) == 1 else product(*below))

@@ -215,7 +215,7 @@ def _extended(terms: tuple[Term, ...], shared: Shared) -> Shared:
 
 def _has(term: Term, atom: Atom, exponent: Exponent) -> bool:
     match = _exponent(term, atom)
-    return match is not None and (match > 0) == (exponent > 0) and abs(match) >= abs(exponent)
+    return match is not None and (match >= exponent if exponent > 0 else match <= exponent)
 
 
 def _taken_out(terms: tuple[Term, ...], shared: Shared) -> Form | None:

@@ -193,5 +193,5 @@ def _first_number(expr: Expr) -> tuple[Number | None, Expr]:
         return None, expr
     if first.value <= 0 or first.value.denominator != 1:
         return None, expr
-    rest = expr.factors[1:]
-    return first, rest[0] if len(rest) == 1 else MatMul(rest)
+    others = expr.factors[1:]
+    return first, others[0] if len(others) == 1 else MatMul(others)

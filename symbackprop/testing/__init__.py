@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from symbackprop.core.expr import Expr, Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import Verdict
-from symbackprop.derivation.session import Derived
+from symbackprop.derivation.derived import Derived
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text

@@ -26,7 +26,7 @@ FACTORS = (1, -1, 2, -2)
 SETTLED = 1e-5  # of the largest entry: how far D(h) and D(2h) may lie apart
 ROUNDING = 1e-14  # of the largest gradient: what one difference may lose
 BUDGET = 1_000_000  # numbers in one stack of moved arrays
-LARGEST = 40_000  # entries of a second derivative that is still built
+LARGEST = 150_000  # entries of a second derivative that is still built
 
 
 def second(oracle: Oracle, of: Tensor, by: Tensor) -> Array:

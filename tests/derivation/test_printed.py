@@ -78,3 +78,13 @@ def test_the_staged_form_names_every_path_and_shows_the_algebra() -> None:
     assert lines["put in `dL/dmu` and `dL/dv`"] == put_in
     assert lines["put `Z` back in"] == "(dL/dZ - colmean(dL/dZ) - Z * colmean(dL/dZ * Z))/s"
     assert all(step.verdict.status != "fails" for step in steps)
+
+
+@pytest.mark.parametrize("sizes", [{"N": 1, "D": 2, "K": 3}, {"N": 2, "D": 2, "K": 2}], ids=str)
+def test_a_label_in_a_condition_stays_one_where_sizes_are_put_in(sizes: dict[str, int]) -> None:
+    symbols = "X: N D input; W: D K parameter; b: K parameter; y: N target classes=K"
+    forward = "S = X W + b; L = sum[n](sum[j != y[n]](max(0, S[n,j] - S[n,y[n]] + 1)))"
+    problem = network("row", symbols, forward, questions=[{"explicit": "dL/db", "dims": sizes}])
+    (answer,) = problem.answers()
+    assert answer.verdict is not None
+    assert answer.verdict.status == "holds"

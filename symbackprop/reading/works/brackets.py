@@ -276,6 +276,8 @@ class BracketReader(DerivativeReader):
         label = self.label_in(inner) if isinstance(inner, Sym | Scripts | Cmd) else None
         if label is not None:
             return label
+        if key in self.context.dummies:
+            return self.value(node)
         if key in self.bound or key in self.context.letters:
             return self.position(node)
         if self.is_shifted_letter(inner):

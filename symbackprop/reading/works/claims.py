@@ -65,6 +65,7 @@ class Builder:
             return
         self.context.dummies = dummies_of(members)
         self.context.counter = counter_of(members)
+        self.context.outer = letters_of(members)
         self.context.differentials = any(
             holds_differential(member.node, self.context) for member in members if member.node is not None
         )
@@ -299,6 +300,25 @@ def name_of(node: Node, readings: tuple[Reading, ...]) -> str | None:
     if not readings or not isinstance(readings[0].expr, Opaque) or readings[0].expr.called:
         return None
     return spell(bare(node)).strip()
+
+
+def letters_of(members: list[Member]) -> frozenset[str]:
+    """The letters in the scripts of the side of a chain that has no sum, which are free on all sides."""
+    plain = [
+        member.node
+        for member in members
+        if member.node is not None
+        and not any(isinstance(one, Sym) and one.name == r"\sum" for one in member.node.walk())
+    ]
+    scripts = [part for node in plain[:1] for part in node.walk() if isinstance(part, Scripts)]
+    return frozenset(
+        one.name
+        for part in scripts
+        for _, script in part.scripts
+        if script is not None
+        for one in script.walk()
+        if isinstance(one, Sym)
+    )
 
 
 def counter_of(members: list[Member]) -> str:

@@ -51,6 +51,7 @@ class Context:
     locate   offsets to places in the file.
     loss     the scalar that ``\nabla A`` differentiates.
     differentials  d before a name is a small change, as in ``dE = tr(G^T dX)``.
+    outer    letters of the other side, which a sum without limits leaves free.
     counter  the letter t of an update ``W^{(t+1)} = W^{(t)} - ...``.
     """
 
@@ -61,6 +62,7 @@ class Context:
     loss: Tensor | None = None
     example: Index | None = None
     differentials: bool = False  # d before a name is a small change of it, as in dE = tr(G^T dX)
+    outer: frozenset[str] = frozenset()  # letters of the other side: a sum without limits leaves them free
     counter: str = ""  # the letter t of an update W^{(t+1)} = W^{(t)} - ..., where it is one
 
     def example_of(self, dim: Dim) -> Index:
@@ -86,6 +88,7 @@ class SideReader:
         self.graph = context.vocabulary.graph
         self.choices = choices
         self.bound: dict[str, Index] = {}
+        self.entrywise = False  # inside a sum without limits, where a power of an array is meant
         self.spans = Spans()
         self.scope = Scope(
             self.graph.convention, self.graph.tensors, self.graph.dims, self.graph.functions,

@@ -9,6 +9,7 @@ from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.tensors import Tensor
 from symbackprop.reading.calls import AXES
 from symbackprop.reading.works.choices import Refused
+from symbackprop.reading.works.commands import BARS
 from symbackprop.reading.works.derivatives import Items
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.sums import SumReader
@@ -116,6 +117,9 @@ class FunctionReader(SumReader):
             run = items[position + 1 : end]
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
+        inner = args[0] if found.name == "log" and not found.primes and len(args) == 1 else None
+        if isinstance(inner, Call) and inner.op.name == "det" and self.is_barred(bracket):
+            found, args = Function("logdet"), inner.args  # log|X|: whatever the sign of the determinant
         axis = sub.text if isinstance(sub, Word) and sub.text in AXES else None
         sub = None if axis is not None else sub
         value = self.called_as(found, args, item, axis)
@@ -173,6 +177,13 @@ class FunctionReader(SumReader):
             if isinstance(expr, Call) and len(args) == 1 and expr.args[:1] == args and len(expr.args) == 1:
                 return expr.op.name
         return None
+
+    def is_barred(self, node: Node | None) -> bool:
+        """Whether a piece stands in bars, perhaps in a bracket of its own."""
+        inner = bare(node)
+        if isinstance(inner, Group) and inner.opener in ("(", "["):
+            inner = bare(inner.body)
+        return isinstance(inner, Group) and inner.opener in BARS | {r"\lvert"}
 
     def is_place(self, node: Node | None) -> bool:
         """Whether a piece is an index in brackets."""

@@ -173,6 +173,9 @@ class PositionReader(SideReader):
             if shape_of(found) == (ONE, ONE) and shape_of(expr) not in (None, (ONE, ONE)):
                 return self.entry(self.raised(expr, sup, node), sub, node)
             return self.raised(found, sup, node)
+        of_batch = isinstance(expr, Leaf) and self.batch_axis(expr.tensor) is not None
+        if sub is not None and of_batch and isinstance(sup, Group) and sup.opener == "(":
+            return self.entry(self.raised(expr, sup, node), sub, node)  # x^{(i)}_j: an entry of example i
         if sub is not None:
             expr = self.entry(expr, sub, node)
         return self.raised(expr, sup, node) if sup is not None else expr

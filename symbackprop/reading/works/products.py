@@ -160,6 +160,11 @@ class Meaning(MarkReader):
                     return found
                 if base.name == r"\partial":
                     raise Refused(r"\partial outside a derivative", item.start, "unknown")
+        if isinstance(item, Cmd) and following is not None and self.is_upright_d(item):
+            end = self.after_differential(items, position + 1)
+            last = items[end - 1][1]
+            assert last is not None
+            return self.unknown(Product(item.start, last.stop, (("", item), *items[position + 1 : end]))), end
         if isinstance(item, Cmd):
             quotient = self.quotient(item)
             if quotient is not None:
@@ -175,6 +180,19 @@ class Meaning(MarkReader):
             if before is not None:
                 return before
         return self.one(item), position + 1
+
+    def is_upright_d(self, item: Cmd) -> bool:
+        r"""``\mathrm{d}`` of a small change, where nothing is declared with that very spelling."""
+        inner = bare(item.args[0]) if len(item.args) == 1 else None
+        upright = item.name == r"\mathrm" and isinstance(inner, Sym) and inner.name == "d"
+        return upright and not self.vocabulary.exact.get(spell(item))
+
+    def after_differential(self, items: Items, position: int) -> int:
+        """Where what ``d`` stands before ends: one factor, of a function with its bracket."""
+        item = items[position][1]
+        function = item is not None and self.function_of(item, called=True) is not None
+        bracket = position + 1 < len(items) and not items[position + 1][0]
+        return position + (2 if function and bracket else 1)
 
     def before_bracket(
         self, item: Node, bracket: Group, items: Items, position: int

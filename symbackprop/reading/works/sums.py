@@ -82,8 +82,7 @@ class SumReader(FoldingReader):
         if primes:
             raise Refused("a prime on a sum", item.start)
         if sub is None and sup is None:
-            body = self.factors((("", rest[0][1]), *rest[1:]), item)
-            return self.call(binder, (body,), item) if shape_of(body) != (ONE, ONE) else body
+            return self.unlimited(binder, rest, item)
         saved = dict(self.bound)
         ranges, indices, condition = self.ranges(sub, sup, item)
         body = self.factors((("", rest[0][1]), *rest[1:]), item)
@@ -103,6 +102,30 @@ class SumReader(FoldingReader):
         if shape_of(body) not in (None, (ONE, ONE)):
             return self.line_sum(binder, ranges, body, item)
         return Reduce(binder, tuple(ranges), body)
+
+    def unlimited(self, binder: str, rest: Items, item: Node) -> Expr:
+        r"""``\sum x_i^2``: over all entries of an array, over the letters that stand only here."""
+        outside, self.entrywise = self.entrywise, True
+        body = self.factors((("", rest[0][1]), *rest[1:]), item)
+        self.entrywise = outside
+        if shape_of(body) != (ONE, ONE):
+            return self.call(binder, (body,), item)
+        within = [index for part in body.walk() if isinstance(part, IndexValue) for index, _ in part.indices]
+        taken = {*self.bound, *self.context.outer}
+        bound_here = {one.index for part in body.walk() if isinstance(part, Reduce) for one in part.ranges}
+        letters = dict.fromkeys(
+            index.letter for index in within if index.letter not in taken and index not in bound_here
+        )
+        if not letters:
+            raise Refused(f"what {spell(item).strip()} without limits runs over", item.start, "unknown")
+        saved = dict(self.bound)
+        indices = [self.bind(Sym(item.start, item.stop, letter)) for letter in letters]
+        body = self.factors((("", rest[0][1]), *rest[1:]), item)
+        self.bound = saved
+        if any(index.dim == UNKNOWN for index in indices):
+            raise Refused(f"how far {indices[0].letter} runs is not known", item.start, "unknown")
+        self.note(f"the sum without limits runs over {', '.join(letters)}")
+        return Reduce(binder, tuple(Range(index) for index in indices), body)
 
     def line_sum(self, binder: str, ranges: list[Range], body: Expr, item: Node) -> Expr:
         r"""``\sum_n A_{n:}`` is colsum(A), ``\sum_k f(A_{:k})`` is rowsum(f(A)); others stay as they are."""

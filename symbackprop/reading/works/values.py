@@ -27,7 +27,7 @@ from symbackprop.reading.scope import pi_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FONTS
 from symbackprop.reading.works.context import DOTS, TURNS
-from symbackprop.reading.works.positions import PositionReader, is_before, is_later
+from symbackprop.reading.works.positions import PositionReader, is_before, is_later, is_letter
 from symbackprop.reading.works.spelling import partitions, scripts_of, spell
 from symbackprop.reading.works.tree import (
     Cmd,
@@ -78,6 +78,8 @@ class SymbolReader(PositionReader):
 
     def is_power(self, expr: Expr) -> bool:
         """A power of an array, which is hardly ever meant where a name can be read in another way."""
+        if self.entrywise:
+            return False
         while isinstance(expr, Element | Slice | Transpose):
             expr = expr.arg if isinstance(expr, Transpose) else expr.base
         return isinstance(expr, Power) and shape_of(expr.base) != (ONE, ONE)
@@ -269,13 +271,25 @@ class SymbolReader(PositionReader):
             raise Refused("an exponent that is no number", sup.start, "shape")
         return Power(expr, exponent)
 
+    def is_count(self, sup: Group) -> bool:
+        """Whether a letter stands in a superscript: the number of any example."""
+        inner = bare(sup.body)
+        return isinstance(inner, Sym) and is_letter(spell(inner).strip())
+
     def of_example(self, expr: Expr, sup: Group, node: Node) -> Expr:
         """``x^{(i)}``: example i of a batch."""
-        if sup.body is None or not isinstance(expr, Leaf | Partial):
+        base = expr.base if isinstance(expr, Element) else expr
+        if sup.body is None or not isinstance(base, Leaf | Partial):
+            raise Refused("this superscript", sup.start)
+        single = isinstance(base, Leaf) and base.tensor.role is not Role.PARAMETER
+        if single and isinstance(base, Leaf) and self.batch_axis(base.tensor) is None and self.is_count(sup):
+            self.note(f"the superscript {spell(sup)} counts examples")
+            return expr
+        if not isinstance(expr, Leaf | Partial):
             raise Refused("this superscript", sup.start)
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
         axis = self.batch_axis(tensor)
-        if axis is None and tensor.role is Role.PARAMETER and not isinstance(bare(sup.body), Listed):
+        if axis is None and not isinstance(bare(sup.body), Listed):
             raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")
         if axis is None:
             return self.entry(expr, sup.body, node)

@@ -30,7 +30,7 @@ class WordReader(FunctionReader):
             if item is None:
                 raise Refused("a factor is missing", node.stop)
             inner = bare(item)
-            if isinstance(inner, Note) or (inner is None and not op):
+            if isinstance(inner, Note) or (inner is None and not op) or is_remark(inner):
                 continue  # a break, an empty pair of braces
             if inner is None:
                 raise Refused("a factor is missing", item.start)
@@ -108,3 +108,8 @@ class WordReader(FunctionReader):
         called = isinstance(following, Group) or isinstance(last, Scripts)
         probe = Word(0, 0, r"\mathrm", text)
         return len(text) > 2 and called and self.vocabulary.function(probe) is not None
+
+
+def is_remark(node: Node | None) -> bool:
+    """A label, a colour, a number of an equation."""
+    return isinstance(node, Word) and node.kind == "remark"

@@ -75,6 +75,9 @@ def _whole(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
     )
 
 
+POWERS = {"sqrt": Fraction(1, 2), "square": Fraction(2)}
+
+
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)
@@ -113,8 +116,8 @@ def _shown(expr: Expr) -> Expr:
         return _shown(Slice(Partial(expr.of, expr.by), runs, expr.by.convention.vectors_are_rows))
     if isinstance(expr, Jacobian):
         return replace(expr, flipped=False, turned=False)  # how it lies is a matter of the document
-    if isinstance(expr, Call) and expr.op.name == "square" and not expr.primes:
-        return Power(expr.args[0], Number(Fraction(2)))
+    if isinstance(expr, Call) and expr.op.name in POWERS and not expr.primes:
+        return Power(expr.args[0], Number(POWERS[expr.op.name]))
     if isinstance(expr, Call) and expr.op.name == "log_softmax":
         softmax, log = lookup("softmax"), lookup("log")
         assert softmax is not None
