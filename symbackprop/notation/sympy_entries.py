@@ -124,6 +124,8 @@ class EntryMax(sympy.Expr):
     Positions where ``counts`` is 0 are left out.
     """
 
+    is_commutative = True
+
     def __new__(cls, body: Any, limit: Any, counts: Any = sympy.S.One) -> Any:
         """Of one position what it is."""
         return sympy.Expr.__new__(cls, hidden(body), sympy.Tuple(*limit), hidden(counts))
