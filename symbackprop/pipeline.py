@@ -107,7 +107,7 @@ def _derivations(
 def end_of(equations: Sequence[Any]) -> Tensor:
     """What is differentiated when nothing is said: the scalar, or else the array, that no equation uses."""
     used = {tensor for equation in equations for tensor in equation.inputs}
-    ends = [e.target for e in equations if e.target not in used]
+    ends: list[Tensor] = [e.target for e in equations if e.target not in used]
     scalars = [target for target in ends if target.is_scalar]
     if len(scalars) == 1:
         return scalars[0]

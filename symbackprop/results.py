@@ -462,7 +462,7 @@ class Derivation:
                     values.append(labels.reshape(point.oriented(tensor)) if tensor.shape else int(labels))
                 else:
                     value = point.values[tensor] if tensor.is_matrix else point.declared(tensor)
-                    values.append(float(value[0, 0]) if tensor.is_scalar else value)
+                    values.append(float(np.ravel(value)[0]) if tensor.is_scalar else value)
             value = function(*values)
             if self._derived.jacobian is None and not self.by.is_matrix:  # axes of extent 1 carry no index
                 return np.reshape(value, [point.extent(dim) for dim in self.by.shape])

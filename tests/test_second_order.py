@@ -285,7 +285,8 @@ def test_the_emitted_code_agrees_with_differences() -> None:
 
 def test_a_second_derivative_of_sigma_is_given_by_the_caller() -> None:
     code = sbp.loads(ALGEBRA).hessian("s", "x").numpy()
-    arrays: dict[str, Any] = {"x": np.array([0.3, -0.7]), "W": np.array([[0.5, 1.5], [-1.0, 0.25], [2.0, -0.5]])}
+    weights = np.array([[0.5, 1.5], [-1.0, 0.25], [2.0, -0.5]])
+    arrays: dict[str, Any] = {"x": np.array([0.3, -0.7]), "W": weights}
     given: dict[str, Any] = {**arrays, "v": np.array([1.0, -2.0, 0.5]), "sigma": np.sin, "sigma'": np.cos}
     found = code({**given, "sigma''": lambda u: -np.sin(u)})
     u = arrays["W"] @ arrays["x"]
@@ -295,7 +296,8 @@ def test_a_second_derivative_of_sigma_is_given_by_the_caller() -> None:
 def test_the_result_is_a_sympy_matrix() -> None:
     derivation = sbp.loads(REGRESSION).hessian("L", "w")
     function = sympy.lambdify(derivation.arguments, derivation.expanded())
-    given: dict[str, Any] = {"X": np.array([[0.5, -1.0], [2.0, 0.25]]), "w": np.array([[0.3], [-0.2]]), "b": 0.1, "N": 2}
+    inputs = np.array([[0.5, -1.0], [2.0, 0.25]])
+    given: dict[str, Any] = {"X": inputs, "w": np.array([[0.3], [-0.2]]), "b": 0.1, "N": 2}
     found = function(*(given[str(argument)] for argument in derivation.arguments))
     p = 1 / (1 + np.exp(-(given["X"] @ given["w"] + 0.1)))
     np.testing.assert_allclose(found, given["X"].T @ np.diag((p * (1 - p)).ravel()) @ given["X"] / 2)

@@ -58,7 +58,8 @@ class Figures:
         }
         floats = {tensor: np.array(cells, dtype=float) for tensor, cells in arrays.items()}
         given = Given(spec.graph, spec.sizes, floats, context.expand)
-        arithmetic = Arithmetic(spec.sizes, arrays, context.expand, zero=spec.graph.zero or bool(spec.graph.loops))
+        zero = spec.graph.zero or bool(spec.graph.loops)
+        arithmetic = Arithmetic(spec.sizes, arrays, context.expand, zero=zero)
         return Figures(desk, question, precision, arithmetic, given)
 
     def value(self, expr: Expr) -> Cells:
@@ -125,7 +126,8 @@ class Figures:
 
     def set_loop(self, of: Tensor, values: Mapping[Tensor, Expr], loop: tuple[Tensor, ...]) -> None:
         """The numbers of the derivatives by the targets of a recursion, the last member first."""
-        wanted = [tensor for tensor in reversed(loop) if isinstance(values.get(tensor), TensorEntries | Comprehension)]
+        kinds = (TensorEntries, Comprehension)
+        wanted = [tensor for tensor in reversed(loop) if isinstance(values.get(tensor), kinds)]
         for tensor in wanted:
             self.arithmetic.partials[of, tensor] = _zeros(self._oriented(tensor))
         for step in range(self.arithmetic.extent(loop[0].shape[0]), 0, -1):

@@ -278,7 +278,7 @@ def _beyond(at: Arithmetic) -> Cells:
 def _at_start(at: Arithmetic, start: Tensor, slots: list[int]) -> Cells:
     """An entry of h[0], the start of a recursion."""
     value = at.value(Leaf(start), {})
-    places = {axis: slot for axis, slot in enumerate(slots)}
+    places = dict(enumerate(slots))
     sides = (places.get(axis, 1) if axis is not None else 1 for axis in map(start.axis_of_side, (0, 1)))
     row, column = sides
     return cell(value[row - 1, column - 1])

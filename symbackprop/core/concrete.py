@@ -172,7 +172,8 @@ class _Maker:
             facts = old.facts if classes is None else replace(old.facts, classes=self.dim(classes))
             self.tensors[old] = Tensor(
                 old.name, tuple(self.dim(dim) for dim in old.shape), old.convention, old.role, old.latex,
-                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family, over=old.over,
+                old.aliases, facts, old.bold, old.value, old.numpy_value, old.mirrored, old.family,
+                over=old.over,
             )  # fmt: skip
         return self.tensors[old]
 

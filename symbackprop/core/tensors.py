@@ -95,7 +95,7 @@ class Tensor:
     moved: Tensor | None = None  # of W after a step: W itself; `name` is W_new
     gradient: tuple[Tensor, Tensor] | None = None  # (L, W) for the array dL/dW; see ``gradient_by``
     over: bool = False  # a family whose number of members is a dim: its first axis chooses the member
-    start: Tensor | None = None  # of a family that a recursion defines: the array in front of its first member
+    start: Tensor | None = None  # of a recursion: the array in front of its first member
     serial: int = field(default_factory=lambda: next(_serial))
     _gradients: dict[Tensor, Tensor] = field(default_factory=dict, init=False)
 

@@ -47,7 +47,9 @@ def _member(lines: Lines, of: Tensor, quantity: Quantity, axes: tuple[Index, ...
     sides: list[Index | None] = [*running, None] if len(running) == 1 else [*running]
     if len(running) == 1 and quantity.tensor.convention.vectors_are_rows:
         sides.reverse()
-    form = relaxed(quantity.form, lines.shop.partial_of.__contains__) if lines.shop.graph.loops else quantity.form
+    form = quantity.form
+    if lines.shop.graph.loops:
+        form = relaxed(form, lines.shop.partial_of.__contains__)
     found = Slicer(lines, (held,)).spelled(form, sides[0], sides[1])
     if found is None or found.is_scalar:
         return None

@@ -79,7 +79,7 @@ class Lines:
         return found if found is not None else comprehension_of(form, row, column, self.shop.leaf)
 
     def computed(self, form: Form, quantity: Quantity, spelled: Expr | None = None) -> Expr:
-        """The array as it is computed: as it is ``spelled``; a sum over members of families by its entries."""
+        """The array as it is computed: as ``spelled``; a sum over members of families by its entries."""
         if self.shop.graph.loop_of(quantity.tensor):  # the lines of a recursion, as they are printed
             body = self.entries(form)
             if quantity.axes is not None:
@@ -91,7 +91,8 @@ class Lines:
 
     def printed(self, value: Expr, form: Form) -> Expr:
         """An array over entries as it is printed: without indicators where outside of its range it is 0."""
-        if not (self.shop.graph.zero or self.shop.graph.loops) or not isinstance(value, Comprehension | TensorEntries):
+        graph = self.shop.graph
+        if not (graph.zero or graph.loops) or not isinstance(value, Comprehension | TensorEntries):
             return value
         return replace(value, body=self.entries(form))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def over_members(lines: Lines, form: Form, row: Index | None, column: Index | None) -> Expr | None:
-    """The array as a sum over members; None where no family stands in the form, or where there is no such sum."""
+    """The array as a sum over members; None where no family stands in the form, or no such sum."""
     if not any(tensor.over for tensor in form.tensors):
         return None
     summed = [term for term in form.terms if len(_running(term)) == 1]
@@ -87,6 +87,9 @@ def _summed(lines: Lines, terms: list[Term], row: Index | None, column: Index | 
 def is_shifted(form: Form) -> bool:
     """Whether members before or after one stand in the form: h[t-1]."""
     return any(
-        isinstance(atom, Entry) and atom.tensor.over and bool(atom.slots) and isinstance(atom.slots[0], Affine)
+        isinstance(atom, Entry)
+        and atom.tensor.over
+        and bool(atom.slots)
+        and isinstance(atom.slots[0], Affine)
         for atom in form.atoms()
     )

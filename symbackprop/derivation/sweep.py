@@ -203,7 +203,7 @@ class Sweep:
         self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
 
     def _axis_letters(self, tensor: Tensor) -> list[str]:
-        """The letters of the free indices by axis; the members of a family are counted by that of their dim."""
+        """The letters of the free indices by axis; members of a family are counted by that of their dim."""
         if not tensor.over or self._given:
             return self._spare
         first = self._shop.letter(tensor.shape[0], "ts")

@@ -252,7 +252,8 @@ class Workshop:
         """
         if form.is_zero:
             return True
-        means = [t for t in form.tensors if t in self.locals and any(map(_is_mean, self.locals[t].form.terms))]
+        known = self.locals
+        means = [t for t in form.tensors if t in known and any(map(_is_mean, known[t].form.terms))]
         return any(expanded(self._unfolded(form, inside)).is_zero for inside in (means, self.locals))
 
     def _unfolded(self, form: Form, inside: Collection[Tensor]) -> Form:

@@ -1,7 +1,7 @@
 """Recursions as NumPy: a function with a loop over the members, forwards or backwards.
 
-``Looped`` is the place-holder that stands for one array of a loop. The function is emitted as a helper; inside
-of it a family is an array with t as its first axis, one with a start has that as row 0 (``h_all``).
+``Looped`` is the place-holder that stands for one array of a loop. The function is emitted as a helper; in
+it a family is an array with t as its first axis, one with a start has that as row 0 (``h_all``).
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def _solved(term: Term, first: Callable[[Tensor], bool]) -> Term | None:
 
 
 def _vanishes(index: Index, factors: tuple[tuple[Atom, object], ...]) -> bool:
-    """Whether the product is 0 where the index is outside its range: an entry of the whole axis is a factor."""
+    """Whether the product is 0 where the index is outside: an entry of the whole axis is a factor."""
     whole = False
     for atom, exponent in factors:
         if index not in atom.free:

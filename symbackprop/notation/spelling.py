@@ -577,6 +577,9 @@ class Speller:
 
     def _entry(self, atom: Entry, row: Place, column: Place) -> Expr:
         leaf = self._leaf(atom.tensor)
+        like = leaf.tensor if isinstance(leaf, Leaf) else leaf.by if isinstance(leaf, Partial) else None
+        if not atom.slots and like is not None and not like.is_matrix:  # every extent is 1
+            return Element(leaf, tuple(IndexValue((), ONE) for _ in like.shape))
         if atom.slots and not atom.free:
             slots: list[IndexValue] = []
             given = iter(atom.slots)

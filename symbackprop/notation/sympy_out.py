@@ -186,7 +186,7 @@ class _Writer:
             case Partial():
                 return partial_symbol(expr, self.names)
             case Neg(arg=arg):
-                # Not -M: SymPy would ask its assumptions about every diagonal matrix in M, which takes seconds.
+                # Not -M: SymPy would ask its assumptions about every diagonal matrix in M: seconds.
                 return _product([sympy.S.NegativeOne, self.value(arg)])
             case Transpose(arg=arg):
                 inner = self.value(arg)

@@ -72,8 +72,8 @@ def read_latex_forward(text: str, declarations: Declarations, origin: Origin = P
     known = replace(declarations, symbols=symbols)
     try:
         certain, possible = entry_targets(lines, known)
-        lines, known = unroll(lines, known, certain | possible)
-        settled, convention = _settled(lines, known)
+        unrolled, known = unroll(lines, known, certain | possible)
+        settled, convention = _settled(unrolled, known)
         return build_graph(settled, replace(known, convention=convention), file=origin.file)
     except RecursionError:
         raise InputError("the forward pass is nested too deeply", code="limit", file=origin.file) from None
@@ -93,7 +93,8 @@ def parse_latex_program(
     try:
         members = member_bases(statements, spellings)
         lefts = _left_sides(statements, spellings, declarations, members)
-        families = {name for name, symbol in declarations.symbols.items() if symbol.over is not None}
+        declared = declarations.symbols.items()
+        families = {name for name, symbol in declared if symbol.over is not None or symbol.runs}
         families |= {left.name for left in lefts if spell(left.tree) in members}
         ranks: dict[str, int | None] = {
             name: None if symbol.shape is None and _may_be_defined(symbol) else len(symbol.shape or ())

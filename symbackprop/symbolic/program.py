@@ -214,7 +214,7 @@ def _plain(value: object) -> object:
     return [str(item) for item in value] if isinstance(value, list | tuple) else str(value)
 
 
-def check_scalar(value: Any, of_shape: Sequence[Any] | None) -> None:
+def check_scalar(value: Any, of_shape: Any) -> None:
     """Refuse what is no number. A 1 x 1 matrix is one; ``of_shape`` is the shape the author says it has."""
     shape = shape_of(value)
     if of_shape is not None:

@@ -26,7 +26,7 @@ CONVENTIONS = ("row", "column", "column-transposed")
 
 
 def network(convention: str, symbols: str, forward: str, **keys: object) -> Problem:
-    """``symbols`` are lines such as ``W: k d parameter``, ``y: k target one_hot``, ``y: n target classes=K``."""
+    """``symbols``: lines such as ``W: k d parameter``, ``y: k target one_hot``, ``y: n target classes=K``."""
     declared: dict[str, object] = {}
     for line in filter(None, (part.strip() for part in symbols.replace(";", "\n").splitlines())):
         name, _, rest = line.partition(":")

@@ -163,7 +163,7 @@ def test_sympy_holds_entries() -> None:
     derivation = problem.derive("L", "K")
     function = sympy.lambdify(derivation.arguments, derivation.expanded(), "numpy")
     sizes = {"C": 2, "H": 6, "O": 3, "M": 4}
-    given = [arrays.get(str(one), sizes.get(str(one))) for one in derivation.arguments]
+    given: list[Any] = [arrays.get(str(one), sizes.get(str(one))) for one in derivation.arguments]
     given = [one.reshape(-1, 1) if np.ndim(one) == 1 else one for one in given]
     np.testing.assert_allclose(function(*given), derivation.numpy()(arrays))
 
@@ -173,7 +173,7 @@ ENTRIES = CONV1 + "questions:\n  - {explicit: dL/dK, dims: {C: 1, H: 3, O: 2, M:
 
 def test_written_out() -> None:
     """Level entries: the matrices of the array one by one."""
-    answer = sbp.loads(ENTRIES).answer("q1")
+    answer: Any = sbp.loads(ENTRIES).answer("q1")
     assert answer.verdict.status == "holds", answer.verdict.reason
     last = answer.steps[-1]
     assert last.before.text == "dL/dK[:,1,:]"
@@ -181,6 +181,13 @@ def test_written_out() -> None:
         "[dL/dy[1,1] x[1,1] + dL/dy[1,2] x[1,2], dL/dy[1,1] x[1,2] + dL/dy[1,2] x[1,3]; "
         "dL/dy[2,1] x[1,1] + dL/dy[2,2] x[1,2], dL/dy[2,1] x[1,2] + dL/dy[2,2] x[1,3]]"
     )
+
+
+@pytest.mark.parametrize("dims", ["C: 1, H: 2, O: 1, M: 1", "C: 2, H: 1, O: 1, M: 1"])
+def test_extents_of_one(dims: str) -> None:
+    """Axes of extent 1 carry no index, whether some or all of them are."""
+    answer: Any = sbp.loads(CONV1 + f"questions:\n  - {{explicit: dL/dK, dims: {{{dims}}}}}\n").answer("q1")
+    assert answer.verdict.status == "holds", answer.verdict.reason
 
 
 NUMBERS = """
@@ -204,7 +211,7 @@ values:
 def test_numbers() -> None:
     """Values, gradients and a step as nested lists, in whole numbers."""
     problem = sbp.loads(NUMBERS)
-    answers = [problem.answer(f"q{place}") for place in (1, 2, 3)]
+    answers: Any = [problem.answer(f"q{place}") for place in (1, 2, 3)]
     assert [answer.verdict.status for answer in answers] == ["holds"] * 3
     assert answers[0].numbers["y"].exact == [[["10", "14"]], [["4", "9/2"]]]
     assert answers[1].numbers["K"].exact == [

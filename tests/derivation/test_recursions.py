@@ -112,11 +112,15 @@ def _shaped(*shapes: tuple[str, tuple[int, ...]]) -> Arrays:
 
 
 CASES: list[tuple[str, Callable[[Arrays], float], Arrays, str]] = [
-    (PLAIN, _plain, _shaped(("x", (4, 2)), ("y", (4, 3)), ("W", (5, 2)), ("V", (3, 5)), ("b", (5,))), "W V b x"),
+    (
+        PLAIN, _plain, _shaped(("x", (4, 2)), ("y", (4, 3)), ("W", (5, 2)), ("V", (3, 5)), ("b", (5,))),
+        "W V b x",
+    ),
     (
         NET, _net,
         _shaped(
-            ("x", (4, 2)), ("y", (4, 3)), ("h0", (5,)), ("W", (5, 5)), ("U", (5, 2)), ("b", (5,)), ("V", (3, 5))
+            ("x", (4, 2)), ("y", (4, 3)), ("h0", (5,)), ("W", (5, 5)), ("U", (5, 2)), ("b", (5,)),
+            ("V", (3, 5)),
         ),
         "W U b h0 V x",
     ),

@@ -102,10 +102,10 @@ def test_numbers_and_entries() -> None:
         "values: {x: [1, 2, 3], a: 2, w: [1, -1, 2]}\n"
     )
     problem = sbp.loads(text)
-    numbers = problem.answer("q1")
+    numbers: Any = problem.answer("q1")
     assert numbers.verdict.status == "holds"
     assert numbers.numbers["y"].exact == ["2", "-3", "8"]
-    written = problem.answer("q2")
+    written: Any = problem.answer("q2")
     assert written.verdict.status == "holds", written.verdict.reason
     assert written.result.text == "[-dL/dy[2] x[1]; x[2] (dL/dy[2] - dL/dy[3]); dL/dy[3] x[3]]"
 

@@ -75,6 +75,9 @@ def _whole(ranges: tuple[Range, ...]) -> tuple[Range, ...]:
     )
 
 
+POWERS = {"sqrt": Fraction(1, 2), "square": Fraction(2)}
+
+
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)
@@ -129,10 +132,8 @@ def _shown(expr: Expr) -> Expr:
 
 def _shown_call(expr: Call) -> Expr:
     """A call as what is printed for it."""
-    if expr.op.name == "sqrt":
-        return Power(expr.args[0], Number(Fraction(1, 2)))
-    if expr.op.name == "square":
-        return Power(expr.args[0], Number(Fraction(2)))
+    if expr.op.name in POWERS:
+        return Power(expr.args[0], Number(POWERS[expr.op.name]))
     if expr.op.name == "log_softmax":
         softmax, log = lookup("softmax"), lookup("log")
         assert softmax is not None
