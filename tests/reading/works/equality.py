@@ -116,17 +116,8 @@ def _shown(expr: Expr) -> Expr:
         return _shown(Slice(Partial(expr.of, expr.by), runs, expr.by.convention.vectors_are_rows))
     if isinstance(expr, Jacobian):
         return replace(expr, flipped=False, turned=False)  # how it lies is a matter of the document
-    if isinstance(expr, Call) and expr.op.name in POWERS and not expr.primes:
-        return Power(expr.args[0], Number(POWERS[expr.op.name]))
-    if isinstance(expr, Call) and expr.op.name == "log_softmax":
-        softmax, log = lookup("softmax"), lookup("log")
-        assert softmax is not None
-        assert log is not None
-        return Call(log, (replace(expr, op=softmax),), expr.call_shape)
-    if isinstance(expr, Call) and expr.op.name in ("mean", "rowmean", "colmean"):
-        return _averaged(expr)
-    if isinstance(expr, Call) and expr.op.name == "sum":
-        return Total(_either_way(expr.args[0]))
+    if isinstance(expr, Call) and not expr.primes:
+        expr = _shown_call(expr)
     if isinstance(expr, Reduce) and expr.binder == "sum":
         body = _opened(expr.body, [one.index for one in expr.ranges])
         return expr if body is None else Total(_either_way(body))
@@ -136,6 +127,22 @@ def _shown(expr: Expr) -> Expr:
         return _scaled(expr)
     if isinstance(expr, Add) and all(isinstance(term, IndexValue | DimValue | Number) for term in expr.terms):
         return _place(expr)
+    return expr
+
+
+def _shown_call(expr: Call) -> Expr:
+    """A call as what is printed for it."""
+    if expr.op.name in POWERS:
+        return Power(expr.args[0], Number(POWERS[expr.op.name]))
+    if expr.op.name == "log_softmax":
+        softmax, log = lookup("softmax"), lookup("log")
+        assert softmax is not None
+        assert log is not None
+        return Call(log, (replace(expr, op=softmax),), expr.call_shape)
+    if expr.op.name in ("mean", "rowmean", "colmean"):
+        return _averaged(expr)
+    if expr.op.name == "sum":
+        return Total(_either_way(expr.args[0]))
     return expr
 
 

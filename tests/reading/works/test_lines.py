@@ -1,8 +1,8 @@
 """Lines in many notations, and what each is read as; every reading was checked by hand.
 
-``lines.txt`` holds blocks: the network and the kind of text, the line, and below it what each claim was
-read as, indented: the first readings of both sides, when it holds, what is opaque, why it was not read. A
-block is written again only after it was looked at: ``python -m tests.reading.works.test_lines``.
+``lines.txt`` holds blocks: the network and the kind of text, the line, and below it what each claim was read
+as, indented: the first readings of both sides, why it was not read, when it holds, what is opaque. A block is
+written again only after it was looked at: ``python -m tests.reading.works.test_lines``.
 """
 
 from __future__ import annotations

@@ -203,9 +203,10 @@ FRAGMENTS = [
     r"\sigma(y)", r"\delta_{ij}", r"\begin{bmatrix} x_1 & 0 \\ 1 & W_{12} \end{bmatrix}", r"\nabla_W L", "^2",
     "_i", r"\left(", r"\right)", "if", ".5", r"\log", r"\mathbf{1}^T", "[i]", r"\text{if } i = j", r"\\", "&",
     ",", "-", "I", r"\max(0, y)", r"y^{(i)}", r"\|x\|_2^2", r"e^{x_i}", "dW", "\n\n", "When i = j:",
-    r"\begin{cases} 1 & i = j \\ 0 \end{cases}", r"\dots", "^{(t+1)}", r"\mathrm{d}", r"\sum", "/", ".*", "+", "d",
-    r"\boxed{x = x}", r"\text{if $i = j$}", r"\intertext{so}", "|", r"\|", "x_1", "x_d", "^{-1}", "_{1:m}", "]_+", "[",
-    r"\operatorname{stack}", r"\partial_W", "W^{(l)}", "^{old}", r"\nabla_W^2", r"\mathbf 0_{m \times d}", "y", "L",
+    r"\begin{cases} 1 & i = j \\ 0 \end{cases}", r"\dots", "^{(t+1)}", r"\mathrm{d}", r"\sum", "/", ".*", "+",
+    r"\boxed{x = x}", r"\text{if $i = j$}", r"\intertext{so}", "|", r"\|", "x_1", "x_d", "^{-1}", "_{1:m}",
+    "]_+", "[", r"\operatorname{stack}", r"\partial_W", "W^{(l)}", "^{old}", r"\nabla_W^2", "y", "L", "d",
+    r"\mathbf 0_{m \times d}",
 ]  # fmt: skip
 
 
