@@ -93,7 +93,8 @@ def parse_latex_program(
     try:
         members = member_bases(statements, spellings)
         lefts = _left_sides(statements, spellings, declarations, members)
-        families = {name for name, symbol in declarations.symbols.items() if symbol.over is not None}
+        declared = declarations.symbols.items()
+        families = {name for name, symbol in declared if symbol.over is not None or symbol.runs}
         families |= {left.name for left in lefts if spell(left.tree) in members}
         ranks: dict[str, int | None] = {
             name: None if symbol.shape is None and _may_be_defined(symbol) else len(symbol.shape or ())
