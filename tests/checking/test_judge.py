@@ -202,3 +202,30 @@ def test_an_entry_outside_its_range_is_zero_where_the_file_says_so(line: str, ve
         "forward: 'L = sum[k = 2..n](w[k] w[k-1]) + w[1]'\n"
     )
     assert [finding.verdict for finding in sbp.check(problem, line).findings] == [verdict]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"$$D = 0 \quad \text{if } i \neq j$$",
+        r"$$D = 0, \quad i \neq j$$",
+        r"$$D = 0 \quad (i \neq j)$$",
+        r"$D = 0$ if $i \ne j$.",
+        r"We have $D = 0$ for all $i \ne j$.",
+        r"$$D = 0 \text{ if } i \neq j, \quad D = \sigma'(a_i) \text{ if } i = j$$",
+    ],
+)
+def test_a_condition_behind_a_formula_limits_it(text: str) -> None:
+    problem = sbp.loads(
+        "symbols: {a: {shape: [n], role: input}, sigma: {role: function, latex: '\\sigma'}}\n"
+        "forward: |\n  s = sigma(a)\n  J = J(s)\n"
+    )
+    found = sbp.check(problem, text.replace("D", r"\frac{\partial s_i}{\partial a_j}")).findings
+    assert {one.verdict for one in found} == {"correct"}, [(one.latex, one.message) for one in found]
+
+
+def test_an_error_that_is_called_e_is_a_name() -> None:
+    text = r"$$\frac{\partial L}{\partial y} = 2 (y - t) =: e$$ $$\frac{\partial L}{\partial W} = e x^\top$$"
+    bare = NUMBERS[: NUMBERS.index("questions")]
+    assert verdicts(bare, text) == ["correct", "correct", "correct"]
+    assert verdicts(bare, text.replace("e x", "-e x"))[-1] == "wrong"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import symbackprop as sbp
-from symbackprop.checking.findings import CAUSES
 from symbackprop.checking.messages import CAUSE_WORDS, entry_words, sentence
+from symbackprop.reading.keys import CAUSES
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 COLUMN = """
