@@ -155,6 +155,17 @@ def position(node: Node, scope: Scope, *, bound: bool = True) -> IndexValue:
     return IndexValue(index_parts(parts[0], scope), parts[1])
 
 
+def _every_dim_known(end: Node, scope: Scope) -> None:
+    for part in end.walk():
+        if isinstance(part, Name) and scope.value(part.name) is None and not scope.knows(part.name):
+            raise fail(
+                f"{part.name} is no dim: it stands in no shape",
+                part.at,
+                f"declare an array with an axis {part.name}, or write a whole number",
+                "unknown-symbol",
+            )
+
+
 def interval(bounds: Bounds, scope: Scope, *, whole: bool = True) -> Dim | None:
     """The dim of an explicit range 1..n; None if no range is given, or (not ``whole``) another one."""
     if bounds.op is not None:
@@ -165,6 +176,7 @@ def interval(bounds: Bounds, scope: Scope, *, whole: bool = True) -> Dim | None:
     if low != ({}, Dim(1)) or high is None or high[0]:
         if not whole:
             return None
+        _every_dim_known(bounds.high, scope)
         raise not_yet("bounds", bounds.at)
     if high[1].is_number and high[1].constant < 1:
         raise fail(f"the range of {bounds.index} is empty", bounds.at)
