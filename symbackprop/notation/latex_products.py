@@ -163,7 +163,9 @@ def quotient_box(printer: Printer, expr: Divide) -> Box:
             factor = printer.box(rest)
             factor = factor.bracketed() if factor.level == SUM else factor
         whole = beside([fraction(top, den), factor])
-        return whole._replace(negative=num.negative and num.level > SUM)
+        # 1/N a * b is a term as a * b is: brackets beside a matrix, X^T (1/N a * b).
+        level = min(whole.level, factor.level)
+        return whole._replace(level=level, negative=num.negative and num.level > SUM)
     if isinstance(expr.num, Number) and expr.num.value.denominator > 1:
         whole = beside([num._replace(negative=False), fraction(Box("1", ATOM, 0.5), den)])
         return whole._replace(negative=num.negative)

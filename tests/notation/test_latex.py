@@ -116,6 +116,10 @@ CASES: tuple[tuple[Expr, str], ...] = (
     (Hadamard((Neg(u), h)), r"-U \odot H"),
     (Divide(Neg(y), p), r"-Y \oslash P"),
     (Add((u, Hadamard((Neg(u), h)))), r"U - U \odot H"),
+    (
+        MatMul((Transpose(x), Divide(Hadamard((u, h)), DimValue(N)))),
+        r"X^{\top}\,\biggl(\frac{1}{N}\,U \odot H\biggr)",
+    ),
     (MatMul((num("1/2"), Transpose(x), x)), r"\tfrac{1}{2} X^{\top} X"),
     (Transpose(grad_u), rf"\biggl({FRACTION_U}\biggr)^{{\top}}"),
     (Transpose(Transpose(u)), r"(U^{\top})^{\top}"),
