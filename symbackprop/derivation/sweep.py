@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
@@ -262,6 +263,14 @@ class Sweep:
                 form = self._shop.tidy(whole)
                 stages.append(Stage("insert", form, inserted=names))
                 current = form
+        shared = [u for u in users if u not in candidates and self._may_cancel(u)]
+        if shared and len(stages) == 1:
+            parts = [self._contribution(u, tensor, slots, inline=u in shared) for u in users]
+            whole = total((*parts, given))
+            if self._is_shorter(whole, leaves(first) + 1):  # x stands twice in q x^T - y x^T
+                form = self._shop.tidy(whole)
+                stages.append(Stage("insert", form, inserted=tuple(u.equation.target for u in shared)))
+                current = form
         assumed, used = self._shop.assume(current)
         if used:
             declared = any(not fact.by_definition for fact in used)
@@ -366,6 +375,15 @@ class Sweep:
         if self.quantities[target].form.constant is not None:
             return True
         return user.form.tensors & self._differentiable == {tensor}
+
+    def _may_cancel(self, user: Local) -> bool:
+        """Whether the slope of q = sigmoid(V x + b) may cancel against dL/dq, on which others rest too.
+
+        It is put in where the line does not get longer by it: (dL/dq * q * (1 - q)) x^T = (q - y) x^T.
+        """
+        equation = user.equation
+        called = isinstance(equation.expr, Call) and equation.expr.op.kind in ("elementwise", "along")
+        return called and not self.head and equation.target in self.quantities
 
     def _reaches(self, tensor: Tensor, goals: Collection[Tensor]) -> bool:
         """Whether one of ``goals`` is computed from ``tensor``."""
