@@ -138,11 +138,13 @@ class Seer(Evaluator):
 
     def partial(self, of: Tensor, by: Tensor) -> Array:
         """The differences; NaN in their shape for a name that has no value."""
-        missing = [tensor for tensor in (of, by) if tensor not in self.point.values]
+        needed = (*(of.gradient or (of,)), by)  # d2L/(dA dB) is what dL/dA does
+        missing = [tensor for tensor in needed if tensor not in self.point.values]
         if missing:
             self.unknown.update((tensor.name, None) for tensor in missing)
             return np.full((*self.point.oriented(of), *self.point.oriented(by)), np.nan)
-        return super().partial(of, by) if self.lit is None else self.lit(of, by)
+        plain = self.lit is None or of.gradient is not None
+        return super().partial(of, by) if self.lit is None or plain else self.lit(of, by)
 
     def listed(self, array: Array, *, across: bool) -> Array:
         """All entries of an array as one row or one column."""

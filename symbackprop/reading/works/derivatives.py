@@ -134,8 +134,16 @@ class DerivativeReader(SymbolReader):
                 pieces = [single, single]
         if len(pieces) != 2:
             raise Refused("this second derivative", node.start)
-        first, other = (self.variable(piece) for piece in pieces)
-        return self.noted(Slope(self.differentiated(of), first, other), node)
+        # d2L/(dw dw^T) is how the matrix d2L/dw2 of a vector w is often written.
+        first, other = (_unturned(self.variable(piece)) for piece in pieces)
+        whole = self.differentiated(of)
+        array = first.base if isinstance(first, Element) else first
+        named = isinstance(whole, Leaf) and whole.is_scalar
+        if named and isinstance(whole, Leaf) and isinstance(array, Leaf) and not array.tensor.is_label:
+            gradient = Leaf(whole.tensor.gradient_by(array.tensor))
+            entry = replace(first, base=gradient) if isinstance(first, Element) else gradient
+            return self.noted(self.slope(entry, other, node), node)
+        return self.noted(Slope(whole, first, other), node)
 
     def differentiated(self, of: Node) -> Expr:
         r"""What stands above: a name, ``L(y, \hat y)`` (the name), or a formula."""
@@ -330,6 +338,12 @@ class DerivativeReader(SymbolReader):
         if named:
             options[1] = ("a product", "d is a dim", product)
         return self.choices.pick(name, options), position + 2
+
+
+def _unturned(expr: Expr) -> Expr:
+    """A vector for its transpose."""
+    vector = isinstance(expr, Transpose) and isinstance(expr.arg, Leaf) and expr.arg.tensor.rank == 1
+    return expr.arg if vector and isinstance(expr, Transpose) else expr
 
 
 def _tensor(expr: Expr) -> Tensor | None:

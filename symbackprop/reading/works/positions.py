@@ -219,6 +219,12 @@ class PositionReader(SideReader):
         tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
         if tensor is None:
             raise Refused("one index on a matrix", node.start, "shape")
+        if axes[0].is_one != axes[1].is_one:  # p_n of an N x 1 array: nothing else is there to be counted
+            side, one = (0 if axes[1].is_one else 1), IndexValue((), ONE)
+            place = self.position(slot, axes[side])
+            return Element(expr, (place, one) if side == 0 else (one, place))
+        if tensor.over:  # h_t: a member of a family, whose first axis counts them
+            return self.slice(expr, tensor, 0, self.position(slot, axes[0]))
         batch = self.batch_axis(tensor)
         name = "one index on a matrix" if batch is None else "one index on a batch"
         across = self.graph.convention.vectors_are_rows

@@ -12,8 +12,10 @@ from symbackprop.core.expr import (
     Expr,
     Hadamard,
     IndexValue,
+    Leaf,
     MatMul,
     Neg,
+    Partial,
     Power,
     Range,
     Reduce,
@@ -136,7 +138,9 @@ class SumReader(FoldingReader):
                    for part in body.walk())  # fmt: skip
         sides = {next(i for i, s in enumerate(part.slots) if isinstance(s, IndexValue)) for part in sliced}
         whole = all(_is_whole(part) for part in sliced) and _is_elementwise(body, sliced)
-        if not plain or not whole or len(sides) != 1 or uses != len(sliced):
+        bases = [part.base for part in sliced]
+        members = any(_counted(base) for base in bases)  # a sum over the members of a family stays one
+        if not plain or not whole or len(sides) != 1 or uses != len(sliced) or members:
             return Reduce(binder, tuple(ranges), body)
 
         def opened(expr: Expr) -> Expr:
@@ -250,6 +254,12 @@ class SumReader(FoldingReader):
         index = Index(UNKNOWN, key)
         self.bound = {**self.bound, key: index}
         return index
+
+
+def _counted(base: Expr) -> bool:
+    """Whether the first axis of an array counts the members of a family."""
+    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    return tensor is not None and bool(tensor.over)
 
 
 def _has(part: Slice, index: Index) -> bool:

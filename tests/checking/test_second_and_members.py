@@ -1,0 +1,71 @@
+"""Second derivatives, members of families over a dim, and columns (N x 1) with one index."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+import symbackprop as sbp
+from tests.loaded import EXAMPLES, loaded
+
+VECTORS = """
+convention: column
+symbols:
+  x: {shape: [d], role: input}
+  W: {shape: [k, d], role: parameter}
+  y: {shape: [k], role: target, one_hot: true}
+  A: {shape: [k, k], role: constant}
+forward: |
+  z = W x
+  p = softmax(z)
+  L = cross_entropy(y, p)
+  Q = z^T A z
+"""
+RNN, COLUMNS = "recurrent_network", "second_derivatives"
+CASES = [
+    ("vectors", r"\frac{\partial^2 L}{\partial z_i \partial z_j} = p_i (\delta_{ij} - p_j)", None),
+    ("vectors", r"\frac{\partial^2 L}{\partial z_i \partial z_j} = p_i (\delta_{ij} + p_j)", "sign"),
+    ("vectors", r"\frac{\partial^2 L}{\partial z\,\partial z^\top} = \operatorname{diag}(p) - p p^\top", None),
+    ("vectors", r"\frac{\partial^2 Q}{\partial z^2} = A + A^\top", None),
+    ("vectors", r"\frac{\partial^2 Q}{\partial z^2} = 2 A", "algebra"),
+    (
+        "vectors",
+        r"\frac{\partial^2 L}{\partial W_{ij} \partial W_{kl}} = p_i (\delta_{ik} - p_k) x_j x_l",
+        None,
+    ),
+    (COLUMNS, r"\frac{\partial^2 L}{\partial w^2} = \frac1N X^\top \mathrm{diag}(p \odot (1-p)) X", None),
+    (COLUMNS, r"\frac{\partial^2 L}{\partial w^2} = X^\top \mathrm{diag}(p \odot (1-p)) X", "mean"),
+    (COLUMNS, r"\frac{\partial^2 L}{\partial w_i \partial b} = \frac1N \sum_n p_n (1-p_n) X_{ni}", None),
+    (COLUMNS, r"\frac{\partial^2 L}{\partial b^2} = \frac1N \sum_n p_n (1-p_n)", None),
+    (COLUMNS, r"\frac{\partial L}{\partial b} = \frac1N \sum_n (p_n - y_n)", None),
+    (COLUMNS, r"\frac{\partial L}{\partial w_j} = \frac1N \sum_n (y_n - p_n) X_{nj}", "sign"),
+    (
+        RNN,
+        r"\frac{\partial L}{\partial h_t} = V^\top (p_t - y_t)"
+        r" + W^\top \Bigl( \frac{\partial L}{\partial h_{t+1}} \odot (1 - h_{t+1}^2) \Bigr)",
+        None,
+    ),
+    (RNN, r"\frac{\partial L}{\partial h_T} = V^\top (p_T - y_T)", None),
+    (
+        RNN,
+        r"\frac{\partial L}{\partial W} = \sum_{t=1}^T"
+        r" \Bigl( \frac{\partial L}{\partial h_t} \odot (1 - h_t^2) \Bigr) h_t^\top",
+        "index",
+    ),
+    (RNN, r"\frac{\partial L}{\partial V} = \sum_t (p_t - y_t) h_t^\top", None),
+    (RNN, r"\frac{\partial L}{\partial V} = \sum_t (y_t - p_t) h_t^\top", "sign"),
+]
+
+
+@cache
+def problem(name: str) -> Any:
+    paths = {path.stem: path for path in EXAMPLES}
+    return loaded(paths[name]) if name in paths else sbp.loads(VECTORS)
+
+
+@pytest.mark.parametrize(("name", "line", "cause"), CASES)
+def test_a_line_is_judged(name: str, line: str, cause: str | None) -> None:
+    (finding,) = sbp.check(problem(name), line).findings
+    assert (finding.verdict, finding.cause) == ("correct" if cause is None else "wrong", cause), finding.message
