@@ -24,10 +24,11 @@ forward: |
   Q = z^T A z
 """
 RNN, COLUMNS = "recurrent_network", "second_derivatives"
+STEP = r" + W^\top \Bigl( \frac{\partial L}{\partial h_{t+1}} \odot (1 - h_{t+1}^2) \Bigr)"
 CASES = [
     ("vectors", r"\frac{\partial^2 L}{\partial z_i \partial z_j} = p_i (\delta_{ij} - p_j)", None),
     ("vectors", r"\frac{\partial^2 L}{\partial z_i \partial z_j} = p_i (\delta_{ij} + p_j)", "sign"),
-    ("vectors", r"\frac{\partial^2 L}{\partial z\,\partial z^\top} = \operatorname{diag}(p) - p p^\top", None),
+    ("vectors", r"\frac{\partial^2 L}{\partial z\,\partial z^\top} = \mathrm{diag}(p) - p p^\top", None),
     ("vectors", r"\frac{\partial^2 Q}{\partial z^2} = A + A^\top", None),
     ("vectors", r"\frac{\partial^2 Q}{\partial z^2} = 2 A", "algebra"),
     (
@@ -43,15 +44,13 @@ CASES = [
     (COLUMNS, r"\frac{\partial L}{\partial w_j} = \frac1N \sum_n (y_n - p_n) X_{nj}", "sign"),
     (
         RNN,
-        r"\frac{\partial L}{\partial h_t} = V^\top (p_t - y_t)"
-        r" + W^\top \Bigl( \frac{\partial L}{\partial h_{t+1}} \odot (1 - h_{t+1}^2) \Bigr)",
+        r"\frac{\partial L}{\partial h_t} = V^\top (p_t - y_t)" + STEP,
         None,
     ),
     (RNN, r"\frac{\partial L}{\partial h_T} = V^\top (p_T - y_T)", None),
     (
         RNN,
-        r"\frac{\partial L}{\partial W} = \sum_{t=1}^T"
-        r" \Bigl( \frac{\partial L}{\partial h_t} \odot (1 - h_t^2) \Bigr) h_t^\top",
+        r"\frac{\partial L}{\partial W} = \sum_t (\frac{\partial L}{\partial h_t} \odot (1 - h_t^2)) h_t^\top",
         "index",
     ),
     (RNN, r"\frac{\partial L}{\partial V} = \sum_t (p_t - y_t) h_t^\top", None),
@@ -68,4 +67,5 @@ def problem(name: str) -> Any:
 @pytest.mark.parametrize(("name", "line", "cause"), CASES)
 def test_a_line_is_judged(name: str, line: str, cause: str | None) -> None:
     (finding,) = sbp.check(problem(name), line).findings
-    assert (finding.verdict, finding.cause) == ("correct" if cause is None else "wrong", cause), finding.message
+    verdict = "correct" if cause is None else "wrong"
+    assert (finding.verdict, finding.cause) == (verdict, cause), finding.message
