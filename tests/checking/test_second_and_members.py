@@ -50,7 +50,7 @@ CASES = [
     (RNN, r"\frac{\partial L}{\partial h_T} = V^\top (p_T - y_T)", None),
     (
         RNN,
-        r"\frac{\partial L}{\partial W} = \sum_t (\frac{\partial L}{\partial h_t} \odot (1 - h_t^2)) h_t^\top",
+        r"\frac{\partial L}{\partial W} = \sum_t (\frac{\partial L}{\partial h_t}\odot (1 - h_t^2)) h_t^\top",
         "index",
     ),
     (RNN, r"\frac{\partial L}{\partial V} = \sum_t (p_t - y_t) h_t^\top", None),
