@@ -205,6 +205,8 @@ def _opened(body: Expr, indices: list[Index]) -> Expr | None:
     if not within & set(indices):
         return body
     if isinstance(body, Element):
+        if len(body.slots) > 2:
+            return None  # of an array that is no matrix
         places = [slot for slot in body.slots if isinstance(slot, IndexValue)]
         written = [slot.single for slot in places if slot.single is not None]
         if written == indices[::-1] != indices:
