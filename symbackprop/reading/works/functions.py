@@ -2,6 +2,7 @@ r"""Functions of a work: which they are, and how far their argument reaches."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -90,7 +91,9 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used)) else []
+        formulas = [str(getattr(self.graph.functions.get(name), "formula", "")) for name in used]
+        inside = [word for formula in formulas for word in re.findall(r"\w+", formula)]
+        likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used, *inside)) else []
         likely += [name for name in names if name == "relu"]
         return list(dict.fromkeys((*likely, *(names if not likely or "bce_logits" in used else ()))))
 

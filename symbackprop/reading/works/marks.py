@@ -78,6 +78,7 @@ class MarkReader(WordReader):
             and base.name == "e"
             and node.sub is None
             and "e" not in self.vocabulary.defined
+            and not self.vocabulary.lookup(node)
         ):
             _, sup, primes = scripts_of(node)
             plain = sup is not None and not primes and spell(sup) not in TURNS

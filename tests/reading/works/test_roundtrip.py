@@ -82,7 +82,7 @@ def test_layouts_are_read_back(convention: str, layout: str) -> None:
     assert unread(network(convention, "{}", "jacobian", layout)) == []
 
 
-@pytest.mark.parametrize("seed", [1, 4, 9, 16, 25])
+@pytest.mark.parametrize("seed", [1, 4, 9, 16, 25, 60144, 60216])
 def test_random_programs_are_read_back(seed: int) -> None:
     """A few; ``python -m tests.reading.works.roundtrip`` reads any number."""
     assert [link.shown for rank, link in ranks(seed) if rank is None] == []
