@@ -23,6 +23,7 @@ from symbackprop.core.expr import (
 from symbackprop.core.written import Identity, Ones
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls
+from symbackprop.verification.entries import same_number
 from symbackprop.verification.point import Array, Refusal, ShapeClash
 from symbackprop.verification.scope import COMPARE, Scope
 
@@ -146,7 +147,7 @@ def alike(seer: Seer, values: list[Array], flat: list[bool]) -> list[Array]:
     return found
 
 
-def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
+def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope, *, added: bool = False) -> list[Array]:
     values = [seer.value(node, scope) for node in nodes]
     values = alike(seer, values, [seer.is_flat(node) for node in nodes])
     for side in (-1, -2):
@@ -154,7 +155,10 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
         if len(sizes) > 1:
             raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     whole = tuple(max(value.shape[side] for value in values) for side in (-2, -1))
-    if all(value.shape[-2:] != whole for value in values):
+    # A column times a row entry by entry is a slip for the outer product, unless the problem itself has
+    # such a thing; their sum x - x^T can mean but one matrix.
+    both_ways = added or seer.oracle.dependencies.stretches_both_ways
+    if all(value.shape[-2:] != whole for value in values) and not both_ways:
         raise ShapeClash("elementwise on shapes " + " and ".join(extents(value) for value in values))
     return values
 
@@ -162,7 +166,7 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope) -> list[Array]:
 def add(seer: Seer, node: Add, scope: Scope) -> Array:
     """A sum; an extent of 1 stretches, and the identity is as large as what it is added to."""
     plain = [term for term in node.terms if not _is_identity(term)]
-    values = _parts(seer, plain or node.terms, scope)
+    values = _parts(seer, plain or node.terms, scope, added=True)
     if plain and len(plain) < len(node.terms):
         size = next((value.shape[-1] for value in values if value.shape[-1] == value.shape[-2]), None)
         signs = [-1.0 if isinstance(term, Neg) else 1.0 for term in node.terms if _is_identity(term)]
@@ -205,7 +209,8 @@ def power(seer: Seer, node: Power, scope: Scope) -> Array:
 def indicator(seer: Seer, node: Indicator, scope: Scope) -> Array:
     """1 where the relation holds, else 0; NaN where a side has no value."""
     left, right = _parts(seer, (node.left, node.right), scope)
-    found = np.asarray(COMPARE[node.op](np.real(left), np.real(right)), dtype=float)
+    sides = same_number(node, np.real(left), np.real(right))
+    found = np.asarray(COMPARE[node.op](*sides), dtype=float)
     missing = np.isnan(np.real(left)) | np.isnan(np.real(right))
     return np.where(missing, np.nan, found) if missing.any() else found
 

@@ -253,15 +253,17 @@ def indicator(host: Host, node: Indicator, scope: Scope) -> Array:
     """1 where the relation holds, else 0."""
     left, right = host.value(node.left, scope), host.value(node.right, scope)
     require_extents((node.left, node.right), (left, right))
-    sides = np.real(left), np.real(right)
-    if node.op in ("=", "!=") and not (is_fixed(node.left) and is_fixed(node.right)):
-        # x = max(x): the same number computed in two ways
-        near = np.isclose(*sides, rtol=1e-12, atol=0.0)
-        sides = np.where(near, sides[1], sides[0]), sides[1]
-    found = np.asarray(COMPARE[node.op](*sides), dtype=float)
+    found = np.asarray(COMPARE[node.op](*same_number(node, np.real(left), np.real(right))), dtype=float)
     if host.watch is not None and not (is_fixed(node.left) and is_fixed(node.right)):
         host.watch.append((np.real(left - right), found))
     return found
+
+
+def same_number(node: Indicator, left: Array, right: Array) -> tuple[Array, Array]:
+    """Both sides of a comparison; x = max(x) compares the same number computed in two ways."""
+    if node.op not in ("=", "!=") or (is_fixed(node.left) and is_fixed(node.right)):
+        return left, right
+    return np.where(np.isclose(left, right, rtol=1e-12, atol=0.0), right, left), right
 
 
 def branches(node: Expr) -> int:

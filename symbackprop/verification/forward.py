@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symbackprop.core.expr import Add, Divide, Hadamard
 from symbackprop.core.graph import Equation, Graph
 from symbackprop.core.tensors import Tensor
 
@@ -11,8 +12,18 @@ class Dependencies:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self._both_ways: bool | None = None
         self._inputs = {id(equation): frozenset(equation.inputs) for equation in graph.equations}
         self._between: dict[tuple[Tensor, Tensor], tuple[Equation, ...]] = {}
+
+    @property
+    def stretches_both_ways(self) -> bool:
+        """Whether a column meets a row entry by entry somewhere, as in x - x^T."""
+        if self._both_ways is None:
+            nodes = [n for e in self.graph.equations if e.expr is not None for n in e.expr.walk()]
+            found = (n for n in nodes if isinstance(n, Add | Hadamard | Divide))
+            self._both_ways = any(n.shape not in [part.shape for part in n.children] for n in found)
+        return self._both_ways
 
     def inputs(self, equation: Equation) -> frozenset[Tensor]:
         """The tensors on the right side of an equation."""

@@ -1,4 +1,4 @@
-"""Second derivatives, members of families over a dim, and columns (N x 1) with one index."""
+"""Second derivatives, members of families over a dim, columns (N x 1) with one index, largest entries."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ forward: |
   p = softmax(z)
   L = cross_entropy(y, p)
   Q = z^T A z
+"""
+LARGEST = """
+convention: column
+symbols:
+  x: {shape: [n], role: parameter}
+forward: |
+  L = max(x * (x^2 + 1))
+  A[i,j] = tanh(x[i] - x[j])
 """
 RNN, COLUMNS = "recurrent_network", "second_derivatives"
 STEP = r" + W^\top \Bigl( \frac{\partial L}{\partial h_{t+1}} \odot (1 - h_{t+1}^2) \Bigr)"
@@ -54,6 +62,13 @@ CASES = [
         "index",
     ),
     (RNN, r"\frac{\partial L}{\partial V} = \sum_t (p_t - y_t) h_t^\top", None),
+    (
+        "largest",
+        r"\frac{\partial L}{\partial x_q} = (3 x_q^2 + 1) [x_q (x_q^2 + 1) = \max_i x_i (x_i^2 + 1)]",
+        None,
+    ),
+    ("largest", r"A_{ij} = \tanh(x_i - x_j)", None),
+    ("largest", r"A = \tanh(x - x^\top)", None),
     (RNN, r"\frac{\partial L}{\partial V} = \sum_t (y_t - p_t) h_t^\top", "sign"),
 ]
 
@@ -61,7 +76,7 @@ CASES = [
 @cache
 def problem(name: str) -> Any:
     paths = {path.stem: path for path in EXAMPLES}
-    return loaded(paths[name]) if name in paths else sbp.loads(VECTORS)
+    return loaded(paths[name]) if name in paths else sbp.loads({"vectors": VECTORS, "largest": LARGEST}[name])
 
 
 @pytest.mark.parametrize(("name", "line", "cause"), CASES)
