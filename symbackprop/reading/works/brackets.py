@@ -268,6 +268,7 @@ class BracketReader(DerivativeReader):
                     index.dim = label.facts.classes
             elif isinstance(other, IndexValue) and other.single is not None:
                 index.dim = other.single.dim
+                self.context.weak.add(index.serial)
 
     def compared(self, node: Node) -> Expr:
         """A side of a comparison: a position where it can be one, else a value."""

@@ -52,6 +52,7 @@ class Context:
     loss     the scalar that ``\nabla A`` differentiates.
     differentials  d before a name is a small change, as in ``dE = tr(G^T dX)``.
     outer    letters of the other side, which a sum without limits leaves free.
+    weak     indices (by serial) whose range is that of what they were compared with: an axis outranks it.
     counter  the letter t of an update ``W^{(t+1)} = W^{(t)} - ...``.
     """
 
@@ -63,6 +64,7 @@ class Context:
     example: Index | None = None
     differentials: bool = False  # d before a name is a small change of it, as in dE = tr(G^T dX)
     outer: frozenset[str] = frozenset()  # letters of the other side: a sum without limits leaves them free
+    weak: set[int] = field(default_factory=set)
     counter: str = ""  # the letter t of an update W^{(t+1)} = W^{(t)} - ..., where it is one
 
     def example_of(self, dim: Dim) -> Index:

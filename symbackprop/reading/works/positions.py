@@ -318,8 +318,9 @@ class PositionReader(SideReader):
             if not is_letter(key):
                 raise Refused(f"{key} is no index", node.start)
             index = self.context.letters.setdefault(key, Index(dim, key))
-        if index.dim == UNKNOWN and dim != UNKNOWN:
+        if dim != UNKNOWN and (index.dim == UNKNOWN or index.serial in self.context.weak):
             index.dim = dim
+            self.context.weak.discard(index.serial)
         return IndexValue(((index, 1),))
 
     def label(self, tensor: Tensor, sub: Node | None, node: Node) -> Expr:
