@@ -93,7 +93,8 @@ def _headed(printer: Printer, expr: Call) -> Box:
     if len(args) == 1:
         box = args[0]
         simple = isinstance(expr.args[0], Leaf | Element) and not box.negative and box.tall < FRACTION_TALL
-        simple = simple or (box.tex.startswith(r"\sum") and head == r"\log" and not box.negative)
+        one_sum = box.level == OPEN and box.tex.startswith(r"\sum")
+        simple = simple or (one_sum and head == r"\log" and not box.negative)
         if simple and head in (r"\log", r"\sin", r"\cos"):
             return Box(f"{head} {box.tex}", OPEN, box.width + 1.5, box.tall)
         inner = box.bracketed()

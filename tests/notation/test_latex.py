@@ -238,3 +238,11 @@ def test_a_formula_that_fits_is_one_line() -> None:
     first, *rest = aligned_lines("A", WIDE, PLAIN, 20)
     assert first.startswith("A &= X")
     assert all(line.startswith(r"&\quad {}") for line in rest)
+
+
+def test_a_logarithm_of_a_sum_and_a_term_has_brackets() -> None:
+    """log sum_k a_k needs none, log(sum_k a_k + b) does."""
+    k, terms = Index(M, "k"), Leaf(W)
+    total = Reduce("sum", (Range(k),), Element(terms, (IndexValue((), ONE), IndexValue(((k, 1),)))))
+    assert to_latex(call("log", total)).startswith(r"\log \sum")
+    assert not to_latex(call("log", Add((total, lam)))).startswith(r"\log \sum")
