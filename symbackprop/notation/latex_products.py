@@ -46,7 +46,9 @@ def product_box(printer: Printer, expr: MatMul) -> Box:
     ]
     negative = False
     if expr.factors and (first := printer.box(expr.factors[0])).negative and first.level > SUM:
-        negative, boxes[0] = True, first._replace(negative=False)
+        plain = first._replace(negative=False)
+        reaches = len(boxes) > 1 and plain.level in (OPEN, TERM)  # max_i a_i b is the maximum of a_i b
+        negative, boxes[0] = True, plain.bracketed() if reaches else plain
     printer.shapes = shapes
     spread = shapes and joins_arrays(expr)
     if spread:
