@@ -23,6 +23,7 @@ from symbackprop.problem_file import ProblemSpec, loads_spec
 from symbackprop.problems import Problem
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Side
+from tests.derivation.networks import every
 from tests.fuzz.programs import draw
 from tests.reading.works.equality import same
 
@@ -59,17 +60,10 @@ class Link:
         return f"{self.latex}: {to_text(first.expr) if first is not None else reason}"
 
 
-def every(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps and all their substeps."""
-    for step in steps:
-        yield step
-        yield from every(step.substeps)
-
-
 def links(spec: ProblemSpec, graph: Graph, steps: Sequence[Step]) -> Iterator[Link]:
     """Both sides of every different line ``before = after``, each line read by itself."""
     seen: set[str] = set()
-    for step in every(steps):
+    for step in every(tuple(steps)):
         line = f"{step.before.latex} = {step.after.latex}"
         if line in seen:
             continue
