@@ -31,10 +31,12 @@ from symbackprop.derivation.rules import leaves, log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
 from symbackprop.derivation.written import in_place, written
+from symbackprop.notation.atoms import Fn
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Fn, Form, Slot, single
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.latex_lines import estimated_width
 from symbackprop.notation.normal import merge, normal
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 MOST_TERMS = 24  # terms of all chain rules of a quantity together, if all are shown

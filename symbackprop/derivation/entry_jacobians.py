@@ -26,7 +26,9 @@ from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import MOST_LISTED, Place, places_of
 from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.notation.forms import Entry, Form, Slot, Term, single, total, within
+from symbackprop.notation.atoms import Entry
+from symbackprop.notation.forms import Form, Term, single, total, within
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 Held = tuple[int | None, ...]  # for each axis that carries an index the place that is meant, None for all

@@ -26,8 +26,9 @@ from symbackprop.derivation.local_jacobians import (
 from symbackprop.derivation.products import joined
 from symbackprop.derivation.sweep import Quantity, Sweep
 from symbackprop.derivation.workshop import Local
+from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, transposed
-from symbackprop.notation.forms import Entry, Form, single
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.steps import Step
 
 

@@ -37,9 +37,10 @@ from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operat
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep, settled
 from symbackprop.derivation.workshop import Local
+from symbackprop.notation.atoms import Delta, Entry, Fn, Group
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of
-from symbackprop.notation.forms import Atom, Delta, Entry, Fn, Form, Group, Term, bind, product, single, total
+from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Step
 

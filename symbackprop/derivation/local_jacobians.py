@@ -19,8 +19,10 @@ from symbackprop.derivation.lines import Lines, is_short
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Stage
 from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Delta, Form, Slot, Term
+from symbackprop.notation.atoms import Delta
+from symbackprop.notation.forms import Form, Term
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import Elementwise
 

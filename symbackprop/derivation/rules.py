@@ -14,30 +14,22 @@ from itertools import product as combinations_of
 
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.contractions import Contraction, fold_contraction
+from symbackprop.notation.array_atoms import OfMatrix
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group
 from symbackprop.notation.forms import (
     Atom,
-    Delta,
-    DimFactor,
-    Entry,
     Exponent,
-    Extreme,
     Factor,
-    Fn,
     Form,
-    Group,
-    OfMatrix,
-    Slot,
     Term,
     bind,
-    change_parts,
-    parts_of,
-    parts_of_slot,
     product,
     single,
     total,
     within,
 )
 from symbackprop.notation.normal import expanded, normal, span_of
+from symbackprop.notation.slots import Slot, parts_of_slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +139,7 @@ class Folding:
                     term, changed = summed, True
                     break
         factors = tuple(
-            (change_parts(atom, lambda part: self.fold(part, arrays=arrays)), e) for atom, e in term.factors
+            (atom.map_parts(lambda part: self.fold(part, arrays=arrays)), e) for atom, e in term.factors
         )
         if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
             return term
@@ -203,7 +195,7 @@ def _choices(atom: Atom, count: int) -> Iterator[tuple[Slot, ...]]:
         yield from permutations(atom.free, count)
         return
     entries = [atom] if isinstance(atom, Entry) else [
-        inner for part in parts_of(atom) for inner in part.atoms() if isinstance(inner, Entry)
+        inner for part in atom.parts for inner in part.atoms() if isinstance(inner, Entry)
     ]
     numbers = dict.fromkeys(slot for entry in entries for slot in entry.slots if isinstance(slot, int))
     yield from combinations_of((*atom.free, *numbers), repeat=count)
@@ -213,7 +205,7 @@ def _whole_axes(pattern: Fn) -> set[Index]:
     """The indices of a definition that run over a whole axis: any entry of that axis is one of theirs."""
     return {
         slot
-        for part in parts_of(pattern)
+        for part in pattern.parts
         for inner in part.atoms()
         if isinstance(inner, Entry)
         for axis, slot in zip(inner.tensor.index_axes, inner.slots, strict=True)
@@ -420,7 +412,7 @@ def _one_term(term: Term, known: Known, used: dict[Tensor, SumToOne]) -> Term:
     if summed is not None:
         return _one_term(summed, known, used)
     factors = tuple(
-        (change_parts(atom, lambda part: _inside(part, known, used)), e) for atom, e in term.factors
+        (atom.map_parts(lambda part: _inside(part, known, used)), e) for atom, e in term.factors
     )
     if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
         return term
@@ -460,7 +452,7 @@ def log_of_quotient(form: Form) -> Form:
     for term in form.terms:
         result = Form((Term(term.coefficient, (), term.bound),))
         for atom, exponent in term.factors:
-            inner = change_parts(atom, log_of_quotient)
+            inner = atom.map_parts(log_of_quotient)
             split = _split_log(inner)
             if split is not None:
                 changed = True
@@ -527,5 +519,5 @@ def leaves(form: Form) -> int:
             if isinstance(atom, Entry):
                 count += 1
             elif isinstance(atom, Fn | Group):
-                count += max(1, sum(leaves(part) for part in parts_of(atom)))
+                count += max(1, sum(leaves(part) for part in atom.parts))
     return count

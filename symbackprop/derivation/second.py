@@ -25,7 +25,8 @@ from symbackprop.derivation.sweep import Quantity, Stage, settled
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 Places = tuple[str | int, ...]

@@ -30,9 +30,10 @@ from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
 from symbackprop.derivation.workshop import Workshop, side_indices
 from symbackprop.errors import InputError, UnsupportedError
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.forms import Form
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in

@@ -27,20 +27,10 @@ from symbackprop.derivation.roads import Roads
 from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.workshop import Local, Workshop, axis_indices, indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Form,
-    Slot,
-    Term,
-    bind,
-    change_parts,
-    product,
-    single,
-    total,
-)
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 LONGEST_PLAIN = 24  # the same before names are put back in
@@ -432,7 +422,7 @@ def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
     for term in form.terms:
         if not any(_never(atom, apart) for atom, _ in term.factors):
             kept = [(atom, e) for atom, e in term.factors if not _always(atom)]
-            factors = tuple((change_parts(atom, lambda part: settled(part, apart)), e) for atom, e in kept)
+            factors = tuple((atom.map_parts(lambda part: settled(part, apart)), e) for atom, e in kept)
             terms.append(Term(term.coefficient, factors, term.bound))
     return normal(Form(terms)) if apart else Form(terms)
 

@@ -29,20 +29,10 @@ from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.workshop import indices_of, side_indices
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Delta,
-    Entry,
-    Exponent,
-    Form,
-    Slot,
-    Term,
-    bind,
-    product,
-    single,
-    total,
-    within,
-)
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Exponent, Form, Term, bind, product, single, total, within
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 MOST_PUT_IN = 10  # entries of a derivative that is put in where it is used
 MOST_TERMS = 3

@@ -14,7 +14,8 @@ from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operat
 from symbackprop.derivation.rules import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Stage, Sweep
 from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Fn, Form, single
+from symbackprop.notation.atoms import Fn
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Later, Step
 

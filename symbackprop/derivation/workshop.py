@@ -40,22 +40,11 @@ from symbackprop.derivation.rules import (
     leaves,
     sum_to_one,
 )
-from symbackprop.notation.forms import (
-    DimFactor,
-    Entry,
-    Form,
-    Group,
-    Slot,
-    Term,
-    bind,
-    parts_of,
-    product,
-    single,
-    strict,
-    within,
-)
+from symbackprop.notation.atoms import DimFactor, Entry, Group, strict
+from symbackprop.notation.forms import Form, Term, bind, product, single, within
 from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 from symbackprop.ops.lowering import Expand, Lowering
 from symbackprop.ops.registry import Structural, lookup
 
@@ -156,7 +145,7 @@ class Workshop:
         """Where a sum of 1 and an exponential stands: the names of its inverses."""
         found: list[Named] = []
         for local in self.locals.values():
-            sums = (Group(part) for atom in local.form.atoms() for part in parts_of(atom))
+            sums = (Group(part) for atom in local.form.atoms() for part in atom.parts)
             if any(exponential_in(group) is not None for group in sums):
                 self.logistics = found
             whole = local.form.terms[0] if len(local.form.terms) == 1 else None

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
 from symbackprop.core.tensors import Index
+from symbackprop.notation.array_atoms import Flat
+from symbackprop.notation.atoms import Delta
 from symbackprop.notation.building import addition, hadamard, transposed
-from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
+from symbackprop.notation.forms import Factor, Form, Term
 from symbackprop.notation.network import NoSpelling
+from symbackprop.notation.slots import Slot, gap_of
 
 if TYPE_CHECKING:
     from symbackprop.notation.spelling import Place, Speller

@@ -35,32 +35,14 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.arranging import reshaped, stack_of
+from symbackprop.notation.array_atoms import Flat, OfMatrix
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group, Position, Truth
 from symbackprop.notation.building import addition, cost, hadamard, powered, product, scaled, transposed
 from symbackprop.notation.common import content, shared_factors, spans, without
 from symbackprop.notation.factoring import factored
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    DimFactor,
-    Entry,
-    Exponent,
-    Extreme,
-    Flat,
-    Fn,
-    Form,
-    Group,
-    OfMatrix,
-    Position,
-    Slot,
-    Term,
-    Truth,
-    gap_of,
-    indices_in,
-    negated,
-    parts_of,
-    parts_of_slot,
-)
+from symbackprop.notation.forms import Atom, Exponent, Form, Term, negated
 from symbackprop.notation.network import Network, NoSpelling, Operations, laid, numbers_ordered, ordered
+from symbackprop.notation.slots import Slot, gap_of, indices_in, parts_of_slot
 
 Place = Index | None
 HALF = Fraction(1, 2)
@@ -613,7 +595,7 @@ def _place(slot: Slot, order: list[Index]) -> Expr:
 
 def _entries(atom: Atom) -> list[Entry]:
     found = [atom] if isinstance(atom, Entry) else []
-    for part in parts_of(atom):
+    for part in atom.parts:
         found.extend(inner for inner in part.atoms() if isinstance(inner, Entry))
     return found
 

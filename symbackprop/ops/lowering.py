@@ -43,31 +43,11 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Delta,
-    DimFactor,
-    Entry,
-    Extreme,
-    Flat,
-    Fn,
-    Form,
-    Group,
-    OfMatrix,
-    Slot,
-    Truth,
-    as_atom,
-    bind,
-    negated,
-    number,
-    number_of,
-    parts_of_slot,
-    position,
-    product,
-    replaced_in,
-    single,
-    total,
-)
+from symbackprop.notation.array_atoms import Flat, OfMatrix, replaced_in
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group, Truth, as_atom, number_of
+from symbackprop.notation.forms import Form, bind, negated, number, product, single, total
 from symbackprop.notation.normal import normal, span_of
+from symbackprop.notation.slots import Slot, parts_of_slot, position
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.labels import choice, hoisted, onehot_tensor
 from symbackprop.ops.ranges import ordered, stretched
