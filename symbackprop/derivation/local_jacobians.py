@@ -96,7 +96,7 @@ class Locals:
         column = own[0] if own else None
         if self.flipped:
             row, column = column, row
-        return self.lines.speller.filled(self.lines.array(form, row, column), row, column)
+        return self.lines.speller.shapes.filled(self.lines.array(form, row, column), row, column)
 
     def _of_line(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...]) -> Expr:
         """The form for one example; every term must keep the examples apart."""
@@ -132,7 +132,7 @@ class Locals:
         found = self.slicer.spelled(form, row, column)
         if found is None:
             raise NotRowByRowError
-        return self.lines.speller.filled(found, row, column)
+        return self.lines.speller.shapes.filled(found, row, column)
 
 
 def locals_of_batch(lines: Lines, batch: Tensor, *, flipped: bool) -> Locals:

@@ -25,6 +25,7 @@ class Affine:
 
 
 Slot = Index | int | Affine
+Place = Index | None  # the index of the rows or columns; None where their number is literally 1
 Naming = Mapping[Index, str]
 
 

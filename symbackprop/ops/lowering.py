@@ -47,13 +47,12 @@ from symbackprop.notation.array_atoms import Flat, OfMatrix, replaced_in
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group, Truth, as_atom, number_of
 from symbackprop.notation.forms import Form, bind, negated, number, product, single, total
 from symbackprop.notation.normal import normal, span_of
-from symbackprop.notation.slots import Slot, parts_of_slot, position
+from symbackprop.notation.slots import Place, Slot, parts_of_slot, position
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.labels import choice, hoisted, onehot_tensor
 from symbackprop.ops.ranges import ordered, stretched
 from symbackprop.ops.registry import Elementwise, lookup
 
-Place = Index | None
 Expand = Callable[[Call], Expr]
 
 
