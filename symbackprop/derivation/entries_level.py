@@ -24,12 +24,13 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.blocks_of_matrices import written_slices
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of
 from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
+from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines, Work, is_short, operation
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.places import Place, assembled, element, places_of, some_of
 from symbackprop.derivation.quotients import quotient_line
-from symbackprop.derivation.rules import leaves, log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
 from symbackprop.derivation.written import in_place, written
 from symbackprop.notation.atoms import Fn
 from symbackprop.notation.building import cost

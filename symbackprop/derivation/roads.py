@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
-from symbackprop.derivation.rules import log_of_quotient
-from symbackprop.derivation.workshop import Local
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.notation.atoms import Entry, Fn, Group
 from symbackprop.notation.forms import Factor, Form, Term, single
 from symbackprop.ops.registry import lookup

@@ -23,9 +23,11 @@ from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
+from symbackprop.derivation.known_sums import KnownSum
+from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
 from symbackprop.derivation.roads import Roads
-from symbackprop.derivation.rules import SumToOne, leaves
-from symbackprop.derivation.workshop import Local, Workshop, axis_indices, indices_of, side_indices
+from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.atoms import Delta, Entry
 from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
@@ -42,7 +44,7 @@ class Stage:
 
     rule: str
     form: Form
-    uses: tuple[SumToOne, ...] = ()
+    uses: tuple[KnownSum, ...] = ()
     raw: Form | None = None  # before the deltas were used up
     inserted: tuple[Tensor, ...] = ()
     through: tuple[Equation, ...] = ()

@@ -304,3 +304,8 @@ def _strict(atom: Atom) -> Atom:
 def as_atom(form: Form) -> Form:
     """A sum of several terms as one ``Group`` factor; a single term as it is."""
     return form if len(form.terms) <= 1 else single(Group(form))
+
+
+def form_of(atom: Atom) -> Form:
+    """An atom as a form, a group by its terms: the other way round than ``as_atom``."""
+    return atom.form if isinstance(atom, Group) else single(atom)
