@@ -12,7 +12,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.over_members import over_members
-from symbackprop.derivation.sweep import Quantity
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form

@@ -41,9 +41,9 @@ def indexed(writer: Writer, expr: Expr) -> Any:
         case IndexValue():
             return writer.place(expr)
         case Element():
-            return element(writer, expr)
+            return _element(writer, expr)
         case Reduce():
-            return reduced(writer, expr)
+            return _reduction(writer, expr)
         case Jacobian(is_sliced=True):
             return writer.value(expr.comprehension())
         case Jacobian():
@@ -55,7 +55,7 @@ def indexed(writer: Writer, expr: Expr) -> Any:
             spots = [writer.position(index) for index in indices]
             return TensorByEntries.of(spots, writer.value(body), [dim_value(dim) for dim in expr.dims])
         case Slice():
-            return piece(writer, expr)
+            return _piece(writer, expr)
         case Comprehension(row=None, column=None, body=body):
             return writer.value(body)
         case Comprehension(row=row, column=column, body=body):
@@ -66,14 +66,14 @@ def indexed(writer: Writer, expr: Expr) -> Any:
             raise UnsupportedError(f"no SymPy spelling of {type(expr).__name__}")
 
 
-def piece(writer: Writer, expr: Slice) -> Any:
+def _piece(writer: Writer, expr: Slice) -> Any:
     """Rows and columns of a matrix; entry by entry where a position depends on an index."""
     base = writer.value(expr.base)
     starts = [slot.low if isinstance(slot, Run) else slot for slot in expr.slots]
     fixed = all(isinstance(at, IndexValue) and not at.indices for at in starts)
     if not is_matrix(base) or not fixed or any(isinstance(at, LabelValue) for at in starts):
         return indexed(writer, expr.comprehension())
-    slots = dict(zip(sides_of(expr.base), expr.slots, strict=False))
+    slots = dict(zip(_sides_of(expr.base), expr.slots, strict=False))
     spans: list[Any] = []
     for side in (0, 1):
         slot = slots.get(side)
@@ -86,10 +86,10 @@ def piece(writer: Writer, expr: Slice) -> Any:
     return found
 
 
-def element(writer: Writer, expr: Element) -> Any:
+def _element(writer: Writer, expr: Element) -> Any:
     """One entry; a slot of an axis that is literally 1 is 0."""
     if isinstance(expr.base, Partial) and len(expr.slots) > expr.base.by.rank:
-        return local_entry(writer, expr, expr.base)
+        return _local_entry(writer, expr, expr.base)
     base = writer.value(expr.base)
     slots = [writer.place(slot, -1) for slot in expr.slots]
     if isinstance(base, sympy.IndexedBase):
@@ -106,7 +106,7 @@ def element(writer: Writer, expr: Element) -> Any:
     return entry_sums(base[tuple(0 if side.is_one else next(ordered) for side in sides)])
 
 
-def local_entry(writer: Writer, expr: Element, partial: Partial) -> Any:
+def _local_entry(writer: Writer, expr: Element, partial: Partial) -> Any:
     """An entry of a Jacobian, of any number of indices."""
     dims = [dim for tensor in (partial.of, partial.by) for dim in tensor.shape]
     slots = [writer.place(slot, -1) for slot, dim in zip(expr.slots, dims, strict=True) if not dim.is_one]
@@ -117,28 +117,28 @@ def local_entry(writer: Writer, expr: Element, partial: Partial) -> Any:
     return sympy.IndexedBase(name, shape=tuple(extents))[tuple(slots)]
 
 
-def reduced(writer: Writer, expr: Reduce) -> Any:
+def _reduction(writer: Writer, expr: Reduce) -> Any:
     """Sum, product or mean over positions."""
     body = writer.value(expr.body)
     if not is_matrix(body):
-        return _reduced(writer, expr, body)
+        return _over_ranges(writer, expr, body)
     pairs = zip(expr.shape, "ij", strict=True)
     sides = [None if dim.is_one else Index(dim, letter) for dim, letter in pairs]
     spots = [sympy.S.Zero if side is None else writer.position(side) for side in sides]
-    entry = _reduced(writer, expr, entry_sums(body[tuple(spots)]))
+    entry = _over_ranges(writer, expr, entry_sums(body[tuple(spots)]))
     alone = sympy.Symbol("_0")
     names = [alone if side is None else spot for side, spot in zip(sides, spots, strict=True)]
     rows, columns = (dim_value(dim) for dim in expr.shape)
     return by_entries(names[0], names[1], entry, (rows, columns))
 
 
-def _reduced(writer: Writer, expr: Reduce, body: Any) -> Any:
+def _over_ranges(writer: Writer, expr: Reduce, body: Any) -> Any:
     for entry in reversed(expr.ranges):
-        body = _over(writer, expr.binder, body, entry)
+        body = _over_range(writer, expr.binder, body, entry)
     return body
 
 
-def _over(writer: Writer, binder: str, body: Any, entry: Range) -> Any:
+def _over_range(writer: Writer, binder: str, body: Any, entry: Range) -> Any:
     spot = writer.position(entry.index)
     low = writer.place(entry.low, -1) if entry.low is not None else sympy.S.Zero
     high = writer.place(entry.high, -1) if entry.high is not None else dim_value(entry.index.dim) - 1
@@ -162,7 +162,7 @@ def _over(writer: Writer, binder: str, body: Any, entry: Range) -> Any:
     return total if binder == "sum" else total / EntrySum(counts, limits)
 
 
-def sides_of(base: Expr) -> list[int]:
+def _sides_of(base: Expr) -> list[int]:
     """The side, 0 for rows and 1 for columns, of each slot of a slice of ``base``."""
     tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
     if tensor is None:
