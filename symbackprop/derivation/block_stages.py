@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
 from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.paths import Paths
 from symbackprop.derivation.quantities import Stage
 from symbackprop.notation.atoms import Entry
 from symbackprop.notation.forms import Form
 from symbackprop.notation.normal import expanded, normal
-
-if TYPE_CHECKING:
-    from symbackprop.derivation.sweep import Sweep
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 LONGEST_PLAIN = 24  # the same before names are put back in
@@ -26,29 +23,29 @@ def are_plain(stages: Sequence[Stage]) -> bool:
     return all(stage.rule in ("chain", "insert", "expand") for stage in stages)
 
 
-def block_stages(sweep: Sweep, tensor: Tensor, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def block_stages(paths: Paths, tensor: Tensor, stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The cotangents inside a block put together, as long as that is shorter than they are one by one."""
     found: tuple[Stage, ...] = ()
     current = stages[-1].form
     before: tuple[Tensor, ...] = ()
     base = stages[0].form if are_plain(stages) else stages[-1].form
-    for inside in regions(tensor, sweep.successors, sweep.order, sweep.is_fixed):
-        if not closed(inside, tensor, sweep.inputs):
+    for inside in regions(tensor, paths.successors, paths.order, paths.is_fixed):
+        if not closed(inside, tensor, paths.inputs):
             break
         new = [inner for inner in inside if inner not in before]
-        put = _put_in(sweep, base, inside)
-        ways = [(form, sweep.shop.tidy(form, zeros=False, arrays=False)) for form in (put, expanded(put))]
-        triples = [(raw, way, sweep.shop.tidy(way, arrays=False)) for raw, way in ways]
+        put = _put_in(paths, base, inside)
+        ways = [(form, paths.shop.tidy(form, zeros=False, arrays=False)) for form in (put, expanded(put))]
+        triples = [(raw, way, paths.shop.tidy(way, arrays=False)) for raw, way in ways]
         raw, whole, final = min(triples, key=lambda triple: leaves(triple[2]))
-        budget = leaves(current) + sum(leaves(sweep.quantities[inner].form) for inner in new)
+        budget = leaves(current) + sum(leaves(paths.quantities[inner].form) for inner in new)
         if leaves(final) >= budget or leaves(final) > LONGEST_BLOCK:
             break
         current, before = final, inside
-        names = {sweep.shop.cotangent(sweep.loss, inner): inner for inner in inside}
+        names = {paths.shop.cotangent(paths.loss, inner): inner for inner in inside}
         put_in = tuple(inner for name, inner in names.items() if name in base.tensors)
         found = _folded(raw, whole, put_in)
         if whole.key != final.key:
-            facts = sweep.shop.vanishing(whole)
+            facts = paths.shop.vanishing(whole)
             found = (*found, Stage("vanish", final, uses=facts))
     return found
 
@@ -65,16 +62,16 @@ def _folded(raw: Form, whole: Form, put_in: tuple[Tensor, ...]) -> tuple[Stage, 
     return (Stage("insert", plain, inserted=put_in), Stage("fold", whole, inserted=names))
 
 
-def _put_in(sweep: Sweep, form: Form, inside: tuple[Tensor, ...]) -> Form:
+def _put_in(paths: Paths, form: Form, inside: tuple[Tensor, ...]) -> Form:
     """The form with the cotangents of ``inside`` replaced by their values, to the end."""
-    names = {sweep.shop.cotangent(sweep.loss, inner): inner for inner in inside}
+    names = {paths.shop.cotangent(paths.loss, inner): inner for inner in inside}
     memo: dict[Tensor, Form] = {}
 
     def value_of(atom: Entry) -> Form | None:
         inner = names.get(atom.tensor)
         if inner is None:
             return None
-        quantity = sweep.quantities[inner]
+        quantity = paths.quantities[inner]
         if inner not in memo:
             memo[inner] = substituted(quantity.form, value_of)
         return memo[inner].rename(dict(zip(quantity.indices, atom.slots, strict=True)))

@@ -20,7 +20,7 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.outside import relaxed
 from symbackprop.notation.slots import Slot, parts_of_slot
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup

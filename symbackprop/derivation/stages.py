@@ -8,39 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.block_stages import are_plain, block_stages
 from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.paths import Paths
 from symbackprop.derivation.quantities import Stage
 from symbackprop.notation.forms import Form, total
 from symbackprop.notation.normal import expanded
 from symbackprop.notation.slots import Slot
 
-if TYPE_CHECKING:
-    from symbackprop.derivation.sweep import Sweep
 
-
-def stages_of(sweep: Sweep, tensor: Tensor, slots: tuple[Slot, ...]) -> tuple[Stage, ...]:
+def stages_of(paths: Paths, tensor: Tensor, slots: tuple[Slot, ...]) -> tuple[Stage, ...]:
     """The lines of the derivative by the entry ``slots`` of ``tensor``."""
-    users, abstract = sweep.users_of(tensor), sweep.abstract_users(tensor)
-    given = total(sweep.given(equation, tensor, slots) for equation in abstract)
-    if not users and any(equation.target is sweep.loss for equation in abstract):
+    users, abstract = paths.users_of(tensor), paths.abstract_users(tensor)
+    given = total(paths.given(equation, tensor, slots) for equation in abstract)
+    if not users and any(equation.target is paths.loss for equation in abstract):
         return (Stage("given", given),)
     if not users and not abstract:
         return (Stage("none", Form()),)
-    work = _Work(sweep, tensor, slots, tuple(users), given)
+    work = _Work(paths, tensor, slots, tuple(users), given)
     work.chain()
     work.insert_single()
     work.insert_cancelling()
     work.assume()
     work.multiply_out()
     stages = tuple(work.stages)
-    looped = bool(sweep.graph.loop_of(tensor))
-    block = () if sweep.head or looped else block_stages(sweep, tensor, stages)
+    looped = bool(paths.graph.loop_of(tensor))
+    block = () if paths.head or looped else block_stages(paths, tensor, stages)
     return (stages[0], *block) if block and work.is_plain else (*stages, *block)
 
 
@@ -48,7 +45,7 @@ def stages_of(sweep: Sweep, tensor: Tensor, slots: tuple[Slot, ...]) -> tuple[St
 class _Work:
     """The lines found so far; ``given`` is the part through arbitrary losses."""
 
-    sweep: Sweep
+    paths: Paths
     tensor: Tensor
     slots: tuple[Slot, ...]
     users: tuple[Local, ...]
@@ -67,20 +64,20 @@ class _Work:
 
     def _sum(self, inlined: Collection[Local] = ()) -> Form:
         """The sum over the equations; the cotangents of ``inlined`` by their values."""
-        part, users = self.sweep.part, self.users
+        part, users = self.paths.part, self.users
         parts = [part(user, self.tensor, self.slots, inline=user in inlined) for user in users]
         return total((*parts, self.given))
 
     def chain(self) -> None:
         """The chain rule; a path whose part is 0 is shown all the same."""
-        shop, raw = self.sweep.shop, self._sum()
+        shop, raw = self.paths.shop, self._sum()
         first = shop.tidy(raw)
-        if self.sweep.head:
-            first = settled(first, self.sweep.apart)
+        if self.paths.head:
+            first = settled(first, self.paths.apart)
         through = tuple(user.equation for user in self.users)
         chain = Stage("chain", first, raw=raw, through=through)
         self.stages.append(chain)
-        if self.sweep.head or not shop.centred:
+        if self.paths.head or not shop.centred:
             return
         full = shop.tidy(raw, zeros=False)
         if full.key != first.key and first.terms:
@@ -88,18 +85,18 @@ class _Work:
 
     def insert_single(self) -> None:
         """Cotangents of which this tensor is the only reader, where that is shorter."""
-        found = [user for user in self.users if self.sweep.may_inline(user, self.tensor)]
+        found = [user for user in self.users if self.paths.may_inline(user, self.tensor)]
         if not found:
             return
         names = tuple(user.equation.target for user in found)
-        quantities = self.sweep.quantities
+        quantities = self.paths.quantities
         self._insert(found, leaves(self.current) + sum(leaves(quantities[name].form) for name in names))
 
     def insert_cancelling(self) -> None:
         """Cotangents that others read too, where the slope cancels: x stands twice in q x^T - y x^T."""
-        sweep = self.sweep
-        alone = [user for user in self.users if sweep.may_inline(user, self.tensor)]
-        found = [user for user in self.users if user not in alone and sweep.may_cancel(user)]
+        paths = self.paths
+        alone = [user for user in self.users if paths.may_inline(user, self.tensor)]
+        found = [user for user in self.users if user not in alone and paths.may_cancel(user)]
         if found and len(self.stages) == 1:
             self._insert(found, leaves(self.current) + 1)
 
@@ -107,27 +104,27 @@ class _Work:
         whole = self._sum(users)
         if self._is_shorter(whole, budget):
             names = tuple(user.equation.target for user in users)
-            self.stages.append(Stage("insert", self.sweep.shop.tidy(whole), inserted=names))
+            self.stages.append(Stage("insert", self.paths.shop.tidy(whole), inserted=names))
 
     def _is_shorter(self, form: Form, budget: int) -> bool:
         """Whether a form is, at its shortest, with no product of matrices called by its name.
 
         dS = A * (dA - rowsum(dA * A)) is what people write, not A * (dO V^T - rowsum(dO * O)).
         """
-        shop = self.sweep.shop
+        shop = self.paths.shop
         assumed, _ = shop.assume(shop.tidy(form, arrays=False), arrays=False)
         return leaves(assumed) < budget or leaves(shop.tidy(expanded(assumed), arrays=False)) < budget
 
     def assume(self) -> None:
         """The declared facts."""
-        assumed, used = self.sweep.shop.assume(self.current)
+        assumed, used = self.paths.shop.assume(self.current)
         if used:
             declared = any(not fact.by_definition for fact in used)
             self.stages.append(Stage("assumption" if declared else "one-hot", assumed, uses=used))
 
     def multiply_out(self) -> None:
         """The products of sums multiplied out, where that is shorter."""
-        shop = self.sweep.shop
+        shop = self.paths.shop
         multiplied = shop.tidy(expanded(self.current))
         if leaves(multiplied) < leaves(self.current):
             multiplied, more = shop.assume(multiplied)

@@ -5,7 +5,7 @@ Positions count from 0, as everywhere in SymPy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
@@ -30,9 +30,7 @@ from symbackprop.notation.sympy_entries import EntryMax, EntryProduct, EntrySum,
 from symbackprop.notation.sympy_slices import Piece
 from symbackprop.notation.sympy_symbols import derivative_name, dim_value, safe_name
 from symbackprop.notation.sympy_tensors import TensorByEntries
-
-if TYPE_CHECKING:
-    from symbackprop.notation.sympy_out import Writer
+from symbackprop.notation.sympy_writer import Writer
 
 
 def indexed(writer: Writer, expr: Expr) -> Any:

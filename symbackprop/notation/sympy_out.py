@@ -7,7 +7,6 @@ are used where they survive ``lambdify``, ours (``sympy_objects``) elsewhere.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
@@ -22,7 +21,6 @@ from symbackprop.core.expr import (
     Hadamard,
     IndexValue,
     Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
@@ -34,7 +32,7 @@ from symbackprop.core.expr import (
     label_of,
 )
 from symbackprop.core.graph import Graph
-from symbackprop.core.tensors import Index, Tensor
+from symbackprop.core.tensors import Tensor
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.sympy_arithmetic import add_up, constant, hadamard, of_matrix, product, quotient
@@ -59,12 +57,13 @@ from symbackprop.notation.sympy_symbols import (
     partial_symbol,
     symbol_of,
 )
+from symbackprop.notation.sympy_writer import Writer
 
 
 def to_sympy(expr: Expr, names: Names = PLAIN) -> Any:
     """The SymPy object of ``expr``, in the author's own symbols where ``names`` has them."""
     taken = {node.tensor.name for node in expr.walk() if isinstance(node, Leaf)}
-    return in_symbols_of(names, Writer(names, taken).value(expr))
+    return in_symbols_of(names, _NodeWriter(names, taken).value(expr))
 
 
 def arguments_of(result: Any, graph: Graph, names: Names = PLAIN) -> list[Any]:
@@ -88,16 +87,10 @@ def arguments_of(result: Any, graph: Graph, names: Names = PLAIN) -> list[Any]:
     return [*ordered, *(symbol for symbol in rest if symbol not in more_sizes), *sizes, *more_sizes]
 
 
-@dataclass(slots=True)
-class Writer:
-    """Writes expressions; ``taken`` are names that no position may have."""
-
-    names: Names
-    taken: set[str]
-    positions: dict[Index, Any] = field(default_factory=dict)
+class _NodeWriter(Writer):
+    """Writes by the kind of the node."""
 
     def value(self, expr: Expr) -> Any:
-        """The SymPy object of any expression."""
         match expr:
             case Number(value=value):
                 return sympy.Rational(value.numerator, value.denominator)
@@ -218,22 +211,3 @@ class Writer:
         if matrix:
             return Applied(OperationName(call.op, call.primes), *parts)
         return scalar_rule(call.op, call.primes, tuple(parts))
-
-    def place(self, slot: IndexValue, offset: int = 0) -> Any:
-        """A position, plus ``offset``; bound indices and labels count from 0."""
-        if isinstance(slot, LabelValue) and slot.label is not None:
-            return self.value(slot.label) + 1 + dim_value(slot.offset) + offset
-        total = dim_value(slot.offset) + offset
-        for index, coefficient in slot.indices:
-            total += coefficient * (self.position(index) + 1)
-        return total
-
-    def position(self, index: Index) -> Any:
-        """The symbol of an index, counting from 0."""
-        if index not in self.positions:
-            letter = index.letter
-            used = {str(symbol) for symbol in self.positions.values()} | self.taken | set(index.dim.names)
-            while letter in used:
-                letter += "_"
-            self.positions[index] = sympy.Symbol(letter, integer=True, nonnegative=True)
-        return self.positions[index]

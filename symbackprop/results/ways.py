@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,82 +13,80 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.notation.curvature import second_partials
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.text import to_text
+from symbackprop.results.result import Result
 from symbackprop.results.tree_sizes import LONGEST, LOOPS, loops, nodes
 from symbackprop.verification.point import Point, Refusal
 from symbackprop.verification.replay import Way
 from symbackprop.verification.slopes import derivative
 
-if TYPE_CHECKING:
-    from symbackprop.results.derivation import Derivation
 
-
-def ways_of(derivation: Derivation) -> dict[str, Way]:
+def ways_of(result: Result) -> dict[str, Way]:
     """The emitted code, and the SymPy result through lambdify."""
-    graph = derivation.context.graph
-    code = derivation.numpy()
+    graph = result.context.graph
+    code = result.numpy()
 
     def emitted(point: Point) -> Any:
-        return _as_gradient(derivation, code(_given(derivation, point)))
+        return _as_gradient(result, code(given_arrays(result, point)))
 
     ways: dict[str, Way] = {"emitted code": emitted}
     arbitrary = any(equation.abstract for equation in graph.equations) or any(
         getattr(op, "abstract", False) for op in graph.functions.values()
     )
     refused = arbitrary or bool(graph.loops)  # SymPy has no recursion
-    expr = None if refused else derivation.expanded_expr
+    expr = None if refused else result.expanded_expr
     if expr is not None and nodes(expr) <= LONGEST and loops(expr) <= LOOPS:
-        lambdified = _lambdified(derivation)
+        lambdified = _lambdified(result)
 
         def through_sympy(point: Point) -> Any:
-            return _as_gradient(derivation, lambdified(point))
+            return _as_gradient(result, lambdified(point))
 
         ways["sympy.lambdify"] = through_sympy
     return ways
 
 
-def _as_gradient(derivation: Derivation, found: Any) -> Any:
+def _as_gradient(result: Result, found: Any) -> Any:
     """What the code gives in this layout, back in the shape of ``by``."""
-    if derivation.layout != "numerator" or derivation.by.is_scalar or not derivation.by.is_matrix:
+    if result.layout != "numerator" or result.by.is_scalar or not result.by.is_matrix:
         return found
-    return np.asarray(found).T if derivation.by.rank > 1 else np.reshape(found, -1)
+    return np.asarray(found).T if result.by.rank > 1 else np.reshape(found, -1)
 
 
-def _given(derivation: Derivation, point: Point) -> dict[str, Any]:
+def given_arrays(result: Result, point: Point) -> dict[str, Any]:
     """Arrays as a caller of the emitted code would give them."""
-    graph = derivation.context.graph
+    graph = result.context.graph
     given: dict[str, Any] = point.arrays(graph.symbols)
     for name in graph.families:
         members = [given[tensor.name] for tensor in graph.members_of(name)]
         if members:
             given[name] = np.stack(members)
     given.update(point.sizes)
-    given.update(_stand_ins(derivation, point))
+    given.update(_stand_ins(result, point))
     return given
 
 
-def _stand_ins(derivation: Derivation, point: Point) -> dict[str, Any]:
+def _stand_ins(result: Result, point: Point) -> dict[str, Any]:
     """Callables for arbitrary functions, and the derivatives of an arbitrary loss."""
     found: dict[str, Any] = {}
     for op, stand_in in point.functions.items():
         function = found[op.name] = partial(_in_shape, stand_in)
         for order in (1, 2):
             found[op.name + "'" * order] = partial(_slope, function, order)
-    oracle = derivation.context.verifier.oracle_of(point)
-    for equation in derivation.context.graph.equations:
+    oracle = result.context.verifier.oracle_of(point)
+    for equation in result.context.graph.equations:
         if equation.abstract:
             found[equation.target.name] = float(np.real(point.values[equation.target])[0, 0])
             for tensor in equation.arguments:
                 value = oracle.partial(equation.target, tensor)
                 shape = tuple(point.extent(dim) for dim in tensor.shape)
                 found[f"d{equation.target.name}/d{tensor.name}"] = value.reshape(shape)
-    for one in second_partials(derivation.whole_expr):
+    for one in second_partials(result.whole_expr):
         value = oracle.jacobian(one.of, one.by)
         shape = tuple(point.extent(dim) for dim in (*one.of.shape, *one.by.shape))
         found[to_text(one)] = value.reshape(shape)
     return found
 
 
-def _lambdified(derivation: Derivation) -> Way:
+def _lambdified(result: Result) -> Way:
     """The expanded result through ``sympy.lambdify``; not checked where SymPy cannot hold it."""
     import sympy  # noqa: PLC0415 (slow to import, and only wanted here)
 
@@ -96,10 +94,10 @@ def _lambdified(derivation: Derivation) -> Way:
     from symbackprop.notation.sympy_symbols import dim_symbol, symbol_of  # noqa: PLC0415
 
     # In our own symbols: SymPy's lambdify is wrong on matrices whose names are no identifiers.
-    names = replace(derivation.context.names, sympy={})
-    graph = derivation.context.graph
+    names = replace(result.context.names, sympy={})
+    graph = result.context.graph
     try:
-        expanded = Formula(derivation.expanded_expr, names).sympy
+        expanded = Formula(result.expanded_expr, names).sympy
         arguments = arguments_of(expanded, graph, names)
         # docstring_limit: without it SymPy prints the whole expression into a docstring.
         # Not SciPy, which lambdify takes where it is installed: its import takes half a second.
@@ -119,11 +117,11 @@ def _lambdified(derivation: Derivation) -> Way:
             _argument(point, tensors[symbol]) if symbol in tensors else point.sizes[dims[symbol]]
             for symbol in arguments
         ))  # fmt: skip
-        if derivation.derived.jacobian is None and not derivation.by.is_matrix:
+        if result.derived.jacobian is None and not result.by.is_matrix:
             # Axes of extent 1 carry no index.
-            return np.reshape(value, [point.extent(dim) for dim in derivation.by.shape])
-        alone = np.ndim(value) == 0 and derivation.derived.jacobian is None
-        return np.broadcast_to(value, point.oriented(derivation.like)) if alone else value
+            return np.reshape(value, [point.extent(dim) for dim in result.by.shape])
+        alone = np.ndim(value) == 0 and result.derived.jacobian is None
+        return np.broadcast_to(value, point.oriented(result.like)) if alone else value
 
     return evaluate
 
@@ -137,23 +135,23 @@ def _argument(point: Point, tensor: Tensor) -> Any:
     return float(np.ravel(value)[0]) if tensor.is_scalar else value
 
 
-def over_indices(derivation: Derivation, way: Way) -> Way:
+def over_indices(result: Result, way: Way) -> Way:
     """A way of computing entries: one axis for each free index, where SymPy has matrices."""
 
     def in_shape(point: Point) -> Any:
-        return np.reshape(way(point), [point.extent(index.dim) for index in derivation.index_objects])
+        return np.reshape(way(point), [point.extent(index.dim) for index in result.index_objects])
 
     return in_shape
 
 
-def by_of(derivation: Derivation, way: Way) -> Way:
+def by_of(result: Result, way: Way) -> Way:
     """A way of computing a Jacobian, its array turned to the axes of ``of``, then those of ``by``."""
-    jacobian = derivation.derived.jacobian
+    jacobian = result.derived.jacobian
     assert jacobian is not None
 
     def as_of_by(point: Point) -> Any:
         value = np.asarray(way(point))
-        own, other = (tuple(point.extent(d) for d in t.shape) for t in (derivation.of, derivation.by))
+        own, other = (tuple(point.extent(d) for d in t.shape) for t in (result.of, result.by))
         if not jacobian.flipped:
             return value.reshape(own + other)
         order = [*range(len(other), len(own) + len(other)), *range(len(other))]
