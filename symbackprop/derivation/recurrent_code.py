@@ -10,8 +10,8 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.session import Session
-from symbackprop.notation.numpy_code import Line
 from symbackprop.notation.numpy_loops import Loop, Member, from_start, looped
+from symbackprop.notation.numpy_program import Line
 
 
 def recurrent_lines(session: Session, derivations: list[Derived]) -> list[Line]:

@@ -12,7 +12,8 @@ from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.recurrent_code import recurrent_lines
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.numpy_code import Line, Output, Program, plan
+from symbackprop.notation.numpy_code import plan
+from symbackprop.notation.numpy_program import Line, Output, Program
 from symbackprop.results.context import Context
 
 

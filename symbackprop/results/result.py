@@ -13,7 +13,7 @@ from symbackprop.notation import display
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
-from symbackprop.notation.numpy_code import Program, emit_lines
+from symbackprop.notation.numpy_program import Program, emit_lines
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup

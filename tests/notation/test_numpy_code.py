@@ -34,7 +34,8 @@ from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
-from symbackprop.notation.numpy_code import Line, Output, emit_function, emit_lines, plan
+from symbackprop.notation.numpy_code import plan
+from symbackprop.notation.numpy_program import Line, Output, emit_lines
 from symbackprop.notation.numpy_source import assignment_lines
 from symbackprop.ops.registry import all_operations
 from symbackprop.reading.formulas import read_formula
@@ -436,7 +437,7 @@ def gradients(X, W, c, W2, b, Y, lam):
 
 def test_published_source() -> None:
     """Forward lines first and only those needed, then one line for each derivative."""
-    assert emit_function("gradients", *perceptron()) == PERCEPTRON
+    assert plan("gradients", *perceptron()).source == PERCEPTRON
 
 
 def perceptron_arrays() -> dict[str, Any]:
@@ -649,7 +650,7 @@ def test_zero_and_stretched_results() -> None:
 def test_source_is_plain_python() -> None:
     """The published source runs as it stands, with keyword arrays."""
     scope: dict[str, Any] = {}
-    source = emit_function("gradients", *perceptron())
+    source = plan("gradients", *perceptron()).source
     exec(compile(source, "gradients.py", "exec"), scope)
     arrays = perceptron_arrays()
     expected = compile_function(plan("gradients", *perceptron()))(arrays)
