@@ -18,8 +18,7 @@ from symbackprop.notation.sympy_symbols import dim_symbol, symbol_of
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
-from tests.notation.plain_arrays import SIZES, Plain, symbols
-from tests.notation.test_numpy_code import (
+from tests.notation.formulas import (
     ANY,
     COLUMN,
     COLUMNS,
@@ -34,6 +33,7 @@ from tests.notation.test_numpy_code import (
     graph_of,
     perceptron,
 )
+from tests.notation.plain_arrays import SIZES, Plain, symbols
 
 
 def values_for(arguments: list[Any], graph: Graph, arrays: dict[str, Any]) -> list[Any]:
