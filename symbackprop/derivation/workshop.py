@@ -29,6 +29,7 @@ from symbackprop.derivation.calculus import Slopes
 from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.logistics import Named, exponential_in, logistic
+from symbackprop.derivation.mirrors import mirrored, same_mirrored
 from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.rules import (
     Definition,
@@ -185,7 +186,7 @@ class Workshop:
         plain = self._plain(form)
         if row is not None and column is not None and rows == columns:
             turned = plain.rename({row: column, column: row})
-            target.mirrored = plain.key == turned.key
+            target.mirrored = same_mirrored(plain, turned)
         definition = definition_of(target, local.indices, plain)
         if definition is not None:
             self.folding.add(definition)
@@ -436,7 +437,7 @@ class Workshop:
         apart = split_inverses(form, self.lowering)
         while (new := cancel_inverses(apart, self.folding)) is not apart:
             apart = new
-        return apart if factors_in(apart) < factors_in(form) else form
+        return mirrored(apart if factors_in(apart) < factors_in(form) else form)
 
     def _logistic(self, form: Form) -> Form:
         """Sigmoids written by hand, where there may be any."""

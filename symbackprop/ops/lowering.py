@@ -70,7 +70,7 @@ from symbackprop.notation.forms import (
 from symbackprop.notation.normal import normal, span_of
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.labels import choice, hoisted, onehot_tensor
-from symbackprop.ops.ranges import ordered, stretched
+from symbackprop.ops.ranges import is_singular, ordered, stretched
 from symbackprop.ops.registry import Elementwise, lookup
 
 Place = Index | None
@@ -285,7 +285,9 @@ class _Lowerer:
             return self._extreme_of(expr.binder, normal(body), bound, conditions, saved)
         inside = number(1)
         for one in (one for several in conditions for one in several):
-            inside = product(inside, self.indicator(one, None, None))
+            barred = one.op == "!=" and self._is_barred(one, body)
+            found = single(self._truth(one)) if barred else self.indicator(one, None, None)
+            inside = product(inside, found)
         self._names = saved
         total_ = bind(product(inside, body), tuple(bound))
         if expr.binder == "sum":
@@ -305,6 +307,13 @@ class _Lowerer:
         for index, truths in zip(reversed(bound), reversed(where), strict=True):
             body = single(Extreme("prod", body, (index,), truths))
         return body
+
+    def _is_barred(self, condition: Indicator, body: Form) -> bool:
+        """Whether a sum over j != i may not be one over all j without that at i: 1/(x_i - x_j)."""
+        if label_of(condition.left) is not None or label_of(condition.right) is not None:
+            return False
+        truth = self._truth(condition)
+        return set(truth.left.free) <= set(body.free) and is_singular(body, truth.free)
 
     def _truth(self, condition: Indicator) -> Truth:
         """A condition on positions, as it stands; of a label that its 0/1 entry is 1, or 0."""
