@@ -18,6 +18,7 @@ from symbackprop.core.expr import Comprehension, Element, Expr, MatMul, Partial,
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.lines import Lines, slots_of
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.local_jacobians import (
     Locals,
     NotRowByRowError,
@@ -28,9 +29,9 @@ from symbackprop.derivation.local_jacobians import (
 )
 from symbackprop.derivation.products import joined
 from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
+from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, transposed
-from symbackprop.notation.forms import Entry, Form, single
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.steps import Step
 
 

@@ -16,11 +16,13 @@ from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.jacobian_work import Part, indices_of_slots, slice_of
 from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.sweep import Stage
-from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Delta, Form, Slot, Term
+from symbackprop.notation.atoms import Delta
+from symbackprop.notation.forms import Form, Term
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import Elementwise
 
@@ -100,7 +102,7 @@ class Locals:
         column = own[0] if own else None
         if self.flipped:
             row, column = column, row
-        return self.lines.speller.filled(self.lines.array(form, row, column), row, column)
+        return self.lines.speller.shapes.filled(self.lines.array(form, row, column), row, column)
 
     def _of_line(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...]) -> Expr:
         """The form for one example; every term must keep the examples apart."""
@@ -144,7 +146,7 @@ class Locals:
         found = self.slicer.spelled(form, row, column)
         if found is None:
             raise NotRowByRowError
-        return self.lines.speller.filled(found, row, column)
+        return self.lines.speller.shapes.filled(found, row, column)
 
 
 def locals_of_batch(lines: Lines, batch: Tensor, *, flipped: bool) -> Locals:

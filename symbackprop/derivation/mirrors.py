@@ -16,19 +16,8 @@ from itertools import islice, product
 from types import MappingProxyType
 
 from symbackprop.core.tensors import Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Entry,
-    Exponent,
-    Fn,
-    Form,
-    Group,
-    Term,
-    Truth,
-    negated,
-    parts_of,
-    slot_of,
-)
+from symbackprop.notation.atoms import Entry, Fn, Group, Truth, slot_of
+from symbackprop.notation.forms import Atom, Exponent, Form, Term, negated
 
 PARITY = MappingProxyType({"tanh": -1, "sin": -1, "erf": -1, "sign": -1, "abs": 1, "cos": 1})
 MOST_VARIANTS = 64
@@ -80,7 +69,7 @@ def _may_turn(term: Term, symmetric: Tensors = frozenset()) -> bool:
     return any(
         (isinstance(atom, Entry) and atom.tensor in symmetric)
         or (isinstance(atom, Truth) and slot_of(atom.left) is not None and slot_of(atom.right) is not None)
-        or any(_is_difference(part) or any(map(_may_turn, part.terms)) for part in parts_of(atom))
+        or any(_is_difference(part) or any(map(_may_turn, part.terms)) for part in atom.parts)
         for atom, _ in term.factors
     )
 

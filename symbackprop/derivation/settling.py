@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from symbackprop.notation.forms import Atom, Delta, Form, Slot, Term, change_parts
+from symbackprop.notation.atoms import Delta
+from symbackprop.notation.forms import Atom, Form, Term
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 
 
 def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
@@ -12,7 +14,7 @@ def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
     for term in form.terms:
         if not any(_never(atom, apart) for atom, _ in term.factors):
             kept = [(atom, e) for atom, e in term.factors if not _always(atom)]
-            factors = tuple((change_parts(atom, lambda part: settled(part, apart)), e) for atom, e in kept)
+            factors = tuple((atom.map_parts(lambda part: settled(part, apart)), e) for atom, e in kept)
             terms.append(Term(term.coefficient, factors, term.bound))
     return normal(Form(terms)) if apart else Form(terms)
 

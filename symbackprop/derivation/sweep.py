@@ -23,25 +23,18 @@ from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
+from symbackprop.derivation.known_sums import KnownSum
+from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
 from symbackprop.derivation.mirrors import mirrored, same_mirrored
 from symbackprop.derivation.roads import Roads
-from symbackprop.derivation.rules import SumToOne, leaves
 from symbackprop.derivation.settling import settled
-from symbackprop.derivation.workshop import Local, Workshop, axis_indices, indices_of, side_indices
+from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Delta,
-    Entry,
-    Form,
-    Group,
-    Slot,
-    Term,
-    bind,
-    product,
-    single,
-    total,
-)
+from symbackprop.notation.atoms import Delta, Entry, Group
+from symbackprop.notation.forms import Form, Term, bind, product, single, total
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 LONGEST_PLAIN = 24  # the same before names are put back in
@@ -53,7 +46,7 @@ class Stage:
 
     rule: str
     form: Form
-    uses: tuple[SumToOne, ...] = ()
+    uses: tuple[KnownSum, ...] = ()
     raw: Form | None = None  # before the deltas were used up
     inserted: tuple[Tensor, ...] = ()
     through: tuple[Equation, ...] = ()

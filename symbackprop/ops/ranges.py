@@ -9,7 +9,9 @@ from fractions import Fraction
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import Fn, Form, Truth, number_of, parts_of, parts_of_slot, position, slot_of
+from symbackprop.notation.atoms import Fn, Truth, number_of, slot_of
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import parts_of_slot, position
 
 
 def ordered(truth: Truth) -> Truth:
@@ -34,7 +36,7 @@ def is_singular(form: Form, indices: Sequence[Index]) -> bool:
                 continue
             below = exponent < 0 or Fraction(exponent).denominator != 1
             bounded = isinstance(atom, Fn) and getattr(atom.op, "domain", "real") != "real"
-            if below or bounded or any(is_singular(part, indices) for part in parts_of(atom)):
+            if below or bounded or any(is_singular(part, indices) for part in atom.parts):
                 return True
     return False
 
