@@ -17,8 +17,8 @@ from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody
-from symbackprop.results import Derivation
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:

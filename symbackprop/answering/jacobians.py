@@ -22,7 +22,7 @@ from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.jacobian_bodies import CaseAsked, JacobianBody, Places
-from symbackprop.results import Derivation, overall
+from symbackprop.results.derivation import Derivation, overall
 
 
 def jacobian(desk: Desk, question: Question) -> Iterator[Answer]:
