@@ -20,8 +20,9 @@ from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.gathering import gathered
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.settling import settled
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Stage, settled
+from symbackprop.derivation.sweep import Quantity, Stage
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost

@@ -26,11 +26,13 @@ from symbackprop.derivation.blocks import closed, regions, substituted
 from symbackprop.derivation.known_sums import KnownSum
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
+from symbackprop.derivation.mirrors import mirrored, same_mirrored
 from symbackprop.derivation.roads import Roads
+from symbackprop.derivation.settling import settled
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.atoms import Delta, Entry
-from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
+from symbackprop.notation.atoms import Delta, Entry, Group
+from symbackprop.notation.forms import Form, Term, bind, product, single, total
 from symbackprop.notation.normal import expanded, normal
 from symbackprop.notation.slots import Slot
 
@@ -105,6 +107,7 @@ class Sweep:
         head: tuple[Slot, ...] = (),
         places: tuple[Slot, ...] | None = None,
         apart: tuple[tuple[Slot, Slot], ...] = (),
+        once: bool = True,
     ) -> None:
         self._shop = shop
         self._graph = shop.graph
@@ -113,6 +116,8 @@ class Sweep:
         self.places = places
         self.apart = apart
         self._wrt = set(wrt)
+        self._once = once
+        self._symmetric: set[Tensor] = set()  # cotangents that equal their transposes
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)
@@ -193,7 +198,29 @@ class Sweep:
             for p in self._roads.bypassed.get(user.equation.target, ())
             if self._shop.locals[p].form.mentions(tensor)
         )
-        self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+        stages = self._mirrored(stages, row, column)
+        self.quantities[tensor] = found = self._quantity(tensor, row, column, stages, bypassed, axes)
+        if self._is_symmetric(found):
+            self._symmetric.add(self._shop.cotangent(self.loss, tensor))
+
+    def _mirrored(
+        self, stages: tuple[Stage, ...], row: Index | None, column: Index | None
+    ) -> tuple[Stage, ...]:
+        """dL/dS + (dL/dS)^T = 2 dL/dS, where dL/dS is symmetric."""
+        form = mirrored(stages[-1].form, self._symmetric) if self._symmetric else stages[-1].form
+        if form is stages[-1].form:
+            return stages
+        names = {tensor: self._shop.partial_of[tensor].by for tensor in self._symmetric & form.tensors}
+        return (*stages, Stage("symmetric", self._shop.tidy(form), inserted=tuple(names.values())))
+
+    def _is_symmetric(self, quantity: Quantity) -> bool:
+        """Whether a cotangent equals its transpose; one that is differentiated once more need not stay so."""
+        row, column = quantity.row, quantity.column
+        if self.head or not self._once or row is None or column is None or row.dim != column.dim:
+            return False
+        form = self._shop.tidy(quantity.form)
+        turned = normal(form.rename({row: column, column: row}))
+        return same_mirrored(form, turned, self._symmetric)
 
     def _axis_letters(self, tensor: Tensor) -> list[str]:
         """The letters of the free indices by axis; members of a family are counted by that of their dim."""
@@ -269,7 +296,8 @@ class Sweep:
             stages.append(Stage("assumption" if declared else "one-hot", assumed, uses=used))
             current = assumed
         multiplied = self._shop.tidy(expanded(current))
-        if leaves(multiplied) < leaves(current):
+        shorter = leaves(multiplied) < leaves(current)
+        if shorter or (leaves(multiplied) == leaves(current) and _is_sum_of_differences(current)):
             multiplied, more = self._shop.assume(multiplied)
             stages.append(Stage("expand", multiplied, uses=more))
         looped = bool(self._graph.loop_of(tensor))
@@ -418,27 +446,15 @@ class Sweep:
         return bind(product(cotangent, inner), out)
 
 
-def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
-    """The form without indicators that are known: of equal positions, and of those that differ."""
-    terms: list[Term] = []
-    for term in form.terms:
-        if not any(_never(atom, apart) for atom, _ in term.factors):
-            kept = [(atom, e) for atom, e in term.factors if not _always(atom)]
-            factors = tuple((atom.map_parts(lambda part: settled(part, apart)), e) for atom, e in kept)
-            terms.append(Term(term.coefficient, factors, term.bound))
-    return normal(Form(terms)) if apart else Form(terms)
-
-
-def _always(atom: Atom) -> bool:
-    return isinstance(atom, Delta) and atom.left == atom.right
-
-
-def _never(atom: Atom, apart: tuple[tuple[Slot, Slot], ...]) -> bool:
-    if not isinstance(atom, Delta):
+def _is_sum_of_differences(form: Form) -> bool:
+    """Whether the form is sum_j (x_p - x_j), a sum over a bracket in which not every term has the index."""
+    term = form.terms[0] if len(form.terms) == 1 else None
+    if term is None or len(term.factors) != 1 or not term.bound:
         return False
-    if isinstance(atom.left, int) and isinstance(atom.right, int):
-        return atom.left != atom.right
-    return any({atom.left, atom.right} == {a, b} for a, b in apart)
+    ((atom, exponent),) = term.factors
+    if not isinstance(atom, Group) or exponent != 1:
+        return False
+    return any(not set(term.bound) <= set(inner.free) for inner in atom.form.terms)
 
 
 def _letters_of(slots: tuple[Slot, ...]) -> tuple[str, ...]:
