@@ -89,7 +89,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         used.append(after)
         uses.extend(words)
         before = after
-    sentence = transpose_reason(quantity.form, value)
+    sentence = transpose_reason(quantity.form, value, called=lines.called(quantity.form))
     if sentence is not None and steps and lines.shop.graph.layout != "numerator":
         because = f"{steps[-1].because}; {sentence} in matrices"
         steps[-1] = replace(steps[-1], because=because)

@@ -9,6 +9,7 @@ from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.explain import Called, called_in
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.over_members import over_members
@@ -119,6 +120,10 @@ class Lines:
         """Whether a tensor of a form is ``onehot(y)``."""
         call = self.shop.helpers.get(tensor)
         return isinstance(call, Call) and call.op.name == "onehot"
+
+    def called(self, form: Form) -> Called:
+        """The letters of the indices of sums where the form is printed over entries."""
+        return called_in(self.entries(form), self.names.reserved)
 
     def show(self, expr: Expr) -> str:
         """An expression as text."""

@@ -36,6 +36,7 @@ class Paths:
         head: tuple[Slot, ...] = (),
         places: tuple[Slot, ...] | None = None,
         apart: tuple[tuple[Slot, Slot], ...] = (),
+        once: bool = True,
     ) -> None:
         self.shop = shop
         self.graph = shop.graph
@@ -44,6 +45,8 @@ class Paths:
         self.places = places
         self.apart = apart
         self._wrt = set(wrt)
+        self._once = once
+        self._symmetric: set[Tensor] = set()  # cotangents that equal their transposes
         self.quantities: dict[Tensor, Quantity] = {}
         self._depends = self._downstream(lambda t: t in self._wrt)
         self._differentiable = self._downstream(lambda t: t in self._wrt or t.role is Role.PARAMETER)

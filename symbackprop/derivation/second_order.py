@@ -143,6 +143,6 @@ def _differentiated(session: Session, of: Tensor, level: str) -> tuple[Derived, 
     """The first derivative dL/dA, and the forms of the cotangents on the way."""
     assert of.gradient is not None
     loss, inner = of.gradient
-    sweep = Sweep(session.shop, loss, (inner,), log_road=session.log_road)
+    sweep = Sweep(session.shop, loss, (inner,), log_road=session.log_road, once=False)
     own = "index" if level == "index" else "vector"
     return session.gradients(loss, (inner,), own)[inner], dict(sweep.run())

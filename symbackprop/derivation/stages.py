@@ -16,6 +16,7 @@ from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.paths import Paths
 from symbackprop.derivation.quantities import Stage
+from symbackprop.notation.atoms import Group
 from symbackprop.notation.forms import Form, total
 from symbackprop.notation.normal import expanded
 from symbackprop.notation.slots import Slot
@@ -126,6 +127,19 @@ class _Work:
         """The products of sums multiplied out, where that is shorter."""
         shop = self.paths.shop
         multiplied = shop.tidy(expanded(self.current))
-        if leaves(multiplied) < leaves(self.current):
+        shorter = leaves(multiplied) < leaves(self.current)
+        as_long = leaves(multiplied) == leaves(self.current)
+        if shorter or (as_long and _is_sum_of_differences(self.current)):
             multiplied, more = shop.assume(multiplied)
             self.stages.append(Stage("expand", multiplied, uses=more))
+
+
+def _is_sum_of_differences(form: Form) -> bool:
+    """Whether the form is sum_j (x_p - x_j), a sum over a bracket in which not every term has the index."""
+    term = form.terms[0] if len(form.terms) == 1 else None
+    if term is None or len(term.factors) != 1 or not term.bound:
+        return False
+    ((atom, exponent),) = term.factors
+    if not isinstance(atom, Group) or exponent != 1:
+        return False
+    return any(not set(term.bound) <= set(inner.free) for inner in atom.form.terms)

@@ -19,6 +19,7 @@ from fractions import Fraction
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.local_forms import axis_indices, indices_of, side_indices
+from symbackprop.derivation.mirrors import mirrored, same_mirrored
 from symbackprop.derivation.paths import Paths
 from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.derivation.stages import stages_of
@@ -60,7 +61,27 @@ class Sweep(Paths):
             for p in self._roads.bypassed.get(user.equation.target, ())
             if self.shop.locals[p].form.mentions(tensor)
         )
-        self.quantities[tensor] = self._quantity(tensor, row, column, stages, bypassed, axes)
+        stages = self._mirrored(stages)
+        self.quantities[tensor] = found = self._quantity(tensor, row, column, stages, bypassed, axes)
+        if self._is_symmetric(found):
+            self._symmetric.add(self.shop.cotangent(self.loss, tensor))
+
+    def _mirrored(self, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        """dL/dS + (dL/dS)^T = 2 dL/dS, where dL/dS is symmetric."""
+        form = mirrored(stages[-1].form, self._symmetric) if self._symmetric else stages[-1].form
+        if form is stages[-1].form:
+            return stages
+        names = {tensor: self.shop.partial_of[tensor].by for tensor in self._symmetric & form.tensors}
+        return (*stages, Stage("symmetric", self.shop.tidy(form), inserted=tuple(names.values())))
+
+    def _is_symmetric(self, quantity: Quantity) -> bool:
+        """Whether a cotangent equals its transpose; one that is differentiated once more need not stay so."""
+        row, column = quantity.row, quantity.column
+        if self.head or not self._once or row is None or column is None or row.dim != column.dim:
+            return False
+        form = self.shop.tidy(quantity.form)
+        turned = normal(form.rename({row: column, column: row}))
+        return same_mirrored(form, turned, self._symmetric)
 
     def _axis_letters(self, tensor: Tensor) -> list[str]:
         """The letters of the free indices by axis; members of a family are counted by that of their dim."""

@@ -47,7 +47,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
         joined = stage.rule == "chain" and not in_entries and _is_joined(after)
         if joined and quantity.indices and is_short(stage.form):
             steps.append(_entry_step(lines, stage, quantity, partial, reason))
-            reason = spelling_reason(stage.form, after)
+            reason = spelling_reason(stage.form, after, called=lines.called(stage.form))
             steps.append(lines.step("spell", reason, before, after, partial, (), words))
         else:
             sub = _later(lines, stage, quantity, partial)
@@ -56,7 +56,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     if in_entries or not exprs:
         exprs.append(lines.printed(whole, quantity.form))
     if in_entries and not isinstance(whole, ENTRYWISE):
-        reason = spelling_reason(quantity.form, whole)
+        reason = spelling_reason(quantity.form, whole, called=lines.called(quantity.form))
         steps.append(lines.step("spell", reason, partial, whole, partial))
     value = lines.computed(quantity.form, quantity, whole)
     return with_slice(lines, of, Work(quantity, exprs, value, steps, uses))

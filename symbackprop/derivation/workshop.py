@@ -22,6 +22,7 @@ from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.known_sums import KnownSum, with_known_sums
 from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
 from symbackprop.derivation.logistics import Named, exponential_in, logistic
+from symbackprop.derivation.mirrors import mirrored, same_mirrored
 from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.softmaxes import is_named, softmax_of, softmaxes_in
 from symbackprop.derivation.sum_facts import declared_sum, sum_of_onehot, sum_of_quotient
@@ -128,7 +129,7 @@ class Workshop:
         plain = self._plain(local.form)
         if row is not None and column is not None and row.dim == column.dim:
             turned = plain.rename({row: column, column: row})
-            target.mirrored = plain.key == turned.key
+            target.mirrored = same_mirrored(plain, turned)
         definition = definition_of(target, local.indices, plain)
         if definition is not None:
             self.folding.add(definition)
@@ -233,7 +234,7 @@ class Workshop:
         apart = split_inverses(form, self.lowering)
         while (new := cancel_inverses(apart, self.folding)) is not apart:
             apart = new
-        return apart if factors_in(apart) < factors_in(form) else form
+        return mirrored(apart if factors_in(apart) < factors_in(form) else form)
 
     def _logistic(self, form: Form) -> Form:
         """Sigmoids written by hand, where there may be any."""

@@ -25,7 +25,7 @@ from symbackprop.core.expr import (
     Slice,
     broadcast_shape,
 )
-from symbackprop.core.tensors import Index
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.arranging import reshaped
 from symbackprop.notation.array_atoms import Flat, OfMatrix
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group, Position, Truth
@@ -110,6 +110,16 @@ def _atom(speller: Speller, atom: Atom, row: Place, column: Place) -> Expr:
     raise NoSpelling
 
 
+def _array_of(speller: Speller, tensor: Tensor) -> Expr:
+    """A tensor of one or two indices as a vector or matrix; of an array of 2 x 1 x 1 the slice A[:,1,1]."""
+    leaf = speller.leaf(tensor)
+    if not isinstance(leaf, Leaf | Partial) or len(tensor.shape) <= 2 or not tensor.index_axes:
+        return leaf
+    one = IndexValue((), ONE)
+    slots = tuple(one if dim.is_one else Run(one, dim) for dim in tensor.shape)
+    return Slice(leaf, slots, speller.rows)
+
+
 def _entry(speller: Speller, atom: Entry, row: Place, column: Place) -> Expr:
     leaf = speller.leaf(atom.tensor)
     like = leaf.tensor if isinstance(leaf, Leaf) else leaf.by if isinstance(leaf, Partial) else None
@@ -127,6 +137,7 @@ def _entry(speller: Speller, atom: Entry, row: Place, column: Place) -> Expr:
         return Element(leaf, tuple(slots))
     if len(atom.slots) > 2:
         raise NoSpelling
+    leaf = _array_of(speller, atom.tensor)
     if len(atom.slots) == 2:
         return leaf if atom.slots[0] is row else transposed(leaf)
     if len(atom.slots) == 1:
@@ -262,8 +273,7 @@ def _lies_down(speller: Speller, atom: Atom) -> bool:
             return wide.free[0] is atom.free[0]
     for entry in _entries(atom):
         if len(entry.free) == 1 and entry.free[0] in atom.free and len(entry.tensor.index_axes) == 1:
-            expr = speller.leaf(entry.tensor)
-            return not expr.shape[0].is_one
+            return not _array_of(speller, entry.tensor).shape[0].is_one
     return not speller.rows
 
 
@@ -278,7 +288,7 @@ def _order(speller: Speller, atom: Atom, free: tuple[Index, ...]) -> tuple[Index
     for entry in _entries(atom):
         if len(entry.free) == 1 and entry.free[0] in wanted and len(entry.tensor.index_axes) == 1:
             other = next(index for index in free if index is not entry.free[0])
-            across = speller.leaf(entry.tensor).shape[0].is_one
+            across = _array_of(speller, entry.tensor).shape[0].is_one
             return (other, entry.free[0]) if across else (entry.free[0], other)
     return free[0], free[1]
 

@@ -148,6 +148,10 @@ def _over_range(writer: Writer, binder: str, body: Any, entry: Range) -> Any:
             low = sympy.Max(low, there + 1 if op == ">" else there)
         elif op in ("<", "<="):
             high = sympy.Min(high, there - 1 if op == "<" else there)
+        elif op == "!=" and binder == "sum" and _may_not_exist(body, spot):
+            before = (spot, low, sympy.Min(high, there - 1) if entry.high is not None else there - 1)
+            after = (spot, sympy.Max(low, there + 1) if entry.low is not None else there + 1, high)
+            return EntrySum(body, before) + EntrySum(body, after)
         else:
             same = sympy.KroneckerDelta(spot, there)
             counts = 1 - same if op == "!=" else same
@@ -158,6 +162,13 @@ def _over_range(writer: Writer, binder: str, body: Any, entry: Range) -> Any:
         return EntryMax(body, limits, counts)
     total = EntrySum(body * counts, limits)
     return total if binder == "sum" else total / EntrySum(counts, limits)
+
+
+def _may_not_exist(body: Any, spot: Any) -> bool:
+    """Whether there is a quotient or a log of something in which the position stands."""
+    below = (one.base for one in body.atoms(sympy.Pow) if not one.exp.is_nonnegative)
+    logs = body.atoms(sympy.log)
+    return any(part.has(spot) for part in (*below, *logs))
 
 
 def _sides_of(base: Expr) -> list[int]:
