@@ -10,31 +10,24 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Numeric, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
-    Reduce,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, LabelValue, Reduce, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.common import is_root
 from symbackprop.notation.latex_box import ATOM, CHAIN, CLOSED, FRACTION_TALL, SUM, Box, Latex, superscript

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from symbackprop.core.expr import (
     Add,
     Call,
-    Element,
     Expr,
     Hadamard,
     Leaf,
@@ -23,10 +22,9 @@ from symbackprop.core.expr import (
     Number,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex_box import (

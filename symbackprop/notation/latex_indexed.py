@@ -7,15 +7,12 @@ from types import MappingProxyType
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Call,
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
+from symbackprop.core.indexed import (
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Partial,
     Range,
     Reduce,
     Run,

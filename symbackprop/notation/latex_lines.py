@@ -15,7 +15,6 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
     Leaf,
@@ -24,9 +23,9 @@ from symbackprop.core.expr import (
     Number,
     Partial,
     Power,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, Reduce
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex import printer_of
 from symbackprop.notation.latex_box import ATOM, CHAIN, SUM, TERM, Box, Latex, as_subscript

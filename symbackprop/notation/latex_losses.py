@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 
-from symbackprop.core.expr import UNIT, Add, Call, Element, Expr, Leaf, Neg, Range
+from symbackprop.core.expr import UNIT, Add, Call, Expr, Leaf, Neg
+from symbackprop.core.indexed import Element, Range
 from symbackprop.notation.labels import labelled_entry
 from symbackprop.notation.latex_box import BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, as_subscript
 from symbackprop.notation.latex_entries import Position, entry, fresh_position

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.arrays import Jacobian, Slots
-from symbackprop.core.expr import Element, Leaf, Partial
+from symbackprop.core.expr import Leaf, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.latex_box import CLOSED, FRACTION_TALL, OPEN, TERM, Box
 from symbackprop.notation.latex_printer import Printer

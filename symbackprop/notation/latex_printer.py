@@ -7,7 +7,8 @@ from copy import copy
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, LabelValue
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import IndexValue, LabelValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.counting import counted
 from symbackprop.notation.latex_box import Box

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from symbackprop.core.expr import Element, LabelValue, Power, Transpose
+from symbackprop.core.expr import Power, Transpose
+from symbackprop.core.indexed import Element, LabelValue
 from symbackprop.notation.latex_box import ATOM, CLOSED, Box
 from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_symbols import Symbol

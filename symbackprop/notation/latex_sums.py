@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from symbackprop.core.expr import Add, Expr, IndexValue, Leaf
+from symbackprop.core.expr import Add, Expr, Leaf
+from symbackprop.core.indexed import IndexValue
 from symbackprop.notation.latex_box import ATOM, SUM, Box
 from symbackprop.notation.latex_printer import Printer
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, Leaf, Operation, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation import pycode as py

@@ -10,8 +10,8 @@ from itertools import islice
 from itertools import product as every_choice
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import IndexValue, Range
 from symbackprop.core.graph import Piece
+from symbackprop.core.indexed import IndexValue, Range
 from symbackprop.core.relations import holds
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError

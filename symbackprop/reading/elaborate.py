@@ -9,20 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import (
-    Add,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    MatMul,
-    Neg,
-    Number,
-    Partial,
-    Power,
-    Transpose,
-    label_of,
-)
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Number, Partial, Power, Transpose
+from symbackprop.core.indexed import Element, label_of
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call

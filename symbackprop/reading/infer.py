@@ -13,8 +13,8 @@ from dataclasses import replace
 from itertools import chain, count
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation, Param
 from symbackprop.core.graph import Family, Graph
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import IndexValue, LabelValue, Range
 from symbackprop.core.graph import Piece
+from symbackprop.core.indexed import IndexValue, LabelValue, Range
 from symbackprop.core.tensors import Index
 from symbackprop.notation.counting import counted
 from symbackprop.reading.binders import most, position

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Comprehension, Expr
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Expr, Partial, Transpose
+from symbackprop.core.expr import Expr, Partial, Transpose
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.recurrent_code import recurrent_lines

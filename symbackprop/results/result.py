@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
-from symbackprop.core.expr import Comprehension, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.notation import display

@@ -11,20 +11,16 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Partial,
-    Range,
-    Reduce,
     Transpose,
 )
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.notation.numpy_program import Line, Output
 from symbackprop.ops.registry import all_operations

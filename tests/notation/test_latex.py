@@ -12,23 +12,18 @@ from symbackprop.core.expr import (
     Call,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Operation,
-    Param,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Range, Reduce
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.latex_lines import break_lines, estimated_width

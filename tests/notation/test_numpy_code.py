@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import Add, Call, Comprehension, Leaf
+from symbackprop.core.expr import Add, Call, Leaf
+from symbackprop.core.indexed import Comprehension
 from symbackprop.notation.numpy_call import compile_function
 from symbackprop.notation.numpy_code import plan
 from symbackprop.notation.numpy_program import Output, emit_lines

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import sympy
 
-from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension
 from symbackprop.notation.sympy_base import OperationName, OwnMatrix, OwnScalar, is_matrix
 from symbackprop.notation.sympy_objects import Applied
 from symbackprop.notation.sympy_out import arguments_of, to_sympy
