@@ -20,7 +20,7 @@ from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.lines import slots_of
-from symbackprop.derivation.workshop import axis_indices
+from symbackprop.derivation.local_forms import axis_indices
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import in_numerator, layout_partial

@@ -13,21 +13,13 @@ from itertools import pairwise
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.sweep import Quantity, Stage
-from symbackprop.derivation.workshop import Local, Workshop
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Exponent,
-    Fn,
-    Form,
-    Slot,
-    parts_of,
-    parts_of_slot,
-    single,
-)
+from symbackprop.derivation.workshop import Workshop
+from symbackprop.notation.atoms import Delta, Entry, Fn
+from symbackprop.notation.forms import Atom, Exponent, Form, single
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot, parts_of_slot
 
 Print = Callable[[Expr], str]
 
@@ -85,7 +77,7 @@ def _how(form: Form, tensor: Tensor) -> str | None:
 
 
 def _forms(atom: Atom) -> tuple[Form, ...]:
-    return (single(atom),) if isinstance(atom, Entry) else parts_of(atom)
+    return (single(atom),) if isinstance(atom, Entry) else atom.parts
 
 
 def _count(number: int) -> str:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from itertools import permutations
 
 from symbackprop.core.tensors import Index
-from symbackprop.derivation.rules import leaves
+from symbackprop.derivation.lengths import leaves
+from symbackprop.notation.atoms import Delta, Group
 from symbackprop.notation.common import content
-from symbackprop.notation.forms import Atom, Delta, Exponent, Factor, Form, Group, Slot, Term
+from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 MOST_BOUND = 3
 

@@ -34,12 +34,13 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason, transpose_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
-from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Sweep, settled
-from symbackprop.derivation.workshop import Local
+from symbackprop.notation.atoms import Delta, Entry, Fn, Group
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of
-from symbackprop.notation.forms import Atom, Delta, Entry, Fn, Form, Group, Term, bind, product, single, total
+from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Step
 

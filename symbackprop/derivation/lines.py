@@ -9,15 +9,17 @@ from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.over_members import over_members
-from symbackprop.derivation.rules import leaves
 from symbackprop.derivation.sweep import Quantity
-from symbackprop.derivation.workshop import Local, Workshop
+from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
-from symbackprop.notation.forms import Form, Slot, parts_of_slot
+from symbackprop.notation.forms import Form
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.outside import relaxed
+from symbackprop.notation.slots import Slot, parts_of_slot
 from symbackprop.notation.spelling import Speller
 from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text

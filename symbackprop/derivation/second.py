@@ -25,7 +25,8 @@ from symbackprop.derivation.sweep import Quantity, Stage, settled
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 Places = tuple[str | int, ...]
@@ -175,7 +176,7 @@ class Second:
         found = self.lines.speller.spell(form, row, column)
         if found is None:
             return None
-        return self.lines.speller.filled(found, row, column) if counts == (1, 1) else found
+        return self.lines.speller.shapes.filled(found, row, column) if counts == (1, 1) else found
 
     def _why(self, form: Form, matrix: Expr) -> str:
         """What the matrix looks like."""
@@ -203,7 +204,7 @@ class Second:
             value = Slicer(self.lines, held, self.flipped, indicators=True).spelled(form, *sides)
             if value is None:
                 continue
-            value = self.lines.speller.filled(value, *sides)
+            value = self.lines.speller.shapes.filled(value, *sides)
             slots = [
                 tuple(None if slot.single in (row, column) else slot for slot in slots_of(tensor, indices))
                 for tensor, indices in ((self.of, head), (self.by, own))

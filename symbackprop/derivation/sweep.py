@@ -23,24 +23,16 @@ from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.blocks import closed, regions, substituted
+from symbackprop.derivation.known_sums import KnownSum
+from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
 from symbackprop.derivation.roads import Roads
-from symbackprop.derivation.rules import SumToOne, leaves
-from symbackprop.derivation.workshop import Local, Workshop, axis_indices, indices_of, side_indices
+from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Form,
-    Slot,
-    Term,
-    bind,
-    change_parts,
-    product,
-    single,
-    total,
-)
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Atom, Form, Term, bind, product, single, total
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 LONGEST_BLOCK = 16  # entries in the line of a block that is still a short form
 LONGEST_PLAIN = 24  # the same before names are put back in
@@ -52,7 +44,7 @@ class Stage:
 
     rule: str
     form: Form
-    uses: tuple[SumToOne, ...] = ()
+    uses: tuple[KnownSum, ...] = ()
     raw: Form | None = None  # before the deltas were used up
     inserted: tuple[Tensor, ...] = ()
     through: tuple[Equation, ...] = ()
@@ -432,7 +424,7 @@ def settled(form: Form, apart: tuple[tuple[Slot, Slot], ...] = ()) -> Form:
     for term in form.terms:
         if not any(_never(atom, apart) for atom, _ in term.factors):
             kept = [(atom, e) for atom, e in term.factors if not _always(atom)]
-            factors = tuple((change_parts(atom, lambda part: settled(part, apart)), e) for atom, e in kept)
+            factors = tuple((atom.map_parts(lambda part: settled(part, apart)), e) for atom, e in kept)
             terms.append(Term(term.coefficient, factors, term.bound))
     return normal(Form(terms)) if apart else Form(terms)
 

@@ -11,10 +11,11 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.blocks_of_matrices import letters_held, spelled_slice
 from symbackprop.derivation.explain import chain_reason, join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
-from symbackprop.derivation.rules import log_of_quotient
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.sweep import Quantity, Stage, Sweep
-from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Fn, Form, single
+from symbackprop.notation.atoms import Fn
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.normal import merge, normal
 from symbackprop.notation.steps import Later, Step
 

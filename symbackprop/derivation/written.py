@@ -13,25 +13,11 @@ from itertools import product as every_choice
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Factor,
-    Flat,
-    Form,
-    Group,
-    OfMatrix,
-    Position,
-    Slot,
-    Term,
-    Truth,
-    number,
-    parts_of,
-    times,
-    with_parts,
-)
+from symbackprop.notation.array_atoms import Flat, OfMatrix
+from symbackprop.notation.atoms import Delta, Entry, Group, Position, Truth
+from symbackprop.notation.forms import Atom, Factor, Form, Term, number, times
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 
 ONE = Fraction(1)
 MOST_TERMS = 24  # entries in a form that is written out
@@ -69,7 +55,7 @@ def spread(form: Form) -> int:
 
 
 def _weight(atom: Atom) -> int:
-    parts = parts_of(atom)
+    parts = atom.parts
     return sum(spread(part) for part in parts) if parts else int(isinstance(atom, Entry))
 
 
@@ -135,10 +121,10 @@ def _atom(atom: Atom, places: Places, is_label: IsLabel, *, expand: bool) -> Ato
         return atom.rename(places)
     if isinstance(atom, Flat):
         return _same_place(atom.rename(places))
-    parts = parts_of(atom)
+    parts = atom.parts
     if not parts:
         return atom
-    new = with_parts(atom, tuple(normal(_placed(part, places, is_label, expand=expand)) for part in parts))
+    new = atom.with_parts(tuple(normal(_placed(part, places, is_label, expand=expand)) for part in parts))
     return _settled(new) if isinstance(new, Truth) else new
 
 

@@ -84,6 +84,12 @@ def transposed(expr: Expr) -> Expr:
     return pushed if pushed is not None and cost(pushed) < cost(plain) else plain
 
 
+def shorter_way(expr: Expr) -> Expr:
+    """The expression or its transpose, whichever is shorter to write: where either will do."""
+    flipped = transposed(expr)
+    return flipped if cost(flipped) < cost(expr) else expr
+
+
 def _pushed(expr: Expr) -> Expr | None:
     """The transpose moved to the children, where that is possible."""
     if isinstance(expr, (Add, Hadamard, Neg, Divide, Indicator)):

@@ -29,35 +29,24 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.building import addition, powered, scaled
-from symbackprop.notation.common import content, shared_factors, without
-from symbackprop.notation.forms import (
-    Atom,
+from symbackprop.notation.array_atoms import Flat, OfMatrix
+from symbackprop.notation.atoms import (
     Delta,
     DimFactor,
     Entry,
-    Exponent,
     Extreme,
-    Flat,
     Fn,
-    Form,
     Group,
-    OfMatrix,
     Position,
-    Slot,
-    Term,
     Truth,
-    indices_in,
-    negated,
-    number,
     number_of,
-    parts_of_slot,
-    product,
-    single,
     slot_of,
-    total,
 )
+from symbackprop.notation.building import addition, powered, scaled
+from symbackprop.notation.common import content, shared_factors, without
+from symbackprop.notation.forms import Atom, Exponent, Form, Term, negated, number, product, single, total
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot, indices_in, parts_of_slot
 
 LeafOf = Callable[[Tensor], Expr]
 

@@ -78,9 +78,11 @@ def head_tex(expr: Call, names: Names) -> str:
         latex = symbol.tex if plain else rf"\operatorname{{{symbol.tex}}}"
     if latex == r"\operatorname{}":
         latex = expr.op.name
-    return (
-        latex + "'" * expr.primes + (rf"_{{\text{{{expr.axis}}}}}" if expr.axis_given and expr.axis else "")
-    )
+    latex += "'" * expr.primes
+    if not (expr.axis_given and expr.axis):
+        return latex
+    inner = rf"{{{latex}}}" if "_" in latex else latex  # a second subscript needs braces
+    return rf"{inner}_{{\text{{{expr.axis}}}}}"
 
 
 def _head_width(expr: Call) -> float:

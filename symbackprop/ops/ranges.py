@@ -8,7 +8,8 @@ from dataclasses import replace
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import Truth, number_of, parts_of_slot, position, slot_of
+from symbackprop.notation.atoms import Truth, number_of, slot_of
+from symbackprop.notation.slots import parts_of_slot, position
 
 
 def ordered(truth: Truth) -> Truth:

@@ -14,20 +14,9 @@ from numpy.typing import NDArray
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Comprehension, Expr, Leaf, Operation
 from symbackprop.core.tensors import Convention, Facts, Index, Tensor
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Fn, Group
 from symbackprop.notation.entries import comprehension_of
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    DimFactor,
-    Entry,
-    Factor,
-    Fn,
-    Form,
-    Group,
-    Term,
-    single,
-    total,
-)
+from symbackprop.notation.forms import Atom, Factor, Form, Term, single, total
 from symbackprop.notation.names import PLAIN
 from symbackprop.notation.normal import normal
 from symbackprop.notation.spelling import Speller
