@@ -2,7 +2,7 @@
 
 ``Jacobian`` is the derivative of one array by another as a matrix, ``Grid`` a matrix (or vector) written
 out entry by entry, ``TensorEntries`` an array of any number of indices given by its entries, ``Numeric`` the
-numbers of an expression where its symbols have values. All are ``Expr`` and obey its contract (``core.expr``).
+numbers of an expression where its symbols have values. All are ``Expr`` and obey its contract.
 """
 
 from __future__ import annotations
