@@ -28,7 +28,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import renamed
 from symbackprop.problem_file import Question
 from symbackprop.reading.number_bodies import EvaluateBody, GradientBody, UpdateBody, Wanted
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 FORWARD = "The forward pass, in numbers."
 STEP = "The step."

@@ -29,8 +29,9 @@ from symbackprop.derivation.lines import Lines, Work, is_short, operation
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.places import Place, assembled, element, places_of, some_of
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.quotients import quotient_line
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.written import in_place, written
 from symbackprop.notation.atoms import Fn
 from symbackprop.notation.building import cost

@@ -25,7 +25,8 @@ from symbackprop.derivation.jacobian_work import Part
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import MOST_LISTED, Place, places_of
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Entry
 from symbackprop.notation.forms import Form, Term, single, total, within
 from symbackprop.notation.slots import Slot

@@ -14,7 +14,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Reduce, Transpose
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.local_forms import Local
-from symbackprop.derivation.sweep import Quantity, Stage
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.atoms import Delta, Entry, Fn
 from symbackprop.notation.forms import Atom, Exponent, Form, single

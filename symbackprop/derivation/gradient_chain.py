@@ -28,7 +28,8 @@ from symbackprop.derivation.local_jacobians import (
     slice_steps,
 )
 from symbackprop.derivation.products import joined
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, transposed
 from symbackprop.notation.forms import Form, single

@@ -33,11 +33,12 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason, transpose_reason
+from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
-from symbackprop.derivation.settling import settled
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Delta, Entry, Fn, Group
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of

@@ -15,7 +15,8 @@ from symbackprop.derivation.lines import Lines, entry_of
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.local_jacobians import Locals, local_slice, slice_steps
 from symbackprop.derivation.products import joined
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.building import addition, cost
 from symbackprop.notation.steps import Step
 

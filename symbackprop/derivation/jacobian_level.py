@@ -22,7 +22,8 @@ from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.gradient_chain import GradientChain, Road
 from symbackprop.derivation.index_level import Board, index_work
 from symbackprop.derivation.lines import Lines, Work, entry_of
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import log_steps, reason_of, vector_work
 from symbackprop.notation.steps import Step
 

@@ -13,7 +13,7 @@ from symbackprop.derivation.explain import Called, called_in
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.over_members import over_members
-from symbackprop.derivation.sweep import Quantity
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form
@@ -21,7 +21,7 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.outside import relaxed
 from symbackprop.notation.slots import Slot, parts_of_slot
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup

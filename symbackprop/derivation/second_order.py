@@ -15,8 +15,9 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import Direction
 from symbackprop.derivation.jacobian_work import indices_of_slots
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.second import Places, Second, at_entry, gradients_needed, second_letters
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import UnsupportedError

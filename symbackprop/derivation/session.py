@@ -35,10 +35,11 @@ from symbackprop.notation.forms import Form
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
 from symbackprop.notation.slots import Slot
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.spelling import MatrixSpeller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
-from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.lowerer import Expand
+from symbackprop.ops.lowering import Lowering
 
 LEVELS = {
     "vector": vector_work,
@@ -67,7 +68,7 @@ class Session:
             lowering = Lowering(self.expand, zero=self.graph.zero)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
+            speller = MatrixSpeller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
             self._lines = Lines(shop, speller, self.names)
         return self._lines
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Operation, Reduce, Run, Slice
 from symbackprop.core.graph import Graph
-from symbackprop.ops.lowering import Expand
+from symbackprop.ops.lowerer import Expand
 from symbackprop.ops.registry import Structural, lookup
 
 

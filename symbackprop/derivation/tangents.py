@@ -28,7 +28,7 @@ from symbackprop.derivation.known_sums import KnownSum
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.local_forms import indices_of, side_indices
-from symbackprop.derivation.sweep import Quantity, Stage
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.atoms import Delta, Entry
 from symbackprop.notation.forms import Exponent, Form, Term, bind, product, single, total, within

@@ -13,7 +13,8 @@ from symbackprop.derivation.explain import chain_reason, join, spelling_reason, 
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
-from symbackprop.derivation.sweep import Quantity, Stage, Sweep
+from symbackprop.derivation.quantities import Quantity, Stage
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Fn
 from symbackprop.notation.forms import Form, single
 from symbackprop.notation.normal import merge, normal

@@ -33,7 +33,8 @@ from symbackprop.notation.forms import Form
 from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Slot
-from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.lowerer import Expand
+from symbackprop.ops.lowering import Lowering
 from symbackprop.ops.registry import lookup
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
@@ -19,9 +18,7 @@ from symbackprop.notation.building import addition, hadamard, transposed
 from symbackprop.notation.forms import Factor, Form, Term
 from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.slots import Place, Slot, gap_of
-
-if TYPE_CHECKING:
-    from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 
 Piece = tuple[Dim, Dim, Expr]  # offset, extent, value
 

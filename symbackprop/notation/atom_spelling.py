@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
@@ -34,9 +33,7 @@ from symbackprop.notation.building import powered, transposed
 from symbackprop.notation.forms import Atom, Exponent, Term, negated
 from symbackprop.notation.network import Network, NoSpelling
 from symbackprop.notation.slots import Place, Slot, parts_of_slot
-
-if TYPE_CHECKING:
-    from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 
 HALF = Fraction(1, 2)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
@@ -28,11 +27,9 @@ from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Place, Slot, position
 from symbackprop.ops.form_arithmetic import dim_form, power
 from symbackprop.ops.label_choices import classes_of, label_indicator, label_is
+from symbackprop.ops.lowerer import Lowerer
 from symbackprop.ops.ranges import is_singular, ordered, stretched
 from symbackprop.ops.tensor_entries import zero_outside
-
-if TYPE_CHECKING:
-    from symbackprop.ops.lowering import Lowerer
 
 
 def element(lowerer: Lowerer, expr: Element, row: Place, column: Place) -> Form:

@@ -20,7 +20,7 @@ from symbackprop.ops.registry import all_operations
 from symbackprop.pipeline import Derivation, Problem
 from symbackprop.reading.formulas import read_equation
 from symbackprop.reading.keys import LAYOUTS, ROADS
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import Probe, probes
 from symbackprop.verification.free import free_indices
 from tests.derivation.networks import every, network

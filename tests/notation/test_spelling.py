@@ -19,7 +19,7 @@ from symbackprop.notation.entries import comprehension_of
 from symbackprop.notation.forms import Atom, Factor, Form, Term, single, total
 from symbackprop.notation.names import PLAIN
 from symbackprop.notation.normal import normal
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.spelling import MatrixSpeller
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup
 from symbackprop.verification.evaluate import evaluate
@@ -48,7 +48,7 @@ class World:
             "u": (N,), "v": (M,), "w": (K,), "x": (N,), "lam": (), "mu": (),
         }  # fmt: skip
         self.tensors = {name: self._tensor(name, shape) for name, shape in shapes.items()}
-        self.speller = Speller(convention, Leaf, operation)
+        self.speller = MatrixSpeller(convention, Leaf, operation)
 
     def _tensor(self, name: str, shape: tuple[Dim, ...], **facts: bool) -> Tensor:
         made = Tensor(name, shape, self.convention, facts=Facts(**facts))

@@ -100,7 +100,8 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        formulas = [str(getattr(self.graph.functions.get(name), "formula", "")) for name in used]
+        own = [self.graph.functions.get(name) for name in used]
+        formulas = [str(getattr(op, key, "")) for op in own for key in ("formula", "slopes")]
         inside = [word for formula in formulas for word in re.findall(r"\w+", formula)]
         likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used, *inside)) else []
         likely += [name for name in names if name == "relu"]

@@ -291,13 +291,14 @@ def _extended(body: Element) -> int:
 def _line(body: Element, indices: list[Index]) -> Expr | None:
     """A row or column of an array, of an entry whose one index is summed over."""
     base = body.base
-    if not isinstance(base, Leaf) or not all(isinstance(slot, IndexValue) for slot in body.slots):
+    shape = base.tensor.shape if isinstance(base, Leaf) else shape_of(base)
+    if shape is None or len(shape) != len(body.slots):
         return None
     slots = tuple(
-        Run(IndexValue((), Dim(1)), dim) if slot.single in indices else slot
-        for slot, dim in zip(body.slots, base.tensor.shape, strict=True)
+        Run(IndexValue((), Dim(1)), dim) if isinstance(slot, IndexValue) and slot.single in indices else slot
+        for slot, dim in zip(body.slots, shape, strict=True)
     )
-    return Slice(base, slots, base.tensor.convention.vectors_are_rows)
+    return Slice(base, slots, across=False)
 
 
 def _scaled(expr: Expr) -> Expr:

@@ -1,4 +1,4 @@
-"""Indicators that are known: [i = i], and [i = j] of positions that are taken to differ."""
+"""Kronecker deltas that are known: of equal positions, and of positions that are taken to differ."""
 
 from __future__ import annotations
 
