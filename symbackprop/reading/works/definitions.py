@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.commands import DISPLAYS, SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
 from symbackprop.reading.works.lexer import Token, tokenize
 from symbackprop.reading.works.macros import Macro, Parameter
 
 _LONGEST = 5_000
+_TAKEN = SPACING | TEXTS | UPRIGHT | SIZES | frozenset(SILENT) | frozenset(SWITCHES)
 _DEFINITION = re.compile(
     r"\\(?P<kind>newcommand|renewcommand|providecommand|def|gdef|edef|xdef|DeclareMathOperator|let"
     r"|DeclareRobustCommand|newcommandx|renewcommandx|providecommandx"
@@ -45,8 +46,19 @@ class Definition:
     stop: int
 
 
+def own_names(text: str) -> frozenset[str]:
+    r"""The commands of LaTeX that print nothing or hold words and that a document gives another meaning."""
+    found = set()
+    for match in _DEFINITION.finditer(text):
+        name = _NAME.match(text, match.end())
+        if name is not None and (name[1] or name[2]) in _TAKEN:
+            found.add(name[1] or name[2])
+    return frozenset(found)
+
+
 def definitions(text: str) -> Iterator[Definition]:
     """The definitions of a document, in order; what cannot be read is left out."""
+    own = own_names(text)
     position = 0
     while (match := _DEFINITION.search(text, position)) is not None:
         position = match.end()
@@ -58,18 +70,19 @@ def definitions(text: str) -> Iterator[Definition]:
         line = text.rfind("\n", 0, match.start()) + 1
         if "%" in text[line : match.start()] and not re.search(r"\\%", text[line : match.start()]):
             continue
-        several = _environment(text, match) if "nvironment" in match.group("kind") else _command(text, match)
+        environment = "nvironment" in match.group("kind")
+        several = _environment(text, match) if environment else _command(text, match, own)
         for found in several:
             yield found
             position = found.stop
 
 
-def _command(text: str, match: re.Match[str]) -> tuple[Definition, ...]:
-    found = _definition(text, match)
+def _command(text: str, match: re.Match[str], own: frozenset[str]) -> tuple[Definition, ...]:
+    found = _definition(text, match, own)
     return () if found is None else (found,)
 
 
-def _definition(text: str, match: re.Match[str]) -> Definition | None:
+def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definition | None:
     kind = match.group("kind")
     name = _NAME.match(text, match.end())
     if name is None:
@@ -116,7 +129,7 @@ def _definition(text: str, match: re.Match[str]) -> Definition | None:
         if len(macro.body) == 1:
             macro = Macro(0, None, (macro.body[0].moved(start, stop),))
     else:
-        macro = Macro(count, default, tuple(tokenize(text, start, stop)), parameters)
+        macro = Macro(count, default, tuple(tokenize(text, start, stop, own - {command})), parameters)
     return Definition(command, macro, match.start(), stop + 1)
 
 

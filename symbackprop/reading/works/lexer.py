@@ -8,7 +8,7 @@ its source in the text of the file; those that come out of a macro hold the offs
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from symbackprop.reading.works.backslashes import past_arguments, single_backslashes
 from symbackprop.reading.works.commands import (
@@ -129,19 +129,24 @@ _ENDS = frozenset(
 _BEGINS = frozenset(("num", "letter", "cmd", "word", "open", "{", "begin", "bar", "prose", "other"))
 
 
-def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
-    """The tokens of ``text[start:stop]``; nothing is refused here."""
+def tokenize(
+    text: str, start: int = 0, stop: int | None = None, own: Container[str] = frozenset()
+) -> list[Token]:
+    r"""The tokens of ``text[start:stop]``; nothing is refused here.
+
+    ``own`` are commands that the document defines, whatever they are to LaTeX (``\par``).
+    """
     end = len(text) if stop is None else stop
     if text.find("\\\\", start, end) >= 0:
         piece = text[start:end]
         once = single_backslashes(piece)
         if once != piece:
-            tokens = _scan(once, 0, len(once))
+            tokens = _scan(once, 0, len(once), own)
             return [token.moved(token.start + start, token.stop + start) for token in tokens]
-    return _scan(text, start, end)
+    return _scan(text, start, end, own)
 
 
-def _scan(text: str, start: int, end: int) -> list[Token]:
+def _scan(text: str, start: int, end: int, own: Container[str]) -> list[Token]:
     found: list[Token] = []
     push = found.append
     match = _TOKEN.match
@@ -171,7 +176,12 @@ def _scan(text: str, start: int, end: int) -> list[Token]:
         elif kind == "sign":
             push(Token(_CLASS[source], source, begun, position, side))
         elif kind == "cmd":
-            position, side, budget = _command(text, begun, position, end, side, budget, found)
+            name = hit.group()
+            if name in own:
+                push(Token("cmd", name, begun, position, side))
+                side = ""
+            else:
+                position, side, budget = _command(text, begun, position, end, side, budget, found)
             continue
         elif kind == "row":
             push(Token("row", r"\\", begun, position))

@@ -42,7 +42,7 @@ def measure(source: str, macros: Mapping[str, Macro] | None = None) -> Measured:
     for one in reversed(own):
         text = text[: one.start] + " " * (one.stop - one.start) + text[one.stop :]
     try:
-        tokens = expand(tokenize(text), table)
+        tokens = expand(tokenize(text, own=macros or ()), table)
         again = [token.moved(token.start, token.stop) for token in tokens]  # the parser may split numbers
         env = parse_display(tokens)
     except SyntaxFault as fault:
