@@ -12,10 +12,12 @@ from symbackprop.reading.notation_entries import NotationEntry
 from symbackprop.reading.works.claims import Builder
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.cursor import SyntaxFault
+from symbackprop.reading.works.definitions import Definition, definitions, own_names, table_of
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
-from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.macros import Macro, expand
 from symbackprop.reading.works.members import Members
+from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose, compares_letters
@@ -91,12 +93,14 @@ class _Reader:
         self.sizes: dict[str, int] = {}
         self.settled = 0  # the formula that said them
         self.definitions: list[Definition] = []
+        self.own: frozenset[str] = frozenset()
         self.macros: dict[str, Macro] = {}
 
     def read(self, kind: str) -> Work:
         self.definitions = list(definitions(self.source.text))
-        self.macros = table_of(self.definitions)
-        pieces = list(segments(self.source.text, kind))
+        self.own = own_names(self.source.text)
+        self.macros = {**built_in(), **table_of(self.definitions)}
+        pieces = list(segments(self.source.text, kind, self.definitions))
         for segment in pieces:
             if segment.kind == "words":
                 self.prose.read(self.source.text[segment.start : segment.stop], segment.start)
@@ -141,9 +145,9 @@ class _Reader:
         position = segment.start
         for one in self.definitions:
             if segment.start <= one.start < segment.stop:
-                found += tokenize(self.source.text, position, one.start)
+                found += tokenize(self.source.text, position, one.start, self.own)
                 position = one.stop
-        found += tokenize(self.source.text, position, segment.stop)
+        found += tokenize(self.source.text, position, segment.stop, self.own)
         if len(found) > MAX_TOKENS:
             raise SyntaxFault(f"a formula of more than {MAX_TOKENS} signs", segment.start)
         return found

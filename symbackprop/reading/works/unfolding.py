@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.definitions import arguments_of, braced, definitions
 from symbackprop.reading.works.documents import Source, body_of
-from symbackprop.reading.works.macros import Macro, arguments_of, braced, definitions
+from symbackprop.reading.works.macros import Macro
 
 MAX_UNFOLDINGS = 100_000
 MAX_DEPTH = 40
@@ -88,6 +89,8 @@ def _macros(text: str) -> tuple[dict[str, _Macro], list[tuple[int, int]]]:
     kept: list[tuple[int, int]] = []
     for one in definitions(text):
         kept.append((one.start, one.stop))
+        if one.inside == (0, 0):
+            continue  # an environment, a pair of delimiters
         if isinstance(one.macro, Macro):
             found[one.name] = _Macro(one.macro.count, one.option, text[one.inside[0] : one.inside[1]])
         elif one.macro in found:
