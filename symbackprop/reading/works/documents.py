@@ -180,6 +180,9 @@ _MARK = re.compile(
     r"|(?P<comment>%[^\n]*)"
     r"|(?P<html><!--)"
 )
+_BODY = re.compile(r"^[^%\n`]*\\begin[ \t]*\{document\}", re.MULTILINE)
+_BRACE_OR_DOLLAR = re.compile(r"\\[^A-Za-z]|[{}]|\$\$?")
+_REACH = 20_000  # characters in which the end of a formula is sought outside braces
 
 
 def segments(text: str, kind: str) -> Iterator[Segment]:
@@ -187,9 +190,9 @@ def segments(text: str, kind: str) -> Iterator[Segment]:
     if kind == "formula":
         yield from _formula(text)
         return
-    begun = 0
+    begun = body_of(text)
     count = 0
-    for segment in _Scanner(text, kind).formulas():
+    for segment in _Scanner(text, kind).formulas(begun):
         if segment.outside[0] > begun:
             yield Segment("words", begun, segment.outside[0])
         begun = segment.outside[1]
@@ -200,6 +203,12 @@ def segments(text: str, kind: str) -> Iterator[Segment]:
             yield segment
     if begun < len(text):
         yield Segment("words", begun, len(text))
+
+
+def body_of(text: str) -> int:
+    r"""Where what is printed begins: behind ``\begin{document}``, if a document has that."""
+    found = _BODY.search(text)
+    return found.end() if found else 0
 
 
 def _formula(text: str) -> Iterator[Segment]:
@@ -223,8 +232,8 @@ class _Scanner:
         self.markdown = kind != "tex"
         self._missing: set[str] = set()
 
-    def formulas(self) -> Iterator[Segment]:
-        position = 0
+    def formulas(self, position: int) -> Iterator[Segment]:
+        """The formulas from ``position`` on."""
         while True:
             match = _MARK.search(self.text, position)
             if match is None:
@@ -290,19 +299,30 @@ class _Scanner:
         sign, start = match.group("dollar"), match.end()
         paragraph = self.text.find("\n\n", start)
         limit = paragraph if paragraph >= 0 and sign == "$" else len(self.text)
-        position = start
-        while True:
-            stop = self.text.find(sign, position, limit)
-            if stop < 0:
-                return None
-            if self.text[stop - 1] != "\\" or self.text[stop - 2 : stop] == "\\\\":
-                break
-            position = stop + 1
+        stop = self._closing(sign, start, limit)
+        if stop < 0:
+            return None
         if stop == start:
             return None
         if sign == "$" and self.markdown and self._is_money(start, stop):
             return None
         return Segment("inline" if sign == "$" else "display", start, stop)
+
+    def _closing(self, sign: str, start: int, limit: int) -> int:
+        r"""Where the formula ends: not in the braces of ``\text{if $i = j$}``, unless those stay open."""
+        depth = 0
+        for match in _BRACE_OR_DOLLAR.finditer(self.text, start, min(limit, start + _REACH)):
+            piece = match.group()
+            if piece in "{}":
+                depth += 1 if piece == "{" else -1
+            elif piece.startswith(sign) and depth <= 0:
+                return match.start()
+        position = start
+        while (stop := self.text.find(sign, position, limit)) >= 0:
+            if self.text[stop - 1] != "\\" or self.text[stop - 2 : stop] == "\\\\":
+                break
+            position = stop + 1
+        return stop
 
     def _is_money(self, start: int, stop: int) -> bool:
         """In Markdown ``$5 and $6`` is no formula: a number behind the sign, a space before the other."""

@@ -19,7 +19,7 @@ MAX_TOKENS = 50_000
 _LONGEST = 5_000
 _DEFINITION = re.compile(
     r"\\(?P<kind>newcommand|renewcommand|providecommand|def|gdef|DeclareMathOperator|let"
-    r"|DeclareRobustCommand|newcommandx|DeclareDocumentCommand)\*?(?![A-Za-z])"
+    r"|DeclareRobustCommand|newcommandx|(?:New|Renew|Provide|Declare)DocumentCommand)\*?(?![A-Za-z])"
 )
 _NAME = re.compile(r"[ \t\n]*(?:\{[ \t]*(\\[A-Za-z]+|\\.)[ \t]*\}|(\\[A-Za-z]+|\\.))")
 _COUNT = re.compile(r"[ \t\n]*\[([0-9])\]")
@@ -39,12 +39,14 @@ class Macro:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition in a document, from ``start`` to ``stop``."""
+    """A definition in a document, from ``start`` to ``stop``; ``inside`` is where its body stands."""
 
     name: str
     macro: Macro | str  # a string: the command that it is another name of
     start: int
     stop: int
+    inside: tuple[int, int] = (0, 0)
+    option: str | None = None  # the default of the first argument, as written
 
 
 def definitions(text: str) -> Iterator[Definition]:
@@ -70,24 +72,26 @@ def _definition(text: str, match: re.Match[str]) -> Definition | None:
     if kind == "let":
         other = re.compile(r"[ \t]*=?[ \t]*(\\[A-Za-z]+)").match(text, position)
         return Definition(command, other[1], match.start(), other.end()) if other else None
-    count, default = 0, None
+    count, default, said = 0, None, None
     if kind in ("def", "gdef"):
         hashes = _HASHES.match(text, position)
         if hashes is not None:
             count, position = hashes[1].count("#"), hashes.end()
-    elif kind == "DeclareDocumentCommand":
-        spec = _braced(text, position)
+    elif kind.endswith("DocumentCommand"):
+        spec = braced(text, position)
         if spec is None:
             return None
-        count, position = text[spec[0] : spec[1]].count("m"), spec[1] + 1
+        count, said = arguments_of(text[spec[0] : spec[1]])
+        default, position = None if said is None else tuple(tokenize(said)), spec[1] + 1
     else:
         number = _COUNT.match(text, position)
         if number is not None:
             count, position = int(number[1]), number.end()
             option = _OPTION.match(text, position)
             if option is not None:
-                default, position = tuple(tokenize(option[1])), option.end()
-    body = _braced(text, position)
+                said = option[1]
+                default, position = tuple(tokenize(said)), option.end()
+    body = braced(text, position)
     if body is None:
         return None
     start, stop = body
@@ -96,17 +100,24 @@ def _definition(text: str, match: re.Match[str]) -> Definition | None:
         macro = Macro(0, None, (word,))
     else:
         macro = Macro(count, default, tuple(tokenize(text, start, stop)))
-    return Definition(command, macro, match.start(), stop + 1)
+    return Definition(command, macro, match.start(), stop + 1, (start, stop), said)
 
 
-def _braced(text: str, position: int) -> tuple[int, int] | None:
-    """The stretch inside the braces at ``position``."""
+def arguments_of(spec: str) -> tuple[int, str | None]:
+    """Of ``O{2} m m``: the number of arguments, and the default of the first where it may be left out."""
+    first = re.match(r"[ \t\n]*(?:o|O[ \t\n]*\{([^{}]*)\})", spec)
+    count = spec[first.end() if first else 0 :].count("m")
+    return (count + 1, first[1] or "") if first else (count, None)
+
+
+def braced(text: str, position: int, reach: int = _LONGEST) -> tuple[int, int] | None:
+    """The stretch inside the braces at ``position``; None if they are not closed within ``reach``."""
     while position < len(text) and text[position] in " \t\n":
         position += 1
     if text[position : position + 1] != "{":
         return None
     depth = 0
-    for place in range(position, min(len(text), position + _LONGEST)):
+    for place in range(position, min(len(text), position + reach)):
         character = text[place]
         if character in "{}" and text[place - 1] != "\\":
             depth += 1 if character == "{" else -1

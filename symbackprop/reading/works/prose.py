@@ -21,12 +21,25 @@ _PLAIN = re.compile(
 )
 _SIGNS = {"≠": r"\ne", "!=": r"\ne", "/=": r"\ne", "≤": r"\le", "≥": r"\ge"}
 _HARD = frozenset("if when whenever unless assume assuming suppose case".split())
-_SOFT = frozenset(("for",))
+_SOFT = frozenset(("for", "where"))
 _TRAILING = _HARD | _SOFT | {"all", "every", "each", "any"}
 _ELSE = frozenset("else otherwise".split())
 _CONNECTING = frozenset("and so then thus hence therefore we get have that is which gives or".split())
 _AND = "and"
-_SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
+_SETTING = frozenset("for with at let where take say set when if put choose assume suppose".split())
+_JOINING = frozenset(("and", "or"))
+# What LaTeX says about the page between words, with its arguments that are no words.
+_LAYOUT = re.compile(
+    r"\\(?:par|item|(?:sub)*section|paragraph)\*?(?![A-Za-z])(?P<paragraph>)"
+    r"|\\(?:setlength|addtolength)[ \t]*(?:\{[^{}]*\}|\\[A-Za-z]+)[ \t]*\{[^{}]*\}"
+    r"|\\fcolorbox[ \t]*\{[^{}]*\}[ \t]*\{[^{}]*\}"
+    r"|\\(?:[hv]space|color|colorbox|textcolor|label|ref|eqref|cite|begin|end|parbox|rule)\*?[ \t]*"
+    r"(?:\[[^\[\]{}]*\])*[ \t]*\{[^{}]*\}"
+    r"|\\[A-Za-z@]+\*?(?:\[[^\[\]{}]*\])*"
+    r"|(?<!\\)%[^\n]*"
+    r"|[-+]?(?:\d+\.?|\.)\d*[ \t]?(?:em|ex|pt|mm|cm)\b"
+)
+_SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\f|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
 
 
 @dataclass(slots=True)
@@ -38,11 +51,14 @@ class Prose:
     words: str = ""  # of the sentence so far
     behind: bool = False  # the word stands right behind a formula, which it limits: "a = b if"
     taken: bool = False  # the formula before was a condition: "and" goes on with it
+    between: str = ""  # of what stands since the last formula
     carried: bool = False  # the conditions stand before a colon and hold for the displays behind it
 
     def read(self, text: str, start: int) -> None:
         """Words between two formulas; ``start`` is their offset."""
+        text = without_layout(text)
         self.waiting, taken, self.taken = None, self.taken, False
+        self.between = text
         if taken and text.strip(" ,").lower() == _AND:
             self.waiting = Clause(_AND, None, start, start + len(text))
             return
@@ -102,15 +118,38 @@ class Prose:
             return False
         if waiting.text in _SOFT and not (compares_letters(node) or is_range(node)):
             return False
+        if waiting.text == "where" and any(isinstance(member, Num) for _, member in node.members):
+            return False
         clause = Clause(waiting.text, node, node.start, node.stop)
         self.clauses = [*self.clauses, clause] if waiting.text == _AND else [clause]
         self.taken = True
         return True
 
+    def sets(self) -> bool:
+        """Whether ``N = 2`` at this place says of what the next lines speak: "for", "with", "let"."""
+        words = re.findall(r"[A-Za-z]+", self.between)
+        return bool(words) and words[-1].lower() in _SETTING
+
+    def joins(self) -> bool:
+        """Whether nothing but a comma or an "and" stands since the formula before."""
+        return all(word.lower() in _JOINING for word in re.findall(r"[A-Za-z]+", self.between))
+
     def display(self) -> None:
         """A display was read: conditions of a sentence without a colon end there."""
         if not self.carried and not self.waiting:
             self.words = ""
+
+
+def without_layout(text: str) -> str:
+    """The same words at the same places, without what LaTeX says about the page; paragraphs stay parted."""
+
+    def blank(match: re.Match[str]) -> str:
+        length = match.end() - match.start()
+        return "\f".ljust(length) if match["paragraph"] is not None else " " * length
+
+    lines = zip(text.split("\n"), _LAYOUT.sub(blank, text).split("\n"), strict=True)
+    # A line of commands alone ends no paragraph.
+    return "\n".join(f"~{left[1:]}" if line.strip() and left.isspace() else left for line, left in lines)
 
 
 def says_something(text: str) -> bool:

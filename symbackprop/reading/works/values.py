@@ -60,13 +60,13 @@ class SymbolReader(PositionReader):
         """A name with whatever scripts it has."""
         scripted = node if isinstance(node, Scripts) else None
         options: list[tuple[str, str, Callable[[], Expr]]] = []
-        found_meanings = self.meanings(node)
-        powers = [one for one in found_meanings if one[1] <= 1 and one[2] is None and isinstance(one[3], Num)]
+        named = self.meanings(node)
+        powers = [one for one in named if one[1] <= 1 and one[2] is None and isinstance(one[3], Num)]
         numbered = isinstance(node, Scripts) and node.sub is not None
-        layered = numbered and bool(powers) and all(one in powers or one[1] == LAYER_ABOVE for one in found_meanings)
+        layered = numbered and bool(powers) and all(n in powers or n[1] == LAYER_ABOVE for n in named)
         if layered:  # h_2^2 where h_2 is declared: its square sooner than entry 2 of h^2
-            found_meanings.sort(key=lambda one: one not in powers)
-        for meaning, level, sub, sup, primes in found_meanings:
+            named.sort(key=lambda one: one not in powers)
+        for meaning, level, sub, sup, primes in named:
             options.append(
                 (
                     self.described(meaning),
