@@ -10,18 +10,20 @@ from symbackprop.checking.done_instead import done_instead, only_rounded
 from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
-from symbackprop.checking.messages import CAUSE_WORDS, entry_words
+from symbackprop.checking.messages import CAUSE_WORDS, TERM_WORDS, entry_words
 from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.outcome import Setting
 from symbackprop.checking.recognised import recognised
 from symbackprop.checking.repair import Repair, repairs
 from symbackprop.checking.sight import Sight, sights
+from symbackprop.checking.term_by_term import compared
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.arrays import Grid
+from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.expr import ZERO, Add, Expr, Leaf, Partial
 from symbackprop.core.indexed import Element, IndexValue
+from symbackprop.core.written import Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.names import Names
@@ -32,6 +34,11 @@ from symbackprop.verification.point import Refusal
 
 _PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
 MOST_READINGS = 4
+MOST_USERS = 3  # equations that are named
+GUESSED = 2.0  # the cost of repairs that put something of the problem in
+_OF_TERMS = ("missing-term", "extra-term")
+_OF_FACTORS = ("missing-regulariser", "missing-factor", "missing-activation-derivative")
+_NAMES = (Leaf, Partial, Element, Jacobian, Slope)
 # A forgotten path is found as a missing term too.
 _NEAR: Mapping[str, tuple[str, ...]] = {
     "softmax-diagonal": ("softmax-diagonal",),
@@ -40,7 +47,7 @@ _NEAR: Mapping[str, tuple[str, ...]] = {
 }
 
 
-Derive = Callable[[Partial], Expr | None]
+Derive = Callable[[Expr], Expr | None]
 
 
 @dataclass(slots=True)
@@ -110,11 +117,74 @@ class Doctor:
                 explained = self._explained(judged, truth, special, same, setting)
                 explained.causes = tuple(dict.fromkeys((*explained.causes, *(one.cause for one in found))))
                 return explained
+        sure = found and found[0].edit.cost < GUESSED and found[0].cause not in _OF_TERMS
+        if not sure and truth.sizes is None:
+            by_terms = self._by_terms(judged, truth, setting, usual, found)
+            if by_terms is not None:
+                return by_terms
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
             return self._cell(judged, left, right, setting, usual)
         return None
+
+    # -- term by term
+
+    def _by_terms(
+        self, judged: Judged, truth: Truth, setting: Setting, usual: Sequence[Sight], found: list[Repair]
+    ) -> Diagnosis | None:
+        """Which terms of the right value the line lacks, or has wrongly."""
+        assert truth.left is not None
+        assert truth.right is not None
+        left, line = truth.left.expr, truth.right.expr
+        value = self._derived(left, setting)
+        if value is None and isinstance(left, _NAMES):
+            return None
+        for sight in usual[:2]:
+            seen = compared(self.bench, self.words, left, value or left, line, setting, sight)
+            if seen is not None:
+                break
+        else:
+            return None
+        if found and seen.cause not in (*_OF_TERMS, *_OF_FACTORS):
+            return None
+        old, new = self._sum_text(seen.excess), self._sum_text(seen.lacking)
+        fields = self._fields(judged, None) | {
+            "old": old or self._text(line) or "this", "new": new or "the rest", "missing": new,
+            "factor": "" if seen.factor is None else self._text(seen.factor) or "",
+        }  # fmt: skip
+        words, template = CAUSE_WORDS[seen.cause], TERM_WORDS[seen.cause]
+        message = template.format(**fields)
+        mended = seen.mended(line)
+        fits = mended is not None and self.bench.link(left, mended, setting, sight).holds
+        right = mended if fits else value
+        shown = None if right is None else self._line(judged, right)
+        parts = [said(message), self._where(truth, seen.lacking), self._example(line, right) if right else ""]
+        causes = tuple(dict.fromkeys((seen.cause, *(one.cause for one in found))))
+        return Diagnosis(
+            causes, " ".join(part for part in parts if part), words.question.format(**fields), shown,
+            () if shown is None else (shown,), seen.excess[0] if len(seen.excess) == 1 else line,
+            truth.right,
+        )  # fmt: skip
+
+    def _sum_text(self, terms: Sequence[Expr]) -> str:
+        if not terms:
+            return ""
+        return self._text(terms[0] if len(terms) == 1 else Add(tuple(terms))) or ""
+
+    def _where(self, truth: Truth, terms: Sequence[Expr]) -> str:
+        """The equations through which what is differentiated by acts."""
+        assert truth.left is not None
+        base = truth.left.expr.base if isinstance(truth.left.expr, Element) else truth.left.expr
+        if isinstance(base, Leaf):
+            equation = self.bench.graph.equation_of(base.tensor)
+            return "" if equation is None or not equation.text else f"The forward pass has {equation.text}."
+        if not isinstance(base, Partial) or not terms:
+            return ""
+        users = [e.text for e in self.bench.graph.consumers_of(base.by) if e.expr is not None and e.text]
+        if not 0 < len(users) <= MOST_USERS:
+            return ""
+        return f"{base.by.name} enters through {' and '.join(users)}."
 
     # -- a repair was found
 
@@ -184,12 +254,8 @@ class Doctor:
         """What the left side really is, where the deriver says so and the numbers agree."""
         if self.derive is None:
             return None
-        base = left.base if isinstance(left, Element) else left
-        value = self.derive(base) if isinstance(base, Partial) else None
-        if value is None:
-            return None
-        right = Element(value, left.slots) if isinstance(left, Element) else value
-        return right if self.bench.link(left, right, setting).holds else None
+        right = self.derive(left)
+        return right if right is not None and self.bench.link(left, right, setting).holds else None
 
     def _explained(
         self, judged: Judged, truth: Truth, special: tuple[str, str], same: list[Repair], setting: Setting

@@ -217,3 +217,20 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
         ),
     }
 )
+
+# The same where a line was compared with the right value term by term.
+TERM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing-term": "a term is missing, the rest is right: {missing}",
+        "missing-regulariser":
+            "the penalty on the weights is part of the loss; its term is missing: {missing}",
+        "extra-term": "the term {old} does not belong here, the rest is right",
+        "sign": "the sign of {old} is wrong: it is {new}",
+        "factor": "a number is wrong: instead of {old} it is {new}",
+        "mean": "the mean over the examples is not right: instead of {old} it is {new}",
+        "missing-factor": "the factor {factor} is missing: instead of {old} it is {new}",
+        "extra-factor": "the factor {factor} does not belong here: instead of {old} it is {new}",
+        "missing-activation-derivative":
+            "the slope of the activation, {factor}, is missing: instead of {old} it is {new}",
+    }
+)

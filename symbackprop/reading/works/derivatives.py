@@ -245,7 +245,7 @@ class DerivativeReader(SymbolReader):
         twice = False
         if isinstance(node, Scripts):
             by, sup, primes = scripts_of(node)
-            twice = sup is not None and spell(sup) == "2" and by is not None
+            twice = sup is not None and spell(sup) == "2"
             if (sup is not None and not twice) or primes:
                 raise Refused(r"this power of \nabla", node.start)
         if position + 1 >= len(items) or items[position + 1][0] or items[position + 1][1] is None:
@@ -255,6 +255,12 @@ class DerivativeReader(SymbolReader):
         end = position + 2
         if by is None:
             bracket = items[end][1] if end < len(items) and not items[end][0] else None
+            if twice:
+                named = isinstance(bracket, Group) and self.only_names(bracket.body)
+                inner = bracket.body if named and isinstance(bracket, Group) else None
+                below = self.variable(inner) if inner is not None else self.only_parameter(node)
+                second = self.by_two(self.differentiated(operand), below, below, node)
+                return self.noted(second, node), end + named
             if self.is_loss(operand) and isinstance(bracket, Group) and self.only_names(bracket.body):
                 assert bracket.body is not None
                 found = self.slope(self.value(operand), self.variable(bracket.body), node)
@@ -266,6 +272,14 @@ class DerivativeReader(SymbolReader):
             below = self.variable(by)
             return self.noted(self.by_two(self.differentiated(operand), below, below, node), node), end
         return self.noted(self.slope(self.differentiated(operand), self.variable(by), node), node), end
+
+    def only_parameter(self, node: Node) -> Expr:
+        r"""What ``\nabla^2 L`` differentiates by where it does not say so: the one array that is learned."""
+        learned = [one for one in self.graph.parameters if not one.is_label]
+        if len(learned) != 1:
+            raise Refused(r"\nabla^2 without what by", node.start, "unknown")
+        self.note(rf"\nabla^2 differentiates by {learned[0].name}, the only parameter")
+        return Leaf(learned[0])
 
     def is_loss(self, node: Node) -> bool:
         """Whether a piece is the loss, or a scalar that something else is computed into."""
