@@ -21,6 +21,7 @@ from symbackprop.notation.numpy_expr import write
 from symbackprop.notation.numpy_index import entries
 from symbackprop.notation.numpy_names import Identifiers, function_key, partial_keys
 from symbackprop.notation.numpy_program import Input, Line, Output, Program, Target
+from symbackprop.notation.numpy_shift import shifted
 from symbackprop.notation.numpy_stable import stabilised
 
 
@@ -79,7 +80,7 @@ class Draft:
         self.assignments, sources = stabilised(self.assignments, results, self._flat())
         self.writer.helpers.update(dict.fromkeys(sources))
         shared = py.share(self.assignments, arrays, self.identifiers.taken)
-        self.assignments = list(shared)
+        self.assignments = shifted(shared, results, self._flat())
 
     def _flat(self) -> set[str]:
         """The names that are 1-D arrays in the code."""
