@@ -23,6 +23,7 @@ from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.measure import measure
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.reader import kind_of
+from symbackprop.reading.works.unfolding import unfolded
 
 
 def displays(path: Path) -> tuple[list[str], dict[str, object]]:
@@ -32,9 +33,9 @@ def displays(path: Path) -> tuple[list[str], dict[str, object]]:
         return [json.loads(line)["raw"] for line in text.splitlines() if line.strip()], {}
     if path.suffix == ".tsv":
         return [line.split("\t")[-1] for line in text.splitlines()[1:] if line.strip()], {}
-    source = open_source(text, kind_of(path.name))
+    source = unfolded(open_source(text, kind_of(path.name)))
     defined = list(definitions(source.text))
-    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name), defined)
+    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name))
              if one.kind == "display"]  # fmt: skip
     return found, dict(table_of(defined))
 

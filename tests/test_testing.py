@@ -18,7 +18,7 @@ from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula
 from symbackprop.ops.registry import Elementwise, Structural, all_operations, lookup
 from symbackprop.pipeline import loads
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import (
     Deriver,
     Finding,

@@ -9,16 +9,16 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of, entry_of
 from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
-from symbackprop.core.arrays import Jacobian
+from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, IndexValue, Slice
+from symbackprop.core.expr import Comprehension, Element, IndexValue, Slice
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody
-from symbackprop.results import Derivation
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:
@@ -61,6 +61,10 @@ def shown(derivation: Derivation, level: str, verdict: Verdict) -> Shown:
     gradient = derivation.derived.jacobian is None
     partial = derivation.partial if gradient else derivation.derived.asked
     target = entry_of(derivation) if derivation.is_entrywise else partial
+    whole = derivation.derived.asked
+    in_entries = isinstance(derivation.formula.expr, Comprehension | TensorEntries)
+    if isinstance(target, Element) and isinstance(whole, Jacobian) and not in_entries:
+        target = whole  # the matrix of one example, not its entry
     box = Box(target, derivation.formula, _shape(derivation), note)
     boxes = (*_slices(derivation), box)
     if isinstance(target, Jacobian) and target.vec is not None:

@@ -22,7 +22,8 @@ from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.jacobian_bodies import CaseAsked, JacobianBody, Places
-from symbackprop.results import Derivation, overall
+from symbackprop.results.derivation import Derivation, overall
+from symbackprop.verification.free import free_indices
 
 
 def jacobian(desk: Desk, question: Question) -> Iterator[Answer]:
@@ -100,12 +101,20 @@ def _with_cases(desk: Desk, question: Question, body: JacobianBody, answer: Answ
         numpy=answer.shown.numpy,
         cases=(
             Cases(
-                answer.shown.boxes[0].target,
+                _entry_of_cases(answer, worked),
                 tuple(ShownCase(one.derivation.formula, words=f"if {_spelled(one.asked)}") for one in worked),
             ),
         ),
     )
     return replace(answer, cases=cases, steps=steps, verdict=verdict, shown=shown)
+
+
+def _entry_of_cases(answer: Answer, worked: list[_Worked]) -> Expr:
+    """The entry that the cases are the values of: with a letter for each position that may differ."""
+    target = answer.shown.boxes[0].target
+    if isinstance(target, Element):
+        return target
+    return max((one.entry for one in worked), key=lambda entry: len(set(free_indices(entry))))
 
 
 def _work(desk: Desk, question: Question, body: JacobianBody, case: CaseAsked) -> _Worked:

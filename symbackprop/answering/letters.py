@@ -16,8 +16,9 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
-from symbackprop.results import Context, Derivation
-from symbackprop.written_out import WrittenOut, in_numbers, written_out
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut, in_numbers, written_out
 
 _NAMED_IN_A_REASON = 2
 

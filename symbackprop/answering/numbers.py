@@ -20,7 +20,7 @@ from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.lines import slots_of
-from symbackprop.derivation.workshop import axis_indices
+from symbackprop.derivation.local_forms import axis_indices
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import in_numerator, layout_partial
@@ -28,7 +28,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import renamed
 from symbackprop.problem_file import Question
 from symbackprop.reading.number_bodies import EvaluateBody, GradientBody, UpdateBody, Wanted
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 FORWARD = "The forward pass, in numbers."
 STEP = "The step."

@@ -27,7 +27,7 @@ from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody, ShowBody
 from symbackprop.reading.jacobian_bodies import body_of
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 PROVED = "the same, written otherwise: proved for all sizes"
 MEASURED = "the two sides agree in numbers; no symbolic proof was found"

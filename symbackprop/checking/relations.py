@@ -84,9 +84,9 @@ class Relations:
                     truth = self._in(left, right, setting, sight, light)
                     if truth.status == "holds":
                         return truth
-        if light is None and failed is not None and failed.outcome.clash:
+        if light is None and failed is not None and (failed.outcome.clash or claim.sizes):
             sized = self._written_out(claim, pairs)
-            if sized is not None:
+            if sized is not None and (sized.status == "holds" or failed.outcome.clash):
                 return sized
         if refused is not None and (failed is None or not failed.outcome.clash or refused.outcome.lone):
             return refused
@@ -119,7 +119,8 @@ class Relations:
         """A line that is written out for small sizes, judged at those; None if it says no sizes."""
         found: Truth | None = None
         for left, right in pairs:
-            for sizes in sizes_of(left.expr, right.expr, self.bench, self.given_sizes):
+            said = [dict(claim.sizes)] if claim.sizes else []
+            for sizes in (*said, *sizes_of(left.expr, right.expr, self.bench, self.given_sizes)):
                 bench = self.bench.sized(sizes)
                 for sight in (self.bench.declared, *self._sights(left.expr, right.expr)):
                     setting = self.setting(claim)

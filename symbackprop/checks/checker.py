@@ -34,7 +34,7 @@ from symbackprop.problem_file import ProblemSpec
 from symbackprop.reading.number_bodies import UpdateBody
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Claim, Reading, Work
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.verification.given import Given
 
 _UNPROVED = (Jacobian, Slope, Rounded)

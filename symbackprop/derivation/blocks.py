@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from symbackprop.core.tensors import Tensor
-from symbackprop.notation.forms import Entry, Form, Term, change_parts, single, within
+from symbackprop.notation.atoms import Entry
+from symbackprop.notation.forms import Form, Term, single, within
 from symbackprop.notation.normal import normal
 
 MOST_NODES = 8
@@ -59,7 +60,7 @@ def substituted(form: Form, value_of: Callable[[Entry], Form | None]) -> Form:
         for atom, exponent in term.factors:
             known = value_of(atom) if isinstance(atom, Entry) and exponent == 1 else None
             if known is None:
-                known = single(change_parts(atom, lambda part: substituted(part, value_of)), exponent)
+                known = single(atom.map_parts(lambda part: substituted(part, value_of)), exponent)
             result = Form(within(a, b) for a in result.terms for b in known.terms)
         terms.extend(result.terms)
     return normal(Form(terms))

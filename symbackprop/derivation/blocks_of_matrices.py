@@ -11,10 +11,10 @@ from symbackprop.core.expr import Element, Expr, IndexValue, Partial, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import form_at, in_entries
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity
-from symbackprop.notation.forms import Slot, parts_of_slot
 from symbackprop.notation.outside import relaxed
+from symbackprop.notation.slots import Slot, parts_of_slot
 
 Pair = tuple[Expr, Expr]
 

@@ -20,24 +20,14 @@ from fractions import Fraction
 from symbackprop.core.expr import Call, Expr, Leaf, Operation
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import UnsupportedError
+from symbackprop.notation.array_atoms import OfMatrix
+from symbackprop.notation.atoms import Delta, Entry, Extreme, Fn, Group, Position, Truth, as_atom
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.forms import (
     Atom,
-    Delta,
-    Entry,
-    Extreme,
-    Fn,
     Form,
-    Group,
-    OfMatrix,
-    Position,
-    Slot,
     Term,
-    Truth,
-    as_atom,
     bind,
-    change_parts,
-    fresh,
     negated,
     number,
     opened,
@@ -47,6 +37,7 @@ from symbackprop.notation.forms import (
     within,
 )
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot, fresh
 from symbackprop.notation.substitution import elementwise
 from symbackprop.ops.lowering import Lowering
 from symbackprop.ops.registry import Elementwise, lookup
@@ -88,7 +79,7 @@ class Slopes:
             for term in inner.terms:
                 parts = Form((Term(term.coefficient, (), term.bound),))
                 for atom, exponent in term.factors:
-                    piece = single(change_parts(atom, change), exponent)
+                    piece = single(atom.map_parts(change), exponent)
                     if (
                         isinstance(atom, Fn)
                         and isinstance(atom.op, Elementwise)
@@ -255,7 +246,7 @@ def plug(form: Form, values: Mapping[Tensor, Form]) -> Form:
                 else:
                     piece = single(Group(value), exponent)
             else:
-                piece = single(change_parts(atom, lambda part: plug(part, values)), exponent)
+                piece = single(atom.map_parts(lambda part: plug(part, values)), exponent)
             result = Form(within(a, b) for a in result.terms for b in piece.terms)
         terms.extend(result.terms)
     return normal(Form(terms))

@@ -12,7 +12,9 @@ from fractions import Fraction
 from itertools import permutations
 
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.notation.forms import Atom, Delta, Entry, Exponent, Factor, Flat, Form, Term
+from symbackprop.notation.array_atoms import Flat
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term
 
 Names = dict[Index, Index]
 LARGEST = 6  # factors of a definition that is looked for

@@ -12,7 +12,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.directions import ProductWork
 from symbackprop.derivation.jacobian_work import JacobianWork
 from symbackprop.derivation.lines import slots_of
-from symbackprop.derivation.workshop import indices_of
+from symbackprop.derivation.local_forms import indices_of
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step
 

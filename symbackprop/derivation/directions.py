@@ -29,8 +29,8 @@ from symbackprop.core.expr import (
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.local_forms import side_indices
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
-from symbackprop.derivation.workshop import side_indices
 from symbackprop.notation.building import cost, product
 from symbackprop.notation.forms import Form
 from symbackprop.notation.steps import Step

@@ -24,17 +24,21 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.blocks_of_matrices import written_slices
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of
 from symbackprop.derivation.explain import chain_reason, spelling_reason, stage_reason
+from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines, Work, is_short, operation
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.places import Place, assembled, element, places_of, some_of
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.quotients import quotient_line
-from symbackprop.derivation.rules import leaves, log_of_quotient
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.written import in_place, written
+from symbackprop.notation.atoms import Fn
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Fn, Form, Slot, single
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.latex_lines import estimated_width
 from symbackprop.notation.normal import merge, normal
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 MOST_TERMS = 24  # terms of all chain rules of a quantity together, if all are shown

@@ -12,11 +12,14 @@ from symbackprop.core.expr import UNIT, ZERO, Element, Expr, Hadamard, Leaf, Mat
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.lines import Lines
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.places import Place, element, form_at, in_entries, places_of, slots_at
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Entry, Form, Slot, as_atom, product, single
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
+from symbackprop.notation.atoms import Entry, as_atom
+from symbackprop.notation.forms import Form, product, single
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 
 MOST_SHOWN = 12  # entries of a quantity whose lines are all shown
 MOST_CHAIN = 6  # terms of a chain rule that is shown with its zeros

@@ -22,11 +22,14 @@ from symbackprop.derivation.entries_level import EntryBoard, fits
 from symbackprop.derivation.entry_chain import MOST_SHOWN
 from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.jacobian_work import Part
+from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import MOST_LISTED, Place, places_of
-from symbackprop.derivation.rules import leaves
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.notation.forms import Entry, Form, Slot, Term, single, total, within
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
+from symbackprop.notation.atoms import Entry
+from symbackprop.notation.forms import Form, Term, single, total, within
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 Held = tuple[int | None, ...]  # for each axis that carries an index the place that is meant, None for all

@@ -1,13 +1,16 @@
-"""The chain rule of one cotangent as matrices: three ways, by what V and the equations C are.
+"""The chain rule of one cotangent as matrices: four ways, by what V and the equations C are.
 
 whole    V carries at most one index         dL/dC dC/dV; a batch C is summed line by line
+numbers  V has a number for each line        dL/dC[n,:] dC[n,:]/dV[n,1] for each line n of a batch C
 lines    V and C are batches                 dL/dC[n,:] dC[n,:]/dV[n,:] for each line n
 slices   V is an array of weights            sum[i](dL/dC[i] dC[i]/dV)
+
+The order of the factors is that of how V lies: the cotangent first where it is a row, last where a column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
@@ -15,6 +18,7 @@ from symbackprop.core.expr import Comprehension, Element, Expr, MatMul, Partial,
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.lines import Lines, slots_of
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.local_jacobians import (
     Locals,
     NotRowByRowError,
@@ -24,10 +28,11 @@ from symbackprop.derivation.local_jacobians import (
     slice_steps,
 )
 from symbackprop.derivation.products import joined
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
+from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, transposed
-from symbackprop.notation.forms import Entry, Form, single
+from symbackprop.notation.forms import Form, single
 from symbackprop.notation.steps import Step
 
 
@@ -74,7 +79,9 @@ class GradientChain:
 
     def road(self) -> Road | None:
         """The chain as matrices; None where there is none."""
-        ways = (self._whole,) if len(self.quantity.indices) < 2 else (self._by_lines, self._by_slices)
+        ways: Sequence[Callable[[], Road]] = (
+            (self._whole,), (self._by_numbers, self._whole), (self._by_lines, self._by_slices)
+        )[len(self.quantity.indices)]  # fmt: skip
         for way in ways:
             try:
                 return way()
@@ -94,7 +101,7 @@ class GradientChain:
     def _flipped(self) -> bool:
         return self.lines.shop.graph.layout == "denominator"
 
-    # The three ways
+    # The four ways
 
     def _whole(self) -> Road:
         """V carries at most one index."""
@@ -105,8 +112,10 @@ class GradientChain:
                 self._through_scalar(road, user)
                 continue
             # The derivative of a vector by a number lies as the vector does.
-            flipped = self._flipped if self.quantity.indices else self._rows
-            if len(target.index_axes) == 1:
+            one = len(target.index_axes) == 1
+            across = target.oriented[0].is_one if one else self._rows
+            flipped = self._flipped if self.quantity.indices else across
+            if one:
                 local = Locals(self.lines, flipped)
                 outer: Expr = self._named_by(target)
             else:
@@ -114,6 +123,40 @@ class GradientChain:
                 outer = self._line(local, self._cotangent(target, user.indices), user.indices)
             self._add(road, user, local, outer, bound=local.line)
         self._given(road)
+        return road
+
+    def _by_numbers(self) -> Road:
+        """V has one number for each line of a batch: its mean, its length."""
+        quantity, tensor = self.quantity, self.quantity.tensor
+        batch = next((u.equation.target for u in self._users if len(u.equation.target.index_axes) == 2), None)
+        if batch is None or self._given_form().terms:
+            raise NotRowByRowError
+        local = replace(locals_of_batch(self.lines, batch, flipped=self._flipped), numbered=tensor)
+        assert local.line is not None
+        here = slots_of(tensor, (local.line,))
+        left = Element(self._named_by(tensor), here)
+        short = local.number_of(quantity.stages[0].form, quantity.indices[0])
+        road = Road(left, short, side=local.side, letter=local.line.letter)
+        for user in self._users:
+            target = user.equation.target
+            _, form = self.board.local(user)
+            kept = user.indices[local.axis if len(user.indices) > 1 else 0] if user.indices else None
+            if kept is not None and not all(joins(term, kept, quantity.indices[0]) for term in form.terms):
+                raise NotRowByRowError
+            if len(user.indices) == 2:
+                outer = self._line(local, self._cotangent(target, user.indices), user.indices)
+                self._add(road, user, local, outer)
+                continue
+            at_line = form if kept is None else form.rename({kept: local.line})
+            value = local.number_of(at_line, quantity.indices[0])
+            if target is self.of:
+                self._both(road, value)
+                continue
+            held = slots_of(target, (local.line,)) if user.indices else ()
+            name = Element(Partial(target, tensor), (*held, *here))
+            outer = Element(self._named_by(target), held) if held else self._named_by(target)
+            steps = slice_steps(self.lines, self.board, user, (name, value))
+            self._term(road, user, MatMul((outer, name)), joined(outer, value), value, steps)
         return road
 
     def _by_lines(self) -> Road:
@@ -167,17 +210,29 @@ class GradientChain:
         node, value = local.node(user.equation.target, self.quantity.tensor), local.value(self.board, user)
         if isinstance(value, Comprehension):
             raise NotRowByRowError
-        named, put_in = (self._times(outer, one, flipped=local.flipped) for one in (node, value))
+        # Of one line of C by a number: both lie as vectors do.
+        numbered = local.numbered is not None
+        flipped = self._rows if numbered else local.flipped
+        named, put_in = (
+            self._times(outer, one, flipped=flipped, numbered=numbered) for one in (node, value)
+        )
         if bound is not None:
             named, put_in = (Reduce("sum", (Range(bound),), one) for one in (named, put_in))
             road.summed = True
         self._term(road, user, named, put_in, value, local.derived(self.board, user))
 
-    def _times(self, outer: Expr, inner: Expr, *, flipped: bool) -> Expr:
-        """The cotangent of C and dC/dV in the order of the convention."""
-        if flipped == self._rows:
+    def _times(self, outer: Expr, inner: Expr, *, flipped: bool, numbered: bool = False) -> Expr:
+        """The cotangent of C and dC/dV in the order in which V lies; for a number V in that of C."""
+        across = self.quantity.tensor.oriented[0].is_one
+        if len(self.quantity.indices) == 2 or numbered:
+            across = self._rows
+        elif not self.quantity.indices:
+            across = outer.shape[0].is_one
+        if outer.shape[0].is_one != across and not outer.is_scalar:
+            outer = transposed(outer)
+        if flipped == across:
             inner = transposed(inner)
-        sides = (outer, inner) if self._rows else (inner, outer)
+        sides = (outer, inner) if across else (inner, outer)
         return MatMul(sides) if isinstance(inner, _NAMES) else joined(*sides, keep_identity=True)
 
     def _through_scalar(self, road: Road, user: Local) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from symbackprop.core.expr import Expr, MatMul, Transpose
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import Form, OfMatrix, Slot, Term, bind, product, single, within
+from symbackprop.notation.array_atoms import OfMatrix
+from symbackprop.notation.forms import Form, Term, bind, product, single, within
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 from symbackprop.ops.lowering import Lowering
 
 

@@ -12,10 +12,11 @@ from symbackprop.derivation.index_level import Board, index_work
 from symbackprop.derivation.jacobian_forms import unfolded
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, sliced
 from symbackprop.derivation.lines import Lines, entry_of
+from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.local_jacobians import Locals, local_slice, slice_steps
 from symbackprop.derivation.products import joined
-from symbackprop.derivation.sweep import Quantity, Sweep
-from symbackprop.derivation.workshop import Local
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.building import addition, cost
 from symbackprop.notation.steps import Step
 

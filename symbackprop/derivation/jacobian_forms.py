@@ -8,7 +8,8 @@ from types import MappingProxyType
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.sweep import Sweep
-from symbackprop.notation.forms import Atom, Entry, Form, Term, Truth, change_parts, number, single, within
+from symbackprop.notation.atoms import Entry, Truth
+from symbackprop.notation.forms import Atom, Form, Term, number, single, within
 from symbackprop.notation.normal import normal
 
 OPPOSITE = MappingProxyType({"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"})
@@ -66,7 +67,7 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
             parts = Form((Term(term.coefficient, (), term.bound),))
             for atom, exponent in term.factors:
                 found = known.get(atom.key) if isinstance(atom, Truth | Entry) else None
-                piece = single(change_parts(atom, change), exponent) if found is None else found
+                piece = single(atom.map_parts(change), exponent) if found is None else found
                 parts = Form(within(a, b) for a in parts.terms for b in piece.terms)
             terms.extend(parts.terms)
         return normal(Form(terms))

@@ -9,10 +9,12 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines, entry_of, slots_of
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.entries import comprehension_of, entries_of
-from symbackprop.notation.forms import Form, Slot, indices_in
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import Slot, indices_in
 from symbackprop.notation.steps import Step
 
 Part = tuple[Jacobian, Expr]  # the name of a matrix that an array of more indices is made of, and the matrix

@@ -27,7 +27,8 @@ from symbackprop.derivation.jacobian_forms import derivatives_in, unfolded
 from symbackprop.derivation.jacobian_work import JacobianWork, array_of, sliced
 from symbackprop.derivation.lines import Lines, is_short
 from symbackprop.derivation.local_jacobians import Locals, NotRowByRowError, locals_of_batch
-from symbackprop.derivation.sweep import Stage, Sweep
+from symbackprop.derivation.quantities import Stage
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.building import cost
 from symbackprop.notation.steps import Step
 

@@ -15,12 +15,14 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.jacobian_work import Part, indices_of_slots, slice_of
-from symbackprop.derivation.lines import Lines, is_short
+from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.quantities import Stage
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Stage
-from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Delta, Form, Slot, Term
+from symbackprop.notation.atoms import Delta
+from symbackprop.notation.forms import Form, Term
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import Elementwise
 
@@ -31,19 +33,25 @@ class NotRowByRowError(Exception):
 
 @dataclass(slots=True)
 class Locals:
-    """Makes local Jacobians; with ``line``, of one row or column (``axis``) of a batch at that position."""
+    """Makes local Jacobians; with ``line``, of one row or column (``axis``) of a batch at that position.
+
+    ``numbered``: a tensor that has one number for each line.
+    """
 
     lines: Lines
     flipped: bool
     line: Index | None = None
     axis: int = 0
     slicer: Slicer | None = None
+    numbered: Tensor | None = None
 
     def node(self, of: Tensor, by: Tensor) -> Jacobian:
         """The name of a Jacobian; of one line of a batch where there is one."""
         return Jacobian(of, by, self.flipped, None, self._line_slots(of), self._line_slots(by))
 
     def _line_slots(self, tensor: Tensor) -> tuple[IndexValue | None, ...]:
+        if self.line is not None and tensor is self.numbered:
+            return slots_of(tensor, (self.line,))
         if self.line is None or len(tensor.index_axes) < 2:
             return ()
         here = IndexValue(((self.line, 1),))
@@ -94,7 +102,7 @@ class Locals:
         column = own[0] if own else None
         if self.flipped:
             row, column = column, row
-        return self.lines.speller.filled(self.lines.array(form, row, column), row, column)
+        return self.lines.speller.shapes.filled(self.lines.array(form, row, column), row, column)
 
     def _of_line(self, form: Form, head: tuple[Index, ...], own: tuple[Index, ...]) -> Expr:
         """The form for one example; every term must keep the examples apart."""
@@ -105,6 +113,9 @@ class Locals:
             change[head[self.axis]] = self.line
             row = head[1 - self.axis]
         column = own[0] if own else None
+        if self.numbered is not None:
+            change[own[0]] = self.line
+            column = None
         if len(own) == 2:
             other, column = own[self.axis], own[1 - self.axis]
             if len(head) == 2 and not all(joins(term, head[self.axis], other) for term in form.terms):
@@ -120,6 +131,11 @@ class Locals:
         assert self.line is not None
         return self._vector(normal(form.rename({indices[self.axis]: self.line})), indices[1 - self.axis])
 
+    def number_of(self, form: Form, index: Index) -> Expr:
+        """The entry at the line of a tensor with one number for each."""
+        assert self.line is not None
+        return self._spelled(normal(form.rename({index: self.line})), None, None)
+
     def _vector(self, form: Form, index: Index | None) -> Expr:
         """A form over one index, lying as vectors do."""
         rows = self.lines.shop.graph.convention.vectors_are_rows
@@ -130,7 +146,7 @@ class Locals:
         found = self.slicer.spelled(form, row, column)
         if found is None:
             raise NotRowByRowError
-        return self.lines.speller.filled(found, row, column)
+        return self.lines.speller.shapes.filled(found, row, column)
 
 
 def locals_of_batch(lines: Lines, batch: Tensor, *, flipped: bool) -> Locals:

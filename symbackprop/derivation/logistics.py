@@ -7,8 +7,10 @@ from fractions import Fraction
 
 from symbackprop.core.expr import Operation
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.notation.forms import Atom, Entry, Factor, Fn, Form, Group, Slot, Term, change_parts, single
+from symbackprop.notation.atoms import Entry, Fn, Group
+from symbackprop.notation.forms import Atom, Factor, Form, Term, single
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot
 
 Named = tuple[Tensor, tuple[Index, ...], Fn]  # p[indices] = 1/(1 + the exponential)
 
@@ -35,7 +37,7 @@ def logistic(form: Form, known: Iterable[Named], sigmoid: Operation) -> Form:
 
 def _term(term: Term, known: tuple[Named, ...], sigmoid: Operation) -> Term:
     factors = tuple(
-        (change_parts(atom, lambda part: logistic(part, known, sigmoid)), exponent)
+        (atom.map_parts(lambda part: logistic(part, known, sigmoid)), exponent)
         for atom, exponent in term.factors
     )
     if any(a is not b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from symbackprop.core.expr import Comprehension, Expr, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.derivation.slicing import Slicer
+from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, scaled
 from symbackprop.notation.common import content, shared_factors, without
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.forms import Affine, Entry, Form, Term, indices_in, single
+from symbackprop.notation.forms import Form, Term, single
+from symbackprop.notation.slots import Affine, indices_in
 
 if TYPE_CHECKING:
     from symbackprop.derivation.lines import Lines

@@ -10,7 +10,8 @@ from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.written import written
-from symbackprop.notation.forms import Affine, Form, Slot
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import Affine, Slot
 
 Place = tuple[int, ...]
 MOST_LISTED = 6  # entries of an array that are all listed

@@ -16,9 +16,10 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.session import Session
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.forms import Form
 from symbackprop.notation.layouts import as_gradient
 from symbackprop.notation.normal import expanded, same
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.substitution import at, entry_in
 
 LARGEST = 400  # nodes of a side that is still multiplied out

@@ -10,7 +10,8 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import in_entries
 from symbackprop.derivation.written import written
-from symbackprop.notation.forms import Form, Slot, Term
+from symbackprop.notation.forms import Form, Term
+from symbackprop.notation.slots import Slot
 
 TWO = Number(Fraction(2))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symbackprop.notation.forms import Atom, Fn, Form, Group, Term, change_parts, negated
+from symbackprop.notation.atoms import Fn, Group
+from symbackprop.notation.forms import Atom, Form, Term, negated
 
 
 def reflected(form: Form) -> Form:
@@ -14,7 +15,7 @@ def reflected(form: Form) -> Form:
 
 
 def _term(term: Term) -> Term:
-    factors = tuple((_atom(change_parts(atom, reflected)), exponent) for atom, exponent in term.factors)
+    factors = tuple((_atom(atom.map_parts(reflected)), exponent) for atom, exponent in term.factors)
     if all(a is b for (a, _), (b, _) in zip(factors, term.factors, strict=True)):
         return term
     return Term(term.coefficient, factors, term.bound)

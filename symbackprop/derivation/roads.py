@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Tensor
-from symbackprop.derivation.rules import log_of_quotient
-from symbackprop.derivation.workshop import Local
-from symbackprop.notation.forms import Entry, Factor, Fn, Form, Group, Term, change_parts, parts_of, single
+from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.logarithms import log_of_quotient
+from symbackprop.notation.atoms import Entry, Fn, Group
+from symbackprop.notation.forms import Factor, Form, Term, single
 from symbackprop.ops.registry import lookup
 
 
@@ -80,7 +81,7 @@ def _only_logs(form: Form, tensor: Tensor) -> bool:
             if isinstance(atom, Fn) and _is_log_of(atom, tensor):
                 continue
             if isinstance(atom, Fn | Group):
-                if not all(_only_logs(part, tensor) for part in parts_of(atom)):
+                if not all(_only_logs(part, tensor) for part in atom.parts):
                     return False
             elif single(atom).mentions(tensor):
                 return False
@@ -113,6 +114,6 @@ def _unfold_logs(form: Form, tensor: Tensor, local: Local) -> Form:
                 inner = local.form.rename(dict(zip(local.indices, entry.slots, strict=True)))
                 factors.append((Fn(atom.op, (inner,)), exponent))
             else:
-                factors.append((change_parts(atom, change), exponent))
+                factors.append((atom.map_parts(change), exponent))
         terms.append(Term(term.coefficient, tuple(factors), term.bound))
     return Form(terms)

@@ -18,14 +18,17 @@ from symbackprop.core.expr import Element, Expr, IndexValue, Partial
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.gathering import gathered
+from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Stage, settled
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.collecting import collected
+from symbackprop.notation.forms import Form
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 Places = tuple[str | int, ...]
@@ -52,10 +55,13 @@ class Second:
         for one in self.tangents.found.values():
             if not one.form.is_zero or one is tangent:
                 self._lines(one)
+        form, stages = tangent.form, tangent.stages
+        if (shorter := collected(form)) is not form:
+            self._rewritten("collect", "like terms", form, shorter)
+            form, stages = shorter, (*stages, Stage("collect", shorter))
         if len(head) + len(self.tangents.own) > 2:
-            self._gather(tangent)
-        quantity = self._quantity(head, tangent.stages)
-        return self._finished(quantity, tangent.form, self.tangents.unfolded(tangent.form))
+            self._rewritten("factor", "common factors under one sum", form, gathered(form))
+        return self._finished(self._quantity(head, stages), form, self.tangents.unfolded(form))
 
     def turned(self, other: JacobianWork) -> JacobianWork:
         """d2L/(dA dB) from d2L/(dB dA)."""
@@ -90,12 +96,11 @@ class Second:
             slices = self._blocks(quantity, form)
         return self._record(quantity, expr, whole, slices, plain)
 
-    def _gather(self, tangent: Tangent) -> None:
-        """One more line, if the sums of an entry can be put together."""
-        form = gathered(tangent.form)
-        before, after = self.lines.entries(tangent.form), self.lines.entries(form)
+    def _rewritten(self, rule: str, reason: str, form: Form, other: Form) -> None:
+        """One more line about an entry, if it looks different."""
+        before, after = self.lines.entries(form), self.lines.entries(other)
         if before != after:
-            self._add("factor", "common factors under one sum", before, after, Partial(self.of, self.by))
+            self._add(rule, reason, before, after, Partial(self.of, self.by))
 
     def _record(
         self, quantity: Quantity, expr: Expr, whole: Expr, slices: tuple[Part, ...], form: Form
@@ -175,7 +180,7 @@ class Second:
         found = self.lines.speller.spell(form, row, column)
         if found is None:
             return None
-        return self.lines.speller.filled(found, row, column) if counts == (1, 1) else found
+        return self.lines.speller.shapes.filled(found, row, column) if counts == (1, 1) else found
 
     def _why(self, form: Form, matrix: Expr) -> str:
         """What the matrix looks like."""
@@ -203,7 +208,7 @@ class Second:
             value = Slicer(self.lines, held, self.flipped, indicators=True).spelled(form, *sides)
             if value is None:
                 continue
-            value = self.lines.speller.filled(value, *sides)
+            value = self.lines.speller.shapes.filled(value, *sides)
             slots = [
                 tuple(None if slot.single in (row, column) else slot for slot in slots_of(tensor, indices))
                 for tensor, indices in ((self.of, head), (self.by, own))

@@ -25,18 +25,21 @@ from symbackprop.derivation.jacobian_level import jacobian_level_work
 from symbackprop.derivation.jacobian_work import JacobianWork, array_of
 from symbackprop.derivation.jacobians import by_lines, jacobian_work
 from symbackprop.derivation.lines import Lines, Work, operation
+from symbackprop.derivation.local_forms import side_indices
 from symbackprop.derivation.places import assembled, cell_at, slots_at
 from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import vector_work
-from symbackprop.derivation.workshop import Workshop, side_indices
+from symbackprop.derivation.workshop import Workshop
 from symbackprop.errors import InputError, UnsupportedError
-from symbackprop.notation.forms import Form, Slot
+from symbackprop.notation.forms import Form
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.slots import Slot
+from symbackprop.notation.spelling import MatrixSpeller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
-from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.lowerer import Expand
+from symbackprop.ops.lowering import Lowering
 
 LEVELS = {
     "vector": vector_work,
@@ -65,7 +68,7 @@ class Session:
             lowering = Lowering(self.expand, zero=self.graph.zero)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
+            speller = MatrixSpeller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
             self._lines = Lines(shop, speller, self.names)
         return self._lines
 

@@ -27,17 +27,9 @@ from symbackprop.core.expr import (
     Slice,
 )
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Form,
-    Slot,
-    Term,
-    change_parts,
-    indices_in,
-    parts_of_slot,
-)
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Atom, Form, Term
+from symbackprop.notation.slots import Slot, indices_in, parts_of_slot
 from symbackprop.ops.registry import lookup
 
 if TYPE_CHECKING:  # lines sum over members of families, which are slices
@@ -91,7 +83,7 @@ class Slicer:
             if self.indicators and self._is_held(atom.left) and self._is_held(atom.right):
                 return self._indicator(atom)
             return self._unit(atom)
-        return change_parts(atom, self.form)
+        return atom.map_parts(self.form)
 
     def _indicator(self, atom: Delta) -> Atom:
         """[j = l] where both are held: a number."""

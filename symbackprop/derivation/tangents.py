@@ -24,25 +24,16 @@ from symbackprop.core.expr import Call
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.gathering import over_one_quotient
+from symbackprop.derivation.known_sums import KnownSum
+from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines
-from symbackprop.derivation.rules import SumToOne, leaves
-from symbackprop.derivation.sweep import Quantity, Stage
-from symbackprop.derivation.workshop import indices_of, side_indices
+from symbackprop.derivation.local_forms import indices_of, side_indices
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.forms import (
-    Delta,
-    Entry,
-    Exponent,
-    Form,
-    Slot,
-    Term,
-    bind,
-    product,
-    single,
-    total,
-    within,
-)
+from symbackprop.notation.atoms import Delta, Entry
+from symbackprop.notation.forms import Exponent, Form, Term, bind, product, single, total, within
 from symbackprop.notation.normal import expanded, normal
+from symbackprop.notation.slots import Slot
 
 MOST_PUT_IN = 10  # entries of a derivative that is put in where it is used
 MOST_TERMS = 3
@@ -50,9 +41,9 @@ MOST_IN_RESULT = 36  # entries of a result in which every derivative on the way 
 _ONE = Fraction(1)
 
 
-def _of_few_values(form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
+def _of_few_values(form: Form) -> tuple[Form, tuple[KnownSum, ...]]:
     """y^2 = 1 where each entry of y is -1 or 1, y^2 = y where each is 0 or 1, as is declared of an input."""
-    facts: dict[Tensor, SumToOne] = {}
+    facts: dict[Tensor, KnownSum] = {}
 
     def lowered(tensor: Tensor, exponent: Exponent) -> Exponent:
         values, power = set(tensor.facts.one_of), Fraction(exponent)
@@ -62,7 +53,7 @@ def _of_few_values(form: Form) -> tuple[Form, tuple[SumToOne, ...]]:
         said = "-1 or 1" if signs else "0 or 1"
         name = tensor.name
         words = f"`{name}^2 = {'1' if signs else name}`, as each entry of `{name}` is {said}"
-        facts[tensor] = SumToOne(tensor, (), words, proved=False)
+        facts[tensor] = KnownSum(tensor, (), words, proved=False)
         return int(power) % 2 if signs else 1
 
     terms: list[Term] = []

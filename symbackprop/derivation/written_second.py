@@ -16,7 +16,7 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.jacobian_work import JacobianWork
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import Place, form_at, in_entries, places_of, slots_at, some_of
-from symbackprop.notation.forms import Slot
+from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
 
 

@@ -387,7 +387,7 @@ def check_sentence(verdict: Verdict, of: Tensor | None, names: Names) -> Text:
     elif evidence.method == "differences" and of is not None:
         method = f"against differences of ${tensor_latex(of, names)}$"
     count = "one random point" if evidence.points == 1 else f"{evidence.points} random points"
-    sizes = f", {_sizes(evidence.sizes[0], names)}" if evidence.sizes and evidence.sizes[0] else ""
+    sizes = f" with {_sizes(evidence.sizes[0], names)}" if evidence.sizes and evidence.sizes[0] else ""
     error = evidence.max_rel_error
     accuracy = f"; largest relative difference {_accuracy(error)}" if error is not None else ""
     return Text(f"Checked {method} at {count}{sizes}{accuracy}.")

@@ -156,9 +156,10 @@ class Setter:
     def _quote(self, group: _Group) -> Line:
         assert group.quantity is not None
         self.number += 1
-        lhs = to_latex(group.quantity, self.names)
+        head = last_head(group.steps)
+        lhs = to_latex(head, self.names)
         last = group.steps[-1]
-        equation = self.equation(lhs, estimated_width(group.quantity, self.names), last.after.expr)
+        equation = self.equation(lhs, estimated_width(head, self.names), last.after.expr)
         mark, failed = _mark(last)
         return Line(self.number, equation, Text(f"from {self.derived[group.key]}"), mark, failed)
 
@@ -224,6 +225,17 @@ class Setter:
             if any(tensor in reached for tensor in equation.inputs):
                 reached.add(equation.target)
         return end in reached
+
+
+def last_head(steps: Sequence[Step]) -> Expr:
+    """What stands left of the last line: the beginning of its chain, an entry where entries are derived."""
+    head: Expr = steps[0].before.expr
+    known: list[Expr] = []
+    for step in (line for one in steps for line in one.lines):
+        if all(step.before.expr != one for one in known):
+            head, known = step.before.expr, [step.before.expr]
+        known.append(step.after.expr)
+    return head
 
 
 def has_array_product(expr: Expr) -> bool:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
 from symbackprop.core.tensors import Index
+from symbackprop.notation.array_atoms import Flat
+from symbackprop.notation.atoms import Delta
 from symbackprop.notation.building import addition, hadamard, transposed
-from symbackprop.notation.forms import Delta, Factor, Flat, Form, Slot, Term, gap_of
+from symbackprop.notation.forms import Factor, Form, Term
 from symbackprop.notation.network import NoSpelling
-
-if TYPE_CHECKING:
-    from symbackprop.notation.spelling import Place, Speller
+from symbackprop.notation.slots import Place, Slot, gap_of
+from symbackprop.notation.speller import Speller
 
 Piece = tuple[Dim, Dim, Expr]  # offset, extent, value
 
@@ -169,7 +169,7 @@ def _filled(speller: Speller, pieces: list[Piece], extent: Dim, side: int, other
         return Neg(_filled(speller, turned, extent, side, other))
     axis = "rows" if side == 1 else "columns"
     given = other is not None and axis != ("rows" if speller.rows else "columns")
-    stack = speller.call(f"stack/{len(parts)}", tuple(parts), shape)
+    stack = speller.shapes.call(f"stack/{len(parts)}", tuple(parts), shape)
     return replace(stack, axis=axis, axis_given=given)
 
 
@@ -177,8 +177,8 @@ def _gap(speller: Speller, size: Dim, side: int, other: Place) -> list[Expr]:
     if size == Dim(0):
         return []
     if other is None:
-        return [ZERO if size.is_one else speller.zeros(*((size, None) if side == 0 else (None, size)))]
-    return [speller.zeros(*((size, other.dim) if side == 0 else (other.dim, size)))]
+        return [ZERO if size.is_one else speller.shapes.zeros(*((size, None) if side == 0 else (None, size)))]
+    return [speller.shapes.zeros(*((size, other.dim) if side == 0 else (other.dim, size)))]
 
 
 def _padded(
@@ -189,13 +189,13 @@ def _padded(
     if extent - offset - length != offset:
         return None
     if other is None:
-        return speller.call("pad", (value, _number(offset)), shape)
+        return speller.shapes.call("pad", (value, _number(offset)), shape)
     if not isinstance(value, Call) or value.op.name != "stack" or len(value.args) != 3:
         return None
     margins = (value.args[0], value.args[2])
     core = value.args[1]
     if all(_is_zero(part) and part.shape[1 - side] == offset for part in margins):
-        return speller.call("pad", (core, _number(offset)), shape)
+        return speller.shapes.call("pad", (core, _number(offset)), shape)
     return None
 
 
@@ -275,7 +275,7 @@ def _one_reshape(
     args = [value, *map(_number, sizes if len(sizes) == 1 else (rows, columns))]
     if len(sizes) == 1 and (rows.is_one != speller.rows):
         args = [value, _number(rows), _number(columns)]
-    call = speller.call("reshape", tuple(args), (rows, columns))
+    call = speller.shapes.call("reshape", tuple(args), (rows, columns))
     kept = tuple(f for f in factors if f[0] is not flat and f not in inner)
     made = (tuple(slot for slot in target if isinstance(slot, Index)), call)
     return kept, [*(array for array in arrays if array not in joined), made]

@@ -84,6 +84,12 @@ def transposed(expr: Expr) -> Expr:
     return pushed if pushed is not None and cost(pushed) < cost(plain) else plain
 
 
+def shorter_way(expr: Expr) -> Expr:
+    """The expression or its transpose, whichever is shorter to write: where either will do."""
+    flipped = transposed(expr)
+    return flipped if cost(flipped) < cost(expr) else expr
+
+
 def _pushed(expr: Expr) -> Expr | None:
     """The transpose moved to the children, where that is possible."""
     if isinstance(expr, (Add, Hadamard, Neg, Divide, Indicator)):
@@ -118,7 +124,7 @@ def product(*factors: Expr) -> Expr:
 
 
 def hadamard(*factors: Expr) -> Expr:
-    """The elementwise product, flattened, ones dropped."""
+    """The elementwise product, flattened, ones dropped, scalars in front of arrays."""
     flat: list[Expr] = []
     for factor in factors:
         if isinstance(factor, Hadamard):
@@ -127,7 +133,11 @@ def hadamard(*factors: Expr) -> Expr:
             flat.append(factor)
     if not flat:
         return UNIT
-    return flat[0] if len(flat) == 1 else Hadamard(tuple(flat))
+    scalars = [factor for factor in flat if factor.is_scalar]
+    arrays = [factor for factor in flat if not factor.is_scalar]
+    if not scalars or not arrays:
+        return flat[0] if len(flat) == 1 else Hadamard(tuple(flat))
+    return _led(scalars, arrays[0] if len(arrays) == 1 else Hadamard(tuple(arrays)))
 
 
 def addition(terms: list[Expr]) -> Expr:

@@ -6,7 +6,8 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from symbackprop.core.expr import Number, Power
-from symbackprop.notation.forms import Atom, Delta, Exponent, Form, Term
+from symbackprop.notation.atoms import Delta
+from symbackprop.notation.forms import Atom, Exponent, Form, Term
 
 
 def shared_factors(form: Form) -> list[tuple[Atom, Exponent]]:

@@ -27,37 +27,27 @@ from symbackprop.core.expr import (
     Reduce,
     label_slot,
 )
+from symbackprop.core.relations import TURNED
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
-from symbackprop.notation.building import addition, powered, scaled
-from symbackprop.notation.common import content, shared_factors, without
-from symbackprop.notation.forms import (
-    Atom,
+from symbackprop.notation.array_atoms import Flat, OfMatrix
+from symbackprop.notation.atoms import (
     Delta,
     DimFactor,
     Entry,
-    Exponent,
     Extreme,
-    Flat,
     Fn,
-    Form,
     Group,
-    OfMatrix,
     Position,
-    Slot,
-    Term,
     Truth,
-    indices_in,
-    negated,
-    number,
     number_of,
-    parts_of_slot,
-    product,
-    single,
     slot_of,
-    total,
 )
+from symbackprop.notation.building import addition, powered, scaled
+from symbackprop.notation.common import content, shared_factors, without
+from symbackprop.notation.forms import Atom, Exponent, Form, Term, negated, number, product, single, total
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot, indices_in, parts_of_slot
 
 LeafOf = Callable[[Tensor], Expr]
 
@@ -181,16 +171,13 @@ def _spot(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list
     return Range(index, condition=(op, _slot(slot))), [atom for atom, _, _ in others]
 
 
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
-
-
 def _said(truth: Truth, bound: tuple[Index, ...]) -> tuple[Index, str, Slot] | None:
     """What a relation of positions says of the last bound index in it, which must stand alone on its side."""
     sides = slot_of(truth.left), slot_of(truth.right)
     if sides[0] is None or sides[1] is None:
         return None
     own = [index for index in bound if any(index in indices_in(side) for side in sides if side is not None)]
-    for mine, other, op in ((*sides, truth.op), (*sides[::-1], _TURNED[truth.op])):
+    for mine, other, op in ((*sides, truth.op), (*sides[::-1], TURNED[truth.op])):
         if own and mine is own[-1] and other is not None and own[-1] not in indices_in(other):
             return own[-1], op, other
     return None

@@ -16,21 +16,11 @@ from fractions import Fraction
 from itertools import combinations, islice, permutations
 
 from symbackprop.core.tensors import Index
+from symbackprop.notation.array_atoms import Flat
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Group
+from symbackprop.notation.collecting import collected
 from symbackprop.notation.common import content, spans
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    DimFactor,
-    Entry,
-    Exponent,
-    Factor,
-    Flat,
-    Form,
-    Group,
-    Term,
-    opened,
-    parts_of,
-)
+from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term, opened
 
 Names = dict[Index, Index]
 MOST_TERMS = 8
@@ -99,7 +89,7 @@ def _weight(atom: Atom) -> int:
     """How much is saved where the atom is written once less."""
     if isinstance(atom, Entry | DimFactor):
         return 1
-    return sum(_weight(inner) for part in parts_of(atom) for inner in part.atoms()) + 1
+    return sum(_weight(inner) for part in atom.parts for inner in part.atoms()) + 1
 
 
 def _shared(terms: tuple[Term, ...], first: int, second: int) -> Iterator[Shared]:
@@ -226,6 +216,7 @@ def _taken_out(terms: tuple[Term, ...], shared: Shared) -> Form | None:
     ]
     if not _is_readable(Form(inner), shared):
         return None
+    inner = list(collected(Form(inner)).terms)
     size = content(Form(inner))
     negative = [term.coefficient < 0 for term in inner]
     minus_one = any(less and not term.factors for less, term in zip(negative, inner, strict=True))

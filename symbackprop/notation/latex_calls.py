@@ -37,6 +37,7 @@ from symbackprop.notation.latex_box import (
     FRACTION_TALL,
     OPEN,
     SUM,
+    TERM,
     Box,
     fraction,
     superscript,
@@ -78,9 +79,11 @@ def head_tex(expr: Call, names: Names) -> str:
         latex = symbol.tex if plain else rf"\operatorname{{{symbol.tex}}}"
     if latex == r"\operatorname{}":
         latex = expr.op.name
-    return (
-        latex + "'" * expr.primes + (rf"_{{\text{{{expr.axis}}}}}" if expr.axis_given and expr.axis else "")
-    )
+    latex += "'" * expr.primes
+    if not (expr.axis_given and expr.axis):
+        return latex
+    inner = rf"{{{latex}}}" if "_" in latex else latex  # a second subscript needs braces
+    return rf"{inner}_{{\text{{{expr.axis}}}}}"
 
 
 def _head_width(expr: Call) -> float:
@@ -248,6 +251,8 @@ def _dot(printer: Printer, expr: Call) -> Box:
 
 def _ones(printer: Printer, expr: Call) -> Box:
     sides = [printer.box(argument) for argument in expr.args]
+    if len(sides) > 1:
+        sides = [side.at_least(TERM) for side in sides]  # (n-1) x 1
     script = r"\times ".join(side.signed for side in sides)
     letter = {"ones": r"\mathbf{1}", "zeros": r"\mathbf{0}", "eye": "I"}[expr.op.name]
     return Box(f"{letter}_{{{script}}}", ATOM, 0.6 + 0.7 * sum(side.width for side in sides))

@@ -30,7 +30,7 @@ from symbackprop.core.expr import (
     Shape,
 )
 from symbackprop.core.tensors import Index
-from symbackprop.notation.building import cost, hadamard, product, transposed
+from symbackprop.notation.building import cost, hadamard, product, shorter_way, transposed
 
 _SUMS = ("sum", "mean", "rowsum", "colsum", "rowmean", "colmean")
 Operations = Callable[[str], Operation]
@@ -241,18 +241,18 @@ class Network:
             if _is_plain(first) and _is_plain(second):
                 return _shorter(product(_across(first), _down(second)))
         if self._averages("mean", index.dim):
-            return self._call("mean", (_upright(weight.cheapest()),), (ONE, ONE))
+            return self._call("mean", (shorter_way(weight.cheapest()),), (ONE, ONE))
         return self.sum_all(weight.cheapest())
 
     def sum_all(self, expr: Expr) -> Expr:
         """The sum of all entries."""
         if isinstance(expr, Power) and expr.exponent == Number(UNIT.value * 2):
-            return self._call("sumsq", (_upright(expr.base),), (ONE, ONE))
+            return self._call("sumsq", (shorter_way(expr.base),), (ONE, ONE))
         if isinstance(expr, Call) and expr.op.name in ("rowsum", "colsum"):
             return self.sum_all(expr.args[0])
         if isinstance(expr, Call) and expr.op.name == "diagonal":
-            return self._call("trace", (_upright(expr.args[0]),), (ONE, ONE))
-        return self._call("sum", (_upright(expr),), (ONE, ONE))
+            return self._call("trace", (shorter_way(expr.args[0]),), (ONE, ONE))
+        return self._call("sum", (shorter_way(expr),), (ONE, ONE))
 
     def _absorb(self, index: Index, other: Index, edge: Edge, weight: Weight | None) -> None:
         """M v, or the sums of the lines of M."""
@@ -312,9 +312,3 @@ def _shorter(expr: Expr) -> Expr:
 def _is_plain(expr: Expr) -> bool:
     """Whether the factor is short enough to stand in an inner product."""
     return not isinstance(expr, (Power, Divide))
-
-
-def _upright(expr: Expr) -> Expr:
-    """Inside a sum over all entries a transpose does not matter."""
-    flipped = transposed(expr)
-    return flipped if cost(flipped) < cost(expr) else expr

@@ -1,13 +1,8 @@
-"""The normal form of terms, and canonical keys.
+"""The normal form of terms.
 
 ``normal(form)`` merges equal atoms, contracts Kronecker deltas, turns sums over absent indices
 into dims, dissolves groups of one term, and collects equal terms. Each of these is also a
 function of its own, because each is a visible step of a derivation.
-
-Canonical keys: the names of bound indices are found by colour refinement (the colour of an index
-is its dim; then, repeatedly, the sorted spellings of the factors it stands in), and ties are
-broken by trying every member of the first tied class and keeping the smallest spelling
-(McKay, Practical graph isomorphism, 1981, in its simplest form).
 """
 
 from __future__ import annotations
@@ -17,76 +12,10 @@ from fractions import Fraction
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import (
-    Affine,
-    Atom,
-    Delta,
-    DimFactor,
-    Exponent,
-    Factor,
-    Flat,
-    Form,
-    Group,
-    Naming,
-    Slot,
-    Term,
-    Truth,
-    change_parts,
-    gap_of,
-    opened,
-    position,
-    within,
-)
-
-
-def write_term(term: Term, names: Naming) -> str:
-    """The canonical spelling of a term, without its coefficient."""
-    bound = term.bound
-    if not bound:
-        return _written(term.factors, names)
-    depth = len(names)
-    if len(bound) == 1:
-        return f"S{bound[0].dim}:" + _written(term.factors, {**names, bound[0]: f"b{depth}"})
-    return _canonical(term, names, {index: f"?{index.dim}" for index in bound}, depth)
-
-
-def _written(factors: tuple[Factor, ...], names: Naming) -> str:
-    return "*".join(sorted(f"{atom.write(names)}^{exponent}" for atom, exponent in factors))
-
-
-def _refine(term: Term, names: Naming, colours: dict[Index, str]) -> dict[Index, str]:
-    """Colour refinement until the partition is stable."""
-    classes = len(set(colours.values()))
-    while classes < len(colours):
-        marks: dict[Index, str] = {}
-        for index, colour in colours.items():
-            naming = {**names, **colours, index: "*"}
-            inside = sorted(
-                f"{atom.write(naming)}^{e}" for atom, e in term.factors if index in atom.free
-            )
-            marks[index] = colour + "|" + "*".join(inside)
-        ranks = {mark: rank for rank, mark in enumerate(sorted(set(marks.values())))}
-        new = {index: f"?{index.dim}~{ranks[marks[index]]}" for index in colours}
-        if len(ranks) == classes:
-            return new
-        classes, colours = len(ranks), new
-    return colours
-
-
-def _canonical(term: Term, names: Naming, colours: dict[Index, str], depth: int) -> str:
-    colours = _refine(term, names, colours)
-    by_colour: dict[str, list[Index]] = {}
-    for index, colour in colours.items():
-        by_colour.setdefault(colour, []).append(index)
-    tied = next((by_colour[c] for c in sorted(by_colour) if len(by_colour[c]) > 1), None)
-    if tied is not None:
-        return min(
-            _canonical(term, names, {**colours, first: colours[first] + "!"}, depth) for first in tied
-        )
-    order = sorted(colours, key=lambda index: colours[index])
-    naming = {**names, **{index: f"b{depth}.{rank}" for rank, index in enumerate(order)}}
-    head = ",".join(str(index.dim) for index in order)
-    return f"S{head}:" + _written(term.factors, naming)
+from symbackprop.notation.array_atoms import Flat
+from symbackprop.notation.atoms import Delta, DimFactor, Group, Truth
+from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term, opened, within
+from symbackprop.notation.slots import Affine, Slot, gap_of, position
 
 
 def normal(form: Form) -> Form:
@@ -140,7 +69,7 @@ def merge(term: Term) -> Term | None:
         return None
     merged: dict[str, tuple[Atom, Exponent]] = {}
     for given, exponent in term.factors:
-        atom = change_parts(given, _settled)
+        atom = given.map_parts(_settled)
         if isinstance(atom, Truth) and exponent > 0 and atom.left.key == atom.right.key:
             if atom.op not in ("=", "<=", ">="):
                 return None

@@ -10,20 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    Entry,
-    Extreme,
-    Fn,
-    Form,
-    Group,
-    Position,
-    Term,
-    change_parts,
-    gap_of,
-    position,
-)
+from symbackprop.notation.atoms import Delta, Entry, Extreme, Fn, Group, Position
+from symbackprop.notation.forms import Atom, Form, Term
+from symbackprop.notation.slots import gap_of, position
 
 WORDS = "an entry outside its range counts as 0"
 
@@ -49,7 +38,7 @@ def _term(term: Term, first: Callable[[Tensor], bool]) -> Term:
 def _inner(atom: Atom, first: Callable[[Tensor], bool]) -> Atom:
     if isinstance(atom, Extreme):  # its indices are bound inside
         return atom
-    return change_parts(atom, lambda part: relaxed(part, first))
+    return atom.map_parts(lambda part: relaxed(part, first))
 
 
 def _solved(term: Term, first: Callable[[Tensor], bool]) -> Term | None:

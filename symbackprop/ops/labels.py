@@ -10,25 +10,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symbackprop.core.tensors import Facts, Index, Role, Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Entry,
-    Exponent,
-    Fn,
-    Form,
-    Group,
-    Slot,
-    Term,
-    Truth,
-    change_parts,
-    fresh,
-    opened,
-    parts_of,
-    single,
-    with_parts,
-    within,
-)
+from symbackprop.notation.atoms import Entry, Fn, Group, Truth
+from symbackprop.notation.forms import Atom, Exponent, Form, Term, opened, single, within
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import Slot, fresh
 
 
 def onehot_tensor(labels: Tensor) -> Tensor:
@@ -86,7 +71,7 @@ def _joined(term: Term, onehots: frozenset[Tensor]) -> Term:
 
 
 def _factor(given: Atom, exponent: Exponent, onehots: frozenset[Tensor]) -> Form:
-    atom = change_parts(given, lambda part: hoisted(part, onehots))
+    atom = given.map_parts(lambda part: hoisted(part, onehots))
     linear = isinstance(atom, Group) and exponent == 1
     if linear or not isinstance(atom, (Fn, Group, Truth)):
         return single(atom, exponent)
@@ -94,8 +79,8 @@ def _factor(given: Atom, exponent: Exponent, onehots: frozenset[Tensor]) -> Form
     if found is None or _compares(atom, onehots):
         return single(atom, exponent)
     index = fresh(found[1])
-    parts = tuple(_chosen(part, found[0], index) for part in parts_of(atom))
-    inner = _factor(with_parts(atom, parts), exponent, onehots)
+    parts = tuple(_chosen(part, found[0], index) for part in atom.parts)
+    inner = _factor(atom.with_parts(parts), exponent, onehots)
     outer = Term(Fraction(1), ((found[0].rename({found[1]: index}), 1),), (index,))
     return Form(within(outer, term) for term in inner.terms)
 
@@ -105,7 +90,7 @@ def _compares(atom: Atom, onehots: frozenset[Tensor]) -> bool:
 
     The choice stays inside then: s[y] is one number, beside which stands every s[j].
     """
-    terms = [term for part in parts_of(atom) for term in part.terms]
+    terms = [term for part in atom.parts for term in part.terms]
     choosing = [
         [other for other, _ in term.factors if isinstance(other, Entry) and other.tensor in onehots]
         for term in terms
@@ -116,7 +101,7 @@ def _compares(atom: Atom, onehots: frozenset[Tensor]) -> bool:
 
 def _first_choice(atom: Atom, onehots: frozenset[Tensor]) -> tuple[Entry, Index] | None:
     """A choice [y_n = k] summed over k in a part of ``atom``, with n free there; and that k."""
-    for part in parts_of(atom):
+    for part in atom.parts:
         for term in part.terms:
             for factor, exponent in term.factors:
                 if isinstance(factor, Entry) and factor.tensor in onehots and exponent == 1:

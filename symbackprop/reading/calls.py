@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -24,14 +23,13 @@ from symbackprop.core.tensors import Convention, Index, Role
 from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking
 from symbackprop.reading.arrangements import SIZED, size_argument, sized, stacked
-from symbackprop.reading.entries import affine, index_parts, position_parts
 from symbackprop.reading.labels import label_comparison, labels_first, onehot
-from symbackprop.reading.scope import FORMS, Scope
+from symbackprop.reading.positions import affine, index_parts, position_parts
+from symbackprop.reading.scope import FORMS, Read, Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, join_elementwise, length, shape_text
 from symbackprop.reading.syntax import Apply, Name, Node, Relation, show
 from symbackprop.reading.tokens import fail
 
-Read = Callable[[Node, Scope], Expr]
 AXES = ("rows", "columns")
 _OPTIONAL_SECOND = frozenset({"ones", "zeros"})
 _OPTIONAL = {"reshape": ["n"]}

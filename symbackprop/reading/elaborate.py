@@ -26,7 +26,7 @@ from symbackprop.core.expr import (
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import no_number, read_element, whole_array
+from symbackprop.reading.entries import read_element
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
@@ -36,6 +36,7 @@ from symbackprop.reading.shapes import (
     join_product,
     shape_text,
 )
+from symbackprop.reading.slots import no_number
 from symbackprop.reading.syntax import (
     Apply,
     Bind,
@@ -56,6 +57,7 @@ from symbackprop.reading.syntax import (
     show,
 )
 from symbackprop.reading.tokens import fail
+from symbackprop.reading.whole_arrays import whole_array
 
 
 def read(node: Node, scope: Scope) -> Expr:

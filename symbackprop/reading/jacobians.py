@@ -14,19 +14,13 @@ from symbackprop.core.arrays import Jacobian, Slots, Vec
 from symbackprop.core.expr import Element, Expr, Leaf, Partial
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
-from symbackprop.reading.entries import (
-    axes_of,
-    named_starts,
-    read_open_slots,
-    read_slice,
-    read_slots,
-    whole_array,
-    with_whole_members,
-)
+from symbackprop.reading.entries import read_slice
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.seconds import gradient_of
+from symbackprop.reading.slots import read_open_slots, read_slots
 from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
 from symbackprop.reading.tokens import fail
+from symbackprop.reading.whole_arrays import axes_of, named_starts, whole_array, with_whole_members
 
 LISTED: Vec = "row"  # how the entries of a matrix of numbers of entries are listed where nothing is said
 

@@ -7,26 +7,27 @@ A name is an array of this kind, and no family, if ``entry_targets`` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from itertools import product as every_choice
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, LabelValue, Range
+from symbackprop.core.expr import IndexValue, LabelValue, Range
 from symbackprop.core.graph import Piece
+from symbackprop.core.relations import holds
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.notation.counting import counted
 from symbackprop.reading.binders import most, position
 from symbackprop.reading.declarations import Declarations, Declared
-from symbackprop.reading.entries import check_letter, position_parts, positions_text, range_of
-from symbackprop.reading.scope import Scope
+from symbackprop.reading.index_ranges import check_letter, range_of
+from symbackprop.reading.positions import position_parts, positions_text
+from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.shapes import ShapeError, shape_text
 from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, Several, show
 from symbackprop.reading.tokens import fail
 
-Read = Callable[[Node, Scope], Expr]
 TRIED = (2, 3, 4, 5)  # sizes at which the entries are counted
 MOST_TRIED = 300
 LEAST = (1, 2, 3, 4)  # from which size on every entry must be given once
@@ -391,16 +392,9 @@ def _values(
     high = _at(first.high, known, sizes) if first.high is not None else first.index.dim.evaluate(sizes)
     for spot in range(low, high + 1):
         inner = {**known, first.index: spot}
-        if first.condition is None or _holds(spot, first.condition[0], _at(first.condition[1], inner, sizes)):
+        if first.condition is None or holds(spot, first.condition[0], _at(first.condition[1], inner, sizes)):
             yield from _values(rest, inner, sizes)
 
 
 def _at(value: IndexValue, known: Mapping[Index, int], sizes: Mapping[str, int]) -> int:
     return value.offset.evaluate(sizes) + sum(factor * known[index] for index, factor in value.indices)
-
-
-def _holds(left: int, op: str, right: int) -> bool:
-    return {
-        "=": left == right, "!=": left != right, "<": left < right, "<=": left <= right,
-        ">": left > right, ">=": left >= right,
-    }[op]  # fmt: skip

@@ -32,7 +32,8 @@ from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem
 from symbackprop.reading.infer import infer_program
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 from symbackprop.testing.probes import Probe, probes
 
 Deriver = Callable[[Context, Tensor, Sequence[Tensor]], Mapping[Tensor, Derived]]

@@ -20,7 +20,7 @@ from symbackprop.ops.registry import all_operations
 from symbackprop.pipeline import Derivation, Problem
 from symbackprop.reading.formulas import read_equation
 from symbackprop.reading.keys import LAYOUTS, ROADS
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import Probe, probes
 from symbackprop.verification.free import free_indices
 from tests.derivation.networks import every, network
@@ -147,6 +147,34 @@ def test_a_batch_goes_row_by_row(layout: str, chain: str) -> None:
     assert len(lines["stack"]) == 1
     stacked = next(step for step in derivation.steps if step.rule == "stack")
     assert "every row `n`" in stacked.because
+
+
+NORMED = "X: N d input; W: d m parameter; g: m parameter"
+NORMALISED = "Z = X W; r = sqrt(rowmean(Z^2)); Y = g * (Z / r); L = sumsq(Y)"
+TURNED = "X: d N input; W: m d parameter; g: m parameter"
+TURNED_LINES = "Z = W X; r = sqrt(colmean(Z^2)); Y = g * (Z / r); L = sumsq(Y)"
+GENERALISED = "X: N d input; w: d 1 parameter; b: parameter"
+GENERALISED_LINES = "u = X w + b; p = sigmoid(u); L = sumsq(p)"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("convention", "symbols", "forward", "by", "chain"),
+    [
+        ("row", NORMED, NORMALISED, "r", "dL/dY[n,:] (dY[n,:]/dr[n,1])^T"),
+        ("column", TURNED, TURNED_LINES, "r", "(dY[:,n]/dr[1,n])^T dL/dY[:,n]"),
+        ("row", GENERALISED, GENERALISED_LINES, "w", "(du/dw)^T dL/du"),
+        ("row", GENERALISED, GENERALISED_LINES, "b", "(du/db)^T dL/du"),
+    ],
+)
+def test_arrays_of_one_line(
+    convention: str, symbols: str, forward: str, by: str, chain: str, layout: str
+) -> None:
+    """A number for each example; vectors that lie against the convention."""
+    derivation = network(convention, symbols, forward, layout=layout).derive("L", by, level="jacobian")
+    assert derivation.verify().status == "holds"
+    if layout == "gradient":
+        assert _lines(derivation)["chain-rule"] == [chain]
 
 
 def test_weights_go_through_slices() -> None:

@@ -21,7 +21,8 @@ from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 from symbackprop.testing import Probe, probes
 from tests.derivation.networks import every, network
 

@@ -109,7 +109,7 @@ def test_a_line_that_is_not_known_to_hold_is_marked(net: ModuleType) -> None:
 
 def test_how_it_was_checked(net: ModuleType) -> None:
     assert check_sentence(net.HOLDS, net.L, PLAIN) == (
-        "Checked against differences of $L$ at 3 random points, $N = 5$, $D = 3$, $M = 4$, $K = 2$; "
+        "Checked against differences of $L$ at 3 random points with $N = 5$, $D = 3$, $M = 4$, $K = 2$; "
         r"largest relative difference $2 \cdot 10^{-10}$."
     )
     assert check_sentence(not_checked("no sizes"), net.L, PLAIN) == "Not checked: no sizes."

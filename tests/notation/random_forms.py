@@ -12,20 +12,9 @@ from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Convention, Index, Tensor
-from symbackprop.notation.forms import (
-    Atom,
-    Delta,
-    DimFactor,
-    Entry,
-    Factor,
-    Fn,
-    Form,
-    Group,
-    Position,
-    Slot,
-    Term,
-    Truth,
-)
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Fn, Group, Position, Truth
+from symbackprop.notation.forms import Atom, Factor, Form, Term
+from symbackprop.notation.slots import Slot
 from symbackprop.ops.registry import Elementwise, lookup
 
 SIZES = {"n": 2, "m": 3}

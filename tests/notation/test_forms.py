@@ -11,24 +11,10 @@ from hypothesis import strategies as st
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import (
-    Entry,
-    Form,
-    Group,
-    Position,
-    Term,
-    bind,
-    fresh,
-    number,
-    opened,
-    position,
-    product,
-    single,
-    times,
-    total,
-    within,
-)
+from symbackprop.notation.atoms import Entry, Group, Position
+from symbackprop.notation.forms import Form, Term, bind, number, opened, product, single, times, total, within
 from symbackprop.notation.normal import normal
+from symbackprop.notation.slots import fresh, position
 from tests.notation.random_forms import (
     COLUMN,
     ROW,

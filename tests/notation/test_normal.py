@@ -11,21 +11,8 @@ from hypothesis import strategies as st
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index
-from symbackprop.notation.forms import (
-    Delta,
-    DimFactor,
-    Entry,
-    Factor,
-    Form,
-    Group,
-    Term,
-    bind,
-    negated,
-    number,
-    product,
-    single,
-    total,
-)
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Group
+from symbackprop.notation.forms import Factor, Form, Term, bind, negated, number, product, single, total
 from symbackprop.notation.normal import expanded, normal, same
 from tests.notation.random_forms import COLUMN, ROW, A, M, N, S, forms, lam, point, rewritten, u, v, w
 

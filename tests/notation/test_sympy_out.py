@@ -13,7 +13,8 @@ from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.notation.sympy_base import OperationName, OwnMatrix, OwnScalar, is_matrix
 from symbackprop.notation.sympy_objects import Applied
-from symbackprop.notation.sympy_out import arguments_of, dim_symbol, symbol_of, to_sympy
+from symbackprop.notation.sympy_out import arguments_of, to_sympy
+from symbackprop.notation.sympy_symbols import dim_symbol, symbol_of
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program

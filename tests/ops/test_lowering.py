@@ -12,10 +12,13 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import UnsupportedError
+from symbackprop.notation.atoms import Delta, DimFactor, Entry, Group
 from symbackprop.notation.entries import comprehension_of
-from symbackprop.notation.forms import Delta, DimFactor, Entry, Form, Group, bind, product, single
+from symbackprop.notation.forms import Form, bind, product, single
 from symbackprop.notation.normal import normal
-from symbackprop.ops.lowering import Lowering, dim_form, entry_at, inverse, power
+from symbackprop.ops.form_arithmetic import dim_form, inverse, power
+from symbackprop.ops.lowering import Lowering
+from symbackprop.ops.tensor_entries import entry_at
 from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_formula
 from symbackprop.verification.evaluate import evaluate

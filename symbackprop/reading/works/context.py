@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    DimValue,
-    Expr,
-    Number,
-)
+from symbackprop.core.expr import Add, DimValue, Expr, MatMul, Neg, Number
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Opaque, Rounded, shape_of
 from symbackprop.errors import InputError
@@ -24,13 +20,8 @@ from symbackprop.reading.syntax import Num as SyntaxNum
 from symbackprop.reading.tokens import Place
 from symbackprop.reading.works.choices import Choices, Refused
 from symbackprop.reading.works.spelling import spell
-from symbackprop.reading.works.tree import (
-    Node,
-    Num,
-)
-from symbackprop.reading.works.vocabulary import (
-    Vocabulary,
-)
+from symbackprop.reading.works.tree import Node, Num
+from symbackprop.reading.works.vocabulary import Vocabulary
 from symbackprop.reading.works.work import Span, Spans
 
 TURNS = frozenset(
@@ -39,6 +30,7 @@ TURNS = frozenset(
 )  # fmt: skip
 DOTS = frozenset(r"\dots \ldots \cdots \vdots \ddots ... \dotsc \dotsb \dotsm \dotso \iddots".split())
 NOWHERE = Place(1, 1)
+SIZES_FROM = {"reshape": 1, "pad": 1, "eye": 0, "ones": 0, "zeros": 0}  # the first argument that is a size
 UNKNOWN = Dim.named("?")  # the dim of an index whose range is not known yet
 
 
@@ -124,6 +116,10 @@ class SideReader:
         """A call of a function of the problem or the table; ``axis`` is "rows", "columns" or as usual."""
         if any(shape_of(arg) is None for arg in args):
             return Opaque(name + "'" * primes, args, (), True)
+        if name in SIZES_FROM:  # reshape(u, 2n)
+            first = SIZES_FROM[name]
+            sizes = [DimValue(size) if (size := as_size(arg)) is not None else arg for arg in args[first:]]
+            args = (*args[:first], *sizes)
         names = {f"arg{place}": arg for place, arg in enumerate(args)}
         pieces = [plain_size(arg) or Name(NOWHERE, letter) for letter, arg in names.items()]
         if axis is not None:
@@ -148,6 +144,28 @@ class SideReader:
             digits = len(node.text.split(".")[1])
             return Rounded(Fraction(f"0{node.text}" if node.text[0] == "." else node.text), digits)
         return Number(Fraction(node.text))
+
+
+def as_size(expr: Expr) -> Dim | None:
+    """``2 n``, ``n + 1`` of a dim n as one size; None for what is none."""
+    match expr:
+        case DimValue(dim):
+            return dim
+        case Number(value):
+            return Dim(int(value)) if value.denominator == 1 else None
+        case Neg(arg):
+            return _times(as_size(arg), -1)
+        case Add(terms):
+            parts = [as_size(term) for term in terms]
+            known = [part for part in parts if part is not None]
+            return sum(known, Dim(0)) if len(known) == len(parts) else None
+        case MatMul((Number(times), size)) if times.denominator == 1:
+            return _times(as_size(size), int(times))
+    return None
+
+
+def _times(size: Dim | None, by: int) -> Dim | None:
+    return size * by if size is not None else None
 
 
 def plain_size(expr: Expr) -> SyntaxNode | None:

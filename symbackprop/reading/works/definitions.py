@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symbackprop.reading.works.commands import DISPLAYS, SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
-from symbackprop.reading.works.lexer import Token, tokenize
+from symbackprop.reading.works.commands import SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
+from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.macros import Macro, Parameter
 
 _LONGEST = 5_000
@@ -38,12 +38,14 @@ _FULL = re.compile(r"\s*,\s*([0-9])\s*(?:,\s*[\"']((?:[^\"'\\]|\\.){0,200})[\"']
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition in a document, from ``start`` to ``stop``."""
+    """A definition in a document, from ``start`` to ``stop``; ``inside`` is where its body stands."""
 
     name: str
     macro: Macro | str  # a string: the command that it is another name of
     start: int
     stop: int
+    inside: tuple[int, int] = (0, 0)
+    option: str | None = None  # the default of the first argument, as written
 
 
 def own_names(text: str) -> frozenset[str]:
@@ -96,7 +98,7 @@ def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definit
     if kind == "DeclareMathAlphabet":
         font = Macro(1, None, tuple(tokenize(r"\mathnormal{#1}")))
         return Definition(command, font, match.start(), position)
-    count, default = 0, None
+    count, default, said = 0, None, None
     parameters: tuple[Parameter, ...] = ()
     if kind in ("def", "gdef", "edef", "xdef"):
         shape = _SHAPE.match(text, position)
@@ -110,7 +112,7 @@ def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definit
         if spec is None:
             return None
         parameters, position = _specified(text[spec[0] : spec[1]]), spec[1] + 1
-        count = len(parameters)
+        count, said = len(parameters), arguments_of(text[spec[0] : spec[1]])[1]
     else:
         number = _COUNT.match(text, position)
         if number is not None:
@@ -119,7 +121,8 @@ def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definit
             if option is not None and kind.endswith("x"):
                 parameters, position = _named(option[1], count), option.end()
             elif option is not None:
-                default, position = tuple(tokenize(option[1])), option.end()
+                said = option[1]
+                default, position = tuple(tokenize(said)), option.end()
     body = braced(text, position)
     if body is None:
         return None
@@ -130,7 +133,14 @@ def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definit
             macro = Macro(0, None, (macro.body[0].moved(start, stop),))
     else:
         macro = Macro(count, default, tuple(tokenize(text, start, stop, own - {command})), parameters)
-    return Definition(command, macro, match.start(), stop + 1)
+    return Definition(command, macro, match.start(), stop + 1, (start, stop), said)
+
+
+def arguments_of(spec: str) -> tuple[int, str | None]:
+    """Of ``O{2} m m``: the number of arguments, and the default of the first where it may be left out."""
+    first = re.match(r"[ \t\n]*(?:o|O[ \t\n]*\{([^{}]*)\})", spec)
+    count = spec[first.end() if first else 0 :].count("m")
+    return (count + 1, first[1] or "") if first else (count, None)
 
 
 def _delimited(shape: str) -> tuple[Parameter, ...]:
@@ -267,14 +277,14 @@ def _setup(text: str, position: int) -> Iterator[Definition]:
         position = end
 
 
-def braced(text: str, position: int) -> tuple[int, int] | None:
-    """The stretch inside the braces at ``position``."""
+def braced(text: str, position: int, reach: int = _LONGEST) -> tuple[int, int] | None:
+    """The stretch inside the braces at ``position``; None if they are not closed within ``reach``."""
     while position < len(text) and text[position] in " \t\n":
         position += 1
     if text[position : position + 1] != "{":
         return None
     depth = 0
-    for place in range(position, min(len(text), position + _LONGEST)):
+    for place in range(position, min(len(text), position + reach)):
         character = text[place]
         if character in "{}" and text[place - 1] != "\\":
             depth += 1 if character == "{" else -1
@@ -294,35 +304,3 @@ def table_of(found: Sequence[Definition]) -> dict[str, Macro]:
         elif one.macro != one.name:
             table[one.name] = Macro(0, None, tuple(tokenize(one.macro)))
     return table
-
-
-def shorthands(found: Sequence[Definition]) -> dict[str, str]:
-    r"""Macros and environments that stand for a whole display, or for where one begins or ends.
-
-    ``\be`` for ``\begin{equation}`` has "begin equation", ``\ee`` has "end equation", an environment of the
-    document's own round ``align`` has "begin align" under ``\begin{name}``, and a macro round its argument
-    (``\newcommand{\eqn}[1]{\begin{equation}#1\end{equation}}``) has "round equation".
-    """
-    table: dict[str, str] = {}
-    for one in found:
-        body = one.macro.body if isinstance(one.macro, Macro) else ()
-        said = [token for token in body if token.kind != "remark"]
-        if not said:
-            continue
-        first, last = said[0], said[-1]
-        opens = _display(first, table) if first.kind == "begin" else ""
-        closes = _display(last, table) if last.kind == "end" else ""
-        if opens and closes and [token.text for token in said[1:-1]] == ["#", "1"]:
-            table[one.name] = f"round {opens}"
-        elif opens and not closes and (len(said) == 1 or one.name[:6] == r"\begin"):
-            table[one.name] = f"begin {opens}"
-        elif closes and not opens and (len(said) == 1 or one.name[:4] == r"\end"):
-            table[one.name] = f"end {closes}"
-    return table
-
-
-def _display(token: Token, table: dict[str, str]) -> str:
-    """The environment of LaTeX that a token begins or ends; "" if it is no display."""
-    if token.text in DISPLAYS:
-        return token.text
-    return table.get(rf"\begin{{{token.text}}}", "").removeprefix("begin ")

@@ -117,33 +117,44 @@ class DerivativeReader(SymbolReader):
 
     def second(self, of: Node, by: Node, node: Node) -> Expr:
         r"""``\frac{\partial^2 L}{\partial w \partial v}``, ``\frac{\partial^2 L}{\partial w^2}``."""
-        items: Items = by.items if isinstance(by, Product) else (("", by),)
-        pieces: list[Node] = []
-        for _, item in items:
-            inner = bare(item)
-            if inner is None or (isinstance(inner, Sym) and inner.name in (r"\partial", "d")):
-                continue
-            pieces.append(inner)
-        if len(pieces) == 1 and isinstance(pieces[0], Scripts):
-            sup = scripts_of(pieces[0])[1]
-            if isinstance(sup, Num) and sup.text == "2":
-                scripts = tuple(one for one in pieces[0].scripts if one[0] != "^")
-                base = pieces[0].base
-                single = Scripts(pieces[0].start, pieces[0].stop, base, scripts) if scripts else base
-                assert single is not None
-                pieces = [single, single]
+        pieces = self.below_twice(by)
         if len(pieces) != 2:
             raise Refused("this second derivative", node.start)
         # d2L/(dw dw^T) is how the matrix d2L/dw2 of a vector w is often written.
         first, other = (_unturned(self.variable(piece)) for piece in pieces)
-        whole = self.differentiated(of)
-        array = first.base if isinstance(first, Element) else first
+        return self.noted(self.by_two(self.differentiated(of), first, other, node), node)
+
+    def below_twice(self, by: Node) -> list[Node]:
+        r"""The two arrays (or entries ``W[i, j]``) of ``\partial w\,\partial v``, ``\partial w^2``."""
+        items: Items = by.items if isinstance(by, Product) else (("", by),)
+        runs: list[list[tuple[str, Node | None]]] = [[]]
+        for op, item in items:
+            inner = bare(item)
+            if isinstance(inner, Sym) and inner.name in (r"\partial", "d") and not op:
+                runs.append([])
+            elif inner is not None:
+                runs[-1].append((op, item))
+        pieces = [self.joined(tuple(run)) for run in runs if run]
+        only = bare(pieces[0]) if len(pieces) == 1 else None
+        if not isinstance(only, Scripts):
+            return pieces
+        sup = scripts_of(only)[1]
+        if not isinstance(sup, Num) or sup.text != "2":
+            return pieces
+        scripts = tuple(one for one in only.scripts if one[0] != "^")
+        single = Scripts(only.start, only.stop, only.base, scripts) if scripts else only.base
+        assert single is not None
+        return [single, single]
+
+    def by_two(self, whole: Expr, first: Expr, other: Expr, node: Node) -> Expr:
+        """The second derivative of a scalar: that of its gradient, or of an entry of it."""
+        array = first.base if isinstance(first, Element | Slice) else first
         named = isinstance(whole, Leaf) and whole.is_scalar
         if named and isinstance(whole, Leaf) and isinstance(array, Leaf) and not array.tensor.is_label:
             gradient = Leaf(whole.tensor.gradient_by(array.tensor))
-            entry = replace(first, base=gradient) if isinstance(first, Element) else gradient
-            return self.noted(self.slope(entry, other, node), node)
-        return self.noted(Slope(whole, first, other), node)
+            entry = replace(first, base=gradient) if isinstance(first, Element | Slice) else gradient
+            return self.slope(entry, other, node)
+        return Slope(whole, first, other)
 
     def differentiated(self, of: Node) -> Expr:
         r"""What stands above: a name, ``L(y, \hat y)`` (the name), or a formula."""
@@ -252,7 +263,7 @@ class DerivativeReader(SymbolReader):
             end += 1
         if twice:
             below = self.variable(by)
-            return self.noted(Slope(self.differentiated(operand), below, below), node), end
+            return self.noted(self.by_two(self.differentiated(operand), below, below, node), node), end
         return self.noted(self.slope(self.differentiated(operand), self.variable(by), node), node), end
 
     def is_loss(self, node: Node) -> bool:

@@ -46,6 +46,8 @@ class FunctionReader(SumReader):
         """
         if not isinstance(node, Sym | Word | Cmd | Scripts):
             return None
+        if isinstance(node, Scripts) and isinstance(inner := bare(node.base), Scripts):
+            return self.along(node, inner)
         cuts = partitions(node) if isinstance(node, Scripts) else iter([(node, None, None, 0, 0)])
         fallback: tuple[Function, Node | None, Node | None, int] | None = None
         for name, sub, sup, primes, _ in cuts:
@@ -66,6 +68,13 @@ class FunctionReader(SumReader):
         if fallback is not None:
             return fallback
         return self.activation(node)
+
+    def along(self, node: Scripts, inner: Scripts) -> tuple[Function, Node | None, Node | None, int] | None:
+        r"""``{f_1}_{\text{rows}}``: a name that has a script of its own, and the axis."""
+        sub, sup, primes = scripts_of(node)
+        found = self.function_of(inner)
+        axis = isinstance(sub, Word) and sub.text in AXES and sup is None and not primes
+        return (found[0], sub, *found[2:]) if found is not None and axis and found[1] is None else None
 
     def activation(self, node: Node) -> tuple[Function, Node | None, Node | None, int] | None:
         r"""An undeclared ``\sigma``: the likeliest of ``sigmas``."""
@@ -91,7 +100,8 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        formulas = [str(getattr(self.graph.functions.get(name), "formula", "")) for name in used]
+        own = [self.graph.functions.get(name) for name in used]
+        formulas = [str(getattr(op, key, "")) for op in own for key in ("formula", "slopes")]
         inside = [word for formula in formulas for word in re.findall(r"\w+", formula)]
         likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used, *inside)) else []
         likely += [name for name in names if name == "relu"]
@@ -111,6 +121,8 @@ class FunctionReader(SumReader):
             args = self.arguments(bracket)
             end = position + 2
             behind = following if isinstance(following, Scripts) else None
+        elif following is not None and self.is_barred(bracket):
+            args, end, behind = (self.value(following),), position + 2, None  # log |a| b, log |a|^2
         elif following is None or (isinstance(items[position][1], Word) and following is None):
             if self.meanings(item):
                 return self.symbol(item), position + 1
@@ -121,6 +133,8 @@ class FunctionReader(SumReader):
             args = (self.factors((("", run[0][1]), *run[1:]), item),)
             behind = None
         inner = args[0] if found.name == "log" and not found.primes and len(args) == 1 else None
+        if isinstance(inner, Call) and inner.op.name == "abs":
+            inner = inner.args[0]
         if isinstance(inner, Call) and inner.op.name == "det" and self.is_barred(bracket):
             found, args = Function("logdet"), inner.args  # log|X|: whatever the sign of the determinant
         axis = sub.text if isinstance(sub, Word) and sub.text in AXES else None

@@ -205,7 +205,8 @@ class Meaning(MarkReader):
                 whole = isinstance(meaning, Tensor) and meaning.is_scalar and meanings[0][2] is None
                 whole = whole and isinstance(meaning, Tensor) and self.graph.equation_of(meaning) is not None
                 depends = isinstance(meaning, Tensor) and self.depends(meaning, bracket)
-                if whole or depends:
+                indexed = position + 2 < len(items) and self.is_place(items[position + 2][1])
+                if (whole or depends) and not indexed:  # L (I_m)[:, 1] is a product
                     return self.one(item), position + 2
             return None
         called = self.only_names(bracket.body) or isinstance(bare(bracket.body), Listed)

@@ -21,11 +21,24 @@ _PLAIN = re.compile(
 )
 _SIGNS = {"≠": r"\ne", "!=": r"\ne", "/=": r"\ne", "≤": r"\le", "≥": r"\ge"}
 _HARD = frozenset("if when whenever unless assume assuming suppose case".split())
-_SOFT = frozenset(("for",))
+_SOFT = frozenset(("for", "where"))
 _TRAILING = _HARD | _SOFT | {"all", "every", "each", "any"}
 _ELSE = frozenset("else otherwise".split())
 _CONNECTING = frozenset("and so then thus hence therefore we get have that is which gives or".split())
-_SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
+_SETTING = frozenset("for with at let where take say set when if put choose assume suppose".split())
+_JOINING = frozenset(("and", "or"))
+# What LaTeX says about the page between words, with its arguments that are no words.
+_LAYOUT = re.compile(
+    r"\\(?:par|item|(?:sub)*section|paragraph)\*?(?![A-Za-z])(?P<paragraph>)"
+    r"|\\(?:setlength|addtolength)[ \t]*(?:\{[^{}]*\}|\\[A-Za-z]+)[ \t]*\{[^{}]*\}"
+    r"|\\fcolorbox[ \t]*\{[^{}]*\}[ \t]*\{[^{}]*\}"
+    r"|\\(?:[hv]space|color|colorbox|textcolor|label|ref|eqref|cite|begin|end|parbox|rule)\*?[ \t]*"
+    r"(?:\[[^\[\]{}]*\])*[ \t]*\{[^{}]*\}"
+    r"|\\[A-Za-z@]+\*?(?:\[[^\[\]{}]*\])*"
+    r"|(?<!\\)%[^\n]*"
+    r"|[-+]?(?:\d+\.?|\.)\d*[ \t]?(?:em|ex|pt|mm|cm)\b"
+)
+_SENTENCE = re.compile(r"[.;!?]\s+(?=[A-Z])|\n[ \t]*\n|\f|\n[ \t]*(?:#|[-*+] |\d+[.)] )")
 
 
 @dataclass(slots=True)
@@ -36,11 +49,14 @@ class Prose:
     waiting: Clause | None = None  # a word that makes the next formula a condition
     words: str = ""  # of the sentence so far
     behind: bool = False  # the word stands right behind a formula, which it limits: "a = b if"
+    between: str = ""  # of what stands since the last formula
     carried: bool = False  # the conditions stand before a colon and hold for the displays behind it
 
     def read(self, text: str, start: int) -> None:
         """Words between two formulas; ``start`` is their offset."""
+        text = without_layout(text)
         self.waiting = None
+        self.between = text
         says = says_something(text)
         if self.clauses and text.lstrip().startswith(":") and not says:
             self.carried = True
@@ -97,13 +113,36 @@ class Prose:
             return False
         if waiting.text in _SOFT and not compares_letters(node):
             return False
+        if waiting.text == "where" and any(isinstance(member, Num) for _, member in node.members):
+            return False
         self.clauses = [Clause(waiting.text, node, node.start, node.stop)]
         return True
+
+    def sets(self) -> bool:
+        """Whether ``N = 2`` at this place says of what the next lines speak: "for", "with", "let"."""
+        words = re.findall(r"[A-Za-z]+", self.between)
+        return bool(words) and words[-1].lower() in _SETTING
+
+    def joins(self) -> bool:
+        """Whether nothing but a comma or an "and" stands since the formula before."""
+        return all(word.lower() in _JOINING for word in re.findall(r"[A-Za-z]+", self.between))
 
     def display(self) -> None:
         """A display was read: conditions of a sentence without a colon end there."""
         if not self.carried and not self.waiting:
             self.words = ""
+
+
+def without_layout(text: str) -> str:
+    """The same words at the same places, without what LaTeX says about the page; paragraphs stay parted."""
+
+    def blank(match: re.Match[str]) -> str:
+        length = match.end() - match.start()
+        return "\f".ljust(length) if match["paragraph"] is not None else " " * length
+
+    lines = zip(text.split("\n"), _LAYOUT.sub(blank, text).split("\n"), strict=True)
+    # A line of commands alone ends no paragraph.
+    return "\n".join(f"~{left[1:]}" if line.strip() and left.isspace() else left for line, left in lines)
 
 
 def says_something(text: str) -> bool:

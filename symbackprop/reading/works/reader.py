@@ -20,11 +20,12 @@ from symbackprop.reading.works.members import Members
 from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
-from symbackprop.reading.works.prose import Prose
+from symbackprop.reading.works.prose import Prose, compares_letters
 from symbackprop.reading.works.spelling import without_remarks
 from symbackprop.reading.works.statements import Clause, Splitter, Statement
-from symbackprop.reading.works.tree import Env, Node
-from symbackprop.reading.works.vocabulary import Vocabulary
+from symbackprop.reading.works.tree import Chain, Env, Listed, Node, Num
+from symbackprop.reading.works.unfolding import unfolded
+from symbackprop.reading.works.vocabulary import DimName, Vocabulary
 from symbackprop.reading.works.work import Claim, Side, Unread, Work
 
 
@@ -49,8 +50,10 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
     source = open_source(text, kind, file)
+    if kind != "formula":
+        source = unfolded(source, file)
     vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
-    return _Reader(source, vocabulary, loss_of(scope.graph)).read(kind)
+    return _Reader(source, vocabulary, loss_of(scope.graph), given=bool(scope.values)).read(kind)
 
 
 def kind_of(file: str) -> str:
@@ -74,7 +77,7 @@ _RELATIONS = ("=", "<", ">", r"\le", r"\ge", r"\approx", r"\ne")
 class _Reader:
     """Reads one document, segment by segment."""
 
-    def __init__(self, source: Source, vocabulary: Vocabulary, loss: Tensor | None) -> None:
+    def __init__(self, source: Source, vocabulary: Vocabulary, loss: Tensor | None, *, given: bool) -> None:
         self.source = source
         self.vocabulary = vocabulary
         self.loss = loss
@@ -86,6 +89,9 @@ class _Reader:
         self.contexts: dict[int, Context] = {}
         self.numbers: dict[int, int] = {}
         self.number = 0
+        self.given = given  # whether the problem has values, so that its sizes are no matter of choice
+        self.sizes: dict[str, int] = {}
+        self.settled = 0  # the formula that said them
         self.definitions: list[Definition] = []
         self.own: frozenset[str] = frozenset()
         self.macros: dict[str, Macro] = {}
@@ -94,7 +100,7 @@ class _Reader:
         self.definitions = list(definitions(self.source.text))
         self.own = own_names(self.source.text)
         self.macros = {**built_in(), **table_of(self.definitions)}
-        pieces = list(segments(self.source.text, kind, self.definitions))
+        pieces = list(segments(self.source.text, kind))
         for segment in pieces:
             if segment.kind == "words":
                 self.prose.read(self.source.text[segment.start : segment.stop], segment.start)
@@ -194,20 +200,43 @@ class _Reader:
 
     def take(self, env: Env, segment: Segment) -> None:
         node = single(env)
-        if segment.kind == "inline" and self.prose.takes(node):
-            if self.prose.behind:
-                self.limit(self.prose.clauses[-1:])
+        if segment.kind == "inline" and (self.settles(node) or self.mentions(node)):
             return
         clauses = list(self.prose.clauses)
-        statements = self.splitter.display(env, self.number, self.prose.words)
+        apart = segment.kind == "display" or is_displayed(self.source.text[segment.start : segment.stop])
+        statements = self.splitter.display(env, self.number, self.prose.words, apart=apart)
         for statement in statements:
             statement.clauses = [*clauses, *statement.clauses]
             self.state(statement)
         self.prose.display()
 
+    def settles(self, node: Node | None) -> bool:
+        r"""Whether an inline formula says of what the lines speak: "for $N = 2$, $K = 3$", "if $i = j$"."""
+        sizes = sizes_in(node, self.vocabulary)
+        joined = self.settled == self.number - 1 and self.prose.joins()
+        if sizes and (joined or not self.given or self.prose.sets()):
+            self.sizes = {**self.sizes, **sizes} if joined else sizes
+            self.settled = self.number
+            return True
+        if not self.prose.takes(node):
+            return False
+        if self.prose.behind:
+            self.limit(self.prose.clauses[-1:])
+        return True
+
+    def mentions(self, node: Node | None) -> bool:
+        """Whether an inline formula only compares letters, as in "only $i = j$ is left"."""
+        if not isinstance(node, Chain) or not compares_letters(node):
+            return False
+        members = [member for _, member in node.members if member is not None]
+        return not any(isinstance(one, Num) or self.vocabulary.lookup(one) for one in members)
+
     def limit(self, clauses: list[Clause]) -> None:
         """Conditions that stand behind a formula: ``a = b`` if ``i = j``."""
         before = self.number - 1
+        for statement in self.splitter.statements[-1:]:
+            if statement.display == before:
+                statement.clauses += clauses  # what goes on with it stands under them too
         context = self.contexts.get(before)
         if context is None or not self.claims or self.claims[-1].derivation != before:
             return
@@ -237,7 +266,9 @@ class _Reader:
                 for case, claims in several if place < len(claims)
             )  # fmt: skip
             defines = None if own else claim.defines
-            self.claims.append(replace(claim, number=number, instances=own, defines=defines))
+            self.claims.append(
+                replace(claim, number=number, instances=own, defines=defines, sizes=dict(self.sizes))
+            )
 
     def instance(self, statement: Statement) -> list[Claim]:
         """The claims of a statement with numbers for its letters."""
@@ -245,11 +276,34 @@ class _Reader:
         return list(Builder(context, self.source, self.number).claims(statement))
 
 
+def is_displayed(text: str) -> bool:
+    r"""Whether an inline formula is set as a display: ``$\displaystyle ...$``, ``$\begin{aligned}...$``."""
+    return text.lstrip("% \t\n").startswith((r"\displaystyle", r"\begin{aligned}", r"\begin{split}"))
+
+
 def single(env: Env) -> Node | None:
     """The one formula of a display."""
     if len(env.rows) == 1 and len(env.rows[0].cells) == 1:
         return env.rows[0].cells[0]
     return None
+
+
+def sizes_in(node: Node | None, vocabulary: Vocabulary) -> dict[str, int]:
+    """Of ``N = 2, K = 3`` the dims and their sizes; nothing if anything else is said."""
+    found: dict[str, int] = {}
+    for part in [item for _, item in node.items] if isinstance(node, Listed) else [node]:
+        if not isinstance(part, Chain) or {relation for relation, _ in part.members[1:]} != {"="}:
+            return {}
+        *named, last = [member for _, member in part.members]
+        if not isinstance(last, Num) or not last.text.isdigit() or not int(last.text):
+            return {}
+        for one in named:
+            dims = [word.meaning for word in vocabulary.lookup(one)] if one is not None else []
+            dim = next((meaning for meaning in dims if isinstance(meaning, DimName)), None)
+            if dim is None:
+                return {}
+            found[dim.name] = int(last.text)
+    return found
 
 
 def with_rows(tokens: list[Token]) -> list[Token]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from symbackprop.reading.works.commands import DISPLAYS, FRAMES
+from symbackprop.reading.works.joints import begins_open, ends_open, halves, joined, without_braces
 from symbackprop.reading.works.spelling import parse_formula, without_remarks
 from symbackprop.reading.works.tree import (
     Braces,
@@ -28,7 +29,6 @@ from symbackprop.reading.works.tree import (
     Product,
     Row,
     Scripts,
-    Sum,
     Sym,
     Word,
     bare,
@@ -90,10 +90,17 @@ class Splitter:
         self._fresh = True  # nothing of this row has been read
         self._stated = False  # something was stated in this row
         self._words = ""
+        self._apart: tuple[int, ...] = ()  # the displays that stand on lines of their own: the last two
 
-    def display(self, env: Env, number: int, words: str = "") -> list[Statement]:
-        """The statements of one display (or inline formula); a continuation extends one of before."""
+    def display(self, env: Env, number: int, words: str = "", *, apart: bool = False) -> list[Statement]:
+        """The statements of one display (or inline formula); a continuation extends one of before.
+
+        ``apart`` says that it stands on lines of its own: it goes on with the last one that does,
+        whatever formulas stand in the words between.
+        """
         self._display = number
+        if apart:
+            self._apart = (*self._apart[-1:], number)
         self._waiting, self._condition = [], None
         self._words = words
         before = len(self.statements)
@@ -163,6 +170,7 @@ class Splitter:
 
     def _piece(self, node: Node, sep: str, *, fresh: bool) -> None:
         """One piece between separators."""
+        node = without_braces(node)
         members = members_of(node)
         last = self._last()
         if self._condition is not None and self._takes_condition(members):
@@ -202,6 +210,8 @@ class Splitter:
     def _starts_new(self, node: Node, last: Statement, sep: str, fresh: bool) -> bool:
         """Whether a piece with a first member begins a chain of its own."""
         if last.members[-1].node is None or ends_open(last.members[-1].node):
+            return False
+        if halves(last.members[-1].node, node) is not None:
             return False
         if sep and sep not in (r"\quad", r"\qquad"):
             return True
@@ -246,8 +256,12 @@ class Splitter:
 
     def _earlier(self) -> Statement | None:
         """The chain of the display before, which one that begins with a relation goes on with."""
-        found = next((one for one in reversed(self.statements) if one.has_relation), None)
-        return found if found is not None and self._display - found.display <= 1 else None
+        before = self._display - 1
+        if self._apart[-1:] == (self._display,) and len(self._apart) > 1:
+            before = self._apart[0]
+        stated = (one for one in reversed(self.statements) if one.has_relation and one.display <= before)
+        found = next(stated, None)
+        return found if found is not None and found.display >= before else None
 
     # -- conditions
 
@@ -351,6 +365,7 @@ def index_letters(statement: Statement) -> set[str]:
 def _inner(cell: Node) -> Env | None:
     """The display inside a display, if a cell is nothing else."""
     while True:
+        cell = without_remarks(cell) or cell
         if isinstance(cell, Cmd) and cell.name in FRAMES:
             cell = cell.args[-1]
             continue
@@ -367,62 +382,6 @@ def _inner(cell: Node) -> Env | None:
             cell = inner[0]
         else:
             return None
-
-
-def begins_open(node: Node) -> bool:
-    """Whether a piece begins with an operator, so that it goes on with what stands before it."""
-    if isinstance(node, Sum):
-        return bool(node.terms[0][0]) or (node.terms[0][1] is not None and begins_open(node.terms[0][1]))
-    if isinstance(node, Product):
-        return bool(node.items[0][0])
-    if isinstance(node, Chain):
-        first = node.members[0][1]
-        return first is not None and begins_open(first)
-    return False
-
-
-def ends_open(node: Node) -> bool:
-    """Whether a piece ends with an operator."""
-    if isinstance(node, Sum):
-        last = node.terms[-1][1]
-        return last is None or ends_open(last)
-    if isinstance(node, Product):
-        return node.items[-1][1] is None
-    return False
-
-
-def joined(left: Node | None, right: Node | None) -> Node | None:
-    """Two pieces of one formula, parted by a line break or ``&``, as one."""
-    if left is None or right is None:
-        return right if left is None else left
-    start, stop = left.start, right.stop
-    terms: list[tuple[str, Node | None]] = list(left.terms) if isinstance(left, Sum) else [("", left)]
-    added: list[tuple[str, Node | None]] = list(right.terms) if isinstance(right, Sum) else [("", right)]
-    sign, first = added[0]
-    if sign:
-        if terms[-1][1] is None and len(added) >= 1:
-            inner = Sum(right.start, right.stop, ((sign, first),))
-            terms[-1] = (terms[-1][0], inner)
-            added = added[1:]
-    else:
-        last_sign, last = terms[-1]
-        terms[-1] = (last_sign, _product(last, first))
-        added = added[1:]
-    whole = [*terms, *added]
-    if len(whole) == 1 and not whole[0][0]:
-        return whole[0][1]
-    return Sum(start, stop, tuple(whole))
-
-
-def _product(left: Node | None, right: Node | None) -> Node | None:
-    if left is None or right is None:
-        return right if left is None else left
-    items: list[tuple[str, Node | None]] = list(left.items) if isinstance(left, Product) else [("", left)]
-    added: list[tuple[str, Node | None]] = list(right.items) if isinstance(right, Product) else [("", right)]
-    if items[-1][1] is None and not added[0][0]:
-        items[-1] = (items[-1][0], added[0][1])
-        added = added[1:]
-    return Product(left.start, right.stop, (*items, *added))
 
 
 def pieces_of(node: Node) -> list[Node]:

@@ -158,6 +158,7 @@ class Claim:
     defines     the name that the claim may define: its left side is that name alone, unknown so far.
     indices     the index letters of the derivation, each one object; those free in a side are "for all".
     instances   where a letter counts layers or steps: the claim for each number (``case`` says which).
+    sizes       what the work has said of dims before: "for $N = 2$", ``{"N": 2}``.
     words       the words between the formula and the one before it, for messages and defining prose.
     """
 
@@ -175,6 +176,7 @@ class Claim:
     defines: str | None = None
     target: Tensor | None = None
     indices: Mapping[str, Index] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
     words: str = ""
     unread: Unread | None = None
     instances: tuple[Claim, ...] = ()

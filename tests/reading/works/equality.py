@@ -8,13 +8,14 @@ printed thing, and so are a product with its numbers in front or inside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from symbackprop.core.arrays import Grid, Jacobian
-from symbackprop.core.dims import Dim
+from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     SCALAR,
     Add,
@@ -125,9 +126,7 @@ def _shown(expr: Expr) -> Expr:
         expr = _multiplied(expr)
     if isinstance(expr, Neg | MatMul | Divide | Hadamard):
         return _scaled(expr)
-    if isinstance(expr, Add) and all(isinstance(term, IndexValue | DimValue | Number) for term in expr.terms):
-        return _place(expr)
-    return expr
+    return _place(expr) if isinstance(expr, Add) else expr
 
 
 def _shown_call(expr: Call) -> Expr:
@@ -143,6 +142,8 @@ def _shown_call(expr: Call) -> Expr:
         return _averaged(expr)
     if expr.op.name == "sum":
         return Total(_either_way(expr.args[0]))
+    if expr.op.name == "dot":
+        return Total(_either_way(_scaled(Hadamard(expr.args))))
     return expr
 
 
@@ -164,6 +165,17 @@ def _place(expr: Add) -> Expr:
             offset = offset + term.dim
         elif isinstance(term, Number) and term.value.denominator == 1:
             offset = offset + Dim(int(term.value))
+        elif isinstance(term, MatMul) and len(term.factors) == 2:  # 3 p
+            times, place = term.factors
+            if not (isinstance(times, Number) and times.value.denominator == 1):
+                return expr
+            if not isinstance(place, IndexValue):
+                return expr
+            moved = int(times.value)
+            indices += tuple((index, moved * count) for index, count in place.indices)
+            offset = offset + place.offset * moved
+        else:
+            return expr
     return IndexValue(indices, offset) if indices else expr
 
 
@@ -213,6 +225,8 @@ def _opened(body: Expr, indices: list[Index]) -> Expr | None:
             return Transpose(body.base)
         if written == indices and len(written) == _extended(body):
             return body.base
+        if len(indices) == 2 and len(written) == 1 == _extended(body):
+            return _stretched(body.base, written[0], indices)
         return _line(body, indices) if [one for one in written if one in indices] == indices else None
     if isinstance(body, MatMul):  # of scalars: entries of what is multiplied elementwise
         body = Hadamard(tuple(part for part in body.factors if part != Number(Fraction(1))))
@@ -224,7 +238,14 @@ def _opened(body: Expr, indices: list[Index]) -> Expr | None:
     found = body.map_children(lambda part: parts[part] or part)
     if isinstance(found, Call):
         found = replace(found, call_shape=broadcast_shape(found.args))
-    return _scaled(found) if isinstance(found, Hadamard) else found
+    return _scaled(_multiplied(found)) if isinstance(found, Hadamard) else found
+
+
+def _stretched(base: Expr, index: Index, indices: list[Index]) -> Expr | None:
+    """A column of which an entry stands in each row, or a row of which one stands in each column."""
+    rows, columns = shape_of(base) or (None, None)
+    lies = 0 if columns == ONE else 1 if rows == ONE else None
+    return base if lies is not None and indices[lies] is index else None
 
 
 def _multiplied(expr: Divide | Hadamard) -> Expr:
@@ -243,14 +264,16 @@ def _multiplied(expr: Divide | Hadamard) -> Expr:
     outside: list[Expr] = []
     inside: list[Expr] = []
     for factor in expr.factors:
-        inner = factor
-        if isinstance(factor, MatMul) and all(_is_scalar(part) for part in factor.factors[:-1]):
-            outside += factor.factors[:-1]
-            inner = factor.factors[-1]
-        if inner == one:
+        parts = factor.factors if isinstance(factor, MatMul) else (factor,)
+        arrays = [part for part in parts if not _is_scalar(part)]
+        if len(arrays) > 1:  # a product of matrices
+            inside.append(factor)
             continue
-        inside += inner.factors if isinstance(inner, Hadamard) else (inner,)
-    return MatMul((*outside, Hadamard(tuple(inside)))) if outside else Hadamard(tuple(inside))
+        outside += [part for part in parts if _is_scalar(part) and part != one]
+        for part in arrays:
+            inside += part.factors if isinstance(part, Hadamard) else (part,)
+    whole = tuple(inside) if len(inside) < 2 else (Hadamard(tuple(inside)),)
+    return MatMul((*outside, *whole)) if outside or not whole else whole[0]
 
 
 def _is_scalar(expr: Expr) -> bool:
@@ -268,22 +291,30 @@ def _extended(body: Element) -> int:
 def _line(body: Element, indices: list[Index]) -> Expr | None:
     """A row or column of an array, of an entry whose one index is summed over."""
     base = body.base
-    if not isinstance(base, Leaf) or not all(isinstance(slot, IndexValue) for slot in body.slots):
+    shape = base.tensor.shape if isinstance(base, Leaf) else shape_of(base)
+    if shape is None or len(shape) != len(body.slots):
         return None
     slots = tuple(
-        Run(IndexValue((), Dim(1)), dim) if slot.single in indices else slot
-        for slot, dim in zip(body.slots, base.tensor.shape, strict=True)
+        Run(IndexValue((), Dim(1)), dim) if isinstance(slot, IndexValue) and slot.single in indices else slot
+        for slot, dim in zip(body.slots, shape, strict=True)
     )
-    return Slice(base, slots, base.tensor.convention.vectors_are_rows)
+    return Slice(base, slots, across=False)
 
 
 def _scaled(expr: Expr) -> Expr:
     """A product as one number, its factors, and what divides it."""
     number, factors, divisors = _taken(expr)
+    divisors.sort(key=_unnumbered)
+    factors.sort(key=lambda one: not _is_scalar(one))  # a tall scalar is printed behind
     found = tuple(factors) + tuple(Divide(Number(Fraction(1)), one) for one in divisors)
     if number == 1 and len(found) == 1 and not divisors:
         return found[0]
     return MatMul((Number(number), *found)) if found else Number(number)
+
+
+def _unnumbered(expr: Expr) -> str:
+    """A key that does not depend on which indices were made first."""
+    return re.sub(r"#\d+", "", repr(expr))
 
 
 def _taken(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr]]:
@@ -313,7 +344,7 @@ def _taken(expr: Expr) -> tuple[Fraction, list[Expr], list[Expr]]:
             front = parts[0] if isinstance(parts, tuple) else parts
             number, factors, divisors = _taken(front)
             last = factors[-1] if factors else Number(Fraction(1))
-            first = last.factors if isinstance(last, Hadamard) else (last,)
+            first = last.factors if isinstance(last, Hadamard) else () if not factors else (last,)
             whole = Hadamard((*first, *parts[1:])) if isinstance(expr, Hadamard) else Divide(last, expr.den)
             return number, [*factors[:-1], whole], divisors  # c A * B is c (A * B)
     return Fraction(1), [expr], []

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 import symbackprop as sbp
+from symbackprop.core.tensors import Convention
+from symbackprop.ops.registry import all_operations
 from symbackprop.problems import Problem
 from tests.loaded import EXAMPLES, GOLDEN, loaded, params
-from tests.reading.works.roundtrip import LAYOUTS, ranks, unread
+from tests.reading.works.roundtrip import LAYOUTS, of_operation, ranks, unread
 
 
 @pytest.mark.parametrize("path", params([*GOLDEN, *EXAMPLES]))
@@ -74,6 +76,17 @@ PAIRWISE = [
 @pytest.mark.parametrize(("convention", "level", "style"), PAIRWISE)
 def test_levels_conventions_and_styles_are_read_back(convention: str, level: str, style: str) -> None:
     assert unread(network(convention, style, level, "gradient")) == []
+
+
+OPERATIONS = [operation.name for operation in all_operations()]
+
+
+@pytest.mark.parametrize(("place", "name"), list(enumerate(OPERATIONS)), ids=OPERATIONS)
+def test_operations_are_read_back(place: int, name: str) -> None:
+    """Each in one convention at one level; ``roundtrip.py`` takes all of them."""
+    convention = tuple(Convention)[place % len(Convention)]
+    level = LEVELS[place // len(Convention) % 3]
+    assert [one.shown for one in of_operation(name, convention, [level]) if one.rank != 0] == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
