@@ -20,7 +20,8 @@ from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Element, Expr, IndexValue, Partial
+from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.names import Names

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symbackprop.core.expr import (
-    Add,
-    Call,
-    Divide,
-    Expr,
-    Hadamard,
-    Indicator,
-    MatMul,
-    Neg,
-    Power,
-    Transpose,
-)
+from symbackprop.core.expr import Add, Call, Divide, Expr, Hadamard, MatMul, Neg, Power, Transpose
+from symbackprop.core.indexed import Indicator
 from symbackprop.core.written import Identity, Ones
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls

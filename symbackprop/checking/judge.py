@@ -20,7 +20,8 @@ from symbackprop.checking.relations import Prove, Relations
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, IndexValue, Indicator, Leaf
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.indexed import IndexValue, Indicator
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
 from symbackprop.core.written import Opaque, Stepped

@@ -11,7 +11,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Reduce, Transpose
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.quantities import Quantity, Stage

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Add, Call, Comprehension, Expr, MatMul, Partial
+from symbackprop.core.expr import Add, Call, Expr, MatMul, Partial
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.gradient_chain import GradientChain, Road

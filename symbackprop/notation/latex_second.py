@@ -2,24 +2,13 @@ r"""Second derivatives in LaTeX: ``\frac{\partial^2 L}{\partial w^2}``, with or 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.latex_box import CLOSED, FRACTION_TALL, OPEN, TERM, Box
+from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_symbols import Symbol
-from symbackprop.notation.names import Names
 
 
-class SymbolPrinter(Protocol):
-    """What is needed of the printer."""
-
-    names: Names
-    inline: bool
-
-    def symbol(self, tensor: Tensor) -> Symbol: ...
-
-
-def second_box(printer: SymbolPrinter, of: Tensor, by: Tensor, first: Symbol, last: Symbol) -> Box:
+def second_box(printer: Printer, of: Tensor, by: Tensor, first: Symbol, last: Symbol) -> Box:
     """The derivative by ``by`` of ``of`` = dL/dA; ``first`` and ``last`` are A and B with their slots."""
     assert of.gradient is not None
     loss = printer.symbol(of.gradient[0])
@@ -40,5 +29,5 @@ def second_box(printer: SymbolPrinter, of: Tensor, by: Tensor, first: Symbol, la
     )
 
 
-def _has_slots(printer: SymbolPrinter, tensor: Tensor, shown: Symbol) -> bool:
+def _has_slots(printer: Printer, tensor: Tensor, shown: Symbol) -> bool:
     return shown.tex != printer.symbol(tensor).tex

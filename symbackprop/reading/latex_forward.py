@@ -45,7 +45,7 @@ from symbackprop.reading.latex_tree import (
 )
 from symbackprop.reading.latex_words import function_words
 from symbackprop.reading.parser import check_height
-from symbackprop.reading.pieces import entry_targets, gathered
+from symbackprop.reading.piece_targets import entry_targets, gathered
 from symbackprop.reading.program import build_graph, declared_tensors
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError

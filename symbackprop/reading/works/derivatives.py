@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, MatMul, Partial, Run, Slice, Transpose
+from symbackprop.core.expr import Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Opaque, Slope
 from symbackprop.notation.layouts import layout_partial

@@ -11,18 +11,14 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    IndexValue,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Range,
-    Reduce,
-    Run,
-    Slice,
     broadcast_shape,
 )
+from symbackprop.core.indexed import IndexValue, Range, Reduce, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
