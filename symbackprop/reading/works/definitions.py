@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symbackprop.reading.works.commands import DISPLAYS, SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
-from symbackprop.reading.works.lexer import Token, tokenize
+from symbackprop.reading.works.commands import SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
+from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.macros import Macro, Parameter
 
 _LONGEST = 5_000
@@ -304,35 +304,3 @@ def table_of(found: Sequence[Definition]) -> dict[str, Macro]:
         elif one.macro != one.name:
             table[one.name] = Macro(0, None, tuple(tokenize(one.macro)))
     return table
-
-
-def shorthands(found: Sequence[Definition]) -> dict[str, str]:
-    r"""Macros and environments that stand for a whole display, or for where one begins or ends.
-
-    ``\be`` for ``\begin{equation}`` has "begin equation", ``\ee`` has "end equation", an environment of the
-    document's own round ``align`` has "begin align" under ``\begin{name}``, and a macro round its argument
-    (``\newcommand{\eqn}[1]{\begin{equation}#1\end{equation}}``) has "round equation".
-    """
-    table: dict[str, str] = {}
-    for one in found:
-        body = one.macro.body if isinstance(one.macro, Macro) else ()
-        said = [token for token in body if token.kind != "remark"]
-        if not said:
-            continue
-        first, last = said[0], said[-1]
-        opens = _display(first, table) if first.kind == "begin" else ""
-        closes = _display(last, table) if last.kind == "end" else ""
-        if opens and closes and [token.text for token in said[1:-1]] == ["#", "1"]:
-            table[one.name] = f"round {opens}"
-        elif opens and not closes and (len(said) == 1 or one.name[:6] == r"\begin"):
-            table[one.name] = f"begin {opens}"
-        elif closes and not opens and (len(said) == 1 or one.name[:4] == r"\end"):
-            table[one.name] = f"end {closes}"
-    return table
-
-
-def _display(token: Token, table: dict[str, str]) -> str:
-    """The environment of LaTeX that a token begins or ends; "" if it is no display."""
-    if token.text in DISPLAYS:
-        return token.text
-    return table.get(rf"\begin{{{token.text}}}", "").removeprefix("begin ")

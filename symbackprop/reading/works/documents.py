@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
-from symbackprop.reading.works.definitions import Definition, braced, shorthands
 from symbackprop.reading.works.notebooks import markdown_of
 from symbackprop.reading.works.work import Span
 
@@ -103,7 +102,7 @@ _VERBATIM = (
     "verbatim verbatim* lstlisting minted Verbatim comment filecontents filecontents* alltt tikzpicture "
     "tikzcd pspicture forest"
 ).split()
-_MARK = (
+_MARK = re.compile(
     r"(?P<twice>\\\\[\[(](?![0-9. ]*(?:ex|em|pt|cm|mm)\]))"
     r"|(?P<escape>\\[\\$%`*_#&{}])"
     r"|(?P<verb>\\(?:verb\*?|lstinline|mintinline\{[a-z]*\})(?P<quote>[^A-Za-z*\s]))"
@@ -121,8 +120,9 @@ _MARK = (
     r"|(?P<shortcode>\{\{[<%][ \t]*(?P<hugo>katex|math|displaymath|mathjax|latex)\b[^<>%]*[>%]\}\}"
     r"|\{%-?[ \t]*(?P<jekyll>highlight|comment|raw)\b[^%]*%\})"
 )
-_PLAIN_MARK = re.compile(_MARK)
 _BODY = re.compile(r"^[^%\n`]*\\begin[ \t]*\{document\}", re.MULTILINE)
+_BRACE_OR_DOLLAR = re.compile(r"\\[^A-Za-z]|[{}]|\$\$?")
+_REACH = 20_000  # characters in which the end of a formula is sought outside braces
 _MATH_INFO = re.compile(r"^\{?\.?(?:math|latex|tex|katex|=latex|=tex)\b", re.IGNORECASE)
 _OPTION_LINE = re.compile(r"[ \t]*:[a-z]+:[^\n]*\n")
 _HEADING = re.compile(
@@ -132,14 +132,14 @@ _HEADING = re.compile(
 _PIECE_OF_A_DOCUMENT = re.compile(r"\\(?:documentclass|section|usepackage)|\\begin\{document\}|\$")
 
 
-def segments(text: str, kind: str, defined: Sequence[Definition] = ()) -> Iterator[Segment]:
-    r"""The pieces of a text, in order. ``defined`` are its macros: ``\be`` may begin an equation."""
+def segments(text: str, kind: str) -> Iterator[Segment]:
+    """The pieces of a text, in order; words of no letters are left out."""
     if kind == "formula":
         yield from _formula(text)
         return
     begun = body_of(text)
     count = 0
-    for segment in _Scanner(text, kind, shorthands(defined)).formulas(begun):
+    for segment in _Scanner(text, kind).formulas(begun):
         if segment.outside[0] > begun:
             yield Segment("words", begun, segment.outside[0])
         begun = segment.outside[1]
@@ -174,22 +174,15 @@ def _formula(text: str) -> Iterator[Segment]:
 class _Scanner:
     """Finds formulas; what was once sought in vain is not sought again."""
 
-    def __init__(self, text: str, kind: str, short: dict[str, str]) -> None:
+    def __init__(self, text: str, kind: str) -> None:
         self.text = text
         self.markdown = kind != "tex"
-        self.short = short
-        self.ends = {name: command for command, what in short.items() if (name := _after(what, "end"))}
-        self.mark = _PLAIN_MARK
-        commands = sorted((name for name in short if name[:4] != "\\end"), key=len, reverse=True)
-        if commands:
-            named = "|".join(map(re.escape, commands))
-            self.mark = re.compile(rf"(?P<short>(?:{named})(?![A-Za-z]))|{_MARK}")
         self._missing: set[str] = set()
 
     def formulas(self, position: int) -> Iterator[Segment]:
         """The formulas from ``position`` on."""
         while True:
-            match = self.mark.search(self.text, position)
+            match = _MARK.search(self.text, position)
             if match is None:
                 return
             position = match.end()
@@ -228,8 +221,6 @@ class _Scanner:
             return self._dollar(match)
         if group("begin"):
             return self._environment(match)
-        if self.short and group("short"):
-            return self._shorthand(match)
         if group("comment"):
             return None if self.markdown else Segment("skip", match.start(), end)
         if group("verb"):
@@ -352,22 +343,20 @@ class _Scanner:
         return Segment(kind, start, stop, outside=outside)
 
     def _closing(self, sign: str, start: int, limit: int) -> int:
-        r"""Where a formula ends: not at ``\$``, and not inside ``\text{if $x$}`` if there is a later sign."""
-        text, position, first = self.text, start, -1
-        for _ in range(20):
-            stop = text.find(sign, position, limit)
-            if stop < 0:
-                return first
-            position = stop + len(sign)
-            if text[stop - 1] == "\\" and text[stop - 2 : stop] != "\\\\":
-                continue
-            first = stop if first < 0 else first
-            if sign == "$$" or (r"\text" not in text[start:stop] and r"\mbox" not in text[start:stop]):
-                return stop
-            inside = _ESCAPED_BRACE.sub("", text[start:stop])
-            if inside.count("{") <= inside.count("}"):
-                return stop
-        return first
+        r"""Where the formula ends: not in the braces of ``\text{if $i = j$}``, unless those stay open."""
+        depth = 0
+        for match in _BRACE_OR_DOLLAR.finditer(self.text, start, min(limit, start + _REACH)):
+            piece = match.group()
+            if piece in "{}":
+                depth += 1 if piece == "{" else -1
+            elif piece.startswith(sign) and depth <= 0:
+                return match.start()
+        position = start
+        while (stop := self.text.find(sign, position, limit)) >= 0:
+            if self.text[stop - 1] != "\\" or self.text[stop - 2 : stop] == "\\\\":
+                break
+            position = stop + 1
+        return stop
 
     def _in_a_line(self, begun: int, start: int, stop: int) -> bool:
         """Whether words stand before a formula in its line, which is short: Markdown of Jekyll."""
@@ -392,36 +381,7 @@ class _Scanner:
         while depth:
             stop = self._find(closing, position)
             if stop < 0:
-                return self._ended(match.end(), name)
+                return None
             depth += self.text.count(opening, position, stop) - 1
             position = stop + len(closing)
         return Segment("display", match.end(), stop, name, (match.start(), position))
-
-    def _ended(self, start: int, name: str) -> Segment | None:
-        r"""The display that ends at a macro of the document for ``\end{...}``."""
-        closing = self.ends.get(name)
-        hit = closing and re.compile(re.escape(closing) + r"(?![A-Za-z])").search(self.text, start)
-        return Segment("display", start, hit.start(), name, hit.span()) if hit else None
-
-    def _shorthand(self, match: re.Match[str]) -> Segment | None:
-        """A display that a macro or an environment of the document begins."""
-        command, end = match.group("short"), match.end()
-        what, _, name = self.short[command].partition(" ")
-        if what == "round":
-            inside = braced(self.text, end)
-            return inside and Segment("display", *inside, name, (match.start(), inside[1] + 1))
-        if command[:6] == r"\begin":
-            found = self._until(command.replace(r"\begin", r"\end", 1), end, "display")
-        elif name in self.ends:
-            return self._ended(end, name)
-        else:
-            found = self._until(rf"\end{{{name}}}", end, "display")
-        return found and replace(found, environment=name)
-
-
-def _after(what: str, word: str) -> str:
-    """The name behind the word, in "begin align"."""
-    return what.removeprefix(word + " ") if what.startswith(word + " ") else ""
-
-
-_ESCAPED_BRACE = re.compile(r"\\[{}\\]")

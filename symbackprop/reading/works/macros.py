@@ -54,6 +54,12 @@ class Macro:
     parameters: tuple[Parameter, ...] = ()
     choose: Callable[[Sequence[list[Token] | None]], str | None] | None = None
 
+    def is_plain(self) -> bool:
+        """Whether only the first argument may be left out, and is in square brackets then."""
+        first, *rest = self.wanted() or (Parameter("m"),)
+        simple = first.kind == "m" or (first.kind == "o" and first.opener == "[")
+        return self.choose is None and simple and all(one.kind == "m" for one in rest)
+
     def wanted(self) -> tuple[Parameter, ...]:
         """The parameters, one by one."""
         if self.parameters or not self.count:

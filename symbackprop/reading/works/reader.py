@@ -51,7 +51,7 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
     source = open_source(text, kind, file)
-    if kind in ("tex", "md"):
+    if kind != "formula":
         source = unfolded(source, file)
     loss = loss_of(scope.graph)
     vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
@@ -131,7 +131,7 @@ class _Reader:
         self.definitions = list(definitions(self.source.text))
         self.own = own_names(self.source.text)
         self.macros = {**built_in(), **table_of(self.definitions)}
-        pieces = list(segments(self.source.text, kind, self.definitions))
+        pieces = list(segments(self.source.text, kind))
         for segment in pieces:
             if segment.kind == "words":
                 self.prose.read(self.source.text[segment.start : segment.stop], segment.start)

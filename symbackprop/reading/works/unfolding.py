@@ -89,11 +89,9 @@ def _macros(text: str) -> tuple[dict[str, _Macro], list[tuple[int, int]]]:
     kept: list[tuple[int, int]] = []
     for one in definitions(text):
         kept.append((one.start, one.stop))
-        if one.inside == (0, 0):
-            continue  # an environment, a pair of delimiters
-        if isinstance(one.macro, Macro):
+        if isinstance(one.macro, Macro) and one.macro.is_plain():
             found[one.name] = _Macro(one.macro.count, one.option, text[one.inside[0] : one.inside[1]])
-        elif one.macro in found:
+        elif isinstance(one.macro, str) and one.macro in found:
             found[one.name] = found[one.macro]
     pairs: list[tuple[str, str]] = []
     for match in _ENVIRONMENT.finditer(text):
