@@ -20,7 +20,7 @@ from symbackprop.checking.relations import Prove, Relations
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.indexed import IndexValue, Indicator
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
@@ -158,15 +158,24 @@ class Judge(Relations):
         judged.evidence = truth.outcome.evidence
         if other:
             judged.cause = "layout"
-            rows = self.bench.graph.convention.vectors_are_rows
-            judged.message = (
-                f"right {truth.sight.words(rows)}"
-                if truth.sight != self.bench.declared
-                else ("right, with vectors lying the other way")
-            )
+            judged.message = self._other_way(truth)
         elif self.prove is not None and truth.left is not None and truth.right is not None:
             judged.evidence = self._proved(truth)
         return judged
+
+    def _other_way(self, truth: Truth) -> str:
+        """In which other way a line is right, and what this problem writes."""
+        rows = self.bench.graph.convention.vectors_are_rows
+        assert truth.sight is not None
+        if truth.sight == self.bench.declared:
+            return "right, with vectors lying the other way"
+        words = f"right {truth.sight.words(rows)}"
+        left = None if truth.left is None else truth.left.expr
+        if isinstance(left, Partial) and truth.sight.layout == "numerator" and left.of.is_scalar:
+            whole = f"d{left.of.name}/d{left.by.name}"
+            shape = f"here {whole} has the shape of {left.by.name}"
+            words += f": all entries are right, but {shape}; transpose it"
+        return words
 
     def _same_for_one_example(self, truth: Truth) -> bool:
         """A Jacobian of batch arrays is a matrix only for one example: nothing unusual is meant by it."""

@@ -124,7 +124,9 @@ class Checker:
             return finding
         return replace(
             finding, repair=diagnosis.repair, repairs=diagnosis.repairs, question=diagnosis.question,
-            entries=_entries(judged), mark=_mark(diagnosis),
+            entries=_entries(judged), mark=_mark(diagnosis), typeset=message.replace(
+                diagnosis.message, diagnosis.typeset
+            ),
         )  # fmt: skip
 
     def _read_as(self, judged: Judged) -> str | None:
