@@ -17,8 +17,9 @@ from symbackprop.reading.tokens import MAX_CHARACTERS, MAX_DIGITS, PLAIN_TEXT, O
 from symbackprop.reading.works import lexer
 from symbackprop.reading.works.commands import ARGUMENTS
 from symbackprop.reading.works.cursor import SyntaxFault
+from symbackprop.reading.works.definitions import definitions, table_of
 from symbackprop.reading.works.lexer import Token
-from symbackprop.reading.works.macros import definitions, expand, table_of
+from symbackprop.reading.works.macros import expand
 
 _CALLS = ("(", "[", r"\{", "_", "'")  # what may stand behind a function that is written in plain letters
 _PIECES = re.compile(r"[A-Za-z]|[0-9]+")
