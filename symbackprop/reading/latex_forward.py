@@ -44,6 +44,7 @@ from symbackprop.reading.latex_tree import (
     spell,
 )
 from symbackprop.reading.latex_words import function_words
+from symbackprop.reading.latex_written import numbered_layers
 from symbackprop.reading.parser import check_height
 from symbackprop.reading.piece_targets import entry_targets, gathered
 from symbackprop.reading.program import build_graph, declared_tensors
@@ -93,6 +94,7 @@ def parse_latex_program(
     spellings = _spellings(declarations)
     statements = parse_statements(text, _reader(spellings, declarations.functions), origin)
     try:
+        statements = tuple(numbered_layers(statements, spellings))
         members = member_bases(statements, spellings)
         lefts = _left_sides(statements, spellings, declarations, members)
         declared = declarations.symbols.items()
