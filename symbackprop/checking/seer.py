@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.checking import joining, slopes, written_values
+from symbackprop.checking import changes, joining, slopes, written_values
 from symbackprop.checking.sight import Sight
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import ONE, Dim
@@ -34,7 +34,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
+from symbackprop.core.written import Blocks, Change, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
 from symbackprop.verification import entries
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import RULES, Evaluator
@@ -76,6 +76,7 @@ class Seer(Evaluator):
         self.dummies: dict[str, tuple[Index, Array, complex]] = {}
         self._flat: dict[int, tuple[Expr, bool]] = {}
         self._plain: Seer | None = None
+        self.changes: Mapping[Tensor, Array] = {}  # the directions in which arrays are moved
         self._opened: list[str] = []
         self._kept: dict[tuple[object, ...], tuple[Expr, Array]] = {}
 
@@ -160,6 +161,10 @@ class Seer(Evaluator):
             array = np.swapaxes(array, -1, -2)
         count = array.shape[-1] * array.shape[-2]
         return array.reshape((*array.shape[:-2], *((1, count) if across else (count, 1))))
+
+    def seen(self, tensor: Tensor, value: Array) -> Array:
+        """A value of a whole tensor as this sight shows it."""
+        return _seen(self, tensor, value)
 
     def kept(self, node: Expr, scope: Scope) -> Array:
         """The value of a side that is looked at many times; it is remembered where nothing was unknown."""
@@ -331,5 +336,5 @@ RULES_OF_WORKS: Mapping[type[Expr], Callable[..., Any]] = {
     Divide: joining.divide, Power: joining.power, Indicator: joining.indicator, Call: joining.call,
     Rounded: written_values.rounded, Opaque: written_values.opaque, Dots: written_values.dots,
     Pieces: written_values.pieces, Stepped: written_values.stepped, Blocks: written_values.blocks,
-    Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
+    Change: changes.value, Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
 }  # fmt: skip
