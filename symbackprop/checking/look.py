@@ -86,10 +86,12 @@ class Look:
         seer = self.bench.seer(self.run, self.sight, self.setting)
         seer.unknown.clear()
         seer.bent = False
-        scope, free = self._scope(seer)
+        scope, free = self.scope_of(seer)
         with np.errstate(all="ignore"):
+            mask = self.mask_of(seer, scope)
+            if not mask.any():
+                return None  # the condition is met nowhere here: not even the shapes need to fit
             left, right = self._matched(seer, scope)
-            mask = self._mask(seer, scope)
         self.bent = seer.bent
         if seer.unknown:
             raise Refusal(f"{', '.join(seer.unknown)} has no meaning in this problem")
@@ -119,7 +121,7 @@ class Look:
             raise OutsideRange("an entry on the right lies outside its range at some places")
         return None
 
-    def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
+    def scope_of(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
         """The free indices with their positions: the largest range of the places where each stands alone."""
         point, scope = self.run.point, ROOT
         for index, dims in self.letters.ranges.items():
@@ -136,7 +138,7 @@ class Look:
         return scope, tuple(self.letters.ranges)
 
     def _matched(self, seer: Seer, scope: Scope) -> tuple[Array, Array]:
-        left, right = seer.value(self.left, scope), seer.value(self.right, scope)
+        left, right = seer.kept(self.left, scope), seer.value(self.right, scope)
         if left.shape[-2:] == right.shape[-2:] or _is_zero(self.right) or _is_zero(self.left):
             return left, right
         flat = seer.is_flat(self.left), seer.is_flat(self.right)
@@ -185,7 +187,7 @@ class Look:
         spread = array.reshape(shape)
         return (entry, spread) if is_one(left) else (spread, entry)
 
-    def _mask(self, seer: Seer, scope: Scope) -> Array:
+    def mask_of(self, seer: Seer, scope: Scope) -> Array:
         if self.setting.condition is None:
             return np.ones((1, 1), dtype=bool)
         return np.asarray(np.real(seer.value(self.setting.condition, scope)) == 1)
@@ -193,7 +195,7 @@ class Look:
     def _gaps(self, known: Array) -> Iterator[Array]:
         for neighbour in self.bench.verifier.neighbours(self.run):
             other = Seer(neighbour, self.sight, self.bench.batch, self.setting.named)
-            scope, _ = self._scope(other)
+            scope, _ = self.scope_of(other)
             left, right = self._matched(other, scope)
             yield np.broadcast_to(np.where(known, np.real(left) - np.real(right), 0.0), known.shape)
 

@@ -19,7 +19,7 @@ from symbackprop.core.written import Dummy, Slope, shape_of
 from symbackprop.verification import entries
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.point import Array, Refusal
-from symbackprop.verification.scope import Scope
+from symbackprop.verification.scope import ROOT, Scope
 
 if TYPE_CHECKING:
     from symbackprop.checking.seer import Seer
@@ -60,6 +60,11 @@ def value(seer: Seer, node: Slope, scope: Scope) -> Array:
         turned = (seer.sight.layout == "numerator") != (seer.sight.turned and tensor.rank == 1)
         return np.asarray(found.swapaxes(-1, -2)) if turned else found
     return seer.laid_out(whole, lead, own, other, sliced=False)
+
+
+def of_array(seer: Seer, formula: Expr, by: Tensor) -> Array:
+    """The derivative of an array that the work defines, with the four axes of a derivative."""
+    return np.asarray(np.real(_by_all(seer.plain, formula, by, ROOT)))
 
 
 def _by_dummy(seer: Seer, formula: Expr, letter: str, scope: Scope) -> Array:

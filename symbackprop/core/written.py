@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from symbackprop.core.arrays import rows_of
 from symbackprop.core.expr import SCALAR, Expr, Shape, broadcast_shape
+from symbackprop.errors import UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +162,5 @@ def shape_of(expr: Expr) -> Shape | None:
     """Rows and columns, or None where they are not known or there are more than two indices."""
     try:
         return expr.shape
-    except ValueError:
+    except (ValueError, UnsupportedError):
         return None
