@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import ZERO, Comprehension, Expr, Partial
+from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board, index_work
