@@ -102,7 +102,9 @@ def _put(tree: Tree, letter: str, number: int) -> Tree:
     """The tree with a number for a letter; ``l - 1`` is worked out."""
     if isinstance(tree, Sym) and tree.name == letter:
         return Number(tree.at, Fraction(number), str(number))
-    changed: dict[str, Any] = {entry.name: _put_in(getattr(tree, entry.name), letter, number) for entry in fields(tree)}
+    changed: dict[str, Any] = {
+        entry.name: _put_in(getattr(tree, entry.name), letter, number) for entry in fields(tree)
+    }
     found = replace(tree, **changed)
     if found == tree or not isinstance(found, Sum):
         return found
