@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import UNIT, Add, Call, Expr, MatMul, Neg, Number, Operation, Transpose
+from symbackprop.core.expr import UNIT, Add, Call, Expr, MatMul, Neg, Number, Transpose
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import not_checked
 from symbackprop.derivation.derived import Derived

@@ -11,7 +11,7 @@ from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
 from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Element, IndexValue, Slice
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Slice
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula

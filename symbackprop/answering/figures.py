@@ -21,10 +21,11 @@ from symbackprop.answering.record import Numbers
 from symbackprop.arithmetic.evaluate import Arithmetic, Cells
 from symbackprop.arithmetic.rounding import rounded
 from symbackprop.arithmetic.scalars import NoValue, Value
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Numeric, TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Expr, IndexValue, Leaf, Numeric, Partial, Run, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, IndexValue, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.errors import InputError

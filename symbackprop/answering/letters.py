@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.session import Session
 from symbackprop.errors import InputError

@@ -15,8 +15,9 @@ from symbackprop.answering.record import Answer, DerivedResult, Numbers, Result
 from symbackprop.arithmetic.evaluate import Cells
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul, Neg, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.lines import slots_of

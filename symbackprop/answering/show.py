@@ -15,7 +15,8 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of
 from symbackprop.answering.record import Answer, Result
 from symbackprop.core.arrays import Jacobian, TensorEntries
-from symbackprop.core.expr import Comprehension, Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.proof import Proof, Prover
 from symbackprop.documents.model import Box, Shown

@@ -18,32 +18,33 @@ from numpy.typing import NDArray
 from symbackprop.arithmetic import scalars
 from symbackprop.arithmetic.scalars import ONE, ZERO, NoValue, Value, over, plus, power, times
 from symbackprop.arithmetic.structures import structural
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Numeric, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
+    Transpose,
+    product_shape,
+)
+from symbackprop.core.indexed import (
+    Comprehension,
+    Element,
+    IndexValue,
+    Indicator,
+    LabelValue,
     Range,
     Reduce,
     Slice,
-    Transpose,
-    product_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.ops.registry import Elementwise, Structural

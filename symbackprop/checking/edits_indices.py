@@ -13,23 +13,16 @@ from symbackprop.checking.ranges import renamed
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import (
-    Add,
-    Call,
+from symbackprop.core.expr import Add, Call, Expr, Hadamard, MatMul, Neg, Number, Transpose
+from symbackprop.core.indexed import (
     Element,
-    Expr,
-    Hadamard,
     IndexValue,
     Indicator,
     LabelValue,
-    MatMul,
-    Neg,
-    Number,
     Range,
     Reduce,
     Run,
     Slice,
-    Transpose,
     label_slot,
 )
 from symbackprop.core.tensors import Index

@@ -17,20 +17,17 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Reduce,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Element, Indicator, Reduce, Slice
 from symbackprop.core.written import Rounded, shape_of
 from symbackprop.ops.registry import Elementwise, lookup
 

@@ -19,21 +19,16 @@ from symbackprop.core.expr import (
     Call,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
-    Run,
-    Slice,
     Transpose,
-    label_slot,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Run, Slice, label_slot
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.ops.registry import lookup
 

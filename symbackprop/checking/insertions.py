@@ -17,19 +17,16 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup

@@ -16,12 +16,12 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Indicator,
     MatMul,
     Neg,
     Power,
     Transpose,
 )
+from symbackprop.core.indexed import Indicator
 from symbackprop.core.written import Identity, Ones, shape_of
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls

@@ -16,7 +16,8 @@ from symbackprop.checking.seer import Seer
 from symbackprop.checking.sight import Sight
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Number, Partial
+from symbackprop.core.expr import Expr, Number, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index
 from symbackprop.core.verdicts import Counterexample, Evidence
 from symbackprop.core.written import Blocks, Change, Dummy, Slope

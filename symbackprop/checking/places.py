@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial, Reduce, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Reduce, Slice
 from symbackprop.core.tensors import Index
 
 MOST_AXES = 2  # of a matrix

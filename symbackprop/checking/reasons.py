@@ -14,8 +14,9 @@ from symbackprop.checking.bench import Bench
 from symbackprop.checking.judged import Truth
 from symbackprop.checking.vocabulary import Activation, Vocabulary
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import Elementwise

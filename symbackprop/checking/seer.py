@@ -22,22 +22,17 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Run,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Blocks, Change, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
 from symbackprop.verification import entries

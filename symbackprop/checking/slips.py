@@ -8,20 +8,8 @@ from itertools import pairwise, permutations
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Comprehension,
-    Element,
-    Expr,
-    Hadamard,
-    IndexValue,
-    Indicator,
-    Leaf,
-    MatMul,
-    Number,
-    Partial,
-    Shape,
-    Transpose,
-)
+from symbackprop.core.expr import Expr, Hadamard, Leaf, MatMul, Number, Partial, Shape, Transpose
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.verification.free import free_indices

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Element, Expr, Leaf, Partial, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Slope, shape_of
 from symbackprop.verification import entries

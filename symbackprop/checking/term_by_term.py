@@ -21,18 +21,8 @@ from symbackprop.checking.sight import Sight
 from symbackprop.checking.slips import substituted
 from symbackprop.checking.term_values import Values, equal, terms_of, values_of
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.expr import (
-    UNIT,
-    Add,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    Leaf,
-    MatMul,
-    Partial,
-    Transpose,
-)
+from symbackprop.core.expr import UNIT, Add, Divide, Expr, Hadamard, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.verification.free import free_indices

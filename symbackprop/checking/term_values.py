@@ -11,20 +11,8 @@ from symbackprop.checking.bench import Bench
 from symbackprop.checking.look import Letters, Look, letters_of
 from symbackprop.checking.outcome import Setting
 from symbackprop.checking.sight import Sight
-from symbackprop.core.expr import (
-    SCALAR,
-    Add,
-    Comprehension,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    IndexValue,
-    MatMul,
-    Neg,
-    Reduce,
-    Transpose,
-)
+from symbackprop.core.expr import SCALAR, Add, Divide, Expr, Hadamard, MatMul, Neg, Transpose
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Reduce
 from symbackprop.core.written import shape_of
 from symbackprop.verification.point import Array, Refusal
 

@@ -8,23 +8,10 @@ from fractions import Fraction
 from functools import cached_property
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    UNIT,
-    Add,
-    Call,
-    DimValue,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    IndexValue,
-    Leaf,
-    MatMul,
-    Neg,
-    Number,
-    Operation,
-)
+from symbackprop.core.expr import UNIT, Add, Call, DimValue, Divide, Expr, Hadamard, Leaf, MatMul, Neg, Number
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.core.written import shape_of
 from symbackprop.notation.substitution import at

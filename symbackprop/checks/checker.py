@@ -23,8 +23,9 @@ from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
 from symbackprop.checks.forms import excluded
 from symbackprop.checks.points import priced
-from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Element, Expr, Leaf, Number, Numeric, Partial
+from symbackprop.core.arrays import Jacobian, Numeric
+from symbackprop.core.expr import Expr, Leaf, Number, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Change, Rounded, Slope
 from symbackprop.derivation.proof import Prover

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symbackprop.checking.judged import Judged
-from symbackprop.core.expr import Element, Expr, Leaf, Partial, Reduce
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, Reduce
 from symbackprop.problem_file import ProblemSpec
 from symbackprop.reading.bodies import DeriveBody
 

@@ -14,22 +14,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Call,
-    Comprehension,
-    DimValue,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Number,
-    Partial,
-    Range,
-    Reduce,
-    Run,
-    label_slot,
-)
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Number, Partial
 from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.indexed import Comprehension, IndexValue, LabelValue, Range, Reduce, Run, label_slot
 from symbackprop.core.tensors import Index, Tensor
 
 SMALL = 2

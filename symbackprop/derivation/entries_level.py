@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import Add, Call, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Add, Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.blocks_of_matrices import written_slices
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of

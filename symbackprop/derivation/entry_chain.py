@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import UNIT, ZERO, Element, Expr, Hadamard, Leaf, MatMul, Number, Partial
+from symbackprop.core.expr import UNIT, ZERO, Expr, Hadamard, Leaf, MatMul, Number, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.lines import Lines

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Grid, Jacobian, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Expr, IndexValue, Partial
+from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.entries_level import EntryBoard, fits
 from symbackprop.derivation.entry_chain import MOST_SHOWN

@@ -11,7 +11,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Reduce, Transpose
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.quantities import Quantity, Stage
@@ -203,6 +204,8 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
         return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
+    if stage.rule == "collect":
+        return "collect like terms"
     return "simplify"
 
 

@@ -16,21 +16,8 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
-from symbackprop.core.expr import (
-    Add,
-    Call,
-    Divide,
-    Element,
-    Expr,
-    Leaf,
-    MatMul,
-    Neg,
-    Number,
-    Partial,
-    Power,
-    Range,
-    Reduce,
-)
+from symbackprop.core.expr import Add, Call, Divide, Expr, Leaf, MatMul, Neg, Number, Partial, Power
+from symbackprop.core.indexed import Element, Range, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason, transpose_reason
 from symbackprop.derivation.indicators import settled

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Add, Call, Comprehension, Expr, MatMul, Partial
+from symbackprop.core.expr import Add, Call, Expr, MatMul, Partial
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.gradient_chain import GradientChain, Road
@@ -28,7 +29,7 @@ from symbackprop.derivation.vector_level import log_steps, reason_of, vector_wor
 from symbackprop.notation.steps import Step
 
 LATER_RULES = frozenset(
-    ("insert", "assumption", "one-hot", "expand", "vanish", "symmetric", "log-of-quotient")
+    ("insert", "assumption", "one-hot", "expand", "collect", "vanish", "symmetric", "log-of-quotient")
 )
 
 

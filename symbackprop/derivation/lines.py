@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
+from symbackprop.core.expr import Call, Expr, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import Called, called_in
 from symbackprop.derivation.lengths import leaves

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Call, Expr, IndexValue, Partial
+from symbackprop.core.expr import Call, Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board

@@ -6,7 +6,8 @@ from itertools import product as every_choice
 
 from symbackprop.core.arrays import Grid, grid_of
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.written import written

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.session import Session
 from symbackprop.errors import SymbackpropError

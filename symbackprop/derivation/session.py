@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation import second_order
 from symbackprop.derivation.calculus import ReadFormula, Slopes

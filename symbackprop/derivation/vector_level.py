@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, Leaf, MatMul, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.blocks_of_matrices import letters_held, spelled_slice
 from symbackprop.derivation.explain import chain_reason, join, spelling_reason, stage_reason

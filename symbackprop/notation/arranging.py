@@ -10,7 +10,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import ZERO, Call, DimValue, Expr, IndexValue, Neg, Number, Run, Shape, Slice
+from symbackprop.core.expr import ZERO, Call, DimValue, Expr, Neg, Number, Shape
+from symbackprop.core.indexed import IndexValue, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.notation.array_atoms import Flat
 from symbackprop.notation.atoms import Delta

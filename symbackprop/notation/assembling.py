@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from symbackprop.core.expr import UNIT, Divide, Expr, Indicator
+from symbackprop.core.expr import UNIT, Divide, Expr
+from symbackprop.core.indexed import Indicator
 from symbackprop.notation.building import hadamard, product
 from symbackprop.notation.network import Network, NoSpelling, laid, ordered
 from symbackprop.notation.slots import Place

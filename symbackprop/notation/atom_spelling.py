@@ -10,21 +10,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    Indicator,
-    Leaf,
-    Neg,
-    Partial,
-    Power,
-    Run,
-    Slice,
-    broadcast_shape,
-)
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Neg, Partial, Power, broadcast_shape
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.arranging import reshaped
 from symbackprop.notation.array_atoms import Flat, OfMatrix

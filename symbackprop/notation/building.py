@@ -17,7 +17,6 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -26,6 +25,7 @@ from symbackprop.core.expr import (
     Power,
     Transpose,
 )
+from symbackprop.core.indexed import Indicator
 from symbackprop.notation.common import is_decimal
 
 ELEMENTWISE_KINDS = ("elementwise", "function")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Run, Slice
+from symbackprop.core.expr import DimValue, Expr
+from symbackprop.core.indexed import IndexValue, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.notation.assembling import assemble
 from symbackprop.notation.atom_spelling import network_of

@@ -8,21 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from symbackprop.core.expr import (
-    SCALAR,
-    ZERO,
-    Call,
+from symbackprop.core.expr import SCALAR, ZERO, Call, DimValue, Expr, Leaf, Neg, Partial, Power
+from symbackprop.core.indexed import (
     Comprehension,
-    DimValue,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Neg,
-    Partial,
-    Power,
     Range,
     Reduce,
     label_slot,

@@ -8,19 +8,16 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Slice
 from symbackprop.core.tensors import Index
 
 Position = tuple[IndexValue | None, IndexValue | None]

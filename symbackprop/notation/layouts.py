@@ -11,23 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid, Jacobian, with_cells
-from symbackprop.core.expr import (
-    Add,
-    Call,
-    Comprehension,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    Indicator,
-    MatMul,
-    Neg,
-    Operation,
-    Partial,
-    Reduce,
-    Slice,
-    Transpose,
-)
+from symbackprop.core.expr import Add, Call, Divide, Expr, Hadamard, MatMul, Neg, Partial, Transpose
+from symbackprop.core.indexed import Comprehension, Element, Indicator, Reduce, Slice
+from symbackprop.core.operations import Operation
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.steps import Step, shapes_of
 

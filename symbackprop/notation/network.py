@@ -19,16 +19,16 @@ from symbackprop.core.expr import (
     DimValue,
     Divide,
     Expr,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Operation,
     Partial,
     Power,
     Shape,
 )
+from symbackprop.core.indexed import Indicator
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import cost, hadamard, product, shorter_way, transposed
 

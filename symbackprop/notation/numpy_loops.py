@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Shape, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial, Shape
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_base import DIM_MARK, Writer, dim_code, real

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from symbackprop.core.expr import Add, Comprehension, Element, Expr, Leaf, MatMul, Number, Partial
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul, Number, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.substitution import entry_in
 

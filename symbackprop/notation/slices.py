@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Run, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.core.tensors import Index
 
 

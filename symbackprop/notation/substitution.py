@@ -11,25 +11,19 @@ from symbackprop.core.expr import (
     SCALAR,
     Add,
     Call,
-    Comprehension,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
     broadcast_shape,
-    label_slot,
 )
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, LabelValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 

@@ -10,19 +10,8 @@ from typing import Any
 import sympy
 
 from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
-from symbackprop.core.expr import (
-    Comprehension,
-    Element,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Partial,
-    Range,
-    Reduce,
-    Run,
-    Slice,
-)
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, LabelValue, Range, Reduce, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.sympy_base import is_matrix

@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 from sympy.core.symbol import Str
 
+from symbackprop.core.arrays import Numeric
 from symbackprop.core.expr import (
     Add,
     Call,
@@ -19,19 +20,16 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
     Transpose,
-    label_of,
 )
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import IndexValue, Indicator, label_of
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.names import PLAIN, Names

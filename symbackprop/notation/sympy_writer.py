@@ -8,7 +8,8 @@ from typing import Any
 
 import sympy
 
-from symbackprop.core.expr import Expr, IndexValue, LabelValue
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import IndexValue, LabelValue
 from symbackprop.core.tensors import Index
 from symbackprop.notation.names import Names
 from symbackprop.notation.sympy_symbols import dim_value

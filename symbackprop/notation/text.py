@@ -12,31 +12,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Numeric, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
-    Reduce,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, LabelValue, Reduce, Slice
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.common import is_root
 from symbackprop.notation.names import PLAIN, Names

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from symbackprop.core.arrays import Grid, Jacobian, Slots, TensorEntries
-from symbackprop.core.expr import (
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import (
     Comprehension,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Partial,
     Range,
     Reduce,
     Run,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import (
     Comprehension,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Partial,
     Range,
     Reduce,
     Slice,

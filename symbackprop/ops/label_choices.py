@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Indicator, label_of
+from symbackprop.core.expr import Call, Expr
+from symbackprop.core.indexed import Element, IndexValue, Indicator, label_of
 from symbackprop.core.tensors import Index
 from symbackprop.notation.forms import Form, bind, product, single
 from symbackprop.notation.slots import Place, Slot

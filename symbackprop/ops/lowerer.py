@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from symbackprop.core.expr import Call, Expr, IndexValue, Partial
+from symbackprop.core.expr import Call, Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import Form
 from symbackprop.notation.slots import Place, Slot, parts_of_slot, position

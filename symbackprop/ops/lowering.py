@@ -18,26 +18,21 @@ from typing import Any
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Reduce,
     Shape,
-    Slice,
     Transpose,
     product_shape,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Reduce, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.atoms import Fn, as_atom

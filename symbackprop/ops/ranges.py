@@ -7,7 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.notation.atoms import Fn, Truth, number_of, slot_of
 from symbackprop.notation.forms import Form

@@ -8,7 +8,8 @@ dim has that dim; of any other the range stays with it.
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, LabelValue, Range, Reduce, label_slot
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import IndexValue, LabelValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index
 from symbackprop.reading.index_ranges import check_letter, range_of
 from symbackprop.reading.positions import index_parts, position_parts, positions_text

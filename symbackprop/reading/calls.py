@@ -6,19 +6,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    SCALAR,
-    Call,
-    DimValue,
-    Expr,
-    IndexValue,
-    Indicator,
-    Leaf,
-    Number,
-    Operation,
-    Param,
-    Shape,
-)
+from symbackprop.core.expr import SCALAR, Call, DimValue, Expr, Leaf, Number, Shape
+from symbackprop.core.indexed import IndexValue, Indicator
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Index, Role
 from symbackprop.errors import did_you_mean
 from symbackprop.ops.registry import Elementwise, Structural, one_argument, stacking

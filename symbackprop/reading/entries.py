@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Run, Slice
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.reading.positions import index_parts, no_position, position_parts
 from symbackprop.reading.reach import check_reach
 from symbackprop.reading.scope import Read, Scope

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Expr
 from symbackprop.core.graph import Equation, whole_of
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declared

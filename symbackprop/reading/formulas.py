@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from symbackprop.core.expr import Expr, Operation, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.errors import InputError
 from symbackprop.reading.elaborate import read

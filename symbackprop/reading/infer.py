@@ -13,8 +13,8 @@ from dataclasses import replace
 from itertools import chain, count
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation, Param
 from symbackprop.core.graph import Family, Graph
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
@@ -26,7 +26,7 @@ from symbackprop.reading.equations import read_line
 from symbackprop.reading.families import unroll
 from symbackprop.reading.members import member_name
 from symbackprop.reading.parser import parse_expression, parse_program
-from symbackprop.reading.pieces import entry_targets, gathered
+from symbackprop.reading.piece_targets import entry_targets, gathered
 from symbackprop.reading.positions import affine
 from symbackprop.reading.program import build_graph
 from symbackprop.reading.recursions import declare_loop, families_over_dims, loops, with_starts

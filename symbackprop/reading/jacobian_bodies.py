@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Indicator, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Indicator
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.reading import fields

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Slots, Vec
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.entries import read_slice

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Number, label_of
+from symbackprop.core.expr import Call, Expr, Number
+from symbackprop.core.indexed import IndexValue, Indicator, label_of
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.ops.registry import lookup
 from symbackprop.reading.scope import Read, Scope

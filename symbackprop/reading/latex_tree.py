@@ -132,6 +132,20 @@ class Colon(Tree):
 
 
 @dataclass(frozen=True, slots=True)
+class Grid(Tree):
+    r"""A matrix that is written out: ``\begin{bmatrix} a & b \\ c & d \end{bmatrix}``."""
+
+    rows: tuple[tuple[Tree, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases(Tree):
+    r"""``\begin{cases} a & x > 0 \\ b & \text{otherwise} \end{cases}``; the last condition may be None."""
+
+    pieces: tuple[tuple[Tree, Tree | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     r"""One equation (``left`` None: a formula alone); ``ranges`` is ``k = 1, \dots, K`` after it."""
 

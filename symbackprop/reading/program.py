@@ -21,7 +21,8 @@ from symbackprop.reading.equation_order import order_lines
 from symbackprop.reading.equations import read_line
 from symbackprop.reading.families import unroll
 from symbackprop.reading.parser import parse_program
-from symbackprop.reading.pieces import NotAnEntryError, entry_targets, gathered
+from symbackprop.reading.piece_targets import entry_targets, gathered
+from symbackprop.reading.pieces import NotAnEntryError
 from symbackprop.reading.recursions import declare_loop, families_over_dims, loops, with_starts
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import ShapeError

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import IndexValue, LabelValue, Leaf
+from symbackprop.core.expr import Leaf
+from symbackprop.core.indexed import IndexValue, LabelValue
 from symbackprop.core.tensors import Index
 from symbackprop.notation.counting import counted
 from symbackprop.reading.positions import positions_text

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Operation, Partial, Range
+from symbackprop.core.expr import DimValue, Expr, Leaf, Partial
+from symbackprop.core.indexed import IndexValue, Range
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import BINDERS, NO_SUCH, all_operations, lookup

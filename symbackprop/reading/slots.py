@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, label_of, label_slot
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Element, IndexValue, label_of, label_slot
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.reading.positions import index_parts, no_position, position_parts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, Leaf, Partial, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.scope import Read, Scope

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Comprehension, Expr
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import ProductWork
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.numpy_code import Program, plan
+from symbackprop.notation.numpy_code import plan
+from symbackprop.notation.numpy_program import Program
 from symbackprop.notation.text import to_text
 from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.results.context import Context

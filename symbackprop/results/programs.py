@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Expr, Partial, Transpose
+from symbackprop.core.expr import Expr, Partial, Transpose
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.recurrent_code import recurrent_lines
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.numpy_code import Line, Output, Program, plan
+from symbackprop.notation.numpy_code import plan
+from symbackprop.notation.numpy_program import Line, Output, Program
 from symbackprop.results.context import Context
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
-from symbackprop.core.expr import Comprehension, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.notation import display
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
-from symbackprop.notation.numpy_code import Program, emit_lines
+from symbackprop.notation.numpy_program import Program, emit_lines
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Comprehension, Expr, Reduce
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension, Reduce
 
 LONGEST = 4000  # nodes of an expanded result that is still printed
 LOOPS = 20_000  # nodes of an index form, counted as often as SymPy evaluates them one by one

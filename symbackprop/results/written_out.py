@@ -17,7 +17,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived
 from symbackprop.errors import InputError, UnsupportedError
-from symbackprop.notation.numpy_code import Program
+from symbackprop.notation.numpy_program import Program
 from symbackprop.reading.jacobian_bodies import JacobianBody
 from symbackprop.results.context import Context
 from symbackprop.results.derivation import Derivation

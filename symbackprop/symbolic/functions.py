@@ -18,7 +18,7 @@ from typing import Any
 import sympy
 from sympy.core.symbol import Str
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.sympy_arithmetic import of_matrix
 from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of

@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Expr, Operation
+from symbackprop.core.expr import Expr
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived

@@ -17,32 +17,25 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Numeric, TensorEntries
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
-    Reduce,
-    Slice,
     Transpose,
     product_shape,
-)  # fmt: skip
+)
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, LabelValue, Reduce, Slice
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification import arrays, calls, entries

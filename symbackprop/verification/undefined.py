@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Leaf
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.indexed import IndexValue, Indicator
 from symbackprop.verification import entries
 from symbackprop.verification.point import Array
 

@@ -6,7 +6,8 @@ from functools import cache
 from itertools import pairwise
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Element, Expr, Hadamard, Leaf, MatMul, Partial, Slice, Transpose
+from symbackprop.core.expr import Expr, Hadamard, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, Slice
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Claim

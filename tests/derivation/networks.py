@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.verdicts import Verdict
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.steps import Step

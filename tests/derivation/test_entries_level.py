@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.concrete import small_sizes
-from symbackprop.core.expr import Operation
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import all_operations

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Operation
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import all_operations

@@ -15,7 +15,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import Comprehension, MatMul, Neg, Operation, Transpose
+from symbackprop.core.expr import MatMul, Neg, Transpose
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem

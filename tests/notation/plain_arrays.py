@@ -13,26 +13,20 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Range,
-    Reduce,
-    Slice,
     Transpose,
 )
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Range, Reduce, Slice
 from symbackprop.core.tensors import Index, Tensor
 
 RELATIONS = {

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Comprehension, Expr, Leaf, Operation
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Facts, Index, Tensor
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Fn, Group
 from symbackprop.notation.entries import comprehension_of

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop.core.expr import Element, IndexValue, Leaf
+from symbackprop.core.expr import Leaf
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.steps import Step

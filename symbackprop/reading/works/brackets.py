@@ -7,18 +7,8 @@ from itertools import pairwise
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    DimValue,
-    Element,
-    Expr,
-    Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
-    Number,
-    Power,
-    label_of,
-)
+from symbackprop.core.expr import DimValue, Expr, Hadamard, Number, Power
+from symbackprop.core.indexed import Element, IndexValue, Indicator, LabelValue, label_of
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from symbackprop.core.expr import SCALAR, Add, Expr, IndexValue, Leaf, MatMul, Neg
+from symbackprop.core.expr import SCALAR, Add, Expr, Leaf, MatMul, Neg
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.reading.works.brackets import negated
 from symbackprop.reading.works.choices import MAX_READINGS, Choices, Refused, every_run
 from symbackprop.reading.works.context import UNKNOWN, Context
-from symbackprop.reading.works.definitions import define, differs_in_shape, names_behind, renews
 from symbackprop.reading.works.documents import Source
+from symbackprop.reading.works.named_values import define, differs_in_shape, names_behind, renews
 from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.products import Meaning

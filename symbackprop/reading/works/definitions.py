@@ -1,195 +1,306 @@
-r"""Names that a work gives to something: from its definition on such a name is an array like any other.
+r"""Where a document defines macros and environments.
 
-``\delta = P - Y`` and ``\delta_{nk} = P_{nk} - Y_{nk}`` make the same array, whose shape is that of the right
-side, or of the letters below the name. What its value is remains a matter of the work (``Definition.value``):
-no tensor of the graph is meant. A name for numbers (``\eta = 0.1``) stands for them wherever it is used.
+Every common way to do it in LaTeX, and the set-up of MathJax and KaTeX that stands in a page. What cannot be
+read as a definition is left out: its macro is then unknown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
-from symbackprop.core.dims import Dim
-from symbackprop.core.expr import SCALAR, Add, Comprehension, Expr, Hadamard, IndexValue, MatMul, Number
-from symbackprop.core.graph import Graph
-from symbackprop.core.tensors import Convention, Index, Tensor
-from symbackprop.core.written import Opaque, Rounded, Stepped, shape_of
-from symbackprop.notation.numpy_axes import free_indices
-from symbackprop.notation.substitution import at
-from symbackprop.reading.works.context import UNKNOWN
-from symbackprop.reading.works.printer import to_source
-from symbackprop.reading.works.spelling import spell
-from symbackprop.reading.works.tree import Cmd, Group, Listed, Node, Product, Scripts, Sym, Word, bare
-from symbackprop.reading.works.vocabulary import Template, Vocabulary
-from symbackprop.reading.works.work import Definition, Reading
+from symbackprop.reading.works.commands import SILENT, SIZES, SPACING, SWITCHES, TEXTS, UPRIGHT
+from symbackprop.reading.works.lexer import tokenize
+from symbackprop.reading.works.macros import Macro, Parameter
 
-_ANNOUNCING = frozenset(
-    "let define defining defined set put denote denoting introduce redefine".split()
+_LONGEST = 5_000
+_TAKEN = SPACING | TEXTS | UPRIGHT | SIZES | frozenset(SILENT) | frozenset(SWITCHES)
+_DEFINITION = re.compile(
+    r"\\(?P<kind>newcommand|renewcommand|providecommand|def|gdef|edef|xdef|DeclareMathOperator|let"
+    r"|DeclareRobustCommand|newcommandx|renewcommandx|providecommandx"
+    r"|(?:New|Renew|Provide|Declare)(?:Expandable)?DocumentCommand"
+    r"|DeclarePairedDelimiterXPP|DeclarePairedDelimiterX|DeclarePairedDelimiter|DeclareMathAlphabet"
+    r"|newenvironment|renewenvironment|(?:New|Renew|Provide|Declare)DocumentEnvironment"
+    r"|operatorname@)\*?(?![A-Za-z])"
+    r"|(?P<setup>\b[mM]acros[\"']?[ \t]*:\s*\{)"
 )
-_NAMING = frozenset("given let denote denoting call calling define defining write writing name".split())
-_DEFINING_SIGNS = frozenset((":=", "=:", r"\triangleq", r"\coloneqq", r"\coloneq", r"\defeq"))
+_NAME = re.compile(r"[ \t\n]*(?:\{[ \t]*(\\[A-Za-z]+|\\.)[ \t]*\}|(\\[A-Za-z]+|\\.))")
+_COUNT = re.compile(r"[ \t\n]*\[([0-9])\]")
+_OPTION = re.compile(r"[ \t\n]*\[([^\]\n]{0,200})\]")
+_NAMED = re.compile(r"([1-9])[ \t]*=[ \t]*(\{[^{}]*\}|[^,{}]*)")
+_SHAPE = re.compile(r"[ \t]*([^{}\n\\]{0,60})")
+_ENTRY = re.compile(
+    r"""\s*(?:,\s*)?["']?(\\{0,2}[A-Za-z]+)["']?\s*:\s*(?:(?P<many>\[)\s*)?(?P<quote>["'])"""
+)
+_FULL = re.compile(r"\s*,\s*([0-9])\s*(?:,\s*[\"']((?:[^\"'\\]|\\.){0,200})[\"'])?\s*\]")
 
 
-def define(
-    node: Node, readings: Sequence[Reading], vocabulary: Vocabulary
-) -> Definition | Template | None:
-    """What the name ``node`` stands for from here on; None where that is no array with a known shape."""
-    inner = bare(node)
-    if not isinstance(inner, Sym | Scripts | Cmd | Word | Product):
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition in a document, from ``start`` to ``stop``; ``inside`` is where its body stands."""
+
+    name: str
+    macro: Macro | str  # a string: the command that it is another name of
+    start: int
+    stop: int
+    inside: tuple[int, int] = (0, 0)
+    option: str | None = None  # the default of the first argument, as written
+
+
+def own_names(text: str) -> frozenset[str]:
+    r"""The commands of LaTeX that print nothing or hold words and that a document gives another meaning."""
+    found = set()
+    for match in _DEFINITION.finditer(text):
+        name = _NAME.match(text, match.end())
+        if name is not None and (name[1] or name[2]) in _TAKEN:
+            found.add(name[1] or name[2])
+    return frozenset(found)
+
+
+def definitions(text: str) -> Iterator[Definition]:
+    """The definitions of a document, in order; what cannot be read is left out."""
+    own = own_names(text)
+    position = 0
+    while (match := _DEFINITION.search(text, position)) is not None:
+        position = match.end()
+        if match.group("setup"):
+            for found in _setup(text, match.end()):
+                yield found
+                position = found.stop
+            continue
+        line = text.rfind("\n", 0, match.start()) + 1
+        if "%" in text[line : match.start()] and not re.search(r"\\%", text[line : match.start()]):
+            continue
+        environment = "nvironment" in match.group("kind")
+        several = _environment(text, match) if environment else _command(text, match, own)
+        for found in several:
+            yield found
+            position = found.stop
+
+
+def _command(text: str, match: re.Match[str], own: frozenset[str]) -> tuple[Definition, ...]:
+    found = _definition(text, match, own)
+    return () if found is None else (found,)
+
+
+def _definition(text: str, match: re.Match[str], own: frozenset[str]) -> Definition | None:
+    kind = match.group("kind")
+    name = _NAME.match(text, match.end())
+    if name is None:
         return None
-    for reading in readings:
-        expr = reading.expr
-        if reading.opaque or reading.example is not None or not _is_plain(expr):
+    command, position = name[1] or name[2], name.end()
+    if kind == "let":
+        other = re.compile(r"[ \t]*=?[ \t]*(\\[A-Za-z]+)").match(text, position)
+        return Definition(command, other[1], match.start(), other.end()) if other else None
+    if "Paired" in kind:
+        return _paired(text, kind, command, match.start(), position)
+    if kind == "DeclareMathAlphabet":
+        font = Macro(1, None, tuple(tokenize(r"\mathnormal{#1}")))
+        return Definition(command, font, match.start(), position)
+    count, default, said = 0, None, None
+    parameters: tuple[Parameter, ...] = ()
+    if kind in ("def", "gdef", "edef", "xdef"):
+        shape = _SHAPE.match(text, position)
+        assert shape is not None
+        parameters, position = _delimited(shape[1].strip()), shape.end()
+        count = sum(one.kind != "l" for one in parameters)
+        if all(one.kind == "m" for one in parameters):
+            parameters = ()
+    elif "Document" in kind:
+        spec = braced(text, position)
+        if spec is None:
+            return None
+        parameters, position = _specified(text[spec[0] : spec[1]]), spec[1] + 1
+        count, said = len(parameters), arguments_of(text[spec[0] : spec[1]])[1]
+    else:
+        number = _COUNT.match(text, position)
+        if number is not None:
+            count, position = int(number[1]), number.end()
+            option = _OPTION.match(text, position)
+            if option is not None and kind.endswith("x"):
+                parameters, position = _named(option[1], count), option.end()
+            elif option is not None:
+                said = option[1]
+                default, position = tuple(tokenize(said)), option.end()
+    body = braced(text, position)
+    if body is None:
+        return None
+    start, stop = body
+    if kind == "DeclareMathOperator":
+        macro = Macro(0, None, tuple(tokenize(rf"\operatorname{{{text[start:stop]}}}")))
+        if len(macro.body) == 1:
+            macro = Macro(0, None, (macro.body[0].moved(start, stop),))
+    else:
+        macro = Macro(count, default, tuple(tokenize(text, start, stop, own - {command})), parameters)
+    return Definition(command, macro, match.start(), stop + 1, (start, stop), said)
+
+
+def arguments_of(spec: str) -> tuple[int, str | None]:
+    """Of ``O{2} m m``: the number of arguments, and the default of the first where it may be left out."""
+    first = re.match(r"[ \t\n]*(?:o|O[ \t\n]*\{([^{}]*)\})", spec)
+    count = spec[first.end() if first else 0 :].count("m")
+    return (count + 1, first[1] or "") if first else (count, None)
+
+
+def _delimited(shape: str) -> tuple[Parameter, ...]:
+    r"""The parameters of ``\def\x#1/#2{...}``: those with signs behind them end there."""
+    pieces = [piece for piece in re.split(r"(#[1-9])", shape) if piece.strip()]
+    found: list[Parameter] = []
+    for place, piece in enumerate(pieces):
+        if piece[0] != "#":
+            if place == 0:
+                found.extend(Parameter("l", signs=(token.text,)) for token in tokenize(piece))
             continue
-        free = {index.letter: index for index in free_indices(expr)}
-        if any(index.dim == UNKNOWN for index in free.values()):
-            continue
-        if not free:
-            return _whole(inner, expr, vocabulary)
-        name, letters = _parted(inner, frozenset(free))
-        if name is not None and sorted(letters) == sorted(free):
-            return _by_entries(name, expr, [free[letter] for letter in letters], vocabulary)
-    return None
+        signs = tokenize(pieces[place + 1]) if place + 1 < len(pieces) and pieces[place + 1][0] != "#" else []
+        found.append(Parameter("u", signs=(signs[0].text,)) if signs else Parameter("m"))
+        found.extend(Parameter("l", signs=(token.text,)) for token in signs[1:])
+    return tuple(found)
 
 
-def renews(sign: str, words: str) -> bool:
-    """Whether a line says that it gives a name a new meaning."""
-    last = re.split(r"[.;!?]\s", words)[-1].lower()
-    return sign in _DEFINING_SIGNS or not _ANNOUNCING.isdisjoint(re.findall(r"[a-z]+", last))
+def _specified(spec: str) -> tuple[Parameter, ...]:
+    """The parameters of ``{s O{L} m}``."""
+    found: list[Parameter] = []
+    for match in re.finditer(r"[OG]\{([^{}]*)\}|D(\S)\S\{([^{}]*)\}|d(\S)\S|t\S|[smogv]", spec):
+        letter = match[0][0]
+        if letter in "OGD":
+            default = tuple(tokenize(match[1] if match[1] is not None else match[3]))
+            found.append(Parameter("g" if letter == "G" else "o", default, match[2] or "["))
+        elif letter == "d":
+            found.append(Parameter("o", None, match[4]))
+        else:
+            found.append(Parameter({"t": "s", "v": "m"}.get(letter, letter)))
+    return tuple(found)
 
 
-def names_behind(words: str) -> bool:
-    r"""Whether words say that a line gives what it begins with a name: "given dL/dh = \delta h"."""
-    last = re.split(r"[.;!?]\s", words)[-1].lower()
-    return not _NAMING.isdisjoint(re.findall(r"[a-z]+", last))
-
-
-def differs_in_shape(tensor: Tensor, readings: Sequence[Reading]) -> bool:
-    """Whether no reading of a right side can be the array that a name stood for so far."""
-    fitting = [one.expr for one in readings if not free_indices(one.expr) and _fits_together(one.expr)]
-    known = [shape for shape in map(shape_of, fitting) if shape is not None]
-    return tensor.is_matrix and bool(known) and all(
-        shape not in (tensor.oriented, tensor.oriented[::-1]) for shape in known
+def _named(option: str, count: int) -> tuple[Parameter, ...]:
+    r"""The parameters of ``\newcommandx{\x}[3][1=a, 3=b]``."""
+    defaults = {int(one[1]): tuple(tokenize(one[2].strip("{}"))) for one in _NAMED.finditer(option)}
+    return tuple(
+        Parameter("o", defaults[place]) if place in defaults else Parameter("m")
+        for place in range(1, count + 1)
     )
 
 
-def _fits_together(expr: Expr) -> bool:
-    """Whether the extents of all products agree: else the shape of an expression says nothing."""
-    for node in expr.walk():
-        if isinstance(node, MatMul | Hadamard | Add):
-            shapes = [shape_of(part) for part in node.children]
-            arrays = [shape for shape in shapes if shape is not None and shape != SCALAR]
-            if None in shapes:
-                return False
-            if isinstance(node, MatMul) and any(a[1] != b[0] for a, b in pairwise(arrays)):
-                return False
-            if not isinstance(node, MatMul) and len(set(arrays)) > 1:
-                return False
-    return True
-
-
-def _is_plain(expr: Expr) -> bool:
-    return not any(isinstance(node, Opaque | Stepped) for node in expr.walk())
-
-
-def _whole(name: Node, expr: Expr, vocabulary: Vocabulary) -> Definition | Template | None:
-    shape = shape_of(expr)
-    if shape is None:
-        return None
-    if any(isinstance(node, Rounded | Grid) for node in expr.walk()) or isinstance(expr, Number):
-        found = Template(expr, _plain(name))
-        vocabulary.define(name, found)
-        return found
-    convention = vocabulary.graph.convention
-    across = convention.vectors_are_rows
-    if shape == SCALAR:
-        axes: tuple[Dim, ...] = ()
-    elif shape[0 if across else 1].is_one and not any(isinstance(n, Jacobian) for n in expr.walk()):
-        axes = (shape[1 if across else 0],)
-    else:
-        axes = shape
-    return _entered(name, axes, expr, vocabulary)
-
-
-def _by_entries(name: Node, expr: Expr, indices: list[Index], vocabulary: Vocabulary) -> Definition | None:
-    if shape_of(expr) != SCALAR:
-        return None
-    own = {index: Index(index.dim, index.letter) for index in indices}
-    body = at(expr, {old: _position(new) for old, new in own.items()})
-    fresh = list(own.values())
-    if len(fresh) == 1 and vocabulary.graph.convention.vectors_are_rows:
-        value: Expr = Comprehension(None, fresh[0], body)
-    elif len(fresh) == 1:
-        value = Comprehension(fresh[0], None, body)
-    elif len(fresh) == 2:
-        value = Comprehension(fresh[0], fresh[1], body)
-    else:
-        value = TensorEntries(tuple(fresh), body)
-    return _entered(name, tuple(index.dim for index in fresh), value, vocabulary)
-
-
-def _position(index: Index) -> IndexValue:
-    return IndexValue(((index, 1),))
-
-
-def _entered(node: Node, axes: tuple[Dim, ...], value: Expr, vocabulary: Vocabulary) -> Definition:
-    name, taken = _plain(node), _taken(vocabulary)
-    while name in taken:
-        name += "'"
-    convention: Convention = vocabulary.graph.convention
-    tensor = Tensor(name, axes, convention, latex=to_source(node))
-    vocabulary.define(node, tensor)
-    vocabulary.values.append(value)
-    return Definition(tensor, value)
-
-
-def _taken(vocabulary: Vocabulary) -> set[str]:
-    graph: Graph = vocabulary.graph
-    return {*graph.tensors, *graph.dims, *(tensor.name for tensor in vocabulary.own)}
-
-
-def _plain(node: Node) -> str:
-    r"""``\delta^{(2)}`` as plain text: delta2."""
-    return re.sub(r"[^A-Za-z0-9_]+", "", spell(node, loose=True)) or "own"
-
-
-def _parted(node: Node, letters: frozenset[str]) -> tuple[Node | None, list[str]]:
-    """The name without the letters that are its indices, and those in their order."""
-    if not isinstance(node, Scripts) or node.base is None:
-        return None, []
-    kept: list[tuple[str, Node | None]] = []
-    found: list[str] = []
-    for sign, script in node.scripts:
-        listed = list(_pieces(script)) if script is not None else []
-        if listed and all(piece in letters for piece in listed) and (sign == "_" or _is_bracket(script)):
-            found[:0 if sign == "^" else len(found)] = listed if sign == "^" else []
-            found += listed if sign == "_" else []
+def _paired(text: str, kind: str, command: str, start: int, position: int) -> Definition | None:
+    r"""``\DeclarePairedDelimiter\norm{\lVert}{\rVert}``; with X, the number of arguments and a body."""
+    count = 1
+    if kind != "DeclarePairedDelimiter":
+        number = _COUNT.match(text, position)
+        if number is None:
+            return None
+        count, position = int(number[1]), number.end()
+    wanted = 5 if kind.endswith("PP") else 2
+    pieces: list[str] = []
+    for _ in range(wanted + (kind != "DeclarePairedDelimiter")):
+        piece = braced(text, position)
+        if piece is None:
+            single = re.compile(r"[ \t\n]*(\\[A-Za-z]+|\\.|[^\s{}])").match(text, position)
+            if single is None:
+                return None
+            pieces.append(single[1])
+            position = single.end()
         else:
-            kept.append((sign, script))
-    if not found or len(set(found)) != len(found):
-        return None, []
-    name = Scripts(node.start, node.stop, node.base, tuple(kept)) if kept else node.base
-    return bare(name), found
+            pieces.append(text[piece[0] : piece[1]])
+            position = piece[1] + 1
+    before, left, right, after = "", pieces[0], pieces[1], ""
+    if wanted == 5:
+        before, left, right, after = pieces[:4]
+    body = pieces[-1] if kind != "DeclarePairedDelimiter" else "#1"
+    body = re.sub(r"\\delimsize(?![A-Za-z])", r"\\middle", body)
+    body = _PARAMETER.sub(lambda match: f"#{int(match[1]) + 2}", body)
+    source = rf"{before}\left{left or '.'} {body} \right{right or '.'}{after}"
+    parameters = (Parameter("s"), Parameter("o"), *(Parameter("m"),) * count)
+    return Definition(command, Macro(count + 2, None, tuple(tokenize(source)), parameters), start, position)
 
 
-def _is_bracket(script: Node | None) -> bool:
-    return isinstance(bare(script), Group)
+_PARAMETER = re.compile(r"#([1-7])")
 
 
-def _pieces(script: Node) -> Iterator[str]:
-    """The letters that a script lists; "" for anything else."""
-    inner = bare(script)
-    if isinstance(inner, Group):
-        inner = bare(inner.body)
-    if isinstance(inner, Listed | Product):
-        for sep, item in inner.items:
-            piece = bare(item)
-            yield piece.name if isinstance(piece, Sym) and sep in ("", ",") else ""
-    elif isinstance(inner, Word):
-        yield from inner.text
-    else:
-        yield inner.name if isinstance(inner, Sym) else ""
+def _environment(text: str, match: re.Match[str]) -> tuple[Definition, ...]:
+    r"""``\newenvironment{name}[n]{...}{...}``: what stands for ``\begin{name}`` and ``\end{name}``."""
+    name = re.compile(r"[ \t\n]*\{([A-Za-z]+\*?)\}").match(text, match.end())
+    if name is None:
+        return ()
+    position, count, default = name.end(), 0, None
+    parameters: tuple[Parameter, ...] = ()
+    if "Document" in match.group("kind"):
+        spec = braced(text, position)
+        if spec is None:
+            return ()
+        parameters, position = _specified(text[spec[0] : spec[1]]), spec[1] + 1
+        count = len(parameters)
+    elif (number := _COUNT.match(text, position)) is not None:
+        count, position = int(number[1]), number.end()
+        option = _OPTION.match(text, position)
+        if option is not None:
+            default, position = tuple(tokenize(option[1])), option.end()
+    first = braced(text, position)
+    second = braced(text, first[1] + 1) if first else None
+    if first is None or second is None:
+        return ()
+    begin = Macro(count, default, tuple(tokenize(text, *first)), parameters)
+    end = Macro(0, None, tuple(tokenize(text, *second)))
+    return (
+        Definition(rf"\begin{{{name[1]}}}", begin, match.start(), first[1] + 1),
+        Definition(rf"\end{{{name[1]}}}", end, second[0] - 1, second[1] + 1),
+    )
 
+
+def _setup(text: str, position: int) -> Iterator[Definition]:
+    r"""``macros: {R: "\\mathbb{R}", pd: ["\\frac{\\partial #1}{\\partial #2}", 2]}`` in a page."""
+    for _ in range(500):
+        entry = _ENTRY.match(text, position)
+        if entry is None:
+            return
+        quote = entry.group("quote")
+        stop = entry.end()
+        while stop < len(text) and text[stop] not in (quote, "\n"):
+            stop += 2 if text[stop] == "\\" else 1
+        if text[stop : stop + 1] != quote:
+            return
+        source = text[entry.end() : stop].replace(r"\\", "\\")
+        count = max((int(number) for number in re.findall(r"#([1-9])", source)), default=0)
+        default = None
+        end = stop + 1
+        if entry.group("many"):
+            full = _FULL.match(text, end)
+            closing = full or re.compile(r"\s*\]").match(text, end)
+            if closing is None:
+                return
+            end = closing.end()
+            if full is not None:
+                count = int(full[1])
+                default = tuple(tokenize(full[2].replace(r"\\", "\\"))) if full[2] is not None else None
+        name = "\\" + entry[1].lstrip("\\")
+        yield Definition(name, Macro(count, default, tuple(tokenize(source))), entry.start(), end)
+        position = end
+
+
+def braced(text: str, position: int, reach: int = _LONGEST) -> tuple[int, int] | None:
+    """The stretch inside the braces at ``position``; None if they are not closed within ``reach``."""
+    while position < len(text) and text[position] in " \t\n":
+        position += 1
+    if text[position : position + 1] != "{":
+        return None
+    depth = 0
+    for place in range(position, min(len(text), position + reach)):
+        character = text[place]
+        if character in "{}" and text[place - 1] != "\\":
+            depth += 1 if character == "{" else -1
+            if not depth:
+                return position + 1, place
+    return None
+
+
+def table_of(found: Sequence[Definition]) -> dict[str, Macro]:
+    """Names and macros, the last definition of a name counts."""
+    table: dict[str, Macro] = {}
+    for one in found:
+        if isinstance(one.macro, Macro):
+            table[one.name] = one.macro
+        elif one.macro in table:
+            table[one.name] = table[one.macro]
+        elif one.macro != one.name:
+            table[one.name] = Macro(0, None, tuple(tokenize(one.macro)))
+    return table

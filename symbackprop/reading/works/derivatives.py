@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, MatMul, Partial, Run, Slice, Transpose
+from symbackprop.core.expr import Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Change, Dummy, Opaque, Slope, shape_of
 from symbackprop.notation.layouts import layout_partial
@@ -91,7 +92,7 @@ class DerivativeReader(SymbolReader):
             return self.second(of, by, node)
         return self.noted(self.slope(self.differentiated(of), self.variable(by), node), node)
 
-    def flattened(self, node: Node) -> Node | None:
+    def flattened(self, node: Node | None) -> Node | None:
         r"""W in ``\operatorname{vec} W``."""
         if not isinstance(node, Product) or len(node.items) != 2 or node.items[1][0]:
             return None
@@ -105,9 +106,8 @@ class DerivativeReader(SymbolReader):
         sides = tuple(self.value(side) for side in (of, by))
         if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
             raise Refused("vec of what is no symbol", node.start)
-        order: Vec = "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
         flipped = self.vocabulary.layout == "denominator"
-        return Jacobian(sides[0].tensor, sides[1].tensor, flipped=flipped, vec=order)
+        return Jacobian(sides[0].tensor, sides[1].tensor, flipped=flipped, vec=self.listing())
 
     def is_second(self, node: Node) -> bool:
         if not isinstance(node, Cmd) or node.name not in FRACTIONS:
@@ -120,9 +120,26 @@ class DerivativeReader(SymbolReader):
         pieces = self.below_twice(by)
         if len(pieces) != 2:
             raise Refused("this second derivative", node.start)
+        flat = [found for piece in pieces if (found := self.flattened(_opened(piece))) is not None]
+        if len(flat) == 2:
+            return self.noted(self.listed_twice(self.differentiated(of), flat[0], flat[1], node), node)
         # d2L/(dw dw^T) is how the matrix d2L/dw2 of a vector w is often written.
         first, other = (_unturned(self.variable(piece)) for piece in pieces)
         return self.noted(self.by_two(self.differentiated(of), first, other, node), node)
+
+    def listed_twice(self, whole: Expr, first: Node, other: Node, node: Node) -> Expr:
+        r"""``\frac{\partial^2 L}{\partial (\operatorname{vec} W)^2}``: a matrix with a row for each entry."""
+        sides = (self.value(first), self.value(other))
+        if not isinstance(whole, Leaf) or not whole.is_scalar:
+            raise Refused("a second derivative by vec of what is no scalar", node.start)
+        if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
+            raise Refused("vec of what is no symbol", node.start)
+        gradient = whole.tensor.gradient_by(sides[0].tensor)
+        return Jacobian(gradient, sides[1].tensor, vec=self.listing())
+
+    def listing(self) -> Vec:
+        """The order in which vec lists the entries of a matrix."""
+        return "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
 
     def below_twice(self, by: Node) -> list[Node]:
         r"""The two arrays (or entries ``W[i, j]``) of ``\partial w\,\partial v``, ``\partial w^2``."""
@@ -268,6 +285,10 @@ class DerivativeReader(SymbolReader):
         while end < len(items) and not items[end][0] and self.is_arguments(items[end][1]):
             end += 1
         if twice:
+            listed = self.flattened(by)
+            if listed is not None:
+                found = self.listed_twice(self.differentiated(operand), listed, listed, node)
+                return self.noted(found, node), end
             below = self.variable(by)
             return self.noted(self.by_two(self.differentiated(operand), below, below, node), node), end
         return self.noted(self.slope(self.differentiated(operand), self.variable(by), node), node), end
@@ -405,3 +426,9 @@ def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
             assert isinstance(slot, IndexValue)
             found.append(slot)
     return tuple(found)
+
+
+def _opened(node: Node) -> Node | None:
+    """What stands in a bracket, or the piece itself."""
+    inner = bare(node)
+    return bare(inner.body) if isinstance(inner, Group) and inner.opener == "(" else inner

@@ -5,15 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Divide,
-    Expr,
-    Number,
-    Power,
-    Transpose,
-)
+from symbackprop.core.expr import Call, DimValue, Divide, Expr, Number, Power, Transpose
 from symbackprop.core.written import Identity, Ones
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS

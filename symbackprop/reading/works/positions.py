@@ -7,17 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Element,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Partial,
-    Run,
-    Slice,
-    label_slot,
-)
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, LabelValue, Run, Slice, label_slot
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.notation.counting import placed
@@ -37,10 +28,7 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.vocabulary import (
-    DimName,
-    Meaning,
-)
+from symbackprop.reading.works.vocabulary import DimName, Meaning
 
 
 class PositionReader(SideReader):

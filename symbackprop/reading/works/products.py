@@ -10,13 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import (
-    Add,
-    Expr,
-    MatMul,
-    Neg,
-    Number,
-)
+from symbackprop.core.expr import Add, Expr, MatMul, Neg, Number
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Ones, shape_of
 from symbackprop.reading.works.choices import Refused

@@ -12,11 +12,13 @@ from symbackprop.reading.notation_entries import NotationEntry
 from symbackprop.reading.works.claims import Builder
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.cursor import SyntaxFault
-from symbackprop.reading.works.definitions import define
+from symbackprop.reading.works.definitions import Definition, definitions, own_names, table_of
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
-from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.macros import Macro, expand
 from symbackprop.reading.works.members import Members
+from symbackprop.reading.works.named_values import define
+from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose, compares_letters
@@ -49,7 +51,7 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
     source = open_source(text, kind, file)
-    if kind in ("tex", "md"):
+    if kind != "formula":
         source = unfolded(source, file)
     loss = loss_of(scope.graph)
     vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
@@ -122,11 +124,13 @@ class _Reader:
         self.sizes: dict[str, int] = {}
         self.settled = 0  # the formula that said them
         self.definitions: list[Definition] = []
+        self.own: frozenset[str] = frozenset()
         self.macros: dict[str, Macro] = {}
 
     def read(self, kind: str) -> Work:
         self.definitions = list(definitions(self.source.text))
-        self.macros = table_of(self.definitions)
+        self.own = own_names(self.source.text)
+        self.macros = {**built_in(), **table_of(self.definitions)}
         pieces = list(segments(self.source.text, kind))
         for segment in pieces:
             if segment.kind == "words":
@@ -172,9 +176,9 @@ class _Reader:
         position = segment.start
         for one in self.definitions:
             if segment.start <= one.start < segment.stop:
-                found += tokenize(self.source.text, position, one.start)
+                found += tokenize(self.source.text, position, one.start, self.own)
                 position = one.stop
-        found += tokenize(self.source.text, position, segment.stop)
+        found += tokenize(self.source.text, position, segment.stop, self.own)
         if len(found) > MAX_TOKENS:
             raise SyntaxFault(f"a formula of more than {MAX_TOKENS} signs", segment.start)
         return found

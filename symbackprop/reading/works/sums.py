@@ -8,22 +8,17 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     Divide,
     Expr,
     Hadamard,
-    IndexValue,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Range,
-    Reduce,
-    Run,
-    Slice,
     broadcast_shape,
 )
+from symbackprop.core.indexed import Comprehension, IndexValue, Range, Reduce, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS

@@ -10,17 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    Leaf,
-    Partial,
-    Power,
-    Slice,
-    Transpose,
-)
+from symbackprop.core.expr import DimValue, Expr, Leaf, Partial, Power, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Slice
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.core.written import Dots, Dummy, Stepped, shape_of
 from symbackprop.reading.scope import pi_of
@@ -42,13 +33,7 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.vocabulary import (
-    DimName,
-    Function,
-    Meaning,
-    Template,
-    substituted,
-)
+from symbackprop.reading.works.vocabulary import DimName, Function, Meaning, Template, substituted
 
 LAYER_ABOVE = 3  # the level of ``W^2`` for W2
 

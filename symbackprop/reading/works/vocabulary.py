@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation.latex_symbols import name_symbol, tensor_symbol

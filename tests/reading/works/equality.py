@@ -14,35 +14,36 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from symbackprop.core.arrays import Grid, Jacobian
+from symbackprop.core.arrays import Grid, Jacobian, Numeric
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     SCALAR,
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
+    Shape,
+    Transpose,
+    broadcast_shape,
+)
+from symbackprop.core.indexed import (
+    Comprehension,
+    Element,
+    IndexValue,
+    Indicator,
+    LabelValue,
     Range,
     Reduce,
     Run,
-    Shape,
     Slice,
-    Transpose,
-    broadcast_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Blocks, Dots, Rounded, Stepped, shape_of

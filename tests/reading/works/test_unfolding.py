@@ -9,8 +9,18 @@ from symbackprop.errors import InputError
 from symbackprop.reading.works.documents import Source
 from symbackprop.reading.works.unfolding import unfolded
 
-GIVEN = "symbols: {W: {shape: [m, n], role: parameter}, x: {shape: [n], role: input}}\nforward: |\n  y = W x\n  L = L(y)"
+GIVEN = """\
+symbols: {W: {shape: [m, n], role: parameter}, x: {shape: [n], role: input}}
+forward: |
+  y = W x
+  L = L(y)
+"""
 RIGHT = r"\frac{\partial L}{\partial W} = \frac{\partial L}{\partial y} x^\top"
+
+
+HALVES = r"""Let $n = 2$, $m = 2$. \begin{align*} y x^\top
+&= \left[\begin{array}{c} y_1 x_1 \\ y_2 x_1 \end{array}\right.
+\\ &\qquad \left. \begin{array}{c} y_1 x_2 \\ y_2 x_2 \end{array}\right] \end{align*}"""
 
 
 def document(preamble: str, body: str) -> str:
@@ -37,7 +47,7 @@ def verdicts(text: str) -> list[str]:
         (r"\newenvironment{steps}[1]{\textbf{#1} \align}{\endalign}",
          rf"\begin{{steps}}{{So}} {RIGHT} \end{{steps}}"),
         (r"\newcommand{\room}[1]{\settowidth{\dimen0}{$#1$}$#1$}", rf"\room{{{RIGHT}}}"),
-        (r"\newcommand{\be}{\begin{equation}}", rf"\verb|\be| is mine. % \be" + "\n" + rf"\[{RIGHT}\]"),
+        (r"\newcommand{\be}{\begin{equation}}", "\\verb|\\be| is mine. % \\be\n$" + RIGHT + "$"),
     ],
 )  # fmt: skip
 def test_a_macro_with_a_formula_is_read_where_it_is_called(preamble: str, body: str) -> None:
@@ -69,8 +79,8 @@ def test_a_text_without_such_macros_is_left_alone() -> None:
     ("body", "expected"),
     [
         # A display goes on with the display before, whatever stands in the words between.
-        (r"\[ \frac{\partial L}{\partial W} = \frac{\partial L}{\partial y} x^\top \] since $y = W x$ and so \["
-         r"= \Bigl(x \frac{\partial L}{\partial y}^\top\Bigr)^\top \]", ["correct", "correct", "correct"]),
+        (rf"\[ {RIGHT} \] as $y = W x$; so \[ = (x \frac{{\partial L}}{{\partial y}}^\top)^\top \]",
+         ["correct", "correct", "correct"]),
         # A condition behind a formula, and what goes on with it.
         (r"$\displaystyle \frac{\partial y_i}{\partial W_{jk}} = 0$ where $i \neq j$: from $y = W x$",
          ["correct", "correct"]),
@@ -82,13 +92,11 @@ def test_a_text_without_such_macros_is_left_alone() -> None:
         (r"Take $n = 2$, $m = 3$. \[ y_3 = W_{31} x_1 + W_{23} x_2 \]", ["wrong"]),
         (r"\[ y_1 = W_{11} x_1 + W_{12} x_2 \]", ["wrong"]),
         # A matrix, and a sum, on two lines.
-        (r"Let $n = 2$, $m = 2$. \begin{align*} y x^\top &= \left[\begin{array}{c} y_1 x_1 \\ y_2 x_1 \end{array}"
-         r"\right. \\ &\qquad \left. \begin{array}{c} y_1 x_2 \\ y_2 x_2 \end{array}\right] \end{align*}",
-         ["correct"]),
+        (HALVES, ["correct"]),
         (r"\begin{align*} 2 y &= W x \\ &\qquad {} + y \end{align*}", ["correct"]),
         # Words in a formula may hold a formula.
-        (r"$\frac{\partial y_i}{\partial W_{jk}} = \begin{cases} x_k & \text{if $i = j$} \\ 0 & \text{else}"
-         r"\end{cases}$", ["correct"]),
+        (r"$\frac{dy_i}{dx_k} = \begin{cases} W_{ii} & \text{if $i=k$} \\ W_{ik} & \text{else}\end{cases}$",
+         ["correct"]),
     ],
 )  # fmt: skip
 def test_what_words_say_between_formulas(body: str, expected: list[str]) -> None:
