@@ -173,7 +173,8 @@ class Judge(Relations):
         left = None if truth.left is None else truth.left.expr
         if isinstance(left, Partial) and truth.sight.layout == "numerator" and left.of.is_scalar:
             whole = f"d{left.of.name}/d{left.by.name}"
-            words += f": all entries are right, but {whole} has the shape of {left.by.name}: transpose it"
+            shape = f"here {whole} has the shape of {left.by.name}"
+            words += f": all entries are right, but {shape}; transpose it"
         return words
 
     def _same_for_one_example(self, truth: Truth) -> bool:
