@@ -77,7 +77,8 @@ class Relations:
                 if truth.status == "holds":
                     return truth
                 if truth.status == "fails":
-                    failed = failed or truth
+                    better = failed is None or (failed.outcome.clash and not truth.outcome.clash)
+                    failed = truth if better else failed
                 else:
                     refused = refused or truth
             for left, right in pairs:

@@ -17,6 +17,7 @@ from symbackprop.core.indexed import (
     Reduce,
     Run,
     Slice,
+    axes_of,
     label_of,
 )
 from symbackprop.core.tensors import Index
@@ -26,7 +27,7 @@ from symbackprop.notation.latex_partials import local_entry_box, partial_box
 from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_scripts import atom, slots_symbol, subscripted
 from symbackprop.notation.latex_symbols import Symbol, name_symbol
-from symbackprop.notation.slices import axes_of, is_member, is_whole, range_is_seen
+from symbackprop.notation.slices import is_member, is_whole, range_is_seen
 
 _RELATIONS: Mapping[str, str] = MappingProxyType(
     {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}

@@ -21,14 +21,14 @@ from symbackprop.reading.elaborate import read
 from symbackprop.reading.equation_order import order_lines
 from symbackprop.reading.equations import read_line
 from symbackprop.reading.families import unroll
-from symbackprop.reading.latex_cursor import Reader
 from symbackprop.reading.latex_meaning import Vocabulary
 from symbackprop.reading.latex_members import member_bases, member_of
 from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
 from symbackprop.reading.latex_open import settle
-from symbackprop.reading.latex_parser import parse_statements
 from symbackprop.reading.latex_products import Meaning
+from symbackprop.reading.latex_source import Reader
 from symbackprop.reading.latex_starts import is_bare_zero, without_start, zeros_like
+from symbackprop.reading.latex_syntax import parse_statements
 from symbackprop.reading.latex_tree import (
     Accent,
     Group,
@@ -44,6 +44,7 @@ from symbackprop.reading.latex_tree import (
     spell,
 )
 from symbackprop.reading.latex_words import function_words
+from symbackprop.reading.latex_written import numbered_layers
 from symbackprop.reading.parser import check_height
 from symbackprop.reading.piece_targets import entry_targets, gathered
 from symbackprop.reading.program import build_graph, declared_tensors
@@ -93,6 +94,7 @@ def parse_latex_program(
     spellings = _spellings(declarations)
     statements = parse_statements(text, _reader(spellings, declarations.functions), origin)
     try:
+        statements = tuple(numbered_layers(statements, spellings))
         members = member_bases(statements, spellings)
         lefts = _left_sides(statements, spellings, declarations, members)
         declared = declarations.symbols.items()
