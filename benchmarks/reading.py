@@ -17,9 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 from symbackprop.reading.works.cursor import SyntaxFault
+from symbackprop.reading.works.definitions import definitions, table_of
 from symbackprop.reading.works.documents import open_source, segments
 from symbackprop.reading.works.lexer import tokenize
-from symbackprop.reading.works.macros import definitions, table_of
 from symbackprop.reading.works.measure import measure
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.reader import kind_of
@@ -33,9 +33,10 @@ def displays(path: Path) -> tuple[list[str], dict[str, object]]:
     if path.suffix == ".tsv":
         return [line.split("\t")[-1] for line in text.splitlines()[1:] if line.strip()], {}
     source = open_source(text, kind_of(path.name))
-    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name))
+    defined = list(definitions(source.text))
+    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name), defined)
              if one.kind == "display"]  # fmt: skip
-    return found, dict(table_of(list(definitions(source.text))))
+    return found, dict(table_of(defined))
 
 
 def lines_of(source: str) -> int:

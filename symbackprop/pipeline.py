@@ -20,9 +20,10 @@ from symbackprop.problem_file import ProblemSpec
 from symbackprop.problems import Problem, check_level, load, loads
 from symbackprop.reading.infer import infer_program
 from symbackprop.reports import text_report
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import sizes_for, written_out
 from symbackprop.solving import solve_files
-from symbackprop.written_out import sizes_for, written_out
 
 if TYPE_CHECKING:
     from symbackprop.checks.run import CheckRun

@@ -25,8 +25,10 @@ from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spe
 from symbackprop.reading.formulas import formula_of, read_equation, read_formula
 from symbackprop.reading.keys import LEVELS
 from symbackprop.reading.seconds import gradient_of
-from symbackprop.results import Context, Derivation, Gradients
-from symbackprop.written_out import written_out
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.gradients import Gradients
+from symbackprop.results.written_out import written_out
 
 _NAMES = re.compile(r"[^\W\d]\w*")
 _LETTERS = re.compile(r"\b[a-zA-Z]\b")

@@ -17,8 +17,9 @@ from symbackprop.notation.latex import tensor_latex, to_latex
 from symbackprop.notation.names import Names
 from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
-from symbackprop.results import Context, Derivation
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut
 
 __all__ = [
     "Answer", "Row", "Told", "assumptions_of", "check_line", "equation_json", "equation_latex",

@@ -46,9 +46,8 @@ SEES: dict[str, set[str]] = {
 }
 # These see all, but nothing except those named here may see them.
 TOP = {
-    "__init__", "api", "answering", "checks", "curvature", "pipeline", "problems", "results", "reports",
-    "solving", "testing",
-    "written_out",
+    "__init__", "api", "answering", "checks", "pipeline", "problems", "results", "reports", "solving",
+    "testing",
 }  # fmt: skip
 
 # Only these files may import a package; the names are those of imports.
@@ -166,6 +165,18 @@ def test_a_wrong_import_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_tool_is_imported_in_one_place(name: str, homes: set[str]) -> None:
     users = {_part(_name(path)) for path in _modules() if name in _roots(path)}
     assert users <= homes
+
+
+def _named_modules() -> list[tuple[str, str]]:
+    """(part, module) for every module that the table of docs/architecture.md names in the row of a part."""
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z/]+)/` \| (.*) \|$", text, re.MULTILINE)
+    return [(part, name) for part, words in rows for name in re.findall(r"`([a-z_]+)`", words)]
+
+
+@pytest.mark.parametrize(("part", "name"), _named_modules())
+def test_the_architecture_names_modules_that_exist(part: str, name: str) -> None:
+    assert (PACKAGE / part / f"{name}.py").is_file()
 
 
 def _declared() -> set[str]:

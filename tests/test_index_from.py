@@ -10,7 +10,7 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import loads_spec
 from symbackprop.reading.formulas import read_equation
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 
 SOFTMAX = """
 convention: row

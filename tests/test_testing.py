@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import UNIT, Add, Call, Expr, MatMul, Neg, Number, Operation, Transpose
+from symbackprop.core.expr import UNIT, Add, Call, Expr, MatMul, Neg, Number, Transpose
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import not_checked
 from symbackprop.derivation.derived import Derived
@@ -18,7 +19,7 @@ from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula
 from symbackprop.ops.registry import Elementwise, Structural, all_operations, lookup
 from symbackprop.pipeline import loads
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import (
     Deriver,
     Finding,

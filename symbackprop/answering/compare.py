@@ -22,8 +22,9 @@ from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import CompareBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
-from symbackprop.results import Context, Derivation
-from symbackprop.written_out import written_out, written_out_jacobian
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import written_out, written_out_jacobian
 
 # How the derivative of a number lies, and that of an array.
 LIES = {

@@ -11,14 +11,14 @@ from symbackprop.answering.notes import kink_notes
 from symbackprop.answering.record import Answer, DerivedResult
 from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Element, IndexValue, Slice
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Slice
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Box, Shown
 from symbackprop.notation.formula import Formula
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody
-from symbackprop.results import Derivation
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut
 
 
 def derive(desk: Desk, question: Question) -> Iterator[Answer]:

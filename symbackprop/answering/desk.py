@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from symbackprop.core.tensors import Tensor
-from symbackprop.curvature import HessianProduct, written_out_product
 from symbackprop.problem_file import ProblemSpec, Question
 from symbackprop.reading.hvp_bodies import HvpBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
-from symbackprop.results import Context, Derivation
-from symbackprop.written_out import sizes_for, written_out, written_out_jacobian
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.hessian_products import HessianProduct, written_out_product
+from symbackprop.results.written_out import sizes_for, written_out, written_out_jacobian
 
 
 @dataclass(slots=True)

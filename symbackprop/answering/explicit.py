@@ -11,7 +11,7 @@ from symbackprop.answering.record import Answer
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody
 from symbackprop.reading.jacobian_bodies import JacobianBody
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 
 def explicit(desk: Desk, question: Question) -> Iterator[Answer]:

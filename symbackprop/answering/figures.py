@@ -21,10 +21,11 @@ from symbackprop.answering.record import Numbers
 from symbackprop.arithmetic.evaluate import Arithmetic, Cells
 from symbackprop.arithmetic.rounding import rounded
 from symbackprop.arithmetic.scalars import NoValue, Value
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Numeric, TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Expr, IndexValue, Leaf, Numeric, Partial, Run, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, IndexValue, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.errors import InputError
@@ -145,7 +146,7 @@ class Figures:
 
     def parts(self, name: Leaf | Partial) -> tuple[Expr, ...]:
         """An array as it is printed in numbers: itself, or of more than two axes its matrices one by one."""
-        tensor = name.tensor if isinstance(name, Leaf) else name.by
+        tensor = name.array
         if tensor.is_matrix:
             return (name,)
         split = 1 if tensor.over else len(tensor.shape) - 2  # of a family its members
@@ -250,7 +251,7 @@ def _zeros(shape: tuple[int, ...]) -> Cells:
 def _is_matrix(expr: Expr) -> bool:
     """Whether an expression has rows and columns."""
     if isinstance(expr, Leaf | Partial):
-        return (expr.tensor if isinstance(expr, Leaf) else expr.by).is_matrix
+        return expr.array.is_matrix
     return not isinstance(expr, TensorEntries)
 
 

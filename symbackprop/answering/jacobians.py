@@ -10,7 +10,8 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.record import Answer, Case
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Hadamard, IndexValue, Indicator, Partial
+from symbackprop.core.expr import Expr, Hadamard, Partial
+from symbackprop.core.indexed import Element, IndexValue, Indicator
 from symbackprop.core.tensors import Index
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.model import Cases, Shown, ShownCase
@@ -22,7 +23,7 @@ from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.jacobian_bodies import CaseAsked, JacobianBody, Places
-from symbackprop.results import Derivation, overall
+from symbackprop.results.derivation import Derivation, overall
 from symbackprop.verification.free import free_indices
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.session import Session
 from symbackprop.errors import InputError
@@ -16,8 +17,9 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import at
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
-from symbackprop.results import Context, Derivation
-from symbackprop.written_out import WrittenOut, in_numbers, written_out
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.written_out import WrittenOut, in_numbers, written_out
 
 _NAMED_IN_A_REASON = 2
 

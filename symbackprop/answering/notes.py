@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.core.expr import Call, Divide, Element, Expr, Leaf
+from symbackprop.core.expr import Call, Divide, Expr, Leaf
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element
 from symbackprop.ops.registry import Elementwise, Structural
 
 

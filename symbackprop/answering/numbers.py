@@ -15,8 +15,9 @@ from symbackprop.answering.record import Answer, DerivedResult, Numbers, Result
 from symbackprop.arithmetic.evaluate import Cells
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Add, Comprehension, Element, Expr, IndexValue, Leaf, MatMul, Neg, Partial
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul, Neg, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.lines import slots_of
@@ -28,7 +29,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import renamed
 from symbackprop.problem_file import Question
 from symbackprop.reading.number_bodies import EvaluateBody, GradientBody, UpdateBody, Wanted
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 FORWARD = "The forward pass, in numbers."
 STEP = "The step."
@@ -278,7 +279,7 @@ def _declared(expr: Expr) -> tuple[Dim, ...]:
     """The dims of a name; of a derivative in its layout."""
     if isinstance(expr, Partial) and expr.turned:
         return (ONE, *expr.by.shape) if expr.by.rank == 1 else expr.by.shape[::-1]
-    tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
+    tensor = expr.array
     return tensor.shape if tensor is not None else ()
 
 

@@ -10,30 +10,26 @@ from fractions import Fraction
 
 from symbackprop.answering.figures import Figures
 from symbackprop.arithmetic.scalars import NoValue
+from symbackprop.core.arrays import Numeric
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     SCALAR,
     ZERO,
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, LabelValue, Reduce
 from symbackprop.notation.latex_entries import entry, is_elementwise
 from symbackprop.ops.registry import Elementwise, lookup
 

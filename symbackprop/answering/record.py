@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.documents.model import Shown
 from symbackprop.notation.steps import Step
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 
 class _Record:

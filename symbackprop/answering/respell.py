@@ -13,19 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from symbackprop.core.expr import (
-    Call,
-    Comprehension,
-    Element,
-    Expr,
-    IndexValue,
-    Leaf,
-    MatMul,
-    Partial,
-    Transpose,
-    broadcast_shape,
-)
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial, Transpose, broadcast_shape
 from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.ops.registry import Structural, lookup

@@ -15,7 +15,8 @@ from symbackprop.answering.desk import Desk
 from symbackprop.answering.letters import derivation_of
 from symbackprop.answering.record import Answer, Result
 from symbackprop.core.arrays import Jacobian, TensorEntries
-from symbackprop.core.expr import Comprehension, Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.verdicts import Evidence, Verdict
 from symbackprop.derivation.proof import Proof, Prover
 from symbackprop.documents.model import Box, Shown
@@ -27,7 +28,7 @@ from symbackprop.notation.text import to_text
 from symbackprop.problem_file import Question
 from symbackprop.reading.bodies import DeriveBody, ShowBody
 from symbackprop.reading.jacobian_bodies import body_of
-from symbackprop.results import Derivation
+from symbackprop.results.derivation import Derivation
 
 PROVED = "the same, written otherwise: proved for all sizes"
 MEASURED = "the two sides agree in numbers; no symbolic proof was found"

@@ -18,32 +18,33 @@ from numpy.typing import NDArray
 from symbackprop.arithmetic import scalars
 from symbackprop.arithmetic.scalars import ONE, ZERO, NoValue, Value, over, plus, power, times
 from symbackprop.arithmetic.structures import structural
-from symbackprop.core.arrays import TensorEntries
+from symbackprop.core.arrays import Numeric, TensorEntries
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
+    Transpose,
+    product_shape,
+)
+from symbackprop.core.indexed import (
+    Comprehension,
+    Element,
+    IndexValue,
+    Indicator,
+    LabelValue,
     Range,
     Reduce,
     Slice,
-    Transpose,
-    product_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.ops.registry import Elementwise, Structural
@@ -251,7 +252,7 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
         raise NoValue("an entry of a Jacobian has no numbers")
     value = at.value(base, bound)
     if isinstance(base, Leaf | Partial):
-        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        tensor = base.array
         if isinstance(base, Leaf) and tensor.start is not None and slots[0] == 0:
             return _at_start(at, tensor.start, slots[1:])
         if not tensor.is_matrix:

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from symbackprop.checking.edit import is_array
 from symbackprop.checking.ranges import renamed
-from symbackprop.core.expr import Add, Expr, Hadamard, IndexValue, MatMul, Neg, Reduce
+from symbackprop.core.expr import Add, Expr, Hadamard, MatMul, Neg
+from symbackprop.core.indexed import IndexValue, Reduce
 
 Factors = tuple[Expr, ...]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from symbackprop.checking.bench import Bench
 from symbackprop.core.arrays import Grid, Jacobian
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Blocks, shape_of
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import combinations
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.edits_terms import choices, label_choices
 from symbackprop.checking.places import Place
-from symbackprop.checking.slips import joined
+from symbackprop.checking.slips import identity, joined
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import (
@@ -16,22 +17,20 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup
+from symbackprop.verification.free import free_indices
 
 # -- insertions
 
@@ -50,6 +49,8 @@ def insertions(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 new: Expr = MatMul((number, node))
                 yield Edit(place.put(new), cause, 1.3 if cause == "mean" else 1.6, node, new)
         yield from _penalties(place, words)
+        if parent is None:
+            yield from _identities(place, words)
         yield from _missing_terms(place, words)
     yield from _factors(place, words)
     if parent is None or isinstance(parent, MatMul | Add):
@@ -73,10 +74,11 @@ def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
     cause = "missing-activation-derivative"
     for one in words.activations:
         if node.is_scalar if shape_of(node) is not None else False:
-            if isinstance(one.arg, Leaf) and (_product_of(place) or place.parent is None):
-                for slots in choices(one.arg.tensor, place.indices):
-                    mask = one.entry(Element(one.arg, slots))
+            if _product_of(place) or place.parent is None:
+                for mask in one.masks_at(place.indices):
                     yield Edit(place.put(MatMul((node, mask))), cause, 1.1, node)
+            continue
+        if free_indices(one.arg):
             continue
         new = Hadamard((node, one.mask))
         yield Edit(place.put(new), cause, 1.0 if place.parent is None else 1.1, node, new)
@@ -129,6 +131,27 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 yield Edit(place.put(new), "missing-regulariser", 1.2, node, new)
 
 
+def _identities(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """lambda I, the second derivative of a penalty; lambda [i = j] where entries are written."""
+    node = place.node
+    shape = shape_of(node)
+    if shape is None or isinstance(node, Neg):
+        return
+    units: list[Expr] = []
+    if node.is_scalar:
+        for first, second in combinations(place.indices, 2):
+            if first.dim == second.dim:
+                sides = [IndexValue(((index, 1),)) for index in (first, second)]
+                units.append(Indicator(sides[0], "=", sides[1], is_kron=True))
+    elif shape[0] == shape[1]:
+        units.append(identity(shape[0]))
+    for unit in units:
+        for scale in (*words.constants, UNIT):
+            new = Add((node, unit if scale == UNIT else MatMul((scale, unit))))
+            cause = "missing-term" if scale == UNIT else "missing-regulariser"
+            yield Edit(place.put(new), cause, 1.5, node, new)
+
+
 def _missing_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
     """A further term: an array of the problem, or a derivative, of the same shape."""
     node = place.node
@@ -171,7 +194,7 @@ def _local_slopes(place: Place, words: Vocabulary) -> Iterator[Expr]:
 
 
 def _slots_of(array: Expr, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
-    tensor = array.tensor if isinstance(array, Leaf) else array.by if isinstance(array, Partial) else None
+    tensor = array.array
     if tensor is not None and not tensor.is_scalar:
         yield from choices(tensor, indices)
 
@@ -195,7 +218,7 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
         for choice in label_choices(place.indices, words):
             new = MatMul((choice, node))
             yield Edit(place.put(new), "kronecker", 1.7, node, new)
-        for tensor in words.tensors:
+        for tensor in words.arrays:
             if tensor.is_scalar or tensor.is_label:
                 continue
             for slots in choices(tensor, place.indices):

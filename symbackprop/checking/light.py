@@ -15,7 +15,8 @@ from symbackprop.checking.bench import Bench
 from symbackprop.checking.outcome import Outcome, Setting, unknown
 from symbackprop.checking.seer import Seer
 from symbackprop.checking.sight import Sight
-from symbackprop.core.expr import Element, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.free import free_indices

@@ -17,19 +17,8 @@ from symbackprop.checking.look import Look
 from symbackprop.checking.outcome import EntryAgainstArray, Outcome, Setting, unknown
 from symbackprop.checking.seer import Seer
 from symbackprop.core.arrays import Grid, Jacobian
-from symbackprop.core.expr import (
-    DimValue,
-    Element,
-    Expr,
-    Hadamard,
-    IndexValue,
-    Leaf,
-    MatMul,
-    Neg,
-    Number,
-    Partial,
-    Slice,
-)
+from symbackprop.core.expr import DimValue, Expr, Hadamard, Leaf, MatMul, Neg, Number, Partial
+from symbackprop.core.indexed import Element, IndexValue, Slice
 from symbackprop.core.verdicts import Counterexample, Evidence
 from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Rounded, Slope, Stepped
 from symbackprop.verification.differences import Oracle
@@ -154,7 +143,7 @@ class _Interval(Look):
     def _difference(self, written: Mapping[int, float]) -> tuple[Array, Array, Array]:
         seer = Seer(self.run, self.sight, self.bench.batch, self.setting.named, moved=self.setting.moved)
         seer.written.update(written)
-        scope, _ = self._scope(seer)
+        scope, _ = self.scope_of(seer)
         with np.errstate(all="ignore"):
             left, right = self._matched(seer, scope)
         if seer.unknown:

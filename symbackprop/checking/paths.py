@@ -13,8 +13,9 @@ from itertools import combinations
 
 import numpy as np
 
-from symbackprop.core.expr import Add, Divide, Element, Expr, Leaf
+from symbackprop.core.expr import Add, Divide, Expr, Leaf
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import Evaluator

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Reduce
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, Reduce
 from symbackprop.core.tensors import Index
 
 

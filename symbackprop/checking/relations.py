@@ -18,7 +18,8 @@ from symbackprop.checking.outcome import Outcome, Setting, unknown
 from symbackprop.checking.sight import Sight, sights
 from symbackprop.checking.updates import stepped
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Hadamard, IndexValue, Run, Slice
+from symbackprop.core.expr import Expr, Hadamard
+from symbackprop.core.indexed import IndexValue, Run, Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Stepped
 from symbackprop.notation.substitution import at
@@ -76,7 +77,8 @@ class Relations:
                 if truth.status == "holds":
                     return truth
                 if truth.status == "fails":
-                    failed = failed or truth
+                    better = failed is None or (failed.outcome.clash and not truth.outcome.clash)
+                    failed = truth if better else failed
                 else:
                     refused = refused or truth
             for left, right in pairs:

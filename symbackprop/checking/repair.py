@@ -11,7 +11,8 @@ from symbackprop.checking.outcome import Setting
 from symbackprop.checking.ranges import redimensioned
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.expr import Element, Expr, IndexValue, Indicator
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Element, IndexValue, Indicator
 from symbackprop.core.tensors import Index
 from symbackprop.verification.free import free_indices
 

@@ -8,11 +8,8 @@ import numpy as np
 
 from symbackprop.checking.joining import is_one
 from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import (
-    Expr,
-    IndexValue,
-    Leaf,
-)
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Pieces, Rounded, Stepped
 from symbackprop.verification import entries
 from symbackprop.verification.evaluate import Evaluator

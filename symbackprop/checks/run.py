@@ -23,7 +23,7 @@ from symbackprop.problem_file import ProblemSpec, load_spec
 from symbackprop.reading.infer import infer_program
 from symbackprop.reading.scope import function_names
 from symbackprop.reading.works.reader import kind_of
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 
 LARGEST = 10_000_000  # bytes of a work that are read
 

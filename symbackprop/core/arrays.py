@@ -1,19 +1,22 @@
 """Nodes for what a gradient of a scalar does not need: Jacobians, matrices written out, tensors.
 
 ``Jacobian`` is the derivative of one array by another as a matrix, ``Grid`` a matrix (or vector) written
-out entry by entry, ``TensorEntries`` an array of any number of indices given by its entries. All of
-them are ``Expr`` and obey its contract (``core.expr``).
+out entry by entry, ``TensorEntries`` an array of any number of indices given by its entries, ``Numeric`` the
+numbers of an expression where its symbols have values. All are ``Expr`` and obey its contract.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
 from math import prod
 from typing import Literal
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import SCALAR, Comprehension, Element, Expr, IndexValue, Partial, Shape
+from symbackprop.core.expr import SCALAR, Expr, Partial, Shape
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 
 Vec = Literal["row", "column"]
@@ -195,3 +198,18 @@ def grid_of(rows: int, columns: int, cell: Callable[[int, int], Expr]) -> Grid:
 def with_cells(grid: Grid, change: Callable[[Expr], Expr]) -> Grid:
     """The grid with every cell changed."""
     return replace(grid, cells=tuple(change(cell) for cell in grid.cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric(Expr):
+    """The numbers of ``source`` where the symbols have given values: what is printed in its place.
+
+    A ``Fraction`` is the exact number, a ``Decimal`` its rounding to the decimals that it shows.
+    """
+
+    source: Expr
+    cells: tuple[tuple[Fraction | Decimal, ...], ...]
+
+    @property
+    def shape(self) -> Shape:
+        return self.source.shape

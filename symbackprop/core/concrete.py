@@ -14,22 +14,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Call,
-    Comprehension,
-    DimValue,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Number,
-    Partial,
-    Range,
-    Reduce,
-    Run,
-    label_slot,
-)
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Number, Partial
 from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.indexed import Comprehension, IndexValue, LabelValue, Range, Reduce, Run, label_slot
 from symbackprop.core.tensors import Index, Tensor
 
 SMALL = 2
@@ -84,19 +71,32 @@ def _dims(tensors: Iterable[Tensor]) -> Iterable[Dim]:
 def small_sizes(graph: Graph, at_least: Mapping[str, int]) -> dict[str, int]:
     """2 for every name, more where ``at_least`` or an extent such as N - K asks for it.
 
+    Such an extent is at least 2 as well, so that a pattern can be seen; 1 where arrays would get too large.
     ValueError if no sizes make every extent at least 1.
     """
+    shown = _sizes_with(graph, at_least, SMALL)
+    if shown is not None and too_large(graph.tensors.values(), shown) is None:
+        return shown
+    found = _sizes_with(graph, at_least, 1)
+    if found is None:
+        raise ValueError("no small sizes make every extent at least 1")
+    return found
+
+
+def _sizes_with(graph: Graph, at_least: Mapping[str, int], least: int) -> dict[str, int] | None:
+    """Sizes for the names, the extents made of them at least ``least``; None if there are none."""
     sizes = {name: max(SMALL, at_least.get(name, 1)) for name in names_of(graph)}
     for _ in range(TRIES):
-        short = next((dim for dim in _dims(graph.tensors.values()) if dim.evaluate(sizes) < 1), None)
+        dims = (dim for dim in _dims(graph.tensors.values()) if not dim.is_number)
+        short = next((dim for dim in dims if dim.evaluate(sizes) < least), None)
         if short is None:
             return sizes
         grows = [name for name, coefficient in short.coefficients if coefficient > 0]
         if not grows:
-            break
+            return None
         for name in grows:
             sizes[name] += 1
-    raise ValueError("no small sizes make every extent at least 1")
+    return None
 
 
 def sizes_of(graph: Graph, values: Mapping[str, object]) -> dict[str, int]:

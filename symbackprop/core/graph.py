@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Add, Expr, IndexValue, Indicator, Leaf, MatMul, Operation, Range, Reduce
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul
+from symbackprop.core.indexed import IndexValue, Indicator, Range, Reduce
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 
 

@@ -7,12 +7,13 @@ from itertools import product as every_choice
 
 from symbackprop.core.arrays import Grid, grid_of
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue, Partial, Run, Slice
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import form_at, in_entries
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity
 from symbackprop.notation.outside import relaxed
 from symbackprop.notation.slots import Slot, parts_of_slot
 

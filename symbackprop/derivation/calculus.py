@@ -17,7 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from symbackprop.core.expr import Call, Expr, Leaf, Operation
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.array_atoms import OfMatrix

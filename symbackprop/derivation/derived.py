@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.directions import ProductWork
 from symbackprop.derivation.jacobian_work import JacobianWork

@@ -13,19 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
-from symbackprop.core.expr import (
-    ZERO,
-    Comprehension,
-    Element,
-    Expr,
-    IndexValue,
-    Leaf,
-    MatMul,
-    Partial,
-    Range,
-    Reduce,
-    Transpose,
-)
+from symbackprop.core.expr import ZERO, Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Range, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, is_short, slots_of

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import Add, Call, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Add, Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.blocks_of_matrices import written_slices
 from symbackprop.derivation.entry_chain import MOST_CHAIN, Chain, Term, entry_of
@@ -29,8 +30,9 @@ from symbackprop.derivation.lines import Lines, Work, is_short, operation
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
 from symbackprop.derivation.places import Place, assembled, element, places_of, some_of
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.quotients import quotient_line
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.written import in_place, written
 from symbackprop.notation.atoms import Fn
 from symbackprop.notation.building import cost

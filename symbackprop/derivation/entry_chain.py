@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import UNIT, ZERO, Element, Expr, Hadamard, Leaf, MatMul, Number, Partial
+from symbackprop.core.expr import UNIT, ZERO, Expr, Hadamard, Leaf, MatMul, Number, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.places import Place, element, form_at, in_entries, places_of, slots_at
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Entry, as_atom
 from symbackprop.notation.forms import Form, product, single
 from symbackprop.notation.normal import normal

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Grid, Jacobian, Vec
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Expr, IndexValue, Partial
+from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.entries_level import EntryBoard, fits
 from symbackprop.derivation.entry_chain import MOST_SHOWN
@@ -25,7 +26,8 @@ from symbackprop.derivation.jacobian_work import Part
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.places import MOST_LISTED, Place, places_of
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Entry
 from symbackprop.notation.forms import Form, Term, single, total, within
 from symbackprop.notation.slots import Slot

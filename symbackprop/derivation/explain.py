@@ -11,17 +11,20 @@ from fractions import Fraction
 from itertools import pairwise
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.local_forms import Local
-from symbackprop.derivation.sweep import Quantity, Stage
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.atoms import Delta, Entry, Fn
 from symbackprop.notation.forms import Atom, Exponent, Form, single
+from symbackprop.notation.letters import Letters
 from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Slot, parts_of_slot
 
 Print = Callable[[Expr], str]
+Called = Callable[[Index], str]
 
 
 def join(words: list[str]) -> str:
@@ -194,19 +197,26 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
         return f"put {join([f'`{tensor.name}`' for tensor in stage.inserted])} back in"
     if stage.rule in ("assumption", "one-hot", "vanish"):
         return join([fact.words for fact in stage.uses]) or "the deviations from a mean sum to 0"
+    if stage.rule == "symmetric":
+        names = [f"`{show(Partial(loss, tensor))}`" for tensor in stage.inserted]
+        return f"{join(names)} {'is' if len(names) == 1 else 'are'} symmetric"
     if stage.rule == "quotient":
         return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
+    if stage.rule == "collect":
+        return "collect like terms"
     return "simplify"
 
 
-def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> str:
+def spelling_reason(
+    form: Form, after: Expr, *, written_out: bool = False, called: Called | None = None
+) -> str:
     """How the sum of one entry is read as matrices, and where a transpose comes from.
 
-    ``written_out`` sums have no letter.
+    ``written_out`` sums have no letter; ``called`` says which an index has in the line.
     """
-    transpose = transpose_reason(form, after, written_out=written_out)
+    transpose = transpose_reason(form, after, written_out=written_out, called=called)
     if transpose is not None:
         return transpose
     calls = {node.op.name for node in after.walk() if isinstance(node, Call)}
@@ -215,31 +225,50 @@ def spelling_reason(form: Form, after: Expr, *, written_out: bool = False) -> st
         return "as an outer product" if _has_outer(after) else "for all entries at once"
     if not _has_product(after) and calls & {"rowsum", "colsum"}:
         return "for all entries at once"
-    sums = "each sum" if written_out else f"the sum over `{bound[0].letter}`"
+    sums = "each sum" if written_out else f"the sum over `{_letter(bound[0], called)}`"
     return f"{sums} is a matrix product"
 
 
-def transpose_reason(form: Form, after: Expr, *, written_out: bool = False) -> str | None:
+def called_in(shown: Expr, reserved: frozenset[str]) -> Called:
+    """The letters that the indices of sums have where ``shown`` is printed."""
+
+    def called(index: Index) -> str:
+        letters = Letters(shown, reserved)
+        sums = (node for node in shown.walk() if isinstance(node, Reduce))
+        ranges = next((node.ranges for node in sums if any(r.index is index for r in node.ranges)), ())
+        with letters.bound(ranges):
+            return letters.of(index)
+
+    return called
+
+
+def _letter(index: Index, called: Called | None) -> str:
+    return index.letter if called is None else called(index)
+
+
+def transpose_reason(
+    form: Form, after: Expr, *, written_out: bool = False, called: Called | None = None
+) -> str | None:
     """Where a transpose comes from: which index of the matrix the sum of one entry runs over."""
     for node in after.walk():
         if isinstance(node, Transpose) and isinstance(node.arg, Leaf):
             found = _turned(form, node.arg.tensor)
             if found is not None:
-                place, letter = found
+                place, letter = found[0], _letter(found[1], called)
                 name = node.arg.tensor.name
                 sums = "each sum" if written_out else f"the sum over `{letter}`"
                 return f"{sums} runs over the {place} index of `{name}`, hence `{name}^T`"
     return None
 
 
-def _turned(form: Form, tensor: Tensor) -> tuple[str, str] | None:
-    """At which of its indices a matrix is summed, and the letter of the sum."""
+def _turned(form: Form, tensor: Tensor) -> tuple[str, Index] | None:
+    """At which of its indices a matrix is summed, and the index of the sum."""
     for term in form.terms:
         for atom, _ in term.factors:
             if isinstance(atom, Entry) and atom.tensor is tensor and len(atom.slots) == 2:
                 for position, slot in enumerate(atom.slots):
                     if isinstance(slot, Index) and slot in term.bound:
-                        return ("first" if position == 0 else "last"), slot.letter
+                        return ("first" if position == 0 else "last"), slot
     return None
 
 

@@ -12,6 +12,7 @@ from itertools import permutations
 from symbackprop.core.tensors import Index
 from symbackprop.derivation.lengths import leaves
 from symbackprop.notation.atoms import Delta, Group
+from symbackprop.notation.collecting import collected
 from symbackprop.notation.common import content
 from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term
 from symbackprop.notation.normal import expanded, normal
@@ -22,6 +23,7 @@ MOST_BOUND = 3
 
 def gathered(form: Form) -> Form:
     """The form with terms put together under one sum, where that is no longer."""
+    form = collected(form)
     terms = list(form.terms)
     place = 0
     while place < len(terms):
@@ -74,7 +76,7 @@ def _joined(first: Term, second: Term, *, below: bool = False) -> Term | None:
         if not all(_plain(term, first.bound) for term in rest):
             continue
         most = len(shared)
-        inner = normal(Form(rest))
+        inner = collected(normal(Form(rest)))
         if below:
             inner = normal(expanded(inner))
             if len(inner.terms) == 1 and not inner.terms[0].bound:  # something has cancelled

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Element, Expr, MatMul, Partial, Range, Reduce
+from symbackprop.core.expr import Expr, MatMul, Partial
+from symbackprop.core.indexed import Comprehension, Element, Range, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.lines import Lines, slots_of
@@ -28,7 +29,8 @@ from symbackprop.derivation.local_jacobians import (
     slice_steps,
 )
 from symbackprop.derivation.products import joined
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Entry
 from symbackprop.notation.building import addition, transposed
 from symbackprop.notation.forms import Form, single

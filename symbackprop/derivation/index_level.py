@@ -16,27 +16,16 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
-from symbackprop.core.expr import (
-    Add,
-    Call,
-    Divide,
-    Element,
-    Expr,
-    Leaf,
-    MatMul,
-    Neg,
-    Number,
-    Partial,
-    Power,
-    Range,
-    Reduce,
-)
+from symbackprop.core.expr import Add, Call, Divide, Expr, Leaf, MatMul, Neg, Number, Partial, Power
+from symbackprop.core.indexed import Element, Range, Reduce
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import chain_reason, join, stage_reason, transpose_reason
+from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
-from symbackprop.derivation.sweep import Quantity, Sweep, settled
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Delta, Entry, Fn, Group
 from symbackprop.notation.building import addition
 from symbackprop.notation.entries import comprehension_of
@@ -87,7 +76,7 @@ def index_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Wo
         used.append(after)
         uses.extend(words)
         before = after
-    sentence = transpose_reason(quantity.form, value)
+    sentence = transpose_reason(quantity.form, value, called=lines.called(quantity.form))
     if sentence is not None and steps and lines.shop.graph.layout != "numerator":
         because = f"{steps[-1].because}; {sentence} in matrices"
         steps[-1] = replace(steps[-1], because=because)

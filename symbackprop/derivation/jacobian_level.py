@@ -16,15 +16,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symbackprop.core.expr import Add, Call, Comprehension, Expr, MatMul, Partial
+from symbackprop.core.expr import Add, Call, Expr, MatMul, Partial
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join, spelling_reason
 from symbackprop.derivation.gradient_chain import GradientChain, Road
 from symbackprop.derivation.index_level import Board, index_work
 from symbackprop.derivation.lines import Lines, Work, entry_of
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.quantities import Quantity
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.vector_level import log_steps, reason_of, vector_work
 from symbackprop.notation.steps import Step
+
+LATER_RULES = frozenset(
+    ("insert", "assumption", "one-hot", "expand", "collect", "vanish", "symmetric", "log-of-quotient")
+)
 
 
 def jacobian_level_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> Work:
@@ -82,7 +88,9 @@ class _Gradient:
             self._add(stage.rule, reason, before, after, words)
             before = after
         if (in_entries or road is None) and not isinstance(whole, Comprehension):
-            self._add("spell", spelling_reason(quantity.form, whole), self.partial, whole)
+            called = self.lines.called(quantity.form)
+            reason = spelling_reason(quantity.form, whole, called=called)
+            self._add("spell", reason, self.partial, whole)
         self.exprs.append(self.lines.printed(whole, quantity.form))
         value = self.lines.computed(quantity.form, quantity)
         return Work(quantity, self.exprs, value, self.steps, self.uses)
@@ -105,7 +113,7 @@ class _Gradient:
         work = index_work(self.lines, self.of, self.quantity, self.sweep)
         ends = self.lines.entries(self.quantity.stages[0].form)
         for step in work.steps:
-            if step.rule in ("insert", "assumption", "one-hot", "expand", "vanish", "log-of-quotient"):
+            if step.rule in LATER_RULES:
                 continue
             self.steps.append(step)
             self.exprs.append(step.after.expr)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines, entry_of, slots_of
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form
 from symbackprop.notation.slots import Slot, indices_in

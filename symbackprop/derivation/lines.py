@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import TensorEntries
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, IndexValue, Operation, Partial
+from symbackprop.core.expr import Call, Expr, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.derivation.explain import Called, called_in
 from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.over_members import over_members
-from symbackprop.derivation.sweep import Quantity
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.entries import comprehension_of, entries_of
 from symbackprop.notation.forms import Form
@@ -20,7 +23,7 @@ from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import Names
 from symbackprop.notation.outside import relaxed
 from symbackprop.notation.slots import Slot, parts_of_slot
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 from symbackprop.notation.steps import Step, shapes_of
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup
@@ -119,6 +122,10 @@ class Lines:
         """Whether a tensor of a form is ``onehot(y)``."""
         call = self.shop.helpers.get(tensor)
         return isinstance(call, Call) and call.op.name == "onehot"
+
+    def called(self, form: Form) -> Called:
+        """The letters of the indices of sums where the form is printed over entries."""
+        return called_in(self.entries(form), self.names.reserved)
 
     def show(self, expr: Expr) -> str:
         """An expression as text."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
@@ -59,3 +59,20 @@ def axis_indices(tensor: Tensor, letters: Sequence[str]) -> tuple[Index, ...] | 
     return tuple(
         Index(tensor.shape[axis], letter) for axis, letter in zip(tensor.index_axes, letters, strict=False)
     )
+
+
+def relettered(local: Local, letters: tuple[str, ...], reserved: Collection[str]) -> Local:
+    """The same equation with indices that leave the letters of the answer alone."""
+    change: dict[Index, Index] = {}
+    used = {*letters, *(index.letter for index in local.indices)}
+    for index in local.indices:
+        if index.letter in letters:
+            spare = next(c for c in "rstuvabcdefghklmnpqij" if c not in used and c not in reserved)
+            used.add(spare)
+            change[index] = Index(index.dim, spare)
+    if not change:
+        return local
+    sides = (local.row, local.column)
+    row, column = (None if place is None else change.get(place, place) for place in sides)
+    axes = None if local.axes is None else tuple(change.get(index, index) for index in local.axes)
+    return replace(local, row=row, column=column, axes=axes, form=local.form.rename(dict(change)))

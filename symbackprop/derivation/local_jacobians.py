@@ -10,15 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Call, Expr, IndexValue, Partial
+from symbackprop.core.expr import Call, Expr, Partial
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board
 from symbackprop.derivation.jacobian_work import Part, indices_of_slots, slice_of
 from symbackprop.derivation.lines import Lines, is_short, slots_of
 from symbackprop.derivation.local_forms import Local
+from symbackprop.derivation.quantities import Stage
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Stage
 from symbackprop.notation.atoms import Delta
 from symbackprop.notation.forms import Form, Term
 from symbackprop.notation.normal import normal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.atoms import Entry, Fn, Group
 from symbackprop.notation.forms import Atom, Factor, Form, Term, single

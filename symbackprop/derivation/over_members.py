@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from symbackprop.core.expr import Comprehension, Expr, Range, Reduce
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.derivation.slicing import Slicer
 from symbackprop.notation.atoms import Entry

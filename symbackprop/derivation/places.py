@@ -6,7 +6,8 @@ from itertools import product as every_choice
 
 from symbackprop.core.arrays import Grid, grid_of
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.written import written
@@ -34,7 +35,7 @@ def in_entries(lines: Lines, form: Form) -> Expr:
         if isinstance(expr, Element):
             return expr
         if isinstance(expr, Leaf | Partial):
-            tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+            tensor = expr.array
             return element(expr, tensor, ()) if tensor.is_scalar else expr
         return expr.map_children(placed)
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Comprehension, Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.session import Session
 from symbackprop.errors import SymbackpropError
@@ -107,7 +108,7 @@ class Prover:
             value = definition(expr.tensor)
             return expr if value is None else self._changed(value, values, definition)
         if isinstance(expr, Element) and isinstance(expr.base, Leaf | Partial):
-            tensor = expr.base.tensor if isinstance(expr.base, Leaf) else expr.base.by
+            tensor = expr.base.array
             base = self._changed(expr.base, values, definition)
             return expr if base == expr.base else entry_in(base, tensor, expr.slots)
         return expr.map_children(lambda child: self._changed(child, values, definition))

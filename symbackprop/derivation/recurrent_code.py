@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Comprehension, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.session import Session
-from symbackprop.notation.numpy_code import Line
 from symbackprop.notation.numpy_loops import Loop, Member, from_start, looped
+from symbackprop.notation.numpy_program import Line
 
 
 def recurrent_lines(session: Session, derivations: list[Derived]) -> list[Line]:

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Element, Expr, IndexValue, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.explain import join, spelling_reason, stage_reason
 from symbackprop.derivation.gathering import gathered
+from symbackprop.derivation.indicators import settled
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, matrix_sides
 from symbackprop.derivation.lines import Lines, is_short, slots_of
+from symbackprop.derivation.quantities import Quantity, Stage
 from symbackprop.derivation.slicing import Slicer
-from symbackprop.derivation.sweep import Quantity, Stage, settled
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
@@ -54,7 +56,7 @@ class Second:
             if not one.form.is_zero or one is tangent:
                 self._lines(one)
         if len(head) + len(self.tangents.own) > 2:
-            self._gather(tangent)
+            self._gather(tangent.form)
         quantity = self._quantity(head, tangent.stages)
         return self._finished(quantity, tangent.form, self.tangents.unfolded(tangent.form))
 
@@ -91,10 +93,9 @@ class Second:
             slices = self._blocks(quantity, form)
         return self._record(quantity, expr, whole, slices, plain)
 
-    def _gather(self, tangent: Tangent) -> None:
+    def _gather(self, form: Form) -> None:
         """One more line, if the sums of an entry can be put together."""
-        form = gathered(tangent.form)
-        before, after = self.lines.entries(tangent.form), self.lines.entries(form)
+        before, after = self.lines.entries(form), self.lines.entries(gathered(form))
         if before != after:
             self._add("factor", "common factors under one sum", before, after, Partial(self.of, self.by))
 

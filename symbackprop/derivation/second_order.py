@@ -15,8 +15,9 @@ from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import Direction
 from symbackprop.derivation.jacobian_work import indices_of_slots
+from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.second import Places, Second, at_entry, gradients_needed, second_letters
-from symbackprop.derivation.sweep import Quantity, Sweep
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.derivation.tangents import Tangents
 from symbackprop.derivation.written_second import written_second
 from symbackprop.errors import UnsupportedError
@@ -142,6 +143,6 @@ def _differentiated(session: Session, of: Tensor, level: str) -> tuple[Derived, 
     """The first derivative dL/dA, and the forms of the cotangents on the way."""
     assert of.gradient is not None
     loss, inner = of.gradient
-    sweep = Sweep(session.shop, loss, (inner,), log_road=session.log_road)
+    sweep = Sweep(session.shop, loss, (inner,), log_road=session.log_road, once=False)
     own = "index" if level == "index" else "vector"
     return session.gradients(loss, (inner,), own)[inner], dict(sweep.run())

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.core.arrays import Jacobian, TensorEntries, Vec
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation import second_order
 from symbackprop.derivation.calculus import ReadFormula, Slopes
@@ -35,10 +36,11 @@ from symbackprop.notation.forms import Form
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.notation.outside import WORDS
 from symbackprop.notation.slots import Slot
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.spelling import MatrixSpeller
 from symbackprop.notation.steps import Step
 from symbackprop.notation.substitution import entry_in
-from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.lowerer import Expand
+from symbackprop.ops.lowering import Lowering
 
 LEVELS = {
     "vector": vector_work,
@@ -67,7 +69,7 @@ class Session:
             lowering = Lowering(self.expand, zero=self.graph.zero)
             shop = Workshop(self.graph, self.expand, Slopes(lowering, self.read), lowering)
             shop.prepare()
-            speller = Speller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
+            speller = MatrixSpeller(self.graph.convention, shop.matrix_leaf, operation, shop.means)
             self._lines = Lines(shop, speller, self.names)
         return self._lines
 
@@ -340,7 +342,7 @@ class Session:
                 base = change(node.base)
                 return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-                tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+                tensor = node.base.array
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)

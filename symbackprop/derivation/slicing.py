@@ -13,19 +13,9 @@ from typing import TYPE_CHECKING
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    Indicator,
-    Leaf,
-    Operation,
-    Partial,
-    Run,
-    Slice,
-)
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Run, Slice
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.atoms import Delta, Entry
 from symbackprop.notation.forms import Atom, Form, Term

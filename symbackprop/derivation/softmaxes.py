@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Operation, Reduce, Run, Slice
+from symbackprop.core.expr import Call, Expr, Leaf
 from symbackprop.core.graph import Graph
-from symbackprop.ops.lowering import Expand
+from symbackprop.core.indexed import Element, IndexValue, Reduce, Run, Slice
+from symbackprop.core.operations import Operation
+from symbackprop.ops.lowerer import Expand
 from symbackprop.ops.registry import Structural, lookup
 
 

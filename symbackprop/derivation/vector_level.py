@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Call, Comprehension, Element, Expr, Leaf, MatMul, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.blocks_of_matrices import letters_held, spelled_slice
 from symbackprop.derivation.explain import chain_reason, join, spelling_reason, stage_reason
 from symbackprop.derivation.lines import Lines, Work, entry_of, is_short, operation, slots_of
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.logarithms import log_of_quotient
-from symbackprop.derivation.sweep import Quantity, Stage, Sweep
+from symbackprop.derivation.quantities import Quantity, Stage
+from symbackprop.derivation.sweep import Sweep
 from symbackprop.notation.atoms import Fn
 from symbackprop.notation.forms import Form, single
 from symbackprop.notation.normal import merge, normal
@@ -46,7 +48,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
         joined = stage.rule == "chain" and not in_entries and _is_joined(after)
         if joined and quantity.indices and is_short(stage.form):
             steps.append(_entry_step(lines, stage, quantity, partial, reason))
-            reason = spelling_reason(stage.form, after)
+            reason = spelling_reason(stage.form, after, called=lines.called(stage.form))
             steps.append(lines.step("spell", reason, before, after, partial, (), words))
         else:
             sub = _later(lines, stage, quantity, partial)
@@ -55,7 +57,7 @@ def vector_work(lines: Lines, of: Tensor, quantity: Quantity, sweep: Sweep) -> W
     if in_entries or not exprs:
         exprs.append(lines.printed(whole, quantity.form))
     if in_entries and not isinstance(whole, ENTRYWISE):
-        reason = spelling_reason(quantity.form, whole)
+        reason = spelling_reason(quantity.form, whole, called=lines.called(quantity.form))
         steps.append(lines.step("spell", reason, partial, whole, partial))
     value = lines.computed(quantity.form, quantity, whole)
     return with_slice(lines, of, Work(quantity, exprs, value, steps, uses))

@@ -20,8 +20,11 @@ from symbackprop.derivation.contractions import contraction_of
 from symbackprop.derivation.folding import Folding, definition_of
 from symbackprop.derivation.inverses import factors_in, split_inverses
 from symbackprop.derivation.known_sums import KnownSum, with_known_sums
+from symbackprop.derivation.lengths import leaves
 from symbackprop.derivation.local_forms import Local, axis_indices, indices_of, side_indices
 from symbackprop.derivation.logistics import Named, exponential_in, logistic
+from symbackprop.derivation.mirrors import mirrored, same_mirrored
+from symbackprop.derivation.reciprocals import Reciprocal, as_quotients, reciprocal_of
 from symbackprop.derivation.reflections import reflected
 from symbackprop.derivation.softmaxes import is_named, softmax_of, softmaxes_in
 from symbackprop.derivation.sum_facts import declared_sum, sum_of_onehot, sum_of_quotient
@@ -30,7 +33,8 @@ from symbackprop.notation.forms import Form
 from symbackprop.notation.network import NoSpelling
 from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Slot
-from symbackprop.ops.lowering import Expand, Lowering
+from symbackprop.ops.lowerer import Expand
+from symbackprop.ops.lowering import Lowering
 from symbackprop.ops.registry import lookup
 
 
@@ -49,6 +53,8 @@ class Workshop:
     cotangents: dict[tuple[Tensor, Tensor], Tensor] = field(default_factory=dict)
     partial_of: dict[Tensor, Partial] = field(default_factory=dict)
     logistics: list[Named] | None = None  # names for 1/(1 + e^u); None where no such sum stands
+    reciprocals: dict[Tensor, Reciprocal] = field(default_factory=dict)
+    quotients: Folding = field(default_factory=Folding)  # products with a reciprocal that have a name
     centred: bool = False  # whether means stand anywhere, so that sums may vanish
     _reserved: frozenset[str] = frozenset()
 
@@ -127,8 +133,14 @@ class Workshop:
         plain = self._plain(local.form)
         if row is not None and column is not None and row.dim == column.dim:
             turned = plain.rename({row: column, column: row})
-            target.mirrored = plain.key == turned.key
-        definition = definition_of(target, local.indices, plain)
+            target.mirrored = same_mirrored(plain, turned)
+        quotient = as_quotients(plain, self.reciprocals)
+        definition = definition_of(target, local.indices, quotient)
+        if definition is not None and quotient is not plain:
+            self.quotients.add(definition)
+        reciprocal = reciprocal_of(local)
+        if reciprocal is not None:
+            self.reciprocals[target] = reciprocal
         if definition is not None:
             self.folding.add(definition)
             self._know(sum_of_quotient(definition, target))
@@ -222,17 +234,23 @@ class Workshop:
         """
         form = normal(self._plain(form))
         turned = reflected(form)
-        form = cancel_sums(form if turned is form else normal(turned))
-        while True:
-            new = self.folding.fold(form, arrays=arrays)
-            new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros)
-            if new is form:
-                break
-            form = new
+        form = self._folded(cancel_sums(form if turned is form else normal(turned)), zeros, arrays)
+        if self.reciprocals and (other := as_quotients(form, self.reciprocals)) is not form:
+            other = self._folded(self.quotients.fold(other), zeros, arrays)
+            form = other if leaves(other) < leaves(form) else form
         apart = split_inverses(form, self.lowering)
         while (new := cancel_inverses(apart, self.folding)) is not apart:
             apart = new
-        return apart if factors_in(apart) < factors_in(form) else form
+        return mirrored(apart if factors_in(apart) < factors_in(form) else form)
+
+    def _folded(self, form: Form, zeros: bool, arrays: bool) -> Form:
+        """Names folded back and sums cancelled until nothing changes."""
+        while True:
+            new = self.folding.fold(form, arrays=arrays)
+            new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros=zeros)
+            if new is form:
+                return form
+            form = new
 
     def _logistic(self, form: Form) -> Form:
         """Sigmoids written by hand, where there may be any."""
@@ -243,7 +261,7 @@ class Workshop:
         """Symmetric matrices as such: needed only where there are some."""
         return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
 
-    def _proved(self, form: Form, zeros: bool) -> Form:
+    def _proved(self, form: Form, *, zeros: bool) -> Form:
         form = with_known_sums(form, [fact for fact in self._proved_facts if zeros or fact.value])[0]
         return without_centred(form, self.locals) if zeros and self.centred else form
 

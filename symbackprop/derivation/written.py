@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from itertools import product as every_choice
+from math import prod
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Index, Tensor
@@ -17,10 +18,11 @@ from symbackprop.notation.array_atoms import Flat, OfMatrix
 from symbackprop.notation.atoms import Delta, Entry, Group, Position, Truth
 from symbackprop.notation.forms import Atom, Factor, Form, Term, number, times
 from symbackprop.notation.normal import normal
-from symbackprop.notation.slots import Slot
+from symbackprop.notation.slots import Slot, gap_of
 
 ONE = Fraction(1)
 MOST_TERMS = 24  # entries in a form that is written out
+MOST_PLACES = 4096  # that are gone through to see how many an indicator leaves
 Places = Mapping[Index, Slot]
 Indices = tuple[Index, ...]
 IsLabel = Callable[[Tensor], bool]
@@ -44,14 +46,30 @@ def spread(form: Form) -> int:
     count = 0
     for term in form.terms:
         bound = set(term.bound)
-        inside = 1 if bound else 0
-        for index in term.bound:
-            inside *= index.dim.constant
+        inside = _places_left(term) if bound else 0
         outside = sum(_weight(atom) for atom, _ in term.factors if bound.isdisjoint(atom.free))
         count += outside + inside * sum(
             _weight(atom) for atom, _ in term.factors if not bound.isdisjoint(atom.free)
         )
     return count
+
+
+def _places_left(term: Term) -> int:
+    """How many places of the bound indices the indicators of the term leave."""
+    count = prod(index.dim.constant for index in term.bound)
+    known = [
+        gap_of(atom.left, atom.right)
+        for atom, _ in term.factors
+        if isinstance(atom, Delta) and set(atom.free) <= set(term.bound)
+    ]
+    if not known or count > MOST_PLACES:
+        return count
+    left = 0
+    for values in every_choice(*(range(1, index.dim.constant + 1) for index in term.bound)):
+        at = dict(zip(term.bound, values, strict=True))
+        gaps = (offset.constant + sum(c * at[index] for index, c in parts) for parts, offset in known)
+        left += not any(gaps)
+    return left
 
 
 def _weight(atom: Atom) -> int:

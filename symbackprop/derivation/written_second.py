@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid, Jacobian, Vec
-from symbackprop.core.expr import Element, Expr, IndexValue, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.jacobian_work import JacobianWork
 from symbackprop.derivation.lines import Lines

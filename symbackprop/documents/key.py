@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Run, Slice
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.graph import Equation as GraphEquation
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Range, Run, Slice
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.documents.escape import Text, code_line, escape

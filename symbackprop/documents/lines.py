@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial, Reduce
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Reduce
 from symbackprop.core.tensors import Tensor
 from symbackprop.documents.escape import Text, author_words, escape
 from symbackprop.documents.model import Equation, Line, Paragraph

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, Operation
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import IndexValue
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index
 from symbackprop.notation.forms import Atom, Form
 from symbackprop.notation.slots import Naming, Slot, indices_in, moved, parts_of_slot, slot_name

@@ -8,25 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    Indicator,
-    Leaf,
-    Neg,
-    Partial,
-    Power,
-    Run,
-    Slice,
-    broadcast_shape,
-)
-from symbackprop.core.tensors import Index
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Neg, Partial, Power, broadcast_shape
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Run, Slice
+from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.arranging import reshaped
 from symbackprop.notation.array_atoms import Flat, OfMatrix
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Extreme, Fn, Group, Position, Truth
@@ -34,9 +20,7 @@ from symbackprop.notation.building import powered, transposed
 from symbackprop.notation.forms import Atom, Exponent, Term, negated
 from symbackprop.notation.network import Network, NoSpelling
 from symbackprop.notation.slots import Place, Slot, parts_of_slot
-
-if TYPE_CHECKING:
-    from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 
 HALF = Fraction(1, 2)
 
@@ -79,15 +63,15 @@ def _add(speller: Speller, network: Network, atom: Atom, exponent: Exponent) -> 
             return
     if not free:
         base = _atom(speller, atom, None, None)
-        network.add_scalar(_power(speller, base, exponent), below)
+        network.add_scalar(_power(speller, base, exponent), below=below)
     elif len(free) == 1:
         down = _lies_down(speller, atom)
         base = _atom(speller, atom, free[0] if down else None, None if down else free[0])
-        network.add_vector(free[0], _power(speller, base, exponent), below)
+        network.add_vector(free[0], _power(speller, base, exponent), below=below)
     else:
         first, second = _order(speller, atom, free)
         base = _atom(speller, atom, first, second)
-        network.add_matrix(first, second, _power(speller, base, exponent), below)
+        network.add_matrix(first, second, _power(speller, base, exponent), below=below)
 
 
 def _atom(speller: Speller, atom: Atom, row: Place, column: Place) -> Expr:
@@ -113,9 +97,19 @@ def _atom(speller: Speller, atom: Atom, row: Place, column: Place) -> Expr:
     raise NoSpelling
 
 
+def _array_of(speller: Speller, tensor: Tensor) -> Expr:
+    """A tensor of one or two indices as a vector or matrix; of an array of 2 x 1 x 1 the slice A[:,1,1]."""
+    leaf = speller.leaf(tensor)
+    if not isinstance(leaf, Leaf | Partial) or len(tensor.shape) <= 2 or not tensor.index_axes:
+        return leaf
+    one = IndexValue((), ONE)
+    slots = tuple(one if dim.is_one else Run(one, dim) for dim in tensor.shape)
+    return Slice(leaf, slots, speller.rows)
+
+
 def _entry(speller: Speller, atom: Entry, row: Place, column: Place) -> Expr:
     leaf = speller.leaf(atom.tensor)
-    like = leaf.tensor if isinstance(leaf, Leaf) else leaf.by if isinstance(leaf, Partial) else None
+    like = leaf.array
     if not atom.slots and like is not None and not like.is_matrix:  # every extent is 1
         return Element(leaf, tuple(IndexValue((), ONE) for _ in like.shape))
     if atom.slots and not atom.free:
@@ -130,6 +124,7 @@ def _entry(speller: Speller, atom: Entry, row: Place, column: Place) -> Expr:
         return Element(leaf, tuple(slots))
     if len(atom.slots) > 2:
         raise NoSpelling
+    leaf = _array_of(speller, atom.tensor)
     if len(atom.slots) == 2:
         return leaf if atom.slots[0] is row else transposed(leaf)
     if len(atom.slots) == 1:
@@ -185,15 +180,15 @@ def _piece(
 def _sliced(speller: Speller, network: Network, piece: Slice, order: list[Index], exponent: Exponent) -> None:
     expr = _power(speller, piece, exponent)
     if len(order) == 2:
-        network.add_matrix(order[0], order[1], expr, exponent < 0)
+        network.add_matrix(order[0], order[1], expr, below=exponent < 0)
     else:
-        network.add_vector(order[0], expr, exponent < 0)
+        network.add_vector(order[0], expr, below=exponent < 0)
 
 
 def _diagonal_of(speller: Speller, network: Network, base: Expr, index: Index, exponent: Exponent) -> None:
     shape = (ONE, index.dim) if speller.rows else (index.dim, ONE)
     vector = speller.shapes.call("diagonal", (base,), shape)
-    network.add_vector(index, _power(speller, vector, exponent), exponent < 0)
+    network.add_vector(index, _power(speller, vector, exponent), below=exponent < 0)
 
 
 def _call_of(atom: OfMatrix) -> Expr:
@@ -265,8 +260,7 @@ def _lies_down(speller: Speller, atom: Atom) -> bool:
             return wide.free[0] is atom.free[0]
     for entry in _entries(atom):
         if len(entry.free) == 1 and entry.free[0] in atom.free and len(entry.tensor.index_axes) == 1:
-            expr = speller.leaf(entry.tensor)
-            return not expr.shape[0].is_one
+            return not _array_of(speller, entry.tensor).shape[0].is_one
     return not speller.rows
 
 
@@ -281,7 +275,7 @@ def _order(speller: Speller, atom: Atom, free: tuple[Index, ...]) -> tuple[Index
     for entry in _entries(atom):
         if len(entry.free) == 1 and entry.free[0] in wanted and len(entry.tensor.index_axes) == 1:
             other = next(index for index in free if index is not entry.free[0])
-            across = speller.leaf(entry.tensor).shape[0].is_one
+            across = _array_of(speller, entry.tensor).shape[0].is_one
             return (other, entry.free[0]) if across else (entry.free[0], other)
     return free[0], free[1]
 

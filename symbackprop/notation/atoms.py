@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.forms import Atom, Factor, Form, Term, single
 from symbackprop.notation.slots import (

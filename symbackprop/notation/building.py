@@ -17,7 +17,6 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -26,6 +25,7 @@ from symbackprop.core.expr import (
     Power,
     Transpose,
 )
+from symbackprop.core.indexed import Indicator
 from symbackprop.notation.common import is_decimal
 
 ELEMENTWISE_KINDS = ("elementwise", "function")
@@ -124,7 +124,7 @@ def product(*factors: Expr) -> Expr:
 
 
 def hadamard(*factors: Expr) -> Expr:
-    """The elementwise product, flattened, ones dropped."""
+    """The elementwise product, flattened, ones dropped, scalars in front of arrays."""
     flat: list[Expr] = []
     for factor in factors:
         if isinstance(factor, Hadamard):
@@ -133,7 +133,11 @@ def hadamard(*factors: Expr) -> Expr:
             flat.append(factor)
     if not flat:
         return UNIT
-    return flat[0] if len(flat) == 1 else Hadamard(tuple(flat))
+    scalars = [factor for factor in flat if factor.is_scalar]
+    arrays = [factor for factor in flat if not factor.is_scalar]
+    if not scalars or not arrays:
+        return flat[0] if len(flat) == 1 else Hadamard(tuple(flat))
+    return _led(scalars, arrays[0] if len(arrays) == 1 else Hadamard(tuple(arrays)))
 
 
 def addition(terms: list[Expr]) -> Expr:

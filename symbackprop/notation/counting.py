@@ -10,17 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Add,
-    DimValue,
-    Expr,
-    IndexValue,
-    Indicator,
-    LabelValue,
-    Neg,
-    Number,
-    label_of,
-)
+from symbackprop.core.expr import Add, DimValue, Expr, Neg, Number
+from symbackprop.core.indexed import IndexValue, Indicator, LabelValue, label_of
 
 
 def placed(coefficients: Iterable[int], offset: Dim, first: int) -> Dim:

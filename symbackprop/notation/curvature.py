@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Element, Expr, Leaf, Partial
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.names import Names
 from symbackprop.notation.text import to_text

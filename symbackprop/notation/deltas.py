@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Run, Slice
+from symbackprop.core.expr import DimValue, Expr
+from symbackprop.core.indexed import IndexValue, Run, Slice
 from symbackprop.core.tensors import Index
+from symbackprop.notation.assembling import assemble
 from symbackprop.notation.atom_spelling import network_of
 from symbackprop.notation.atoms import Delta
 from symbackprop.notation.building import product, scaled
 from symbackprop.notation.forms import Term
 from symbackprop.notation.network import NoSpelling, numbers_ordered
 from symbackprop.notation.slots import Place, gap_of, indices_in, parts_of_slot
-
-if TYPE_CHECKING:
-    from symbackprop.notation.spelling import Speller
+from symbackprop.notation.speller import Speller
 
 
 def spelled_delta(speller: Speller, term: Term, delta: Delta, row: Place, column: Place) -> Expr:
@@ -34,7 +33,7 @@ def spelled_delta(speller: Speller, term: Term, delta: Delta, row: Place, column
     )
     network = network_of(speller, rest)
     network.eliminate_all(rest.bound)
-    vector = speller.assemble(network, row, None)
+    vector = assemble(network, row, None)
     shape = (row.dim, row.dim)
     if vector is None:
         square: Expr = speller.shapes.call("eye", (DimValue(row.dim),), shape)
@@ -63,7 +62,7 @@ def _selection(speller: Speller, term: Term, delta: Delta, row: Place, column: P
     every = Run(IndexValue((), ONE), whole.dim)
     network = network_of(speller, rest)
     network.eliminate_all(rest.bound)
-    vector = speller.assemble(network, row, None)
+    vector = assemble(network, row, None)
     piece: Expr = Slice(square, (every, run) if down else (run, every), speller.rows)
     if vector is not None:
         piece = product(speller.shapes.as_diagonal(vector, row.dim), piece)
@@ -82,5 +81,5 @@ def _unit(speller: Speller, term: Term, delta: Delta, row: Place, column: Place)
     network = network_of(speller, Term(term.coefficient, tuple(f for f in term.factors if f[0] is not delta)))
     network.add_vector(place, unit)
     network.eliminate_all(tuple(index for index in term.bound if index in network.indices))
-    body = speller.assemble(network, row, column)
+    body = assemble(network, row, column)
     return scaled(term.coefficient, numbers_ordered(network.scalars.nums), body, network.scalars.dens)

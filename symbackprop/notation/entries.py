@@ -8,25 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from symbackprop.core.expr import (
-    SCALAR,
-    ZERO,
-    Call,
+from symbackprop.core.expr import SCALAR, ZERO, Call, DimValue, Expr, Leaf, Neg, Partial, Power
+from symbackprop.core.indexed import (
     Comprehension,
-    DimValue,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Neg,
-    Partial,
-    Power,
     Range,
     Reduce,
     label_slot,
 )
+from symbackprop.core.relations import TURNED
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.array_atoms import Flat, OfMatrix
@@ -170,16 +163,13 @@ def _spot(index: Index, said: list[tuple[Atom, str, Slot]]) -> tuple[Range, list
     return Range(index, condition=(op, _slot(slot))), [atom for atom, _, _ in others]
 
 
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
-
-
 def _said(truth: Truth, bound: tuple[Index, ...]) -> tuple[Index, str, Slot] | None:
     """What a relation of positions says of the last bound index in it, which must stand alone on its side."""
     sides = slot_of(truth.left), slot_of(truth.right)
     if sides[0] is None or sides[1] is None:
         return None
     own = [index for index in bound if any(index in indices_in(side) for side in sides if side is not None)]
-    for mine, other, op in ((*sides, truth.op), (*sides[::-1], _TURNED[truth.op])):
+    for mine, other, op in ((*sides, truth.op), (*sides[::-1], TURNED[truth.op])):
         if own and mine is own[-1] and other is not None and own[-1] not in indices_in(other):
             return own[-1], op, other
     return None
@@ -366,7 +356,7 @@ def _entry(atom: Entry, leaf: LeafOf) -> Expr:
     if label is not None:
         return Indicator(label[0], "=", _slot(label[1]))
     base = leaf(atom.tensor)
-    like = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    like = base.array
     if not atom.slots and like is not None and not like.is_matrix:  # every extent is 1
         return Element(base, tuple(_slot(1) for _ in like.shape))
     if not atom.slots:

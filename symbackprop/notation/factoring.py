@@ -18,6 +18,7 @@ from itertools import combinations, islice, permutations
 from symbackprop.core.tensors import Index
 from symbackprop.notation.array_atoms import Flat
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Group
+from symbackprop.notation.collecting import collected
 from symbackprop.notation.common import content, spans
 from symbackprop.notation.forms import Atom, Exponent, Factor, Form, Term, opened
 
@@ -215,6 +216,7 @@ def _taken_out(terms: tuple[Term, ...], shared: Shared) -> Form | None:
     ]
     if not _is_readable(Form(inner), shared):
         return None
+    inner = list(collected(Form(inner)).terms)
     size = content(Form(inner))
     negative = [term.coefficient < 0 for term in inner]
     minus_one = any(less and not term.factors for less, term in zip(negative, inner, strict=True))

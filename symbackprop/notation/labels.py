@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Leaf, Range, label_of, label_slot
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.indexed import Element, IndexValue, Range, label_of, label_slot
 from symbackprop.core.tensors import Index
 
 

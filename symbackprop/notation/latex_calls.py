@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from symbackprop.core.expr import (
     Add,
     Call,
-    Element,
     Expr,
     Hadamard,
     Leaf,
@@ -24,10 +22,9 @@ from symbackprop.core.expr import (
     Number,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.notation.building import shown_arguments
 from symbackprop.notation.latex_box import (
@@ -37,18 +34,18 @@ from symbackprop.notation.latex_box import (
     FRACTION_TALL,
     OPEN,
     SUM,
+    TERM,
     Box,
     fraction,
     superscript,
 )
 from symbackprop.notation.latex_entries import entry, fresh_position
 from symbackprop.notation.latex_losses import LOSSES
+from symbackprop.notation.latex_partials import partial_box
+from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import name_symbol
 from symbackprop.notation.names import Names
-
-if TYPE_CHECKING:
-    from symbackprop.notation.latex import Printer
 
 _E_WIDTH = 7.0
 _TWO = Number(Fraction(2))
@@ -215,7 +212,7 @@ def _line_sum(printer: Printer, expr: Call) -> Box | None:
 def _sliced(printer: Printer, array: Expr, script: str) -> Box:
     """A row ``A_{n:}`` or column ``A_{:k}`` of an array."""
     if isinstance(array, Partial) and not array.turned:  # below a turned one the indices would be those of W
-        return printer.partial(array, script, 0.8)
+        return partial_box(printer, array, script, 0.8)
     if (
         isinstance(array, Call)
         and array.op.kind in ("elementwise", "function")
@@ -250,6 +247,8 @@ def _dot(printer: Printer, expr: Call) -> Box:
 
 def _ones(printer: Printer, expr: Call) -> Box:
     sides = [printer.box(argument) for argument in expr.args]
+    if len(sides) > 1:
+        sides = [side.at_least(TERM) for side in sides]  # (n-1) x 1
     script = r"\times ".join(side.signed for side in sides)
     letter = {"ones": r"\mathbf{1}", "zeros": r"\mathbf{0}", "eye": "I"}[expr.op.name]
     return Box(f"{letter}_{{{script}}}", ATOM, 0.6 + 0.7 * sum(side.width for side in sides))

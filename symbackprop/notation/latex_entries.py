@@ -8,19 +8,16 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
-    Slice,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Slice
 from symbackprop.core.tensors import Index
 
 Position = tuple[IndexValue | None, IndexValue | None]
@@ -82,7 +79,7 @@ def is_elementwise(expr: Expr) -> bool:
 
 
 def _entry_of_array(expr: Leaf | Partial, at: Position) -> Expr:
-    tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+    tensor = expr.array
     if isinstance(expr, Partial) and expr.turned:  # the slots of a derivative are those of the array below
         at = (at[1], at[0])
     slots: list[IndexValue] = []

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from symbackprop.core.arrays import Grid
 from symbackprop.notation.latex_box import ATOM, FRACTION_TALL, Box
+from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_sums import DOTS, brief_box
-
-if TYPE_CHECKING:
-    from symbackprop.notation.latex import Printer
 
 MOST_ROWS = 9  # of a matrix whose rows are all printed
 MOST_CELLS = 36  # of a matrix that is printed whole, if need be in blocks of columns

@@ -15,7 +15,6 @@ from symbackprop.core.expr import (
     Add,
     Call,
     Divide,
-    Element,
     Expr,
     Hadamard,
     Leaf,
@@ -24,17 +23,18 @@ from symbackprop.core.expr import (
     Number,
     Partial,
     Power,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, Reduce
 from symbackprop.notation.building import shown_arguments
-from symbackprop.notation.latex import (
-    Printer,
-)
+from symbackprop.notation.latex import printer_of
 from symbackprop.notation.latex_box import ATOM, CHAIN, SUM, TERM, Box, Latex, as_subscript
 from symbackprop.notation.latex_calls import as_reduce, head_tex, norm_shell
 from symbackprop.notation.latex_grids import block_of_grid, grid_with_dots
+from symbackprop.notation.latex_indexed import reduce_head
+from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_products import hadamard_parts, product_factor, separator
+from symbackprop.notation.latex_scripts import script_of, slots_symbol
 from symbackprop.notation.latex_sums import add_term
 from symbackprop.notation.names import PLAIN, Names
 
@@ -59,22 +59,17 @@ class _Piece:
 
 def estimated_width(expr: Expr, names: Names = PLAIN) -> float:
     """The width of the printed formula in em, estimated from the tree."""
-    return Printer(expr, names).box(expr).full_width
+    return printer_of(expr, names).box(expr).full_width
 
 
 def break_lines(expr: Expr, names: Names, width: float, *, shapes: bool = False) -> tuple[Latex, ...]:
     """``expr`` on as few lines as fit ``width`` (em); later lines are meant to be indented."""
-    printer = Printer(expr, names, shapes=shapes)
+    printer = printer_of(expr, names, shapes=shapes)
     box = grid_with_dots(printer, expr, width) if isinstance(expr, Grid) else printer.box(expr)
     if box.full_width <= width:
         return (Latex(box.signed),)
     return _fill(_split(printer, expr, width - _INDENT, 0), width)
 
-
-def aligned_lines(lhs: str, rhs: Expr, names: Names, width: float) -> list[Latex]:
-    r"""The rows of an ``aligned``: ``lhs &= first``, then ``&\quad rest`` for each further line."""
-    first, *rest = break_lines(rhs, names, width)
-    return [Latex(f"{lhs} &= {first}"), *(Latex(rf"&\quad {line}") for line in rest)]
 
 
 def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piece]:
@@ -108,7 +103,7 @@ def _split(printer: Printer, expr: Expr, limit: float, depth: int) -> list[_Piec
     if isinstance(expr, Grid):
         return _split_grid(printer, expr, limit, depth)
     if isinstance(expr, Element) and not isinstance(expr.base, Leaf | Partial):
-        slots = printer.slots(expr)
+        slots = slots_symbol(printer, expr)
         pieces = _bracketed(printer, expr.base, limit - 1.0, depth)
         return [*pieces[:-1], pieces[-1].after(as_subscript(slots.tex), 0.7 * slots.width)]
     return [_Piece(box.signed, box.full_width, depth)]
@@ -199,7 +194,7 @@ def _split_reduce(printer: Printer, expr: Reduce, limit: float, depth: int) -> l
         wanted = inner.level == SUM or inner.negative
         split = _bracketed if wanted else _split
         pieces = split(printer, expr.body, limit - 2.0, depth)
-        head = printer.reduce_head(expr)
+        head = reduce_head(printer, expr)
     return [pieces[0].before(head.tex, head.width), *pieces[1:]]
 
 
@@ -208,7 +203,7 @@ def _split_script(printer: Printer, expr: Transpose | Power, limit: float, depth
     if isinstance(base, Leaf):
         box = printer.box(expr)
         return [_Piece(box.signed, box.full_width, depth)]
-    script = printer.script_of(expr)
+    script = script_of(printer, expr)
     atom = printer.box(base).level == ATOM and not isinstance(base, MatMul | Add)
     pieces = (_split if atom else _bracketed)(printer, base, limit - 1.0, depth)
     return [*pieces[:-1], pieces[-1].after(f"^{{{script.tex}}}", 0.7 * script.width)]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from symbackprop.core.expr import UNIT, Add, Call, Element, Expr, Leaf, Neg, Range
+from symbackprop.core.expr import UNIT, Add, Call, Expr, Leaf, Neg
+from symbackprop.core.indexed import Element, Range
 from symbackprop.notation.labels import labelled_entry
 from symbackprop.notation.latex_box import BIG_TALL, CLOSED, FRACTION_TALL, OPEN, SUM, Box, as_subscript
 from symbackprop.notation.latex_entries import Position, entry, fresh_position
-
-if TYPE_CHECKING:
-    from symbackprop.notation.latex import Printer
+from symbackprop.notation.latex_printer import Printer
+from symbackprop.notation.latex_scripts import slots_symbol
 
 _Write = Callable[[Position, list[Expr]], Box]
 
@@ -88,13 +87,13 @@ def _cross_entropy_logits(printer: Printer, expr: Call) -> Box:
 
     def write(at: Position, entries: list[Expr]) -> Box:
         slots = tuple(side for side in at if side is not None)
-        script = printer.slots(Element(scores, slots))
+        script = slots_symbol(printer, Element(scores, slots))
         inner = printer.box(scores).bracketed()
         tex = rf"\log{head}{inner.tex}{as_subscript(script.tex)}"
         return _times(printer.box(entries[0]), Box(tex, OPEN, inner.width + 6.0, inner.tall))
 
     def chosen(entry: Element) -> Box:
-        inner, script = printer.box(scores).bracketed(), printer.slots(entry)
+        inner, script = printer.box(scores).bracketed(), slots_symbol(printer, entry)
         tex = rf"\log{head}{inner.tex}{as_subscript(script.tex)}"
         return Box(tex, OPEN, inner.width + 6.0 + 0.7 * script.width, inner.tall)
 

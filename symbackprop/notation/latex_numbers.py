@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from symbackprop.core.expr import Numeric
+from symbackprop.core.arrays import Numeric
 from symbackprop.notation.latex_box import ATOM, CLOSED, TERM, Box
 
 MOST_ROWS, MOST_COLUMNS, WIDEST = 10, 10, 24.0  # the last is the width of a matrix in em

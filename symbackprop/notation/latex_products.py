@@ -7,7 +7,6 @@ array by a scalar is printed as a factor, ``\frac{1}{N} (P - Y)``.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Divide, Expr, Hadamard, MatMul, Number
@@ -24,9 +23,7 @@ from symbackprop.notation.latex_box import (
     Box,
     fraction,
 )
-
-if TYPE_CHECKING:
-    from symbackprop.notation.latex import Printer
+from symbackprop.notation.latex_printer import Printer
 
 
 def product_factor(printer: Printer, factor: Expr, last: bool) -> Box:

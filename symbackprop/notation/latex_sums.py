@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from symbackprop.core.expr import Add, Expr, IndexValue, Leaf
+from symbackprop.core.expr import Add, Expr, Leaf
+from symbackprop.core.indexed import IndexValue
 from symbackprop.notation.latex_box import ATOM, SUM, Box
-
-if TYPE_CHECKING:
-    from symbackprop.notation.latex import Printer
+from symbackprop.notation.latex_printer import Printer
 
 MOST_ALIKE = 4  # terms that differ in their places only and are all printed in a brief sum
 DOTS = Box(r"\cdots", ATOM, 1.2)

@@ -11,17 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from symbackprop.core.expr import (
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Partial,
-    Range,
-    Reduce,
-)
+from symbackprop.core.expr import DimValue, Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, LabelValue, Range, Reduce
 from symbackprop.core.tensors import Index
 
 _SPARE = "ijklpqrstuvabcnm"

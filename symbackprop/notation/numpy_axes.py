@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Comprehension, Element, Expr, IndexValue, Reduce
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation import pycode as py

@@ -14,21 +14,9 @@ from fractions import Fraction
 from typing import Literal
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Element,
-    Expr,
-    IndexValue,
-    Leaf,
-    Neg,
-    Number,
-    Operation,
-    Partial,
-    Shape,
-    Slice,
-    Transpose,
-)
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Neg, Number, Partial, Shape, Transpose
+from symbackprop.core.indexed import Element, IndexValue, Slice
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation import pycode as py

@@ -18,8 +18,8 @@ import numpy as np
 
 from symbackprop.core.dims import Dim
 from symbackprop.errors import InputError, did_you_mean
-from symbackprop.notation.numpy_code import Input, Program
 from symbackprop.notation.numpy_dims import solve
+from symbackprop.notation.numpy_program import Input, Program
 
 _FLOAT = np.dtype(np.float64)
 _INT = np.dtype(np.int64)

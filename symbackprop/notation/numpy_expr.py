@@ -20,7 +20,6 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
@@ -30,6 +29,7 @@ from symbackprop.core.expr import (
     Shape,
     Transpose,
 )
+from symbackprop.core.indexed import Indicator
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_axes import has_indices

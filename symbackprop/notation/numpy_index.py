@@ -15,25 +15,29 @@ from dataclasses import dataclass, replace
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
+    UNIT,
     Add,
     Call,
-    Comprehension,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Partial,
     Power,
+    Transpose,
+)
+from symbackprop.core.indexed import (
+    Comprehension,
+    Element,
+    IndexValue,
+    Indicator,
+    LabelValue,
     Reduce,
     Run,
     Slice,
-    Transpose,
+    axes_of,
     label_of,
 )
 from symbackprop.core.tensors import Index
@@ -43,7 +47,7 @@ from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.numpy_axes import Axes, arranged, count, free_indices, has_indices, span, union
 from symbackprop.notation.numpy_base import RELATIONS, Writer, code, dim_code, plus, real, related
 from symbackprop.notation.numpy_reduce import reduced
-from symbackprop.notation.text import axes_of, is_whole
+from symbackprop.notation.slices import is_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,8 @@ def named(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
             op="=", left=IndexValue(single=Index() as one), right=IndexValue(single=Index() as two)
         ) if one is not two and not {one, two} & {*writer.fixed, *writer.spans} and one.dim == two.dim:
             return Axes(py.call("np.eye", dim_code(one.dim)), (one, two))
+        case MatMul() | Hadamard() | Divide() if (apart := _kept_apart(expr)) is not None:
+            return _only_where(writer, *apart, wanted)
         case Add() | Hadamard() | Divide() | Power() | Indicator():
             return _pointwise(writer, expr, wanted)
         case MatMul(factors=factors) if all(factor.is_scalar for factor in factors):
@@ -115,6 +121,44 @@ def named(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:
             return _looped(writer, expr, wanted)
         case _:
             raise UnsupportedError(f"no NumPy code for {type(expr).__name__}")
+
+
+def _kept_apart(expr: Expr) -> tuple[Indicator, Expr] | None:
+    """[i != j] and the rest of a product, where that is a quotient or a log in which both stand."""
+    top = expr.num if isinstance(expr, Divide) else expr
+    factors = top.factors if isinstance(top, (MatMul, Hadamard)) else (top,)
+    for place, one in enumerate(factors):
+        if not isinstance(one, Indicator) or one.op != "!=":
+            continue
+        sides = (one.left, one.right)
+        if not all(isinstance(side, IndexValue) and not isinstance(side, LabelValue) for side in sides):
+            continue
+        others = (*factors[:place], *factors[place + 1 :])
+        rest: Expr = MatMul(others) if len(others) > 1 else others[0] if others else UNIT
+        rest = Divide(rest, expr.den) if isinstance(expr, Divide) else rest
+        if _may_not_exist(rest, set(free_indices(one))):
+            return one, rest
+    return None
+
+
+def _may_not_exist(expr: Expr, indices: set[Index]) -> bool:
+    """Whether there is a quotient or a log of something in which these indices stand."""
+    for node in expr.walk():
+        below = node.den if isinstance(node, Divide) else None
+        if isinstance(node, Call) and node.op.name == "log":
+            below = node.args[0]
+        if below is not None and indices <= set(free_indices(below)):
+            return True
+    return False
+
+
+def _only_where(writer: Writer, apart: Indicator, rest: Expr, wanted: tuple[Index, ...]) -> Axes:
+    """What a factor [i != j] leaves, which need not exist where i = j."""
+    parts = [named(writer, part, wanted) for part in (apart, rest)]
+    order = union(parts, wanted)
+    mask, value = (arranged(part, order) for part in parts)
+    writer.marks.add("masked")
+    return Axes(py.call("np.where", mask, real(value), py.literal(0.0)), order)
 
 
 def _pointwise(writer: Writer, expr: Expr, wanted: tuple[Index, ...]) -> Axes:

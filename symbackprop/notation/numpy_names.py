@@ -11,7 +11,8 @@ import keyword
 import unicodedata
 from collections.abc import Iterable
 
-from symbackprop.core.expr import Operation, Partial
+from symbackprop.core.expr import Partial
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.names import Names
 

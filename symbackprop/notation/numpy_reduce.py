@@ -13,20 +13,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    UNIT,
-    Divide,
-    Expr,
-    Hadamard,
-    IndexValue,
-    Indicator,
-    MatMul,
-    Neg,
-    Number,
-    Range,
-    Reduce,
-    label_of,
-)
+from symbackprop.core.expr import UNIT, Divide, Expr, Hadamard, MatMul, Neg, Number
+from symbackprop.core.indexed import IndexValue, Indicator, Range, Reduce, label_of
 from symbackprop.core.tensors import Index
 from symbackprop.notation import pycode as py
 from symbackprop.notation.numpy_axes import Axes, arranged, count, free_indices, span, union

@@ -88,12 +88,15 @@ class _Stabiliser:
         return _SumOfExp(arg, axis)
 
     def divisor(self, node: ast.expr) -> tuple[_SumOfExp, str] | None:
-        """A divisor that is a sum of exponentials: along the rows, the columns, or a number."""
+        """A divisor that is a sum of exponentials: along rows, columns, an axis of more; a number."""
         match node:
             case ast.Subscript(value=inner, slice=ast.Tuple(elts=[ast.Slice(), ast.Constant(value=None)])):
                 found, way = self.sum_of_exp(inner), "row"
             case ast.Subscript(value=inner, slice=ast.Tuple(elts=[ast.Constant(value=None), ast.Slice()])):
                 found, way = self.sum_of_exp(inner), "column"
+            case ast.Subscript(value=inner, slice=ast.Tuple(elts=elts)) if len(elts) > 2:
+                found = self.sum_of_exp(inner)
+                return (found, "aligned") if found is not None and _is_put_back(elts, found.axis) else None
             case _:
                 found, way = self.sum_of_exp(node), ""
         if found is None:
@@ -121,6 +124,8 @@ class _Stabiliser:
         match node:
             case ast.BinOp(left=left, op=ast.Mult() | ast.Div() | ast.MatMult() as sign, right=right):
                 matrix = isinstance(sign, ast.MatMult)
+                if matrix and way == "aligned":
+                    return None
                 first = None if matrix and way == "column" else again(left)
                 if first is not None:
                     return ast.BinOp(first, sign, right)
@@ -223,6 +228,16 @@ def stabilised(
     called = {name for line in kept for name in py.names_in(line.value)}
     sources = tuple(s for s in work.helpers if s.removeprefix("def ").partition("(")[0] in called)
     return kept[::-1], sources
+
+
+def _is_put_back(elts: Sequence[ast.expr], axis: Axis) -> bool:
+    """Whether ``[:, None, :]`` puts back the axis that was summed over, and nothing else."""
+    return all(
+        (isinstance(elt, ast.Constant) and elt.value is None)
+        if place == axis
+        else (isinstance(elt, ast.Slice) and elt.lower is elt.upper is elt.step is None)
+        for place, elt in enumerate(elts)
+    )
 
 
 def _rebuilt(new: ast.expr | None, build: Callable[[ast.expr], ast.expr]) -> ast.expr | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from symbackprop.core.expr import Add, Comprehension, Element, Expr, Leaf, MatMul, Number, Partial
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul, Number, Partial
+from symbackprop.core.indexed import Comprehension, Element
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.substitution import entry_in
 
@@ -98,7 +99,7 @@ class Restriction:
         found = self._letter(base)
         if found.expr == base:
             return Outcome(entry, 1 + len(entry.slots), found.stuck)
-        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        tensor = base.array
         whole = found.expr
         expr = entry_in(whole, tensor, entry.slots) if _has_entries(whole, tensor) else entry
         stuck = found.stuck if expr is not entry else frozenset({base})

@@ -16,7 +16,7 @@ from sympy.core.symbol import Str
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.matrices.matrixbase import MatrixBase
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.sympy_grids import Grid
 

@@ -17,7 +17,7 @@ from sympy import S, Symbol
 from sympy.matrices.expressions.matexpr import MatrixElement
 from sympy.printing.precedence import PRECEDENCE
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation import pycode as py
 from symbackprop.notation.sympy_base import LOOKUP, OwnMatrix, bracketed, entry_of, stretched

@@ -6,7 +6,6 @@ Each function gives the form of entry (row, column) of a call; its docstring is 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, DimValue, Expr, Number
@@ -17,10 +16,8 @@ from symbackprop.notation.forms import Form, bind, number, product, single, tota
 from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Place, position
 from symbackprop.ops.form_arithmetic import log_of, power
+from symbackprop.ops.lowerer import Lowerer
 from symbackprop.ops.registry import lookup
-
-if TYPE_CHECKING:
-    from symbackprop.ops.lowering import Lowerer
 
 
 def outer(lowerer: Lowerer, expr: Call, row: Place, column: Place) -> Form:

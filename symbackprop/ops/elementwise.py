@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.expr import Param
+from symbackprop.core.operations import Param
 from symbackprop.ops.registry import Elementwise
 
 _A = (Param("a"),)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import (
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import (
     Comprehension,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Partial,
     Range,
     Reduce,
     Slice,
+    label_of,
 )
 from symbackprop.core.tensors import Index
 from symbackprop.errors import UnsupportedError
@@ -27,11 +25,9 @@ from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Place, Slot, position
 from symbackprop.ops.form_arithmetic import dim_form, power
 from symbackprop.ops.label_choices import classes_of, label_indicator, label_is
-from symbackprop.ops.ranges import ordered, stretched
+from symbackprop.ops.lowerer import Lowerer
+from symbackprop.ops.ranges import is_singular, ordered, stretched
 from symbackprop.ops.tensor_entries import zero_outside
-
-if TYPE_CHECKING:
-    from symbackprop.ops.lowering import Lowerer
 
 
 def element(lowerer: Lowerer, expr: Element, row: Place, column: Place) -> Form:
@@ -105,7 +101,9 @@ def reduction(lowerer: Lowerer, expr: Reduce, row: Place, column: Place) -> Form
         return _extreme_of(expr.binder, normal(body), bound, where)
     inside = number(1)
     for one in (one for several in conditions for one in several):
-        inside = product(inside, indicator(lowerer, one, None, None))
+        barred = one.op == "!=" and _is_barred(lowerer, one, body)
+        found = single(_truth(lowerer, one)) if barred else indicator(lowerer, one, None, None)
+        inside = product(inside, found)
     lowerer.names = saved
     total_ = bind(product(inside, body), tuple(bound))
     if expr.binder == "sum":
@@ -121,6 +119,14 @@ def _extreme_of(kind: str, body: Form, bound: list[Index], where: list[tuple[Tru
     for index, truths in zip(reversed(bound), reversed(where), strict=True):
         body = single(Extreme("prod", body, (index,), truths))
     return body
+
+
+def _is_barred(lowerer: Lowerer, condition: Indicator, body: Form) -> bool:
+    """Whether a sum over j != i may not be one over all j without that at i: 1/(x_i - x_j)."""
+    if label_of(condition.left) is not None or label_of(condition.right) is not None:
+        return False
+    truth = _truth(lowerer, condition)
+    return set(truth.left.free) <= set(body.free) and is_singular(body, truth.free)
 
 
 def _truth(lowerer: Lowerer, condition: Indicator) -> Truth:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Indicator, label_of
+from symbackprop.core.expr import Call, Expr
+from symbackprop.core.indexed import Element, IndexValue, Indicator, label_of
 from symbackprop.core.tensors import Index
 from symbackprop.notation.forms import Form, bind, product, single
 from symbackprop.notation.slots import Place, Slot
 from symbackprop.ops.labels import choice
-
-if TYPE_CHECKING:
-    from symbackprop.ops.lowering import Lowerer
+from symbackprop.ops.lowerer import Lowerer
 
 
 def classes_of(label: Expr) -> Dim:

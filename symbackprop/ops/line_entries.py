@@ -6,7 +6,6 @@ Each function gives the form of entry (row, column) of a call; its docstring is 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from symbackprop.core.expr import Call, Expr
 from symbackprop.core.tensors import Index
@@ -15,9 +14,7 @@ from symbackprop.notation.forms import Form, bind, negated, product, single, tot
 from symbackprop.notation.normal import normal
 from symbackprop.notation.slots import Place
 from symbackprop.ops.form_arithmetic import exp_of, log_of, one_over, power
-
-if TYPE_CHECKING:
-    from symbackprop.ops.lowering import Lowerer
+from symbackprop.ops.lowerer import Lowerer
 
 
 def softmax(lowerer: Lowerer, expr: Call, row: Place, column: Place) -> Form:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.expr import Param
+from symbackprop.core.operations import Param
 from symbackprop.notation.numpy_stable import LOG_SOFTMAX
 from symbackprop.ops.elementwise import softplus
 from symbackprop.ops.registry import Structural

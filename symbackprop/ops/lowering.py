@@ -18,41 +18,35 @@ from typing import Any
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Reduce,
     Shape,
-    Slice,
     Transpose,
     product_shape,
 )
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Reduce, Slice
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation.atoms import Fn, as_atom
 from symbackprop.notation.forms import Form, bind, negated, number, product, single, total
 from symbackprop.notation.normal import normal
-from symbackprop.notation.slots import Place, Slot, parts_of_slot, position
+from symbackprop.notation.slots import Place, Slot
 from symbackprop.ops import array_entries, index_notation, line_entries
 from symbackprop.ops.elementwise import POWER
 from symbackprop.ops.form_arithmetic import dim_form, inverse, power
 from symbackprop.ops.label_choices import onehot
 from symbackprop.ops.labels import hoisted, onehot_tensor
+from symbackprop.ops.lowerer import Expand, Lowerer
 from symbackprop.ops.registry import Elementwise
 from symbackprop.ops.tensor_entries import entry_at
-
-Expand = Callable[[Call], Expr]
 
 
 class Lowering:
@@ -80,61 +74,19 @@ class Lowering:
 
     def lower(self, expr: Expr, row: Place, column: Place, names: Mapping[Index, Slot] | None = None) -> Form:
         """The form of one entry; ``names`` replaces the index objects of the expression."""
-        lowerer = Lowerer(self._expand, self._partials, names or {}, self.onehot, zero=self._zero)
+        lowerer = _NodeLowerer(self._expand, self._partials, names or {}, self.onehot, zero=self._zero)
         form = lowerer.lower(expr, row, column)
         return hoisted(form, frozenset(self._onehots.values())) if self._onehots else form
 
 
-class Lowerer:
-    """Lowers one expression.
-
-    ``names`` are the slots that stand for its indices; a sum adds its own. ``zero``: entries outside their
-    range count as 0.
-    """
-
-    __slots__ = ("expand", "names", "onehot", "partials", "zero")
-
-    def __init__(
-        self,
-        expand: Expand,
-        partials: Callable[[Partial], Tensor] | None,
-        names: Mapping[Index, Slot],
-        onehot: Callable[[Tensor], Tensor],
-        *,
-        zero: bool = False,
-    ) -> None:
-        self.zero = zero
-        self.expand = expand
-        self.partials = partials
-        self.names = dict(names)
-        self.onehot = onehot
+class _NodeLowerer(Lowerer):
+    """Lowers by the kind of the node."""
 
     def lower(self, expr: Expr, row: Place, column: Place) -> Form:
-        """The form of one entry of any expression."""
         method = _NODES.get(type(expr))
         if method is None:
             raise UnsupportedError(f"{type(expr).__name__} is not supported yet")
         return method(self, expr, row, column)
-
-    def part(self, expr: Expr, row: Place, column: Place) -> Form:
-        """An operand of an elementwise operation: a side of extent 1 has no index."""
-        rows, columns = expr.shape
-        return self.lower(expr, None if rows.is_one else row, None if columns.is_one else column)
-
-    def slot(self, value: IndexValue) -> Slot:
-        """The position that a value is, with the names put in."""
-        index = value.single
-        if index is not None:
-            return self.names.get(index, index)
-        if not value.indices and value.offset.is_number:
-            return value.offset.constant
-        changed: list[tuple[Index, int]] = []
-        offset = value.offset
-        for own, factor in value.indices:
-            inner, constant = parts_of_slot(self.names.get(own, own))
-            offset = offset + constant * factor
-            changed.extend((other, size * factor) for other, size in inner)
-        return position(changed, offset)
 
     def number(self, expr: Number, row: Place, column: Place) -> Form:
         return number(expr.value)
@@ -230,28 +182,28 @@ def _is_unit(shape: Shape) -> bool:
 
 
 # By the very type: what is derived from a node (a Jacobian from a Partial) is another kind.
-_NODES: Mapping[type[Expr], Callable[[Lowerer, Any, Place, Place], Form]] = {
-    Number: Lowerer.number,
-    DimValue: Lowerer.dim,
-    Leaf: Lowerer.leaf,
-    Partial: Lowerer.partial,
-    Add: Lowerer.add,
-    Neg: Lowerer.neg,
-    MatMul: Lowerer.matmul,
-    Hadamard: Lowerer.hadamard,
-    Divide: Lowerer.divide,
-    Power: Lowerer.power,
-    Transpose: Lowerer.transpose,
+_NODES: Mapping[type[Expr], Callable[[_NodeLowerer, Any, Place, Place], Form]] = {
+    Number: _NodeLowerer.number,
+    DimValue: _NodeLowerer.dim,
+    Leaf: _NodeLowerer.leaf,
+    Partial: _NodeLowerer.partial,
+    Add: _NodeLowerer.add,
+    Neg: _NodeLowerer.neg,
+    MatMul: _NodeLowerer.matmul,
+    Hadamard: _NodeLowerer.hadamard,
+    Divide: _NodeLowerer.divide,
+    Power: _NodeLowerer.power,
+    Transpose: _NodeLowerer.transpose,
     Element: index_notation.element,
     Slice: index_notation.piece,
     Reduce: index_notation.reduction,
     Indicator: index_notation.indicator,
     IndexValue: index_notation.index_value,
     Comprehension: index_notation.comprehension,
-    Call: Lowerer.call,
+    Call: _NodeLowerer.call,
 }
 # An operation without an entry here is lowered as its definition.
-_PRIMITIVES: Mapping[str, Callable[[Lowerer, Call, Place, Place], Form]] = {
+_PRIMITIVES: Mapping[str, Callable[[_NodeLowerer, Call, Place, Place], Form]] = {
     "softmax": line_entries.softmax,
     "log_softmax": line_entries.log_softmax,
     "logsumexp": line_entries.logsumexp,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Leaf, Partial, Range, Reduce
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, Range, Reduce
 from symbackprop.core.tensors import Index
-from symbackprop.notation.atoms import Truth, number_of, slot_of
+from symbackprop.notation.atoms import Fn, Truth, number_of, slot_of
+from symbackprop.notation.forms import Form
 from symbackprop.notation.slots import parts_of_slot, position
 
 
@@ -23,6 +26,20 @@ def ordered(truth: Truth) -> Truth:
         if offset - end == Dim(1):  # i + 1 <= j
             return Truth(number_of(position(parts, offset - 1)), "<", number_of(position(others, end)))
     return Truth(left, op, right)
+
+
+def is_singular(form: Form, indices: Sequence[Index]) -> bool:
+    """Whether a quotient, a root or a log stands there that need not exist where the indices are equal."""
+    wanted = set(indices)
+    for term in form.terms:
+        for atom, exponent in term.factors:
+            if not wanted <= set(atom.free):
+                continue
+            below = exponent < 0 or Fraction(exponent).denominator != 1
+            bounded = isinstance(atom, Fn) and getattr(atom.op, "domain", "real") != "real"
+            if below or bounded or any(is_singular(part, indices) for part in atom.parts):
+                return True
+    return False
 
 
 def stretched(expr: Reduce) -> tuple[Range, ...]:
@@ -69,7 +86,7 @@ def _axis_of(index: Index, body: Expr) -> Dim | None:
     found: set[Dim] = set()
     for node in body.walk():
         if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-            tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+            tensor = node.base.array
             for slot, dim in zip(node.slots, tensor.shape, strict=False):
                 if any(own is index for own, _ in slot.indices):
                     found.add(dim if slot.single is index else Dim(-1))

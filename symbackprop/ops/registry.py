@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symbackprop.core.expr import Operation, Param
+from symbackprop.core.operations import Operation, Param
 
 Array = NDArray[np.float64]
 

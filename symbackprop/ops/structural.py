@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.expr import Param
+from symbackprop.core.operations import Param
 from symbackprop.notation.numpy_stable import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from symbackprop.ops.registry import Structural
 

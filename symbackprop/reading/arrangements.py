@@ -9,7 +9,7 @@ from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Call, DimValue, Expr, Number, Shape
 from symbackprop.core.tensors import Convention
 from symbackprop.ops.registry import Structural
-from symbackprop.reading.entries import affine
+from symbackprop.reading.positions import affine
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import ShapeError, is_vector, shape_text
 from symbackprop.reading.syntax import Apply, Node, show

@@ -10,14 +10,14 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields
-from symbackprop.reading.entries import named_starts
-from symbackprop.reading.families import written_out
 from symbackprop.reading.jacobians import read_derivative
+from symbackprop.reading.members import written_out
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.syntax import Derivative, Name, Sub, show
 from symbackprop.reading.tokens import Token, fail, tokenize
+from symbackprop.reading.whole_arrays import named_starts
 from symbackprop.reading.yaml_tree import Scalar
 
 

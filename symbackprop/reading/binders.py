@@ -7,27 +7,20 @@ dim has that dim; of any other the range stays with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, IndexValue, LabelValue, Range, Reduce, label_slot
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import IndexValue, LabelValue, Range, Reduce, label_slot
 from symbackprop.core.tensors import Index
-from symbackprop.reading.entries import (
-    check_letter,
-    check_reach,
-    index_parts,
-    position_parts,
-    positions_text,
-    range_of,
-    read_label,
-)
+from symbackprop.reading.index_ranges import check_letter, range_of
+from symbackprop.reading.positions import index_parts, position_parts, positions_text
+from symbackprop.reading.reach import check_reach
 from symbackprop.reading.refusals import not_yet
-from symbackprop.reading.scope import Scope
+from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.shapes import ShapeError, shape_text
+from symbackprop.reading.slots import read_label
 from symbackprop.reading.syntax import Bind, Bounds, Name, Node, show
 from symbackprop.reading.tokens import fail
 
-Read = Callable[[Node, Scope], Expr]
 _DOES = {"sum": "adds", "mean": "averages", "prod": "multiplies", "max": "compares"}
 
 

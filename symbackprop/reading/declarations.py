@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation
 from symbackprop.core.graph import Family
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Facts, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.cursor import RESERVED

@@ -9,24 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symbackprop.core.arrays import Grid
-from symbackprop.core.expr import (
-    Add,
-    Divide,
-    Element,
-    Expr,
-    Hadamard,
-    MatMul,
-    Neg,
-    Number,
-    Partial,
-    Power,
-    Transpose,
-    label_of,
-)
+from symbackprop.core.expr import Add, Divide, Expr, Hadamard, MatMul, Neg, Number, Partial, Power, Transpose
+from symbackprop.core.indexed import Element, label_of
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.binders import read_binder
 from symbackprop.reading.calls import read_call
-from symbackprop.reading.entries import no_number, read_element, whole_array
+from symbackprop.reading.entries import read_element
 from symbackprop.reading.jacobians import read_derivative
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.shapes import (
@@ -36,6 +24,7 @@ from symbackprop.reading.shapes import (
     join_product,
     shape_text,
 )
+from symbackprop.reading.slots import no_number
 from symbackprop.reading.syntax import (
     Apply,
     Bind,
@@ -56,6 +45,7 @@ from symbackprop.reading.syntax import (
     show,
 )
 from symbackprop.reading.tokens import fail
+from symbackprop.reading.whole_arrays import whole_array
 
 
 def read(node: Node, scope: Scope) -> Expr:
@@ -67,34 +57,16 @@ def read(node: Node, scope: Scope) -> Expr:
     match node:
         case Num(_, value):
             return Number(value)
-        case Name(at, name):
-            value_of = scope.value(name)
-            if value_of is None:
-                raise scope.unknown(name, at)
-            if label_of(value_of) is not None:
-                raise no_number(node, at)
-            value_of = whole_array(value_of, name, at)
-            return layout_partial(value_of, scope.layout) if isinstance(value_of, Partial) else value_of
+        case Name():
+            return _name(node, scope)
         case Chain(_, factors):
             parts = tuple([read(factor, scope) for factor in factors])
             join_product(parts, factors, node, scope.unifier)
             return MatMul(parts)
-        case Times(_, factors, dotted):
-            parts = tuple([read(factor, scope) for factor in factors])
-            if dotted and not all(_scalar(part, scope) for part in parts):
-                raise fail(
-                    "· stands only between scalars",
-                    node.at,
-                    "write a space for the matrix product, * for the elementwise one, or dot(a, b)",
-                )
-            join_elementwise(parts, factors, node, scope.unifier, "the elementwise product *")
-            _check_outer(parts, factors, node, scope)
-            return Hadamard(parts)
-        case Plus(_, terms):
-            parts = tuple([read(term, scope) for term in terms])
-            join_elementwise(parts, terms, node, scope.unifier, "a sum")
-            _check_outer(parts, terms, node, scope)
-            return Add(parts)
+        case Times():
+            return _elementwise_product(node, scope)
+        case Plus():
+            return _sum(node, scope)
         case Minus(_, arg):
             return Neg(read(arg, scope))
         case Over():
@@ -104,10 +76,7 @@ def read(node: Node, scope: Scope) -> Expr:
         case Turned(_, base):
             return Transpose(read(base, scope))
         case Sub():
-            found = read_element(node, scope, read)
-            if isinstance(found, Element) and isinstance(found.base, Partial) and found.base.turned:
-                return Element(replace(found.base, turned=False), found.slots[::-1])
-            return found
+            return _entry(node, scope)
         case Apply():
             return read_call(node, scope, read)
         case Bind():
@@ -119,6 +88,44 @@ def read(node: Node, scope: Scope) -> Expr:
         case Relation(at):
             raise fail(f"{show(node)} stands only inside ind(...)", at)
     raise fail(f"{show(node)} stands only as an index", node.at)
+
+
+def _name(node: Name, scope: Scope) -> Expr:
+    value = scope.value(node.name)
+    if value is None:
+        raise scope.unknown(node.name, node.at)
+    if label_of(value) is not None:
+        raise no_number(node, node.at)
+    value = whole_array(value, node.name, node.at)
+    return layout_partial(value, scope.layout) if isinstance(value, Partial) else value
+
+
+def _elementwise_product(node: Times, scope: Scope) -> Expr:
+    parts = tuple([read(factor, scope) for factor in node.factors])
+    if node.dotted and not all(_scalar(part, scope) for part in parts):
+        raise fail(
+            "· stands only between scalars",
+            node.at,
+            "write a space for the matrix product, * for the elementwise one, or dot(a, b)",
+        )
+    join_elementwise(parts, node.factors, node, scope.unifier, "the elementwise product *")
+    _check_outer(parts, node.factors, node, scope)
+    return Hadamard(parts)
+
+
+def _sum(node: Plus, scope: Scope) -> Expr:
+    parts = tuple([read(term, scope) for term in node.terms])
+    join_elementwise(parts, node.terms, node, scope.unifier, "a sum")
+    _check_outer(parts, node.terms, node, scope)
+    return Add(parts)
+
+
+def _entry(node: Sub, scope: Scope) -> Expr:
+    """An entry or a slice; of a derivative in the numerator layout the slots are turned."""
+    found = read_element(node, scope, read)
+    if isinstance(found, Element) and isinstance(found.base, Partial) and found.base.turned:
+        return Element(replace(found.base, turned=False), found.slots[::-1])
+    return found
 
 
 def _check_outer(parts: tuple[Expr, ...], nodes: tuple[Node, ...], whole: Node, scope: Scope) -> None:

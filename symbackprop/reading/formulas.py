@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from symbackprop.core.expr import Expr, Operation, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.errors import InputError
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import free_letters
-from symbackprop.reading.families import written_out
+from symbackprop.reading.index_ranges import free_letters
+from symbackprop.reading.members import written_out
 from symbackprop.reading.parser import parse_equality, parse_expression
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import Node

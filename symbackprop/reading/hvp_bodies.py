@@ -10,7 +10,7 @@ from symbackprop.core.tensors import Role, Tensor
 from symbackprop.errors import did_you_mean
 from symbackprop.reading import fields
 from symbackprop.reading.asked import behind_d
-from symbackprop.reading.families import written_out
+from symbackprop.reading.members import written_out
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.seconds import gradient_of

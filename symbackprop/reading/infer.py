@@ -13,19 +13,22 @@ from dataclasses import replace
 from itertools import chain, count
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation, Param
 from symbackprop.core.graph import Family, Graph
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise
 from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.elaborate import read
-from symbackprop.reading.entries import affine
-from symbackprop.reading.families import member_name, unroll
+from symbackprop.reading.equation_order import order_lines
+from symbackprop.reading.equations import read_line
+from symbackprop.reading.families import unroll
+from symbackprop.reading.members import member_name
 from symbackprop.reading.parser import parse_expression, parse_program
-from symbackprop.reading.pieces import entry_targets, gathered
-from symbackprop.reading.program import build_graph, order_lines, read_line
+from symbackprop.reading.piece_targets import entry_targets, gathered
+from symbackprop.reading.positions import affine
+from symbackprop.reading.program import build_graph
 from symbackprop.reading.recursions import declare_loop, families_over_dims, loops, with_starts
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError, Unifier

@@ -7,21 +7,22 @@ from dataclasses import dataclass, field
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Element, Expr, IndexValue, Indicator, Partial
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Indicator
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.reading import fields
 from symbackprop.reading.asked import behind_d
-from symbackprop.reading.entries import named_starts
-from symbackprop.reading.families import written_out
 from symbackprop.reading.formulas import read_formula
+from symbackprop.reading.members import written_out
 from symbackprop.reading.parser import parse_expression
 from symbackprop.reading.question import Asking, Body, tidy
 from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.sizes import read_sizes
 from symbackprop.reading.syntax import Derivative, Name, Node, Num, Sub, Whole, show
 from symbackprop.reading.tokens import fail, tokenize
+from symbackprop.reading.whole_arrays import named_starts
 from symbackprop.reading.yaml_tree import Scalar
 
 Places = tuple[str | int, ...]

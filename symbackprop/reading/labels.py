@@ -6,19 +6,18 @@ loss of ``onehot(y)``, so that everything after reading knows one kind of target
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Number, label_of
+from symbackprop.core.expr import Call, Expr, Number
+from symbackprop.core.indexed import IndexValue, Indicator, label_of
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.ops.registry import lookup
-from symbackprop.reading.entries import read_label
-from symbackprop.reading.scope import Scope
+from symbackprop.reading.scope import Read, Scope
+from symbackprop.reading.slots import read_label
 from symbackprop.reading.syntax import Apply, Name, Node, Relation, show
 from symbackprop.reading.tokens import fail
 
-Read = Callable[[Node, Scope], Expr]
 TAKE_LABELS = frozenset({"onehot", "cross_entropy", "cross_entropy_logits", "nll", "focal", "multi_hinge"})
 
 

@@ -18,6 +18,8 @@ from symbackprop.errors import InputError
 from symbackprop.notation.names import PLAIN, Names
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.elaborate import read
+from symbackprop.reading.equation_order import order_lines
+from symbackprop.reading.equations import read_line
 from symbackprop.reading.families import unroll
 from symbackprop.reading.latex_loops import graph_over_dims, settled_line
 from symbackprop.reading.latex_meaning import Vocabulary
@@ -45,8 +47,8 @@ from symbackprop.reading.latex_tree import (
 from symbackprop.reading.latex_words import function_words
 from symbackprop.reading.latex_written import numbered_layers
 from symbackprop.reading.parser import check_height
-from symbackprop.reading.pieces import entry_targets, gathered
-from symbackprop.reading.program import build_graph, declared_tensors, order_lines, read_line
+from symbackprop.reading.piece_targets import entry_targets, gathered
+from symbackprop.reading.program import build_graph, declared_tensors
 from symbackprop.reading.recursions import families_over_dims
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError

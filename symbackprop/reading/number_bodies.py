@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Number, Numeric, Partial, Reduce
+from symbackprop.core.arrays import Numeric
+from symbackprop.core.expr import DimValue, Expr, Leaf, Number, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import IndexValue, Reduce
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import Elementwise

@@ -14,10 +14,9 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Role, Tensor
 from symbackprop.reading.binders import interval
 from symbackprop.reading.declarations import Declarations, Declared
-from symbackprop.reading.entries import range_of
-from symbackprop.reading.families import member_name
-from symbackprop.reading.pieces import Read
-from symbackprop.reading.scope import Scope
+from symbackprop.reading.index_ranges import range_of
+from symbackprop.reading.members import member_name
+from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.syntax import Bounds, Line, Minus, Name, Node, Num, Plus, Sub, show
 from symbackprop.reading.tokens import fail
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, Expr, IndexValue, Leaf, Operation, Partial, Range
+from symbackprop.core.expr import DimValue, Expr, Leaf, Partial
+from symbackprop.core.indexed import IndexValue, Range
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Index, Role, Tensor
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.ops.registry import BINDERS, NO_SUCH, all_operations, lookup
 from symbackprop.reading.cursor import RESERVED
 from symbackprop.reading.shapes import Unifier
+from symbackprop.reading.syntax import Node
 from symbackprop.reading.tokens import Place, fail
 
 FORMS = frozenset({"ind", "kron"})
@@ -147,3 +150,6 @@ class Scope:
             product = f"for a product write a space: {shown}"
             hint = near or (product if len(name) <= 3 else "an arbitrary one must be declared")
         return fail(f"unknown function {name}", at, hint, "unknown-function")
+
+
+Read = Callable[[Node, Scope], Expr]  # what reads the parts of a formula

@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Expr, Leaf, Operation, Param
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Facts, Role, Tensor
 from symbackprop.errors import InputError, UnsupportedError, did_you_mean
 from symbackprop.notation import pycode as py

@@ -18,12 +18,13 @@ from typing import Any
 import sympy
 from sympy.core.symbol import Str
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.errors import InputError, did_you_mean
+from symbackprop.notation.sympy_arithmetic import of_matrix
 from symbackprop.notation.sympy_base import OperationName, is_matrix, shape_of
 from symbackprop.notation.sympy_objects import AbstractApplied, Applied
-from symbackprop.notation.sympy_out import function_symbol, of_matrix
 from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
+from symbackprop.notation.sympy_symbols import function_symbol
 from symbackprop.ops.registry import Elementwise, all_operations, one_argument, stacking
 from symbackprop.reading.fields import is_name
 from symbackprop.reading.scope import function_names

@@ -15,7 +15,7 @@ from sympy.matrices.expressions.diagonal import DiagMatrix, DiagonalMatrix, Diag
 from sympy.matrices.expressions.dotproduct import DotProduct
 from sympy.matrices.expressions.slice import MatrixSlice
 
-from symbackprop.core.expr import Operation
+from symbackprop.core.operations import Operation
 from symbackprop.errors import InputError
 from symbackprop.notation import sympy_objects as own
 from symbackprop.notation.sympy_base import is_matrix, shape_of
@@ -24,18 +24,7 @@ from symbackprop.notation.sympy_slices import Piece
 from symbackprop.notation.sympy_structures import Cell, Eye, ScalarStructure, Structure
 from symbackprop.reading.syntax import Bounds, Line, Name, Node, Relation, Span, Sub, show
 from symbackprop.symbolic.entries import brief
-from symbackprop.symbolic.nodes import (
-    NOWHERE,
-    call,
-    chain,
-    name,
-    number,
-    over,
-    plus,
-    power,
-    times,
-    turned,
-)
+from symbackprop.symbolic.nodes import NOWHERE, call, chain, name, number, over, plus, power, times, turned
 from symbackprop.symbolic.numbers import NumberReader
 from symbackprop.symbolic.objects import AbstractLoss, ScalarApplied
 from symbackprop.symbolic.order import terms_of

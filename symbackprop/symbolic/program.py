@@ -17,7 +17,7 @@ from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Convention
 from symbackprop.errors import InputError, did_you_mean
 from symbackprop.notation.sympy_base import is_matrix, shape_of
-from symbackprop.notation.sympy_out import dim_symbol, symbol_of
+from symbackprop.notation.sympy_symbols import dim_symbol, symbol_of
 from symbackprop.reading.parser import parse_program
 from symbackprop.reading.syntax import Line, Name, Node, show
 from symbackprop.symbolic.matrices import Reader, equation

@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Expr, Operation
+from symbackprop.core.expr import Expr
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived
@@ -32,7 +33,8 @@ from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem
 from symbackprop.reading.infer import infer_program
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 from symbackprop.testing.probes import Probe, probes
 
 Deriver = Callable[[Context, Tensor, Sequence[Tensor]], Mapping[Tensor, Derived]]

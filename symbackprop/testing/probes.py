@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Operation
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Facts, Role
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import Elementwise, Structural

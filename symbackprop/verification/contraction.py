@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Divide, Expr, IndexValue, MatMul, Range, Reduce
+from symbackprop.core.expr import Divide, Expr, MatMul
+from symbackprop.core.indexed import IndexValue, Range, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Point, Refusal

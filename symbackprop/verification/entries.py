@@ -10,22 +10,17 @@ from typing import Protocol
 
 import numpy as np
 
-from symbackprop.core.expr import (
-    Call,
+from symbackprop.core.expr import Call, DimValue, Expr, Leaf, Number, Partial
+from symbackprop.core.indexed import (
     Comprehension,
-    DimValue,
     Element,
-    Expr,
     IndexValue,
     Indicator,
     LabelValue,
-    Leaf,
-    Number,
-    Partial,
     Range,
     Reduce,
     Slice,
-)  # fmt: skip
+)
 from symbackprop.core.tensors import Tensor
 from symbackprop.verification.contraction import contraction, factors_under
 from symbackprop.verification.extents import require_extents

@@ -17,38 +17,32 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.arrays import Grid, Jacobian, TensorEntries
+from symbackprop.core.arrays import Grid, Jacobian, Numeric, TensorEntries
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
-    Reduce,
-    Slice,
     Transpose,
     product_shape,
-)  # fmt: skip
+)
 from symbackprop.core.graph import Equation
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, LabelValue, Reduce, Slice
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import SymbackpropError
 from symbackprop.verification import arrays, calls, entries
 from symbackprop.verification.extents import is_scalar, require_extents, spelled
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import ROOT, Scope
+from symbackprop.verification.undefined import is_apart, with_no_mass
 
 Differences = Callable[[Tensor, Tensor], Array]
 CONSTANTS = {"np.pi": np.pi, "math.pi": np.pi, "np.e": np.e, "math.e": np.e}
@@ -307,24 +301,7 @@ def _hadamard(evaluator: Evaluator, node: Hadamard, scope: Scope) -> Array:
     total = values[0]
     for value in values[1:]:
         total = total * value
-    return _with_no_mass(node.factors, values, total)
-
-
-def _with_no_mass(factors: Sequence[Expr], values: Sequence[Array], total: Array) -> Array:
-    """0 log 0 = 0, where a declared choice of numbers (one-hot) stands before a log that it stands in too."""
-    if np.isfinite(total).all():
-        return total
-    for factor, value in zip(factors, values, strict=True):
-        if entries.is_fixed(factor) and any(_is_log_with(other, factor) for other in factors):
-            total = np.where(value == 0, 0.0, total)
-    return total
-
-
-def _is_log_with(node: Expr, mass: Expr) -> bool:
-    """Whether a log of something in which the tensor of ``mass`` stands makes the node infinite."""
-    own = {leaf.tensor for leaf in mass.walk() if isinstance(leaf, Leaf)}
-    logs = (part for part in node.walk() if isinstance(part, Call) and part.op.name == "log")
-    return any(leaf.tensor in own for log in logs for leaf in log.walk() if isinstance(leaf, Leaf))
+    return with_no_mass(node.factors, values, total)
 
 
 def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
@@ -342,7 +319,7 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
             left = _product(left, right)
         shape = product_shape(shape, right_shape)
     if is_scalar(shape) and all(is_scalar(factor.shape) for factor in node.factors):
-        return _with_no_mass(node.factors, values, left)
+        return with_no_mass(node.factors, values, left)
     return left
 
 
@@ -363,7 +340,11 @@ def _product(left: Array, right: Array) -> Array:
 def _divide(evaluator: Evaluator, node: Divide, scope: Scope) -> Array:
     values = (evaluator.value(node.num, scope), evaluator.value(node.den, scope))
     require_extents((node.num, node.den), values)
-    return np.asarray(values[0] / values[1])
+    found = np.asarray(values[0] / values[1])
+    if not np.isfinite(found).all():
+        for factor in filter(is_apart, node.num.factors if isinstance(node.num, MatMul) else (node.num,)):
+            found = np.where(evaluator.value(factor, scope) == 0, 0.0, found)
+    return found
 
 
 def _power(evaluator: Evaluator, node: Power, scope: Scope) -> Array:

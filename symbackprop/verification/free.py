@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from symbackprop.core.expr import Comprehension, Expr, IndexValue, LabelValue, Reduce
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension, IndexValue, LabelValue, Reduce
 from symbackprop.core.tensors import Index
 
 

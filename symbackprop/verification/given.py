@@ -14,8 +14,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Expr, Numeric, Partial
+from symbackprop.core.arrays import Numeric, TensorEntries
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Counterexample, Evidence, Verdict, not_checked

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, Operation
+from symbackprop.core.expr import Call, Expr
 from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Tensor
 
 Array = NDArray[Any]

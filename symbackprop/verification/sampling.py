@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Leaf, Operation
+from symbackprop.core.expr import Call, Leaf
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Tensor
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification.draws import Manner, draw_values

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from symbackprop.core.expr import IndexValue
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index
 from symbackprop.verification.point import Array, Point, Refusal, TooLarge
 

@@ -8,8 +8,9 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import DimValue, Element, Expr, IndexValue, Leaf, Partial, Reduce, Run, Slice
+from symbackprop.core.expr import DimValue, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph, Piece
+from symbackprop.core.indexed import Element, IndexValue, Reduce, Run, Slice
 from symbackprop.verification.point import Refusal
 
 SQUARE = 3

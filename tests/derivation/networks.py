@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symbackprop.core.dims import ONE
-from symbackprop.core.expr import Element, Expr, IndexValue
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.verdicts import Verdict
 from symbackprop.notation.entries import entries_of
 from symbackprop.notation.steps import Step
 from symbackprop.pipeline import Derivation, Problem
 from symbackprop.problem_file import spec_from_mapping
+from symbackprop.results.ways import given_arrays
 
 Arrays = dict[str, NDArray[np.float64]]
 ROLES = ("input", "parameter", "target", "constant")
@@ -80,7 +82,7 @@ def proven(problem: Problem, by: str, of: str = "L", via: str = "log") -> list[s
     judged = context.verifier.check_equal(left, right, derivation.index_objects)
     verdicts.append(("the index form", judged))
     code = derivation.numpy()
-    ways = {"code": lambda point: code(derivation._given(point))}
+    ways = {"code": lambda point: code(given_arrays(derivation, point))}
     verdicts.append(("the code", context.verifier.check_partial(derivation.of, derivation.by, ways)))
     return [f"{what}: {v.status} ({v.reason})" for what, v in verdicts if v.status != "holds"]
 

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.concrete import small_sizes
-from symbackprop.core.expr import Operation
 from symbackprop.core.graph import Graph
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.errors import InputError
 from symbackprop.ops.registry import all_operations
 from symbackprop.pipeline import Problem, loads
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reports import Answer
-from symbackprop.results import Context
+from symbackprop.results.context import Context
+from symbackprop.results.written_out import WrittenOut, written_out
 from symbackprop.testing import Probe, probes
-from symbackprop.written_out import WrittenOut, written_out
 from tests.derivation.networks import every, network
 from tests.derivation.test_random_networks import Net, nets
 

@@ -10,7 +10,7 @@ from symbackprop.errors import InputError
 from symbackprop.pipeline import Problem, loads
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reports import Answer
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.written_out import WrittenOut
 from tests.derivation.networks import every
 
 COLUMN = """convention: column

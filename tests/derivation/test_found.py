@@ -6,7 +6,8 @@ import pytest
 
 import symbackprop as sbp
 from symbackprop.reading.infer import infer_program
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 
 CASES = [
     ("L = a^T diag(x) b", "a", "column"),  # a delta between two sums

@@ -13,14 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Comprehension, Operation
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention
 from symbackprop.notation.steps import Step
 from symbackprop.ops.registry import all_operations
 from symbackprop.pipeline import Derivation, Problem
 from symbackprop.reading.formulas import read_equation
 from symbackprop.reading.keys import LAYOUTS, ROADS
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import Probe, probes
 from symbackprop.verification.free import free_indices
 from tests.derivation.networks import every, network
@@ -137,7 +138,7 @@ def test_the_chain_of_a_column(layout: str, chain: str, put_in: str) -> None:
     [
         ("gradient", "dL/dH[n,:] dH[n,:]/dU[n,:]"),
         ("denominator", "dL/dH[n,:] (dH[n,:]/dU[n,:])^T"),
-        ("numerator", "(dH[n,:]/dU[n,:])^T dL/dH[n,:]"),
+        ("numerator", "dL/dH[n,:] dH[n,:]/dU[n,:]"),
     ],
 )
 def test_a_batch_goes_row_by_row(layout: str, chain: str) -> None:

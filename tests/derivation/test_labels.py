@@ -15,7 +15,8 @@ import sympy
 
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.latex import to_latex
-from symbackprop.notation.sympy_out import dim_symbol, to_sympy
+from symbackprop.notation.sympy_out import to_sympy
+from symbackprop.notation.sympy_symbols import dim_symbol
 from symbackprop.notation.text import to_text
 from symbackprop.pipeline import Problem, loads
 from symbackprop.reading.formulas import read_formula

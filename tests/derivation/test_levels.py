@@ -15,13 +15,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import Comprehension, MatMul, Neg, Operation, Transpose
+from symbackprop.core.expr import MatMul, Neg, Transpose
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 from symbackprop.testing import Probe, probes
 from tests.derivation.networks import every, network
 

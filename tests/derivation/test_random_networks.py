@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 
 from symbackprop.ops.registry import Elementwise, all_operations
 from symbackprop.pipeline import Derivation, Problem
+from symbackprop.results.ways import given_arrays
 from tests.derivation.networks import CONVENTIONS, every, network
 
 # Of one array, with its options left alone, and defined everywhere.
@@ -105,7 +106,7 @@ def _broken(problem: Problem, derivation: Derivation) -> list[str]:
     steps = context.verified(derived.steps)
     verdicts = [(f"{one.before.text} = {one.after.text}", one.verdict) for one in every(steps)]
     verdicts.append(("the result", context.verifier.check_equal(derived.partial, derived.expr)))
-    ways = {"code": lambda point: code(derivation._given(point))}
+    ways = {"code": lambda point: code(given_arrays(derivation, point))}
     verdicts.append(("the code", context.verifier.check_partial(derived.of, derived.by, ways)))
     return [
         f"by {derived.by.name}: {what}: {v.status} ({v.reason})"
@@ -127,7 +128,7 @@ def test_every_way_to_a_gradient_agrees(net: Net) -> None:
         assert problem.context.verifier.check_equal(at_vector, at_index).status == "holds"
     code = together.numpy()
     for run in problem.context.verifier.runs:
-        arrays = found[wrt[0], "vector"]._given(run.point)
+        arrays = given_arrays(found[wrt[0], "vector"], run.point)
         values = code(arrays)
         for by in wrt:
             tensor = problem.spec.graph.tensors[by]

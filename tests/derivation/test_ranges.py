@@ -17,10 +17,17 @@ symbols:
 {key}: |
 """
 CASES = [
-    ("L = sum[j, i < j](x[i]*x[j])", "x", "sum[j > p](x[j]) + sum[i < p](x[i])"),
-    ("L = sum[i = 1..n-1, j = i+1..n](x[i]*x[j])", "x", "sum[j > p](x[j]) + sum[i < p](x[i])"),
+    ("L = sum[j, i < j](x[i]*x[j])", "x", "sum[j != p](x[j])"),
+    ("L = sum[i = 1..n-1, j = i+1..n](x[i]*x[j])", "x", "sum[j != p](x[j])"),
     ("L = sum[i, j != i](x[i]*x[j])", "x", "2 (sum(x) - x)"),
     ("L = sum[i, j != i]((x[i] - x[j])^2)", "x", "4 (n x - sum(x))"),
+    (
+        "L = sum[i, j != i](w[1]/abs(x[i] - x[j]))", "x",
+        "-2 w[1] sum[j != p](sign(x[p] - x[j])/abs(x[p] - x[j])^2)",
+    ),
+    ("L = sum[i, j != i](log(exp(A[i,j])/(x[i] - x[j])^2))", "x", None),
+    ("A2[i,j] = ind(i != j)/(1 + (x[i] - x[j])^2); L = sum[i, j != i](A[i,j]^2/A2[i,j])", "x", None),
+    ("L = sum[i, j](tanh(x[i] - x[j])^2)", "x", None),
     ("L = sum[i = 2..n](x[i]*x[i-1])", "x", None),
     ("L = sum[i = 2..n]((x[i] - x[i-1])^2)", "x", None),
     ("L = mean[i = 2..n](x[i]^2)", "x", None),

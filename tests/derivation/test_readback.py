@@ -13,7 +13,7 @@ from symbackprop.notation.steps import Step
 from symbackprop.notation.text import to_text
 from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_equation
-from symbackprop.written_out import WrittenOut
+from symbackprop.results.written_out import WrittenOut
 from tests.derivation.networks import every
 from tests.loaded import EXAMPLES, GOLDEN, loaded, params
 

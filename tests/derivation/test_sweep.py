@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import Element, Expr, Partial
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.notation.formula import Formula

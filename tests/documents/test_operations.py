@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import Add, Call, DimValue, Divide, Expr, Leaf, Number, Operation, Partial, Power
+from symbackprop.core.expr import Add, Call, DimValue, Divide, Expr, Leaf, Number, Partial, Power
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.documents.escape import escape
 from symbackprop.documents.pdf import compile_pdf

@@ -13,26 +13,20 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import (
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Range,
-    Reduce,
-    Slice,
     Transpose,
 )
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Range, Reduce, Slice
 from symbackprop.core.tensors import Index, Tensor
 
 RELATIONS = {
@@ -149,7 +143,7 @@ class Plain:
         """One entry."""
         base = expr.base
         value = self.of(base, env)
-        tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+        tensor = base.array
         if tensor is not None:
             value = value.reshape([dim.evaluate(SIZES) for dim in tensor.shape])
         else:

@@ -12,26 +12,21 @@ from symbackprop.core.expr import (
     Call,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Operation,
-    Param,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
 )
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Range, Reduce
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Index, Tensor
-from symbackprop.notation.latex import to_latex, to_latex_with_shapes
-from symbackprop.notation.latex_lines import aligned_lines, break_lines, estimated_width
+from symbackprop.notation.latex import to_latex
+from symbackprop.notation.latex_lines import break_lines, estimated_width
 from symbackprop.notation.latex_safe import refusal
 from symbackprop.notation.latex_symbols import name_symbol
 from symbackprop.notation.names import PLAIN, Names
@@ -198,7 +193,8 @@ def test_inline_prints_with_a_slash() -> None:
 
 
 def test_shapes_stand_under_the_factors_of_a_product_only() -> None:
-    tex = to_latex_with_shapes(Add((MatMul((Transpose(x), u)), MatMul((lam, w)))))
+    whole = Add((MatMul((Transpose(x), u)), MatMul((lam, w))))
+    (tex,) = break_lines(whole, PLAIN, 100.0, shapes=True)
     assert tex == (
         r"\underset{\scriptscriptstyle D\times N}{X^{\top}}\;"
         r"\underset{\scriptscriptstyle N\times M}{U} + \lambda W"
@@ -234,10 +230,13 @@ def test_broken_lines_hold_the_same_brackets(expr: Expr, width: float) -> None:
 
 def test_a_formula_that_fits_is_one_line() -> None:
     assert break_lines(WIDE, PLAIN, estimated_width(WIDE) + 1) == (to_latex(WIDE),)
-    assert aligned_lines("A", x, PLAIN, 20) == ["A &= X"]
-    first, *rest = aligned_lines("A", WIDE, PLAIN, 20)
-    assert first.startswith("A &= X")
-    assert all(line.startswith(r"&\quad {}") for line in rest)
+
+
+def test_later_lines_begin_with_a_sign() -> None:
+    """An empty group before it keeps the spacing of a sum."""
+    first, *rest = break_lines(WIDE, PLAIN, 20)
+    assert first.startswith("X")
+    assert all(line.startswith("{}") for line in rest)
 
 
 def test_a_logarithm_of_a_sum_and_a_term_has_brackets() -> None:

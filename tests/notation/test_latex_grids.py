@@ -6,7 +6,8 @@ import pytest
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Add, Element, Expr, IndexValue, Leaf, MatMul
+from symbackprop.core.expr import Add, Expr, Leaf, MatMul
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.notation.latex_lines import break_lines
 from symbackprop.notation.names import PLAIN

@@ -60,6 +60,7 @@ def test_cross_entropy_of_large_scores(spelling: str, rng: np.random.Generator) 
 @pytest.mark.parametrize("spelling", [
     "P = exp(Z) / colsum(exp(Z))",
     "E = exp(Z)\n  s = colsum(E)\n  P = E / s",
+    "E = exp(Z)\n  R = 1/colsum(E)\n  P = E * R",
     "P[k,n] = exp(Z[k,n]) / sum[j](exp(Z[j,n]))",
     "P = softmax(Z)",
 ])  # fmt: skip
@@ -78,6 +79,7 @@ def test_columns_of_large_scores(spelling: str, rng: np.random.Generator) -> Non
     "p = exp(beta*z) / sum(exp(beta*z))",
     "p[k] = exp(beta*z[k]) / sum[j](exp(beta*z[j]))",
     "u = beta*z\n  e = exp(u)\n  S = sum(e)\n  p = e/S",
+    "u = beta*z\n  e = exp(u)\n  r = 1/sum(e)\n  p = r e",
 ])  # fmt: skip
 def test_one_example_with_a_temperature(spelling: str, rng: np.random.Generator) -> None:
     head = HEAD.format(convention="column", x="[D]", w="[K, D]", y="[K]")
@@ -91,6 +93,37 @@ def test_one_example_with_a_temperature(spelling: str, rng: np.random.Generator)
     np.testing.assert_allclose(found["W"], 1.5 * np.outer(du, arrays["X"]), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(found["beta"], du @ u / 1.5, rtol=1e-9)
     assert np.isfinite(found["Y"]).all()
+
+
+@pytest.mark.parametrize(("forward", "shape", "causal"), [
+    ("A[i,j] = ind(j <= i)*exp(S[i,j]) / sum[k](ind(k <= i)*exp(S[i,k]))", "[N, N]", True),
+    ("A[i,j] = ind(j <= i)*exp(S[i,j]) / sum[k <= i](exp(S[i,k]))", "[N, N]", True),
+    ("A[h,i,j] = exp(S[h,i,j]) / sum[k](exp(S[h,i,k]))", "[H, N, N]", False),
+    ("E[h,i,j] = exp(S[h,i,j])\n  D[h,i] = sum[k](E[h,i,k])\n  A[h,i,j] = E[h,i,j]/D[h,i]",
+     "[H, N, N]", False),
+])  # fmt: skip
+def test_masked_and_stacked_softmaxes(
+    forward: str, shape: str, causal: bool, rng: np.random.Generator
+) -> None:
+    """The largest of what the mask leaves is taken off; softmax along the last of three axes."""
+    symbols = f"  S: {{shape: {shape}, role: parameter}}\n  Y: {{shape: {shape}, role: target}}\n"
+    heads = "h," if shape.startswith("[H") else ""
+    loss = f"L = sum[{heads}i,j]((A[{heads}i,j] - Y[{heads}i,j])^2)"
+    problem = sbp.loads(f"convention: row\nsymbols:\n{symbols}forward: |\n  {forward}\n  {loss}\n")
+    size = (2, 4, 4) if heads else (4, 4)
+    arrays = {"S": 2000 * rng.normal(size=size), "Y": rng.random(size)}
+    scores = np.where(np.tril(np.ones((4, 4))) > 0, arrays["S"], -np.inf) if causal else arrays["S"]
+    A = softmax(scores, -1)
+    dA = 2 * (A - arrays["Y"])
+    expected = A * (dA - (dA * A).sum(axis=-1, keepdims=True))
+    found = problem.derive("L", "S").numpy()(arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_an_exponential_that_stands_elsewhere_too_is_left_alone() -> None:
+    text = HEAD.format(convention="row", x="[N, D]", w="[D, K]", y="[N, K]")
+    text += "  E = exp(X W)\n  P = 2 E / rowsum(Y * E)\n  L = sum(P) + sum(E)\n"
+    assert "E = np.exp(X @ W)" in sbp.loads(text).derive("L", "W").numpy_source
 
 
 def test_what_is_no_softmax_is_left_alone() -> None:

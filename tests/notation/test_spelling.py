@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Comprehension, Expr, Leaf, Operation
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.indexed import Comprehension
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Facts, Index, Tensor
 from symbackprop.notation.atoms import Delta, DimFactor, Entry, Fn, Group
 from symbackprop.notation.entries import comprehension_of
 from symbackprop.notation.forms import Atom, Factor, Form, Term, single, total
 from symbackprop.notation.names import PLAIN
 from symbackprop.notation.normal import normal
-from symbackprop.notation.spelling import Speller
+from symbackprop.notation.spelling import MatrixSpeller
 from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import lookup
 from symbackprop.verification.evaluate import evaluate
@@ -48,7 +50,7 @@ class World:
             "u": (N,), "v": (M,), "w": (K,), "x": (N,), "lam": (), "mu": (),
         }  # fmt: skip
         self.tensors = {name: self._tensor(name, shape) for name, shape in shapes.items()}
-        self.speller = Speller(convention, Leaf, operation)
+        self.speller = MatrixSpeller(convention, Leaf, operation)
 
     def _tensor(self, name: str, shape: tuple[Dim, ...], **facts: bool) -> Tensor:
         made = Tensor(name, shape, self.convention, facts=Facts(**facts))

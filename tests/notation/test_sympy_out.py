@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import sympy
 
-from symbackprop.core.expr import Call, Comprehension, Expr, Leaf, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Comprehension
 from symbackprop.notation.sympy_base import OperationName, OwnMatrix, OwnScalar, is_matrix
 from symbackprop.notation.sympy_objects import Applied
-from symbackprop.notation.sympy_out import arguments_of, dim_symbol, symbol_of, to_sympy
+from symbackprop.notation.sympy_out import arguments_of, to_sympy
+from symbackprop.notation.sympy_symbols import dim_symbol, symbol_of
 from symbackprop.ops.registry import all_operations, lookup
 from symbackprop.reading.formulas import read_formula
 from symbackprop.reading.infer import infer_program
-from tests.notation.plain_arrays import SIZES, Plain, symbols
-from tests.notation.test_numpy_code import (
+from tests.notation.formulas import (
     ANY,
     COLUMN,
     COLUMNS,
@@ -33,6 +34,7 @@ from tests.notation.test_numpy_code import (
     graph_of,
     perceptron,
 )
+from tests.notation.plain_arrays import SIZES, Plain, symbols
 
 
 def values_for(arguments: list[Any], graph: Graph, arrays: dict[str, Any]) -> list[Any]:

@@ -12,25 +12,22 @@ from symbackprop.core.expr import (
     Call,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
     Leaf,
     MatMul,
     Neg,
     Number,
     Partial,
     Power,
-    Range,
-    Reduce,
     Transpose,
 )
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Indicator, Range, Reduce
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.names import Names
-from symbackprop.notation.text import number_text, to_text
+from symbackprop.notation.text import to_text
+from symbackprop.notation.text_numbers import number_text
 from symbackprop.ops.registry import lookup
 from symbackprop.reading.formulas import read_formula
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from symbackprop.core.expr import Call, Expr, Leaf, Operation
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Tensor
 from symbackprop.ops.elementwise import softplus
 from symbackprop.ops.registry import Elementwise, Structural, all_operations, lookup

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Element, Expr, IndexValue, Indicator, Leaf, MatMul, Number, Partial
+from symbackprop.core.expr import Call, Expr, Leaf, MatMul, Number, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Indicator
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.notation.names import PLAIN, Names

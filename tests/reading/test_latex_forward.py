@@ -355,7 +355,7 @@ def test_ranges_after_an_equation() -> None:
 RECURSIONS = [
     (r"h_0 = 0; h_t = \tanh(W h_{t-1} + U x_t + b), t = 1, \dots, T; L = \sum_{t=1}^T \|h_t-y_t\|^2",
      "h[0] = zeros(m); h[t] = tanh(W h[t-1] + U x[t] + b) for t = 1..T; L = sum[t=1..T](sumsq(h[t]-y[t]))"),
-    (r"h^{(0)} = \mathbf 0; a^{(t)} = W h^{(t-1)}, t = 1, \dots, T; h^{(t)} = a^{(t)} \odot b, t = 1, \dots, T",
+    (r"h^{(0)} = \mathbf 0; a^{(t)} = W h^{(t-1)}, t=1, \dots, T; h^{(t)} = a^{(t)} \odot b, t=1, \dots, T",
      "h[0] = zeros(m); a[t] = W h[t-1] for t = 1..T; h[t] = a[t] * b for t = 1..T"),
 ]  # fmt: skip
 

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop.core.expr import Element, IndexValue, Leaf
+from symbackprop.core.expr import Leaf
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.steps import Step
 from symbackprop.problem_file import ProblemSpec, load_spec
 from symbackprop.reading.declarations import Declarations, Declared
 from symbackprop.reading.latex_forward import read_latex_equation, read_latex_forward
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 
 # Ordinary forward passes; every other kind of line is read by the reader of works (tests/reading/works).
 _NAMES = "logits_column_batch one_example_tanh ridge_regression transposed_weights two_layer_perceptron"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from symbackprop.core.expr import Call, DimValue, Element, IndexValue, Leaf, MatMul, Number, Reduce
+from symbackprop.core.expr import Call, DimValue, Leaf, MatMul, Number
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import Element, IndexValue, Reduce
 from symbackprop.core.tensors import Convention, Role
 from symbackprop.errors import InputError, UnsupportedError
 from symbackprop.reading.declarations import Declarations, Declared

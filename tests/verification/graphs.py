@@ -12,23 +12,20 @@ from symbackprop.core.expr import (
     Call,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Operation,
     Partial,
     Power,
-    Range,
-    Reduce,
     Shape,
     Transpose,
-)  # fmt: skip
+)
 from symbackprop.core.graph import Equation, Graph
+from symbackprop.core.indexed import Element, IndexValue, Range, Reduce
+from symbackprop.core.operations import Operation
 from symbackprop.core.tensors import Convention, Facts, Index, Role, Tensor
 from symbackprop.ops.registry import lookup
 

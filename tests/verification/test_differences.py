@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import IndexValue, Param, Range, Reduce
+from symbackprop.core.indexed import IndexValue, Range, Reduce
+from symbackprop.core.operations import Param
 from symbackprop.core.tensors import Convention, Index
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification.differences import Oracle

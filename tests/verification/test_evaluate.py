@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    Comprehension,
-    Expr,
-    IndexValue,
-    Indicator,
-    Leaf,
-    Range,
-    Reduce,
-)
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.indexed import Comprehension, IndexValue, Indicator, Range, Reduce
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.ops.registry import lookup
 from symbackprop.verification.evaluate import evaluate, evaluate_entries

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from symbackprop.core.expr import Expr, Indicator, Leaf
+from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.indexed import Indicator
 from symbackprop.core.tensors import Role
 from symbackprop.ops.registry import Elementwise, all_operations
 from symbackprop.verification.point import Refusal

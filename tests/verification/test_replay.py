@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Call, Expr, IndexValue, Indicator, Leaf, Operation, Param
+from symbackprop.core.expr import Call, Expr, Leaf
+from symbackprop.core.indexed import IndexValue, Indicator
+from symbackprop.core.operations import Operation, Param
 from symbackprop.core.tensors import Convention, Index, Tensor
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.names import PLAIN

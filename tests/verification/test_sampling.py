@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Param
+from symbackprop.core.operations import Param
 from symbackprop.core.tensors import Convention, Role, Tensor
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification.point import Array, Refusal

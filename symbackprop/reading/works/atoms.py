@@ -34,6 +34,10 @@ class AtomParser(Cursor):
         """Everything up to a closing bracket; given by the parser."""
         raise NotImplementedError
 
+    def lines(self, first: Node | None, start: int) -> Node:
+        """Rows inside braces; given by the parser."""
+        raise NotImplementedError
+
     def sum(self) -> Node | None:
         """A sum; given by the parser."""
         raise NotImplementedError
@@ -123,9 +127,11 @@ class AtomParser(Cursor):
         if kind == "begin":
             return self.environment()
         if kind == "other":
-            if token.text == "\\" or token.text.startswith("U+") or token.text in ("$", "`", "@", "#", '"'):
+            if token.text == "\\" or token.text.startswith("U+") or token.text in ("$", "`", "#", '"'):
                 raise SyntaxFault(f"the character {token.text} has no meaning in a formula", token.start)
             self.take()
+            if token.text == "!":  # a factorial: nothing that may be left out
+                return Sym(token.start, token.stop, token.text)
             return Note(token.start, token.stop, token.text)
         if kind == "rel":
             return self.inner_product()
@@ -210,7 +216,10 @@ class AtomParser(Cursor):
             self.take()
             return Braces(opener.start, self.before, Sym(sign.start, sign.stop, sign.text))
         self.deeper("}")
+        start = self.token.start
         body = self.listed()
+        if self.kind in ("row", "amp"):
+            body = self.lines(body, start)
         self.higher()
         if self.kind != "}":
             if self.kind == "eof":
@@ -244,7 +253,7 @@ class AtomParser(Cursor):
         if {opener.text, closer.text} <= {r"\{", r"\rbrace", r"\lbrace", r"\}"}:
             return True
         interval = isinstance(body, Listed) and len(body.items) == 2
-        return interval and opener.text in "([" and closer.text in ")]"
+        return interval and opener.text in ("(", "[", "]") and closer.text in (")", "]", "[")
 
     def bars(self) -> Node:
         opener = self.take()

@@ -22,7 +22,8 @@ RELATIONS = frozenset(
 SIGNS = frozenset(r"+ - \pm \mp \oplus \ominus \land \lor \vee \cup \cap \setminus \sqcup \uplus".split())
 OPERATORS = frozenset(
     r"* / \cdot \times \odot \circ \otimes \oslash \div \ast \star \bullet \cdotp \centerdot \circledast "
-    r"\boxtimes \wedge \dotproduct \circledcirc \diamond \bigcirc \ltimes \rtimes \boxdot \backslash".split()
+    r"\boxtimes \wedge @ "
+    r"\dotproduct \circledcirc \diamond \bigcirc \ltimes \rtimes \boxdot \backslash".split()
 )
 OPENERS: Mapping[str, str] = MappingProxyType(
     {
@@ -45,10 +46,29 @@ SPACING = frozenset(
     r"\displaylimits \nobreak \linebreak \mathord \mathbin \mathrel \mathopen \mathclose \mathpunct "
     r"\mathinner \normalsize \small \footnotesize \scriptsize \tiny \large \Large \LARGE \huge \Huge "
     r"\ensuremath \space \hline \toprule \midrule \bottomrule \mathsurround \qedhere \onslide \pause \par "
-    r"\leavevmode \unboldmath \boldmath \indent \kern@ \phantom@".split()
+    r"\leavevmode \unboldmath "
+    r"\boldmath \indent \kern@ \phantom@ \begingroup \endgroup \bgroup \egroup \xspace "
+    r"\nopagebreak \samepage \ignorespaces \unskip \nobreakspace \negmedspace \negthickspace "
+    r"\IEEEnonumber \IEEEyesnumber".split()
 )
 # Old font switches: they change letters behind them and print nothing.
-SWITCHES = frozenset(r"\bf \rm \it \sf \tt \cal \sl \em \sc \bfseries \itshape \rmfamily \mit \Bbb".split())
+# The command that does the same to its argument; "" where there is none.
+SWITCHES: Mapping[str, str] = MappingProxyType({
+    r"\bf": r"\mathbf", r"\rm": r"\mathrm", r"\it": r"\mathit", r"\sf": r"\mathsf", r"\tt": r"\mathtt",
+    r"\cal": r"\mathcal", r"\bfseries": r"\mathbf", r"\itshape": r"\mathit", r"\rmfamily": r"\mathrm",
+    r"\mit": r"\mathnormal", r"\Bbb": r"\mathbb", r"\frak": r"\mathfrak", r"\scr": r"\mathscr",
+    r"\sl": "", r"\em": "", r"\sc": "", r"\upshape": "", r"\mdseries": "", r"\sffamily": r"\mathsf",
+    r"\ttfamily": r"\mathtt",
+})  # fmt: skip
+# Commands that print no mathematics, with the number of their arguments; 0: a length stands behind them.
+SILENT: Mapping[str, int] = MappingProxyType({
+    r"\hskip": 0, r"\vskip": 0, r"\kern": 0, r"\mkern": 0, r"\mskip": 0, r"\moveleft": 0, r"\moveright": 0,
+    r"\raise": 0, r"\lower": 0,
+    r"\setcounter": 2, r"\addtocounter": 2, r"\setlength": 2, r"\addtolength": 2, r"\numberwithin": 2,
+    r"\rule": 2, r"\index": 1, r"\require": 1, r"\mspace": 1, r"\MoveEqLeft": 0, r"\displaybreak": 0,
+    r"\pagebreak": 0, r"\usepackage": 1, r"\hspace": 1, r"\vspace": 1, r"\phantomsection": 0, r"\cline": 1,
+    r"\addlinespace": 0, r"\noalign": 1, r"\allowdisplaybreaks": 0, r"\thispagestyle": 1, r"\todo": 1,
+})  # fmt: skip
 SIZES = frozenset(
     r"\left \right \middle \big \Big \bigg \Bigg \bigl \bigr \Bigl \Bigr \biggl \biggr \Biggl \Biggr \bigm "
     r"\Bigm \biggm \Biggm".split()
@@ -56,7 +76,7 @@ SIZES = frozenset(
 FONTS = frozenset(
     r"\mathbf \boldsymbol \bm \mathcal \mathbb \mathrm \mathsf \mathit \mathtt \mathfrak \mathscr \mathds "
     r"\mathbbm \mathnormal \pmb \boldmath \mathbfcal \mathbfit \symbf \symbb \symcal \symup \symbfit "
-    r"\mathbbmss \bold \operatorname \mathup \vb \vectorbold \vb* \bb \textup".split()
+    r"\mathbbmss \matr \vect \mat \mtx \bold \operatorname \mathup \vb \vectorbold \vb* \bb \textup".split()
 )
 ACCENTS = frozenset(
     r"\hat \bar \tilde \vec \dot \ddot \dddot \check \breve \acute \grave \widehat \widetilde \overline "
@@ -68,7 +88,7 @@ TEXTS = frozenset(
     r"\text \textrm \textnormal \textsf \texttt \textit \textbf \textsc \textsl \textmd \textup \mbox \hbox "
     r"\emph \intertext \shortintertext \operatorname \operatorname* \operatornamewithlimits \mathop@ "
     r"\tag \tag* \label \ref \eqref \cite \color \pagecolor \hspace \hspace* \vspace \vspace* \vphantom "
-    r"\hphantom \phantom \footnote \href \url \rule \textsuperscript \textsubscript \mathtext \hskip@".split()
+    r"\hphantom \phantom \footnote \url \textsuperscript \textsubscript \mathtext \hskip@".split()
 )
 REMARKS = frozenset(
     r"\tag \tag* \label \ref \eqref \cite \color \hspace \hspace* \vspace \vspace* \vphantom \hphantom "
@@ -93,7 +113,8 @@ ARGUMENTS: Mapping[str, int] = MappingProxyType(
             r"\partialderivative \fdv \braket \ip \inner \innerproduct \dotp \prescript@ \sideset@".split(),
             2,
         ),
-        r"\textcolor": 2, r"\colorbox": 2, r"\fcolorbox": 3, r"\raisebox": 2, r"\genfrac@": 6,
+        r"\textcolor": 2, r"\href": 2, r"\class": 2, r"\cssId": 2, r"\style": 2, r"\htmlClass": 2,
+        r"\bbox": 1, r"\colorbox": 2, r"\fcolorbox": 3, r"\raisebox": 2, r"\genfrac@": 6,
         r"\limits@": 0,
     }
 )  # fmt: skip
@@ -101,8 +122,9 @@ OPTIONAL = frozenset(
     (r"\sqrt", r"\xrightarrow", r"\xleftarrow", r"\pdv", r"\dv", r"\cfrac", r"\smash", r"\abs", r"\norm")
 )
 COLOURED = frozenset(
-    (r"\textcolor", r"\colorbox", r"\fcolorbox", r"\raisebox")
-)  # the first argument is a word
+    (r"\textcolor", r"\colorbox", r"\fcolorbox", r"\raisebox", r"\href", r"\class", r"\cssId", r"\style",
+     r"\htmlClass")
+)  # fmt: skip  # the first argument is a word
 FRAMES = frozenset(
     (r"\boxed", r"\fbox", r"\framebox", r"\colorbox", r"\fcolorbox", r"\textcolor", r"\smash", r"\mathclap")
 )  # round a whole statement they say nothing
@@ -142,6 +164,7 @@ def is_known(command: str) -> bool:
 
 _KNOWN = (
     frozenset(f"\\{name}" for name in known_commands())
-    | RELATIONS | SIGNS | OPERATORS | frozenset(OPENERS) | CLOSERS | BARS | SEPARATORS | SPACING | SWITCHES
+    | RELATIONS | SIGNS | OPERATORS | frozenset(OPENERS) | CLOSERS | BARS | SEPARATORS | SPACING
+    | frozenset(SWITCHES) | frozenset(SILENT)
     | SIZES | TEXTS | frozenset(ARGUMENTS) | LETTERS
 )  # fmt: skip

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.notebooks import markdown_of
 from symbackprop.reading.works.work import Span
 
 MAX_CHARACTERS = 10_500_000
@@ -76,113 +77,59 @@ def open_source(text: str, kind: str, file: str | None = None) -> Source:
     if "\0" in text:
         raise InputError("the work is no text: it holds the character 0", code="io", file=file)
     if kind == "ipynb":
-        return _notebook(text, file)
-    return Source(text, text)
+        cells, offsets = markdown_of(text, file)
+        return Source(_unquoted(cells), text, offsets)
+    return Source(_unquoted(text) if kind == "md" else text, text)
 
 
-# -- notebooks
+def _unquoted(text: str) -> str:
+    """Markdown without the ``>`` before the lines of a quotation with formulas in it; as long as before."""
 
-_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
-_PLAIN = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+    def plain(hit: re.Match[str]) -> str:
+        if not _HAS_FORMULA.search(hit[0]) or hit[0].count("$$") % 2:
+            return hit[0]
+        return _QUOTES.sub(lambda one: " " * len(one[0]), hit[0])
 
-
-def _notebook(raw: str, file: str | None) -> Source:
-    """The Markdown cells, one after the other, with an empty line between them."""
-    pieces: list[str] = []
-    offsets: list[int] = []
-    for cell in _cells(raw, file):
-        for start, stop in cell:
-            text, places = _decoded(raw, start, stop)
-            pieces.append(text)
-            offsets.extend(places)
-        if cell:
-            pieces.append("\n\n")
-            offsets.extend([cell[-1][1]] * 2)
-    return Source("".join(pieces), raw, offsets)
-
-
-def _cells(raw: str, file: str | None) -> Iterator[list[tuple[int, int]]]:
-    """Of each Markdown cell the stretches of its source strings, without their quotes."""
-    stack: list[str] = []
-    keys: list[str] = []
-    pending: str | None = None
-    sources: list[tuple[int, int]] = []
-    markdown = False
-    seen = False
-    for match in _JSON.finditer(raw):
-        piece = match.group()
-        if piece in "{[":
-            stack.append(piece)
-            keys.append(pending or "")
-            pending = None
-            if stack == ["{", "[", "{"] and keys[1] == "cells":
-                sources, markdown, seen = [], False, True
-        elif piece in "}]":
-            if stack == ["{", "[", "{"] and keys[1] == "cells" and markdown:
-                yield sources
-            if stack:
-                stack.pop()
-                keys.pop()
-            pending = None
-        elif piece == ",":
-            pending = None
-        elif piece == ":":
-            continue
-        elif piece[0] == '"':
-            is_key = bool(stack) and stack[-1] == "{" and pending is None
-            if is_key:
-                pending = piece[1:-1]
-            elif len(stack) >= 3 and keys[1] == "cells":
-                key = pending if len(stack) == 3 else keys[3] if len(stack) == 4 else ""
-                if key == "cell_type" and len(stack) == 3:
-                    markdown = piece == '"markdown"'
-                elif key == "source":
-                    sources.append((match.start() + 1, match.end() - 1))
-    if not seen:
-        raise InputError("this is no notebook: it has no cells", code="io", file=file)
-
-
-def _decoded(raw: str, start: int, stop: int) -> tuple[str, list[int]]:
-    """A JSON string and the offset of each character."""
-    text: list[str] = []
-    places: list[int] = []
-    position = start
-    while position < stop:
-        if raw[position] == "\\":
-            match = _ESCAPE.match(raw, position, stop)
-            escape = match.group() if match else raw[position]
-            if escape[1:2] == "u":
-                text.append(chr(int(escape.removeprefix("\\u"), base=16)))
-            else:
-                text.append(_PLAIN.get(escape[1:2], escape[1:2] or "\\"))
-            places.append(position)
-            position += len(escape)
-        else:
-            text.append(raw[position])
-            places.append(position)
-            position += 1
-    return "".join(text), places
+    return _QUOTED.sub(plain, text)
 
 
 # -- formulas and words
 
-_VERBATIM = "verbatim verbatim* lstlisting minted Verbatim comment filecontents filecontents* alltt".split()
+_QUOTED = re.compile(r"(?:(?:^|(?<=\n))[ \t]{0,3}>[^\n]*(?:\n|$))+")
+_QUOTES = re.compile(r"(?:^|(?<=\n))[ \t]{0,3}(?:>[ \t]?)+")
+_HAS_FORMULA = re.compile(r"\$|\\\[|\\begin")
+_VERBATIM = (
+    "verbatim verbatim* lstlisting minted Verbatim comment filecontents filecontents* alltt tikzpicture "
+    "tikzcd pspicture forest"
+).split()
 _MARK = re.compile(
-    r"(?P<escape>\\[\\$%`*_#&{}])"
-    r"|(?P<verb>\\verb\*?(?P<quote>[^A-Za-z*\s]))"
+    r"(?P<twice>\\\\[\[(](?![0-9. ]*(?:ex|em|pt|cm|mm)\]))"
+    r"|(?P<escape>\\[\\$%`*_#&{}])"
+    r"|(?P<verb>\\(?:verb\*?|lstinline|mintinline\{[a-z]*\})(?P<quote>[^A-Za-z*\s]))"
     r"|(?P<open>\\\[|\\\()"
     r"|(?P<begin>\\begin[ \t]*\{(?P<name>[A-Za-z]+\*?)\})"
     r"|(?P<stop>\\end[ \t]*\{document\})"
-    r"|(?P<fence>(?:^|(?<=\n))[ \t]{0,3}(?P<ticks>`{3,}|~{3,})(?P<info>[^\n`]*)\n)"
+    r"|(?P<never>\\if(?:false|0)(?![A-Za-z]))"
+    r"|(?P<fence>(?:^|(?<=\n))[ \t]{0,8}(?P<ticks>`{3,}|~{3,}|:{3,}(?=\{math\}))(?P<info>[^\n`]*)\n)"
+    r"|(?P<rst>(?:^|(?<=\n))(?P<indent>[ \t]*)\.\. math::)"
+    r"|(?P<role>(?::math:|\{math\})`)"
     r"|(?P<tick>`+)"
     r"|(?P<dollar>\${1,2})"
     r"|(?P<comment>%[^\n]*)"
-    r"|(?P<html><!--)"
+    r"|(?P<html><!--|<(?P<tag>pre|code|style|script|annotation)\b[^<>]*>)"
+    r"|(?P<shortcode>\{\{[<%][ \t]*(?P<hugo>katex|math|displaymath|mathjax|latex)\b[^<>%]*[>%]\}\}"
+    r"|\{%-?[ \t]*(?P<jekyll>highlight|comment|raw)\b[^%]*%\})"
 )
 _BODY = re.compile(r"^[^%\n`]*\\begin[ \t]*\{document\}", re.MULTILINE)
 _BRACE_OR_DOLLAR = re.compile(r"\\[^A-Za-z]|[{}]|\$\$?")
 _REACH = 20_000  # characters in which the end of a formula is sought outside braces
+_MATH_INFO = re.compile(r"^\{?\.?(?:math|latex|tex|katex|=latex|=tex)\b", re.IGNORECASE)
+_OPTION_LINE = re.compile(r"[ \t]*:[a-z]+:[^\n]*\n")
+_HEADING = re.compile(
+    r"\n[ \t]*\n[ \t]*(?:#{1,6}[ \t]|```|\\(?:sub)*section|\\begin\{document)"
+    r"|\n#{1,6}[ \t]+[A-Z\u3400-\u9fff]"
+)
+_PIECE_OF_A_DOCUMENT = re.compile(r"\\(?:documentclass|section|usepackage)|\\begin\{document\}|\$")
 
 
 def segments(text: str, kind: str) -> Iterator[Segment]:
@@ -241,9 +188,7 @@ class _Scanner:
             position = match.end()
             segment = self._at(match)
             if segment is not None:
-                position = max(position, segment.stop)
-                if segment.kind != "skip":
-                    position = self._behind(match, segment)
+                position = max(position, segment.outside[1], segment.stop)
                 yield replace(segment, outside=(match.start(), position))
                 if segment.environment == "\0end":
                     return
@@ -256,57 +201,146 @@ class _Scanner:
             self._missing.add(sought)
         return found
 
-    def _at(self, match: re.Match[str]) -> Segment | None:
-        text, end = self.text, match.end()
-        kind = match.lastgroup
-        if match.group("open"):
-            closer = r"\]" if match.group("open") == r"\[" else r"\)"
-            stop = self._find(closer, end)
-            return None if stop < 0 else Segment("display" if closer == r"\]" else "inline", end, stop)
-        if match.group("dollar"):
-            return self._dollar(match)
-        if match.group("begin"):
-            return self._environment(match)
-        if match.group("comment"):
-            return None if self.markdown else Segment("skip", match.start(), end)
-        if match.group("verb"):
-            stop = self._find(match.group("quote"), end)
-            return Segment("skip", match.start(), stop + 1) if stop >= 0 else None
-        if match.group("stop"):
-            return Segment("skip", match.start(), len(text), "\0end")
-        if match.group("html"):
-            stop = self._find("-->", end)
-            return Segment("skip", match.start(), stop + 3) if stop >= 0 else None
-        if not self.markdown or kind == "escape":
+    def _until(self, sought: str, start: int, kind: str, begun: int | None = None) -> Segment | None:
+        """What stands before the first ``sought``; None if there is none."""
+        stop = self._find(sought, start)
+        if stop < 0:
             return None
-        if match.group("fence"):
+        first = start if begun is None else begun
+        return Segment(kind, first, stop, outside=(first, stop + len(sought)))
+
+    def _at(self, match: re.Match[str]) -> Segment | None:
+        end, group = match.end(), match.group
+        if group("open"):
+            display = group("open") == r"\["
+            found = self._until(r"\]" if display else r"\)", end, "display" if display else "inline")
+            if found is not None and self.markdown and "$" in self.text[found.start : found.stop]:
+                return None  # brackets that somebody escaped
+            return found
+        if group("dollar"):
+            return self._dollar(match)
+        if group("begin"):
+            return self._environment(match)
+        if group("comment"):
+            return None if self.markdown else Segment("skip", match.start(), end)
+        if group("verb"):
+            quote = group("quote")
+            return self._until({"{": "}", "[": "]"}.get(quote, quote), end, "skip", match.start())
+        if group("stop"):
+            return Segment("skip", match.start(), len(self.text), "\0end")
+        if group("html"):
+            return self._html(match)
+        if group("never"):
+            return None if self.markdown else self._until(r"\fi", end, "skip", match.start())
+        if not self.markdown or group("escape"):
+            return None
+        return self._markdown(match)
+
+    def _markdown(self, match: re.Match[str]) -> Segment | None:
+        """What only Markdown (or reStructuredText) has."""
+        text, end, group = self.text, match.end(), match.group
+        if group("twice"):
+            display = group("twice")[-1] == "["
+            found = self._until(r"\\]" if display else r"\\)", end, "display" if display else "inline")
+            return None if found is None or "\n\n" in text[end : found.stop] else found
+        if group("fence"):
             return self._fence(match)
-        if match.group("tick"):
-            ticks = match.group("tick")
-            paragraph = self.text.find("\n\n", end)
+        if group("rst"):
+            return self._directive(match)
+        if group("role"):
+            return self._until("`", end, "inline")
+        if group("shortcode"):
+            return self._shortcode(match)
+        if group("tick"):
+            ticks = group("tick")
+            paragraph = text.find("\n\n", end)
             stop = text.find(ticks, end, paragraph if paragraph >= 0 else len(text))
             return Segment("skip", match.start(), stop + len(ticks)) if stop >= 0 else None
         return None
 
+    def _html(self, match: re.Match[str]) -> Segment | None:
+        tag = match.group("tag")
+        if tag is None:
+            return self._until("-->", match.end(), "skip", match.start())
+        if not self.markdown:
+            return None
+        kind = "skip"
+        if tag == "annotation" or "math/tex" in match.group():
+            kind = "display" if "display" in match.group() else "inline"
+        return self._until(f"</{tag}>", match.end(), kind, match.end() if kind != "skip" else match.start())
+
     def _fence(self, match: re.Match[str]) -> Segment | None:
-        stop = self._find("\n" + match.group("ticks"), match.end() - 1)
+        ticks, info = match.group("ticks"), match.group("info").strip()
+        stop = self._find("\n" + ticks, match.end() - 1)
+        if stop < 0:  # indented as the fence is
+            inner = re.compile(rf"\n[ \t]*{ticks}").search(self.text, match.end() - 1)
+            stop = inner.end() - len(ticks) - 1 if inner else -1
         stop = len(self.text) if stop < 0 else stop + 1
-        if match.group("info").strip().lower() in ("math", "latex", "tex", "katex"):
-            return Segment("display", match.end(), stop)
-        return Segment("skip", match.start(), min(len(self.text), stop + len(match.group("ticks"))))
+        after = min(len(self.text), stop + len(ticks))
+        if not _MATH_INFO.match(info):
+            return Segment("skip", match.start(), after)
+        begun = match.end()
+        while (option := _OPTION_LINE.match(self.text, begun, stop)) is not None:
+            begun = option.end()
+        if _PIECE_OF_A_DOCUMENT.search(self.text, begun, stop):
+            return None
+        return Segment("display", begun, stop, outside=(begun, after))
+
+    def _directive(self, match: re.Match[str]) -> Segment:
+        """``.. math::`` and the lines behind it that are indented more."""
+        text = self.text
+        indent = len(match.group("indent"))
+        line = text.find("\n", match.end())
+        position = len(text) if line < 0 else line + 1
+        begun = match.end() if text[match.end() : position].strip() else position
+        stop = position
+        while position < len(text):
+            following = text.find("\n", position)
+            following = len(text) if following < 0 else following + 1
+            inside = text[position:following]
+            if inside.strip() and len(inside) - len(inside.lstrip()) <= indent:
+                break
+            if begun == position and _OPTION_LINE.match(inside):
+                begun = following
+            position = following
+            stop = following if inside.strip() else stop
+        return Segment("display", begun, max(begun, stop), outside=(begun, max(begun, stop)))
+
+    def _shortcode(self, match: re.Match[str]) -> Segment | None:
+        """What a site generator calls: formulas, or code."""
+        name = match.group("hugo")
+        if name:
+            ending = re.compile(rf"\{{\{{[<%][ \t]*/[ \t]*{name}[ \t]*[>%]\}}\}}")
+            closing = ending.search(self.text, match.end())
+            if closing is None:
+                return None
+            display = "display" in match.group() or "\n" in self.text[match.end() : closing.start()]
+            kind = "display" if display else "inline"
+            return Segment(kind, match.end(), closing.start(), outside=closing.span())
+        name = match.group("jekyll")
+        if name == "raw":
+            return None
+        closing = re.compile(rf"\{{%-?[ \t]*end{name}\b[^%]*%\}}").search(self.text, match.end())
+        return Segment("skip", match.start(), closing.end()) if closing else None
 
     def _dollar(self, match: re.Match[str]) -> Segment | None:
         sign, start = match.group("dollar"), match.end()
         paragraph = self.text.find("\n\n", start)
         limit = paragraph if paragraph >= 0 and sign == "$" else len(self.text)
         stop = self._closing(sign, start, limit)
-        if stop < 0:
-            return None
-        if stop == start:
+        if stop <= start:
             return None
         if sign == "$" and self.markdown and self._is_money(start, stop):
             return None
-        return Segment("inline" if sign == "$" else "display", start, stop)
+        if sign == "$$" and _HEADING.search(self.text, start, stop):
+            return None  # the other sign is missing, and this one belongs to no formula
+        kind = "inline" if sign == "$" else "display"
+        outside = (match.start(), stop + len(sign))
+        if self.text[start] == self.text[stop - 1] == "`" and stop - start > 2:
+            start, stop = start + 1, stop - 1
+        if sign == "$$" and self.markdown and self._in_a_line(match.start(), start, stop):
+            kind = "inline"
+        return Segment(kind, start, stop, outside=outside)
 
     def _closing(self, sign: str, start: int, limit: int) -> int:
         r"""Where the formula ends: not in the braces of ``\text{if $i = j$}``, unless those stay open."""
@@ -324,14 +358,21 @@ class _Scanner:
             position = stop + 1
         return stop
 
+    def _in_a_line(self, begun: int, start: int, stop: int) -> bool:
+        """Whether words stand before a formula in its line, which is short: Markdown of Jekyll."""
+        line = self.text[self.text.rfind("\n", 0, begun) + 1 : begun]
+        return "\n" not in self.text[start:stop] and re.search(r"[^\W\d_]{2,}", line) is not None
+
     def _is_money(self, start: int, stop: int) -> bool:
         """In Markdown ``$5 and $6`` is no formula: a number behind the sign, a space before the other."""
-        return self.text[start].isdigit() and self.text[stop - 1].isspace()
+        amount = self.text[start].isdigit()
+        return amount and (self.text[stop - 1].isspace() or self.text[stop + 1 : stop + 2].isdigit())
 
     def _environment(self, match: re.Match[str]) -> Segment | None:
         name = match.group("name")
         if name in _VERBATIM:
-            stop = self._find(rf"\end{{{name}}}", match.end())
+            closing = rf"\end{{{name}}}"
+            stop = self._find(closing, match.end())
             return Segment("skip", match.start(), len(self.text) if stop < 0 else stop)
         if name not in DISPLAYS or name == "subequations":
             return None
@@ -343,16 +384,4 @@ class _Scanner:
                 return None
             depth += self.text.count(opening, position, stop) - 1
             position = stop + len(closing)
-        return Segment("display", match.end(), stop, name)
-
-    def _behind(self, match: re.Match[str], segment: Segment) -> int:
-        """Where to go on after a formula."""
-        if segment.environment:
-            return segment.stop + len(rf"\end{{{segment.environment}}}")
-        if match.group("dollar"):
-            return segment.stop + len(match.group("dollar"))
-        if match.group("open"):
-            return segment.stop + 2
-        if match.group("fence"):
-            return min(len(self.text), segment.stop + len(match.group("ticks")))
-        return segment.stop
+        return Segment("display", match.end(), stop, name, (match.start(), position))

@@ -59,7 +59,7 @@ class FoldingReader(BracketReader):
                 factors = [self.divided(num, value, item)]
             elif op == r"\cdot" and factors and self.is_dot(factors[-1], value):
                 factors[-1] = self.call("dot", (factors[-1], value), item)
-            elif op in ("", r"\cdot", ".", r"\cdotp", r"\centerdot"):
+            elif op in ("", r"\cdot", ".", r"\cdotp", r"\centerdot", "@"):
                 factors.append(value)
             else:
                 raise Refused(f"the operator {op}", item.start, "unknown")

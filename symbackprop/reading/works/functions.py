@@ -33,6 +33,9 @@ class FunctionReader(SumReader):
         body = bare(bracket.body)
         if body is None:
             return ()
+        run = self.counted_up(body) if isinstance(body, Listed) else None
+        if run is not None:  # diag(p_1, ..., p_n)
+            return (run,)
         parts = [item for _, item in body.items] if isinstance(body, Listed) else [body]
         return tuple(self.value(part) for part in parts if part is not None)
 
@@ -100,7 +103,8 @@ class FunctionReader(SumReader):
         names = list(
             dict.fromkeys(name for name in used if name in _ACTIVATIONS or name in self.graph.functions)
         )
-        formulas = [str(getattr(self.graph.functions.get(name), "formula", "")) for name in used]
+        own = [self.graph.functions.get(name) for name in used]
+        formulas = [str(getattr(op, key, "")) for op in own for key in ("formula", "slopes")]
         inside = [word for formula in formulas for word in re.findall(r"\w+", formula)]
         likely = ["sigmoid"] if not names or _WITH_SIGMOID.intersection((*names, *used, *inside)) else []
         likely += [name for name in names if name == "relu"]

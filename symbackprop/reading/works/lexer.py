@@ -8,8 +8,9 @@ its source in the text of the file; those that come out of a macro hold the offs
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
+from symbackprop.reading.works.backslashes import past_arguments, single_backslashes
 from symbackprop.reading.works.commands import (
     ARGUMENTS,
     BARS,
@@ -21,6 +22,7 @@ from symbackprop.reading.works.commands import (
     REMARKS,
     SEPARATORS,
     SIGNS,
+    SILENT,
     SIZES,
     SPACING,
     SWITCHES,
@@ -67,11 +69,11 @@ _TOKEN = re.compile(
   | (?P<env>\\(?:begin|end)[ \t]*\{[A-Za-z]{1,30}\*?\})
   | (?P<cmd>\\[A-Za-z]+\*?|\\[^A-Za-z])
   | (?P<num>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
-  | (?P<pair>:=|=:|\+=|-=|\|\||<=|>=|!=|->|=>|\.\.\.|\.[*/](?!\d))
-  | (?P<entity>&(?:plus|amp|lt|gt|minus);)
+  | (?P<pair>:[ \t]*=|=:|[-+][ \t]*=|\|\||<=|>=|!=|->|=>|\.\.\.|\.[*/](?!\d))
+  | (?P<entity>&(?:plus|amp|lt|gt|minus|quot|apos|\#39|\#x27);)
   | (?P<sign>[-+*/=<>()\[\]{}|^_&,;:.'!?$\#"@`])
   | (?P<prose>[^\x00-\x7f\u00a0\ufeff\u0370-\u03ff\u2000-\u23ff\u2a00-\u2aff\u27e8\u27e9
-      \u00d7\u00b7\u00b1\u00ac\U0001d400-\U0001d7ff]+)
+      \u00d7\u00b7\u00b1\u00ac\u3001\u3002\uff01-\uff5e\U0001d400-\U0001d7ff]+)
     """,
     re.VERBOSE,
 )  # fmt: skip
@@ -84,6 +86,7 @@ _UNICODE = {
     "⟩": r"\rangle",
     "∝": r"\propto", "∀": r"\forall", "ℝ": r"\R", "ℓ": r"\ell", "∥": r"\|", "‖": r"\|", "⊘": r"\oslash",
     "⊕": r"\oplus", "√": r"\surd", "≡": r"\equiv", "≔": ":=", "∗": "*", "⋮": r"\vdots", "⋱": r"\ddots",
+    "、": ",", "。": ".",
 }  # fmt: skip
 _GREEK = dict(
     zip(
@@ -97,12 +100,15 @@ _GREEK = dict(
 _PAIRS = {"<=": ("rel", r"\le"), ">=": ("rel", r"\ge"), "!=": ("rel", r"\ne"), "->": ("rel", r"\to"),
           "=>": ("rel", r"\Rightarrow"), "||": ("bar", "||"), "...": ("cmd", "..."),
           ".*": ("op", ".*"), "./": ("op", "./")}  # fmt: skip
-_ENTITIES = {"&plus;": "+", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-"}  # of HTML, in Markdown
+_ENTITIES = {
+    "&plus;": "+", "&amp;": "&", "&lt;": "<", "&gt;": ">", "&minus;": "-", "&quot;": "'", "&apos;": "'",
+    "&#39;": "'", "&#x27;": "'",
+}  # fmt: skip  # of HTML, in Markdown
 _CLASS: dict[str, str] = {
     **dict.fromkeys(RELATIONS, "rel"), **dict.fromkeys(SIGNS, "sign"), **dict.fromkeys(OPERATORS, "op"),
     **dict.fromkeys(OPENERS, "open"), **dict.fromkeys(CLOSERS, "close"), **dict.fromkeys(BARS, "bar"),
     **dict.fromkeys(SEPARATORS, "sep"), "{": "{", "}": "}", "^": "^", "_": "_", "'": "'", "&": "amp",
-    "!": "other", "#": "other", '"': "other", "@": "other", "`": "other", "$": "other",
+    "!": "other", "#": "other", '"': "other", "`": "other", "$": "other",
 }  # fmt: skip
 CONNECTIVES = frozenset(
     "if when for where else otherwise with and or unless given let then since because as so thus hence but "
@@ -110,6 +116,11 @@ CONNECTIVES = frozenset(
     "note case recall using via i.e. e.g. st s.t. only".split()
 )
 SIGNS_OF_WORDS = frozenset((r"\therefore", r"\because"))
+_ESCAPED = frozenset(("\\_", "\\^", "\\*", "\\[", "\\]", "\\(", "\\)"))
+_BLANK = re.compile(r"\n[ \t\r]*\n")
+_SWITCHED = re.compile(r"[ \t]*(\\[A-Za-z]+|[A-Za-z]+(?: [A-Za-z]+)*)[ \t]*(?=\})")
+_FONT_FIRST = re.compile(r"^\s*(?:\\(?:rm|bf|it|sf|tt|em|bfseries|itshape|rmfamily)(?![A-Za-z])\s*)+")
+_ROOM = re.compile(r"~|\\[ ,;:!]|\\(?:quad|qquad|space|enspace)(?![A-Za-z])")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[ ,_-]+[A-Za-z0-9]+)*")
 _ENDS = frozenset(
@@ -118,15 +129,31 @@ _ENDS = frozenset(
 _BEGINS = frozenset(("num", "letter", "cmd", "word", "open", "{", "begin", "bar", "prose", "other"))
 
 
-def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
-    """The tokens of ``text[start:stop]``; nothing is refused here."""
+def tokenize(
+    text: str, start: int = 0, stop: int | None = None, own: Container[str] = frozenset()
+) -> list[Token]:
+    r"""The tokens of ``text[start:stop]``; nothing is refused here.
+
+    ``own`` are commands that the document defines, whatever they are to LaTeX (``\par``).
+    """
     end = len(text) if stop is None else stop
+    if text.find("\\\\", start, end) >= 0:
+        piece = text[start:end]
+        once = single_backslashes(piece)
+        if once != piece:
+            tokens = _scan(once, 0, len(once), own)
+            return [token.moved(token.start + start, token.stop + start) for token in tokens]
+    return _scan(text, start, end, own)
+
+
+def _scan(text: str, start: int, end: int, own: Container[str]) -> list[Token]:
     found: list[Token] = []
     push = found.append
     match = _TOKEN.match
     position = start
     side = ""
     budget = _LONGEST_WORDS
+    depth = counted = 0
     while position < end:
         hit = match(text, position, end)
         if hit is None:
@@ -135,6 +162,10 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         kind = hit.lastgroup
         begun, position = position, hit.end()
         if kind == "space":
+            if "\n" in hit.group() and _BLANK.search(hit.group()) and position < end:
+                depth, counted = _depth(found, depth, counted)
+                if depth <= 0 and found and found[-1].kind != "row":
+                    push(Token("row", r"\\", begun, begun))
             continue
         source = hit.group()
         if kind in ("letter", "num"):
@@ -145,23 +176,13 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
         elif kind == "sign":
             push(Token(_CLASS[source], source, begun, position, side))
         elif kind == "cmd":
-            name = source
-            if name[-1] == "*" and name not in TEXTS:
-                name, position = name[:-1], position - 1
-            if name in SIZES:
-                side = _side(name)
-                position = _null(text, position, end, side, begun, found)
-                if found and found[-1].kind == "null":
-                    found[-1].kind = "close" if side == "r" else "open"
-                    side = ""
-                continue
-            if name in SPACING or name in SWITCHES or name in ("\\ ", "\\\n"):
-                continue
-            if name in TEXTS or name in UPRIGHT:
-                position, budget = _push_words(text, begun, position, end, name, budget, found)
+            name = hit.group()
+            if name in own:
+                push(Token("cmd", name, begun, position, side))
+                side = ""
             else:
-                kind = "prose" if name in SIGNS_OF_WORDS else _CLASS.get(name, "cmd")
-                push(Token(kind, name, begun, position, side))
+                position, side, budget = _command(text, begun, position, end, side, budget, found)
+            continue
         elif kind == "row":
             push(Token("row", r"\\", begun, position))
         elif kind == "env":
@@ -172,14 +193,86 @@ def tokenize(text: str, start: int = 0, stop: int | None = None) -> list[Token]:
             sign = _ENTITIES[source]
             push(Token(_CLASS[sign], sign, begun, position, side))
         elif kind == "pair":
-            pair = _PAIRS.get(source) or ("rel", source)
-            push(Token(*pair, begun, position, side))
+            if source[0] in "+-" and found and found[-1].kind in ("^", "_"):
+                position = begun + 1  # the sign is a script: w^+ = ..., not w += ...
+                push(Token("sign", source[0], begun, position))
+            else:
+                pair = _PAIRS.get(source) or ("rel", source.replace(" ", "").replace("\t", ""))
+                push(Token(*pair, begun, position, side))
         else:
             push(Token("prose", source, begun, position))
         side = ""
         if len(found) > MAX_TOKENS:
             break
     return _tidy(found)
+
+
+def _depth(found: list[Token], depth: int, counted: int) -> tuple[int, int]:
+    """How many braces, brackets and environments are open, and up to where that was counted."""
+    for token in found[counted:]:
+        depth += (token.kind in ("{", "begin", "open")) - (token.kind in ("}", "end", "close"))
+    return depth, len(found)
+
+
+def _command(
+    text: str, begun: int, position: int, end: int, side: str, budget: int, found: list[Token]
+) -> tuple[int, str, int]:
+    """The tokens of a command; where to go on, the side of the bracket behind it, how far words may reach."""
+    name = text[begun:position]
+    if name in _ESCAPED:
+        found.append(_unescaped(name, begun, position, side, found, text[position : position + 1]))
+        return position, "", budget
+    if name[-1] == "*" and name not in TEXTS:
+        name = name[:-1]
+        if name not in ARGUMENTS or text[position : position + 1] not in ("{", "["):
+            position -= 1  # a product sign; the star of \\norm*{x} says nothing
+    if name in SIZES:
+        side = _side(name)
+        position = _null(text, position, end, side, begun, found)
+        if found and found[-1].kind == "null":
+            found[-1].kind = "close" if side == "r" else "open"
+            side = ""
+    elif name in SWITCHES:
+        position = _switched(text, begun, position, end, name, found)
+    elif name in SILENT:
+        position = past_arguments(text, position, end, SILENT[name])
+    elif name not in SPACING and name not in ("\\ ", "\\\n"):
+        if name in TEXTS or name in UPRIGHT:
+            position, budget = _push_words(text, begun, position, end, name, budget, found)
+        else:
+            kind = "prose" if name in SIGNS_OF_WORDS else _CLASS.get(name, "cmd")
+            found.append(Token(kind, name, begun, position, side))
+        side = ""
+    return position, side, budget
+
+
+def _unescaped(name: str, start: int, stop: int, side: str, found: list[Token], following: str) -> Token:
+    r"""What Markdown escapes: ``x\_i`` is a subscript, ``\*`` a product, ``\[`` a bracket."""
+    sign = name[1]
+    behind = following.isalnum() or following in ("{", "\\")
+    if sign in "_^" and not (found and found[-1].kind in _ENDS and behind):
+        return Token("cmd", name, start, stop)
+    return Token(_CLASS[sign], sign, start, stop, side)
+
+
+def _switched(text: str, begun: int, position: int, end: int, name: str, found: list[Token]) -> int:
+    r"""Past an old font switch: ``{\rm max}`` is ``{\mathrm{max}}``, of more than a word only the letters."""
+    font = SWITCHES[name]
+    hit = _SWITCHED.match(text, position, end) if font and found and found[-1].kind == "{" else None
+    if hit is None:
+        return position
+    letters, start, stop = hit[1], hit.start(1), hit.end(1)
+    if len(letters) > 1 and letters[0] != "\\":
+        if font not in UPRIGHT:
+            return position
+        found.append(Token("word", " ".join(letters.split()), begun, stop, font))
+        return stop
+    kind = "letter" if letters[0] != "\\" else _CLASS.get(letters, "cmd")
+    if kind not in ("letter", "cmd") or letters in ARGUMENTS or letters in TEXTS or letters in UPRIGHT:
+        return position
+    found += [Token("cmd", font, begun, position), Token("{", "{", position, position),
+              Token(kind, letters, start, stop), Token("}", "}", stop, stop)]  # fmt: skip
+    return stop
 
 
 def _push_words(
@@ -210,6 +303,8 @@ def _strange(text: str, position: int, found: list[Token]) -> int:
     if character in _UNICODE:
         name = _UNICODE[character]
         found.append(Token(_CLASS.get(name, "cmd"), name, position, position + 1))
+    elif "\uff01" <= character <= "\uff5e":
+        _wide(chr(ord(character) - 0xFEE0), position, found)
     elif character in _GREEK:
         found.append(Token("cmd", "\\" + _GREEK[character], position, position + 1))
     elif character.isalpha():
@@ -219,6 +314,14 @@ def _strange(text: str, position: int, found: list[Token]) -> int:
     elif not character.isspace() and character not in "\u200b\u200c\u200d\u2060":
         found.append(Token("other", f"U+{ord(character):04X}", position, position + 1))
     return position + 1
+
+
+def _wide(character: str, position: int, found: list[Token]) -> None:
+    """A letter, digit or sign as wide as those of Chinese or Japanese."""
+    kind = _CLASS.get(character, "other")
+    if character.isalnum():
+        kind = "letter" if character.isalpha() else "num"
+    found.append(Token(kind, character, position, position + 1))
 
 
 def _side(name: str) -> str:
@@ -262,8 +365,8 @@ def _words(text: str, begun: int, position: int, end: int, name: str) -> tuple[i
         close += 1
     if close >= end:
         return position, None
-    inner = text[at + 1 : close]
-    content = " ".join(inner.replace(r"\_", "_").split())
+    inner = _FONT_FIRST.sub("", text[at + 1 : close])
+    content = " ".join(_ROOM.sub(" ", inner).replace(r"\_", "_").split())
     if name in UPRIGHT:
         if len(content) < 2 or not _PLAIN.fullmatch(content):
             return position, None

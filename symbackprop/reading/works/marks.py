@@ -5,15 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Call,
-    DimValue,
-    Divide,
-    Expr,
-    Number,
-    Power,
-    Transpose,
-)
+from symbackprop.core.expr import Call, DimValue, Divide, Expr, Number, Power, Transpose
 from symbackprop.core.written import Identity, Ones
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import ACCENTS, FONTS, FRACTIONS
@@ -213,6 +205,8 @@ class MarkReader(WordReader):
         inner = bare(sub)
         crossed = isinstance(inner, Product) and all(op == r"\times" for op, _ in inner.items[1:])
         parts = [item for _, item in inner.items] if isinstance(inner, Product) and crossed else [inner]
+        if isinstance(inner, Sum):
+            parts = _parted(inner)
         found = tuple(dim for part in parts if (dim := self.extent(part)) is not None)
         return found if len(found) == len(parts) <= 2 else ()
 
@@ -230,6 +224,8 @@ class MarkReader(WordReader):
                         return None
                     total = total + part * (-1 if sign == "-" else 1)
                 return total
+            case Group() if inner.opener == "(":
+                return self.extent(inner.body)
             case Product(_, _, items) if len(items) == 2 and not items[1][0]:
                 times, size = bare(items[0][1]), self.extent(items[1][1])
                 return size * int(times.text) if isinstance(times, Num) and size is not None else None
@@ -237,6 +233,16 @@ class MarkReader(WordReader):
                 return None
         named = [one.meaning for one in self.vocabulary.lookup(inner)]
         return next((Dim.named(one.name) for one in named if isinstance(one, DimName)), None)
+
+
+def _parted(sizes: Sum) -> list[Node | None]:
+    r"""``n - 1 \times m + 1``, in which the sizes are ``n - 1`` and ``m + 1``."""
+    for place, (sign, term) in enumerate(sizes.terms):
+        if isinstance(term, Product) and [op for op, _ in term.items] == ["", r"\times"]:
+            (_, above), (_, across) = term.items
+            rows = Sum(sizes.start, term.stop, (*sizes.terms[:place], (sign, above)))
+            return [rows, Sum(term.start, sizes.stop, (("", across), *sizes.terms[place + 1 :]))]
+    return [sizes]
 
 
 def is_bold_one(node: Node) -> bool:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from symbackprop.reading.works.commands import is_known
 from symbackprop.reading.works.cursor import SyntaxFault
+from symbackprop.reading.works.definitions import definitions, table_of
 from symbackprop.reading.works.lexer import tokenize
-from symbackprop.reading.works.macros import Macro, definitions, expand, table_of
+from symbackprop.reading.works.macros import Macro, expand
+from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import is_whole
 from symbackprop.reading.works.tree import Sym
@@ -35,12 +37,12 @@ class Measured:
 def measure(source: str, macros: Mapping[str, Macro] | None = None) -> Measured:
     """Read one display and print it back."""
     own = list(definitions(source)) if "\\" in source else []
-    table = {**(macros or {}), **table_of(own)}
+    table = {**built_in(), **(macros or {}), **table_of(own)}
     text = source
     for one in reversed(own):
         text = text[: one.start] + " " * (one.stop - one.start) + text[one.stop :]
     try:
-        tokens = expand(tokenize(text), table)
+        tokens = expand(tokenize(text, own=macros or ()), table)
         again = [token.moved(token.start, token.stop) for token in tokens]  # the parser may split numbers
         env = parse_display(tokens)
     except SyntaxFault as fault:

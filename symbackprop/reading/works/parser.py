@@ -31,6 +31,38 @@ from symbackprop.reading.works.tree import (
 
 def parse_display(tokens: list[Token]) -> Env:
     """The rows and cells of a display, as an ``Env`` without a name. Raises SyntaxFault."""
+    try:
+        return _parsed(tokens)
+    except SyntaxFault:
+        turned = intervals(tokens)
+        if turned is None:
+            raise
+    return _parsed(turned)
+
+
+def intervals(tokens: list[Token]) -> list[Token] | None:
+    """The tokens with the brackets of ``]0, 1[`` and ``[0, 1[`` as such; None where there are none."""
+    found = list(tokens)
+    turned = False
+    for place, token in enumerate(tokens):
+        if token.text not in ("[", "]"):
+            continue
+        comma = False
+        for ahead in range(place + 1, min(place + 12, len(tokens))):
+            text = tokens[ahead].text
+            if text in ("[", "]"):
+                if comma and (token.text, text) != ("[", "]"):
+                    turned = True
+                    found[place] = Token("open", token.text, token.start, token.stop)
+                    found[ahead] = Token("close", text, tokens[ahead].start, tokens[ahead].stop)
+                break
+            if tokens[ahead].kind in ("open", "close", "row", "amp", "rel"):
+                break
+            comma = comma or text in (",", ";")
+    return found if turned else None
+
+
+def _parsed(tokens: list[Token]) -> Env:
     parser = _Parser(tokens)
     env = parser.rows("", parser.token.start)
     if parser.kind != "eof":
@@ -52,9 +84,17 @@ class _Parser(AtomParser):
         self.higher()
         return Env(start, self.before, name, tuple(rows), columns)
 
-    def row(self) -> Row:
-        start = self.token.start
-        cells: list[Node | None] = [self.listed()]
+    def lines(self, first: Node | None, start: int) -> Env:
+        """Rows and cells inside braces, the first cell of which was read."""
+        rows = [self.row(first, start)]
+        while self.kind == "row":
+            self.take()
+            rows.append(self.row())
+        return Env(start, self.before, "", tuple(rows))
+
+    def row(self, first: Node | None = None, begun: int | None = None) -> Row:
+        start = self.token.start if begun is None else begun
+        cells: list[Node | None] = [self.listed() if begun is None else first]
         while self.kind == "amp":
             self.take()
             cells.append(self.listed())
@@ -63,11 +103,10 @@ class _Parser(AtomParser):
     def environment(self) -> Node:
         opening = self.take()
         columns = ""
-        if self.token.text == "[" and self.token.start <= opening.stop + 1:
+        if self.token.text == "[" and self.token.start <= opening.stop + 1 and self.is_position():
             columns += self.annotation("[", "]")
-        if opening.text in WITH_COLUMNS:
-            while self.kind == "{":
-                columns += self.annotation("{", "}")
+        if opening.text in WITH_COLUMNS and self.kind == "{":
+            columns += self.annotation("{", "}")
         env = self.rows(opening.text, opening.start, columns)
         if self.kind != "end" or self.token.text != opening.text:
             if self.kind in ("eof", "end"):
@@ -76,6 +115,11 @@ class _Parser(AtomParser):
         self.take()
         env.stop = self.before
         return env
+
+    def is_position(self) -> bool:
+        r"""Whether ``[t]``, ``[b]``, ``[r]`` ... stands at the cursor, as behind ``\begin{aligned}``."""
+        letter, closer = self.tokens[self.index + 1 : self.index + 3] or (self.token, self.token)
+        return letter.text in ("t", "b", "c", "l", "r") and closer.text == "]"
 
     def listed(self) -> Node | None:
         start = self.token.start

@@ -7,17 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import (
-    Element,
-    Expr,
-    IndexValue,
-    LabelValue,
-    Leaf,
-    Partial,
-    Run,
-    Slice,
-    label_slot,
-)
+from symbackprop.core.expr import Expr, Leaf, Partial
+from symbackprop.core.indexed import Element, IndexValue, LabelValue, Run, Slice, label_slot
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.notation.counting import placed
@@ -37,10 +28,7 @@ from symbackprop.reading.works.tree import (
     Word,
     bare,
 )
-from symbackprop.reading.works.vocabulary import (
-    DimName,
-    Meaning,
-)
+from symbackprop.reading.works.vocabulary import DimName, Meaning
 
 
 class PositionReader(SideReader):
@@ -216,7 +204,7 @@ class PositionReader(SideReader):
 
     def one_index(self, expr: Expr, slot: Node, axes: tuple[Dim, ...], node: Node) -> Expr:
         """One index on a matrix: an entry of the current example, a row, or a column."""
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
+        tensor = expr.array
         if tensor is None:
             raise Refused("one index on a matrix", node.start, "shape")
         if axes[0].is_one != axes[1].is_one:  # p_n of an N x 1 array: nothing else is there to be counted

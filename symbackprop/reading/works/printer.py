@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from symbackprop.reading.works.lexer import Token, normal, tokenize
 from symbackprop.reading.works.tree import (
     Braces,
@@ -20,6 +22,9 @@ from symbackprop.reading.works.tree import (
     Sym,
     Word,
 )
+
+_NAME = re.compile(r"[A-Za-z][0-9]*")  # letter and number side by side would be one name
+_PAIRS = frozenset(("!=", "<=", ">=", "->", "=>", ".*", "./", "||"))
 
 
 def to_source(node: Node | None) -> str:
@@ -41,7 +46,8 @@ def _joined(pieces: list[str]) -> str:
     for piece in pieces:
         command = last[:1] == "\\" and last[-1:].isalpha() and piece[:1].isalpha()
         number = last[-1:].isdigit() and piece[:1] in "0123456789."
-        if command or number or last == piece == ".":
+        name = piece[:1].isalnum() and _NAME.fullmatch(last) is not None
+        if command or number or name or last == piece == "." or last[-1:] + piece[:1] in _PAIRS:
             found.append(" ")
         found.append(piece)
         last = piece

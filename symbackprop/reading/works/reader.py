@@ -12,14 +12,17 @@ from symbackprop.reading.notation_entries import NotationEntry
 from symbackprop.reading.works.claims import Builder
 from symbackprop.reading.works.context import Context
 from symbackprop.reading.works.cursor import SyntaxFault
+from symbackprop.reading.works.definitions import Definition, definitions, own_names, table_of
 from symbackprop.reading.works.documents import Segment, Source, open_source, segments
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
-from symbackprop.reading.works.macros import Definition, Macro, definitions, expand, table_of
+from symbackprop.reading.works.macros import Macro, expand
 from symbackprop.reading.works.members import Members
+from symbackprop.reading.works.named_values import define
+from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose, compares_letters
-from symbackprop.reading.works.spelling import without_remarks
+from symbackprop.reading.works.spelling import parse_formula, without_remarks
 from symbackprop.reading.works.statements import Clause, Splitter, Statement
 from symbackprop.reading.works.tree import Chain, Env, Listed, Node, Num
 from symbackprop.reading.works.unfolding import unfolded
@@ -48,10 +51,39 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     Only a text that is too large or no text at all is an ``InputError`` (code "limit" or "io").
     """
     source = open_source(text, kind, file)
-    if kind in ("tex", "md"):
+    if kind != "formula":
         source = unfolded(source, file)
+    loss = loss_of(scope.graph)
     vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
-    return _Reader(source, vocabulary, loss_of(scope.graph), given=bool(scope.values)).read(kind)
+    work = _Reader(source, vocabulary, loss, given=bool(scope.values)).read(kind)
+    late = defined_later(work)
+    if not late:
+        return work
+    vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
+    for claim in late:
+        assert claim.definition is not None
+        if (node := parse_formula(claim.left.latex)) is not None:
+            define(node, claim.right.readings, vocabulary)
+            vocabulary.defined.add(claim.defines or "")
+    again = _Reader(source, vocabulary, loss, given=bool(scope.values)).read(kind)
+    given = dict(zip((one.name for one in vocabulary.own), vocabulary.values, strict=False))
+    return replace(again, given=given)
+
+
+def defined_later(work: Work) -> list[Claim]:
+    r"""The definitions that stand right behind a use of their name: ``X^T S X``, where ``S = ...``."""
+    found: list[Claim] = []
+    for place, claim in enumerate(work.claims):
+        if claim.definition is None or claim.defines is None:
+            continue
+        for earlier in work.claims[:place]:
+            sides = [reading for side in (earlier.left, earlier.right) for reading in side.readings[:1]]
+            near = claim.derivation - earlier.derivation <= NEAR and earlier.defines != claim.defines
+            used = {name for one in sides for name in one.opaque}
+            if near and claim.defines in used | {name.split("_")[0] for name in used}:
+                found.append(claim)
+                break
+    return found
 
 
 def kind_of(file: str) -> str:
@@ -69,6 +101,7 @@ def loss_of(graph: Graph) -> Tensor | None:
     return found[-1] if found else None
 
 
+NEAR = 2  # displays between the use of a name and its definition
 _RELATIONS = ("=", "<", ">", r"\le", r"\ge", r"\approx", r"\ne")
 
 
@@ -91,11 +124,13 @@ class _Reader:
         self.sizes: dict[str, int] = {}
         self.settled = 0  # the formula that said them
         self.definitions: list[Definition] = []
+        self.own: frozenset[str] = frozenset()
         self.macros: dict[str, Macro] = {}
 
     def read(self, kind: str) -> Work:
         self.definitions = list(definitions(self.source.text))
-        self.macros = table_of(self.definitions)
+        self.own = own_names(self.source.text)
+        self.macros = {**built_in(), **table_of(self.definitions)}
         pieces = list(segments(self.source.text, kind))
         for segment in pieces:
             if segment.kind == "words":
@@ -141,9 +176,9 @@ class _Reader:
         position = segment.start
         for one in self.definitions:
             if segment.start <= one.start < segment.stop:
-                found += tokenize(self.source.text, position, one.start)
+                found += tokenize(self.source.text, position, one.start, self.own)
                 position = one.stop
-        found += tokenize(self.source.text, position, segment.stop)
+        found += tokenize(self.source.text, position, segment.stop, self.own)
         if len(found) > MAX_TOKENS:
             raise SyntaxFault(f"a formula of more than {MAX_TOKENS} signs", segment.start)
         return found
@@ -254,7 +289,7 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        several = [(one.text, self.instance(one.statement)) for one in self.members.instances(statement)]
+        several = self.instances(statement)
         for place, claim in enumerate(builder.claims(statement)):
             number = self.count()
             own = tuple(
@@ -265,6 +300,16 @@ class _Reader:
             self.claims.append(
                 replace(claim, number=number, instances=own, defines=defines, sizes=dict(self.sizes))
             )
+
+    def instances(self, statement: Statement) -> list[tuple[str, list[Claim]]]:
+        """The claims for each number; of a recursion that defines names, those it needs first."""
+        several = self.members.instances(statement)
+        found = {one.text: self.instance(one.statement) for one in several}
+        for one in (*several[::-1], *several):  # delta^(l) from delta^(l+1), or from delta^(l-1)
+            claims = found[one.text]
+            if any(claim.defines is not None and claim.definition is None for claim in claims):
+                found[one.text] = self.instance(one.statement)
+        return list(found.items())
 
     def instance(self, statement: Statement) -> list[Claim]:
         """The claims of a statement with numbers for its letters."""

@@ -29,6 +29,7 @@ from symbackprop.reading.works.tree import (
     Product,
     Row,
     Scripts,
+    Sum,
     Sym,
     Word,
     bare,
@@ -38,6 +39,7 @@ _IF = frozenset("if when whenever for where unless case suppose assume assuming 
 _ELSE = frozenset("else otherwise elsewhere".split())
 _DEFINING = frozenset("where with let".split())
 _SHAPES = frozenset((r"\in", r"\sim", r"\subset", r"\subseteq", r"\ni", r"\notin"))
+_ORDERS = frozenset(("<", ">", r"\lt", r"\gt", r"\le", r"\leq", r"\leqslant", r"\ge", r"\geq", r"\geqslant"))
 _COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
 _FORALL = r"\forall"
 _LABELS = frozenset((".", ")", ":"))
@@ -163,7 +165,7 @@ class Splitter:
         elif self._condition is not None:
             self._govern(Clause(f"{self._condition} {word.text}", None, word.start, word.stop))
             self._condition = None
-        elif word.text.strip(" ,").lower() in ("and", "or") and self._waiting:
+        elif word.text.strip(" ,").lower() in ("and", "or") and (self._waiting or self._limited()):
             self._condition = word.text
         else:
             self._words = f"{self._words} {word.text}".strip()
@@ -178,8 +180,8 @@ class Splitter:
             self._condition = None
             return
         limit = limiting(node)
-        if limit is not None and last is not None and last.has_relation and index_letters(last) >= limit[1]:
-            last.clauses.append(Clause("for", limit[0], node.start, node.stop))
+        if limit is not None and last is not None and last.has_relation and limits(limit, last):
+            last.clauses.append(Clause("for", limit, node.start, node.stop))
             return
         if last is not None and last.clauses and last.clauses[-1].text == "range" and len(members) == 1:
             return  # the end of a range: K of k = 1, ..., K
@@ -190,7 +192,9 @@ class Splitter:
                 return
         if last is not None and len(members) == 1 and last.has_relation and is_range_part(node, sep):
             if last.clauses and is_first(last.clauses[-1].node):
-                last.clauses.pop()  # "for i = 1, ..., n" limits nothing
+                first = last.clauses.pop()  # "for i = 1, ..., n" limits nothing
+                if (least := from_there_on(first)) is not None:
+                    last.clauses.append(least)
             last.clauses.append(Clause("range", node, node.start, node.stop))
             return
         if members[0].node is None:
@@ -253,6 +257,11 @@ class Splitter:
         """The statement of this display that is open."""
         last = self.statements[-1] if self.statements else None
         return last if last is not None and last.display == self._display and last.members else None
+
+    def _limited(self) -> bool:
+        """Whether a condition stands behind the open statement, which "and" may go on with."""
+        last = self._last()
+        return last is not None and bool(last.clauses) and last.clauses[-1].node is not None
 
     def _earlier(self) -> Statement | None:
         """The chain of the display before, which one that begins with a relation goes on with."""
@@ -338,16 +347,57 @@ def is_range_part(node: Node, sep: str) -> bool:
     return False
 
 
-def limiting(node: Node) -> tuple[Chain, set[str]] | None:
-    r"""``i \neq j`` or ``(i = j)`` behind a formula: the comparison, and its letters."""
+def limiting(node: Node) -> Chain | None:
+    r"""``i \neq j``, ``(i = j)``, ``1 < p \le m - 1`` behind a formula: a comparison of places."""
     inner: Node | None = node
     if isinstance(inner, Group) and inner.opener == "(":
         inner = inner.body
-    if not isinstance(inner, Chain) or len(inner.members) != 2:
+    return inner if isinstance(inner, Chain) and compares_places(inner) else None
+
+
+def limits(chain: Chain, last: Statement) -> bool:
+    """Whether a comparison behind a statement speaks of its indices, and of nothing else but sizes."""
+    own = index_letters(last)
+    letters = {name for _, member in chain.members if member is not None for name in letters_of_place(member)}
+    if all(relation in ("", "=") for relation, _ in chain.members):
+        return len(letters) == 2 and letters <= own and all(name.islower() for name in letters)
+    return any(name.islower() for name in letters & own)
+
+
+def compares_places(chain: Chain) -> bool:
+    r"""``i = j``, ``k \le p \le n``, ``t < T``: letters, numbers and their sums, compared."""
+    relations = {relation for relation, _ in chain.members[1:]}
+    several = len(chain.members) > 2 and not relations <= _ORDERS
+    if several or not relations <= _COMPARISONS | _ORDERS:
+        return False
+    return all(member is not None and is_place(member) for _, member in chain.members)
+
+
+def is_place(node: Node) -> bool:
+    """Whether a piece can be a place along an axis, or the end of one."""
+    inner = bare(node)
+    if isinstance(inner, Sum):
+        return all(term is not None and is_place(term) for _, term in inner.terms)
+    if isinstance(inner, Num):
+        return inner.text.isdigit()
+    letter = isinstance(inner, Sym) and len(inner.name) == 1 and inner.name.isalpha()
+    return letter or (isinstance(inner, Sym) and inner.name == r"\ell")
+
+
+def letters_of_place(node: Node) -> set[str]:
+    """The letters of a place."""
+    return {part.name for part in node.walk() if isinstance(part, Sym)}
+
+
+def from_there_on(clause: Clause) -> Clause | None:
+    r"""``i \ge 2`` for the first place of ``i = 2, \dots, n``; None for the very first one."""
+    chain = clause.node
+    if not isinstance(chain, Chain) or not isinstance(number := chain.members[1][1], Num):
         return None
-    letters = {member.name for _, member in inner.members if isinstance(member, Sym)}
-    small = all(len(letter) == 1 and letter.islower() for letter in letters)
-    return (inner, letters) if small and len(letters) == 2 and inner.members[1][0] in _COMPARISONS else None
+    if number.text in ("0", "1"):
+        return None
+    least = Chain(chain.start, chain.stop, (chain.members[0], (r"\ge", number)), chain.places, chain.over)
+    return Clause("for", least, clause.start, clause.stop)
 
 
 def index_letters(statement: Statement) -> set[str]:

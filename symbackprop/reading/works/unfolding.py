@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
+from symbackprop.reading.works.definitions import arguments_of, braced, definitions
 from symbackprop.reading.works.documents import Source, body_of
-from symbackprop.reading.works.macros import Macro, arguments_of, braced, definitions
+from symbackprop.reading.works.macros import Macro
 
 MAX_UNFOLDINGS = 100_000
 MAX_DEPTH = 40
@@ -88,9 +89,9 @@ def _macros(text: str) -> tuple[dict[str, _Macro], list[tuple[int, int]]]:
     kept: list[tuple[int, int]] = []
     for one in definitions(text):
         kept.append((one.start, one.stop))
-        if isinstance(one.macro, Macro):
+        if isinstance(one.macro, Macro) and one.macro.is_plain():
             found[one.name] = _Macro(one.macro.count, one.option, text[one.inside[0] : one.inside[1]])
-        elif one.macro in found:
+        elif isinstance(one.macro, str) and one.macro in found:
             found[one.name] = found[one.macro]
     pairs: list[tuple[str, str]] = []
     for match in _ENVIRONMENT.finditer(text):

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from symbackprop.core.expr import Expr, IndexValue, Partial
+from symbackprop.core.dims import Dim
+from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.errors import InputError
 from symbackprop.notation.latex_symbols import name_symbol, tensor_symbol
@@ -91,6 +93,11 @@ class Vocabulary:
     words: dict[str, str] = field(default_factory=dict)  # plain words in letters -> their spelling
     unread: list[str] = field(default_factory=list)
     defined: set[str] = field(default_factory=set)  # names that the work has defined so far
+    own: list[Tensor] = field(default_factory=list)  # the arrays that they stand for
+    shadowing: list[Template] = field(default_factory=list)  # what names for numbers stand for
+    values: list[Expr] = field(default_factory=list)  # what those are worth
+    sets: dict[str, Node] = field(default_factory=dict)  # what the work calls a set of places
+    ranges: dict[str, Dim] = field(default_factory=dict)  # how far letters ran in earlier lines
     layout: str = "gradient"
     seen: dict[str, list[Named]] = field(default_factory=dict)  # what was looked up already
 
@@ -155,6 +162,30 @@ class Vocabulary:
             if name.isalpha():
                 self.add(rf"\{name}", meaning, 2)
 
+    def define(self, tree: Node, meaning: Tensor | Template) -> None:
+        """A name that the work gives to something: it means that and nothing else from here on."""
+        self.forget(tree)
+        self.add_tree(tree, meaning, 0)
+        if isinstance(meaning, Tensor):
+            self.own.append(meaning)
+        else:
+            self.shadowing.append(meaning)
+        self.seen.clear()
+
+    def forget(self, tree: Node) -> None:
+        """A name that the work will give another meaning has none until then."""
+        for table, key in ((self.exact, spell(tree)), (self.table, spell(tree, loose=True))):
+            table[key] = [one for one in table.get(key, ()) if not self._is_own(one.meaning)]
+        self.seen.clear()
+
+    def _is_own(self, meaning: Meaning) -> bool:
+        return any(meaning is one for one in (*self.own, *self.shadowing))
+
+    def own_of(self, tree: Node) -> Tensor | None:
+        """The array of the work that a piece names as a whole."""
+        found = [one.meaning for one in self.lookup(tree)]
+        return next((one for one in found if isinstance(one, Tensor) and one in self.own), None)
+
     # -- notation
 
     def _entry(self, entry: NotationEntry) -> None:
@@ -215,7 +246,10 @@ class Vocabulary:
             if all(one.meaning != other.meaning for other in kept):
                 kept.append(one)
         exact = {id(one.meaning) for one in own if one.level == 0}
-        return sorted(kept, key=lambda named: (named.level, id(named.meaning) not in exact))
+        mine = {id(one) for one in (*self.own, *self.shadowing)}  # what the work says itself comes first
+        return sorted(
+            kept, key=lambda n: (id(n.meaning) not in mine, n.level, id(n.meaning) not in exact)
+        )  # fmt: skip
 
     def match(self, node: Node) -> Iterator[tuple[Template, dict[str, Node]]]:
         """Patterns of ``notation:`` that fit, with what stands for their letters."""

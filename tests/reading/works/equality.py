@@ -14,35 +14,36 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from symbackprop.core.arrays import Grid, Jacobian
+from symbackprop.core.arrays import Grid, Jacobian, Numeric
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import (
     SCALAR,
     Add,
     Call,
-    Comprehension,
     DimValue,
     Divide,
-    Element,
     Expr,
     Hadamard,
-    IndexValue,
-    Indicator,
-    LabelValue,
     Leaf,
     MatMul,
     Neg,
     Number,
-    Numeric,
     Partial,
     Power,
+    Shape,
+    Transpose,
+    broadcast_shape,
+)
+from symbackprop.core.indexed import (
+    Comprehension,
+    Element,
+    IndexValue,
+    Indicator,
+    LabelValue,
     Range,
     Reduce,
     Run,
-    Shape,
     Slice,
-    Transpose,
-    broadcast_shape,
 )
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Blocks, Dots, Rounded, Stepped, shape_of
@@ -284,20 +285,21 @@ def _is_scalar(expr: Expr) -> bool:
 def _extended(body: Element) -> int:
     """How many of the slots stand for an axis that is longer than 1."""
     base = body.base
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     return len(body.slots) if tensor is None else sum(not dim.is_one for dim in tensor.shape)
 
 
 def _line(body: Element, indices: list[Index]) -> Expr | None:
     """A row or column of an array, of an entry whose one index is summed over."""
     base = body.base
-    if not isinstance(base, Leaf) or not all(isinstance(slot, IndexValue) for slot in body.slots):
+    shape = base.tensor.shape if isinstance(base, Leaf) else shape_of(base)
+    if shape is None or len(shape) != len(body.slots):
         return None
     slots = tuple(
-        Run(IndexValue((), Dim(1)), dim) if slot.single in indices else slot
-        for slot, dim in zip(body.slots, base.tensor.shape, strict=True)
+        Run(IndexValue((), Dim(1)), dim) if isinstance(slot, IndexValue) and slot.single in indices else slot
+        for slot, dim in zip(body.slots, shape, strict=True)
     )
-    return Slice(base, slots, base.tensor.convention.vectors_are_rows)
+    return Slice(base, slots, across=False)
 
 
 def _scaled(expr: Expr) -> Expr:

@@ -33,7 +33,7 @@ from symbackprop.problem_file import ProblemSpec, loads_spec
 from symbackprop.problems import Problem
 from symbackprop.reading.works.reader import WorkScope, read_work
 from symbackprop.reading.works.work import Side
-from symbackprop.results import Context
+from symbackprop.results.context import Context
 from symbackprop.testing import probes
 from tests.derivation.networks import every
 from tests.fuzz.programs import draw

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from symbackprop.core.arrays import TensorEntries
-from symbackprop.core.expr import Comprehension, Expr
-from symbackprop.core.graph import Graph
+from symbackprop.core.expr import Expr
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived
 from symbackprop.derivation.directions import ProductWork
 from symbackprop.notation.curvature import given_second
 from symbackprop.notation.entries import entries_of
-from symbackprop.notation.numpy_code import Output, Program, plan
+from symbackprop.notation.numpy_code import plan
+from symbackprop.notation.numpy_program import Program
 from symbackprop.notation.text import to_text
 from symbackprop.reading.hvp_bodies import HvpBody
-from symbackprop.results import Context, Derivation, first_lines
-from symbackprop.verification.point import Point
-from symbackprop.written_out import in_numbers
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
+from symbackprop.results.programs import first_lines, identifier, output_of
+from symbackprop.results.ways import over_indices, ways_of
+from symbackprop.results.written_out import in_numbers
 
 
 class HessianProduct(Derivation):
@@ -43,16 +44,6 @@ class HessianProduct(Derivation):
         self.general = general  # of one that is written out for some sizes: that of any sizes
 
     @property
-    def context(self) -> Context:
-        """The graph with everything that works on it."""
-        return self._context
-
-    @property
-    def via(self) -> str:
-        """The road that was taken."""
-        return self._via
-
-    @property
     def is_entrywise(self) -> bool:
         """Whether the result is one entry over letters."""
         return self.general is None and isinstance(self._derived.expr, Comprehension | TensorEntries)
@@ -61,11 +52,6 @@ class HessianProduct(Derivation):
     def work(self) -> ProductWork:
         """The deriver's record."""
         return self._work
-
-    @property
-    def graph(self) -> Graph:
-        """The forward pass."""
-        return self._context.graph
 
     @property
     def name(self) -> str:
@@ -124,14 +110,8 @@ class HessianProduct(Derivation):
         return self._context.verifier.check_equal(self._work.entry, right, self.index_objects)
 
     def _check_whole(self) -> Verdict:
-        ways = {name: self._over(way) for name, way in self._ways().items()}
+        ways = {name: over_indices(self, way) for name, way in ways_of(self).items()}
         return self._context.verifier.check_entries(self._work.entry, self.index_objects, ways)
-
-    def _over(self, way: Callable[[Point], Any]) -> Callable[[Point], Any]:
-        def in_shape(point: Point) -> Any:
-            return np.reshape(way(point), [point.extent(index.dim) for index in self.index_objects])
-
-        return in_shape
 
     @property
     def expanded_expr(self) -> Expr:
@@ -141,7 +121,9 @@ class HessianProduct(Derivation):
             self._expanded = session.expanded_from(self._work.whole, self._derived)
         return self._expanded
 
-    def _whole_expr(self) -> Expr:
+    @property
+    def whole_expr(self) -> Expr:
+        """The expression that holds every entry of the product."""
         return self._work.whole
 
     def program(self, name: str | None = None) -> Program:
@@ -151,13 +133,9 @@ class HessianProduct(Derivation):
         context = self._context
         assert self.of.gradient is not None
         loss = self.of.gradient[0]
-        key = f"d2{loss.name}_d{self.inner.name}_{self.work.vector.name}"
-        key = "".join(c if c.isalnum() else "_" for c in key)
+        key = identifier(f"d2{loss.name}_d{self.inner.name}_{self.work.vector.name}")
         expr = given_second(self._work.whole, context.names)
-        if isinstance(expr, Comprehension | TensorEntries):
-            output = Output(key, expr.body, self.inner.shape, self.index_objects)
-        else:
-            output = Output(key, expr, self.inner.shape)
+        output = output_of(key, expr, self.inner.shape, self.index_objects)
         return plan(
             name or f"hvp_{key.removeprefix('d2')}", context.graph, first_lines(self._derived), [output],
             names=context.names, expand=context.expand, single=True,

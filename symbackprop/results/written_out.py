@@ -11,22 +11,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from symbackprop.core.arrays import TensorEntries, Vec
-from symbackprop.core.concrete import (
-    Concrete,
-    concrete,
-    names_of,
-    sizes_of,
-    small_sizes,
-    too_large,
-)
+from symbackprop.core.concrete import Concrete, concrete, names_of, sizes_of, small_sizes, too_large
 from symbackprop.core.graph import Graph
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Verdict
 from symbackprop.derivation.derived import Derived
 from symbackprop.errors import InputError, UnsupportedError
-from symbackprop.notation.numpy_code import Program
+from symbackprop.notation.numpy_program import Program
 from symbackprop.reading.jacobian_bodies import JacobianBody
-from symbackprop.results import Context, Derivation
+from symbackprop.results.context import Context
+from symbackprop.results.derivation import Derivation
 
 
 class WrittenOut(Derivation):
