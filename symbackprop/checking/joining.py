@@ -241,6 +241,8 @@ def call(seer: Seer, node: Call, scope: Scope) -> Array:
     if isinstance(node.op, Elementwise):
         return calls.value(seer, node, scope)
     values = [seer.value(arg, scope) for arg in node.args]
+    if node.op.name == "trace" and values[0].shape[-2] != values[0].shape[-1]:
+        raise ShapeClash(f"the trace of {extents(values[0])}")
     if node.op.name in _LINES:
         side, mean = _LINES[node.op.name]
         added = np.mean if mean else np.sum

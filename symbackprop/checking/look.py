@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symbackprop.checking.changes import directions
 from symbackprop.checking.joining import extents, is_one
 from symbackprop.checking.outcome import EntryAgainstArray, Outcome, OutsideRange, Setting
 from symbackprop.checking.ranges import dims_of
@@ -19,7 +20,7 @@ from symbackprop.core.expr import Expr, Number, Partial
 from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Blocks, Dummy, Slope
+from symbackprop.core.written import Blocks, Change, Dummy, Slope
 from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
@@ -37,7 +38,7 @@ MOST_ENTRIES = 12  # entries that are named as differing
 
 def method_of(left: Expr, right: Expr) -> str:
     """How the sides are known: derivatives by differences, anything else by evaluation."""
-    kinds = (Partial, Jacobian, Slope)
+    kinds = (Partial, Jacobian, Slope, Change)
     has = any(isinstance(node, kinds) for side in (left, right) for node in side.walk())
     return "differences" if has else "evaluation"
 
@@ -48,6 +49,7 @@ class Letters:
 
     ranges: Mapping[Index, tuple[Dim, ...]]
     dummies: tuple[str, ...]
+    changes: bool = False  # small changes stand in it
 
 
 def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
@@ -55,6 +57,7 @@ def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
     parts = (left, right) if condition is None else (left, right, condition)
     ranges = {index: {index.dim: None} for part in parts for index in free_indices(part)}
     dummies: dict[str, None] = {}
+    changes = False
     for part in parts:
         for node in part.walk():
             if isinstance(node, Element) and ranges:
@@ -64,7 +67,9 @@ def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
                         ranges[single][dim] = None
             elif isinstance(node, Dummy):
                 dummies[node.letter] = None
-    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)))
+            elif isinstance(node, Change):
+                changes = True
+    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)), changes)
 
 
 class Look:
@@ -83,7 +88,7 @@ class Look:
 
     def compared(self) -> Outcome | None:
         """None where the sides agree; what is wrong where they do not."""
-        seer = self.bench.seer(self.run, self.sight, self.setting)
+        seer = self._seer()
         seer.unknown.clear()
         seer.bent = False
         scope, free = self.scope_of(seer)
@@ -120,6 +125,15 @@ class Look:
         if missing.any():
             raise OutsideRange("an entry on the right lies outside its range at some places")
         return None
+
+    def _seer(self) -> Seer:
+        """The evaluator; one of its own for a line about small changes."""
+        moved = directions(self.run, (self.left, self.right)) if self.letters.changes else {}
+        if not moved:
+            return self.bench.seer(self.run, self.sight, self.setting)
+        seer = Seer(self.run, self.sight, self.bench.batch, self.setting.named, moved=self.setting.moved)
+        seer.changes = seer.plain.changes = moved
+        return seer
 
     def scope_of(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
         """The free indices with their positions: the largest range of the places where each stands alone."""

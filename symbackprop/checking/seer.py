@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.checking import joining, slopes, written_values
+from symbackprop.checking import changes, joining, slopes, written_values
 from symbackprop.checking.sight import Sight
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import ONE, Dim
@@ -34,7 +34,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
+from symbackprop.core.written import Blocks, Change, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
 from symbackprop.verification import entries
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import RULES, Evaluator
@@ -76,6 +76,7 @@ class Seer(Evaluator):
         self.dummies: dict[str, tuple[Index, Array, complex]] = {}
         self._flat: dict[int, tuple[Expr, bool]] = {}
         self._plain: Seer | None = None
+        self.changes: Mapping[Tensor, Array] = {}  # the directions in which arrays are moved
         self._opened: list[str] = []
         self._kept: dict[tuple[object, ...], tuple[Expr, Array]] = {}
 
@@ -160,6 +161,10 @@ class Seer(Evaluator):
             array = np.swapaxes(array, -1, -2)
         count = array.shape[-1] * array.shape[-2]
         return array.reshape((*array.shape[:-2], *((1, count) if across else (count, 1))))
+
+    def seen(self, tensor: Tensor, value: Array) -> Array:
+        """A value of a whole tensor as this sight shows it."""
+        return _seen(self, tensor, value)
 
     def kept(self, node: Expr, scope: Scope) -> Array:
         """The value of a side that is looked at many times; it is remembered where nothing was unknown."""
@@ -246,7 +251,10 @@ def _partial(seer: Seer, node: Partial, scope: Scope) -> Array:
     if value.shape[:2] != (1, 1):
         raise Refusal(f"d{node.of.name}/d{node.by.name} is not the derivative of a scalar")
     found = _seen(seer, node.by, value[0, 0])
-    return np.asarray(found.T) if seer.sight.layout == "numerator" else found
+    vector = node.by.rank == 1 or (node.by.rank == 2 and node.by in seer.batch)
+    if seer.sight.layout != "numerator" or (vector and seer.rows and not seer.sight.upright):
+        return found
+    return np.asarray(found.T)
 
 
 def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
@@ -315,6 +323,8 @@ def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     if seer.sight.as_cut and len(node.slots) == 2:
         as_row = isinstance(node.slots[1], Run)
     gradient = isinstance(node.base, Partial) and seer.sight.layout == "numerator"
+    if len(node.runs) == 1 and seer.rows and not seer.sight.upright:
+        gradient = False  # the derivative by a row is a row
     if (value.shape[-2] == 1) != (as_row != gradient) if len(node.runs) == 1 else gradient:
         return np.asarray(value.swapaxes(-1, -2))
     return value
@@ -331,5 +341,5 @@ RULES_OF_WORKS: Mapping[type[Expr], Callable[..., Any]] = {
     Divide: joining.divide, Power: joining.power, Indicator: joining.indicator, Call: joining.call,
     Rounded: written_values.rounded, Opaque: written_values.opaque, Dots: written_values.dots,
     Pieces: written_values.pieces, Stepped: written_values.stepped, Blocks: written_values.blocks,
-    Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
+    Change: changes.value, Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
 }  # fmt: skip

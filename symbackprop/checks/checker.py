@@ -27,7 +27,7 @@ from symbackprop.core.arrays import Jacobian, Numeric
 from symbackprop.core.expr import Expr, Leaf, Number, Partial
 from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Rounded, Slope
+from symbackprop.core.written import Change, Rounded, Slope
 from symbackprop.derivation.proof import Prover
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.substitution import entry_in
@@ -39,7 +39,7 @@ from symbackprop.reading.works.work import Claim, Reading, Work
 from symbackprop.results.context import Context
 from symbackprop.verification.given import Given
 
-_UNPROVED = (Jacobian, Slope, Rounded)
+_UNPROVED = (Jacobian, Slope, Rounded, Change)
 _ERRORS = (SymbackpropError, ValueError, KeyError, TypeError, AssertionError, AttributeError, RecursionError)
 
 

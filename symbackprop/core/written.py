@@ -70,6 +70,17 @@ class Ones(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class Change(Expr):
+    """A small change, ``dW`` or ``d(W X)``: what the change of other arrays makes of it, to first order."""
+
+    arg: Expr
+
+    @property
+    def shape(self) -> Shape:
+        return self.arg.shape
+
+
+@dataclass(frozen=True, slots=True)
 class Dots(Expr):
     """An ellipsis, as a cell of a matrix, a term or a factor."""
 

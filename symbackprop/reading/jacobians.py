@@ -57,7 +57,8 @@ def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> E
         return layout_partial(partial, scope.layout)
     if _has_runs(by_node):
         found = read_slice(by_node, partial, scope)
-        turns = scope.layout == "numerator" and len(found.runs) == 1
+        rows = by.convention.vectors_are_rows
+        turns = scope.layout == "numerator" and len(found.runs) == 1 and not rows
         return replace(found, across=not found.across) if turns else found
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
 

@@ -14,7 +14,7 @@ from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Expr, Leaf, MatMul, Partial, Transpose
 from symbackprop.core.indexed import Element, IndexValue, Run, Slice, named_tensor
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Dummy, Opaque, Slope
+from symbackprop.core.written import Change, Dummy, Opaque, Slope, shape_of
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FRACTIONS
@@ -371,7 +371,8 @@ class DerivativeReader(SymbolReader):
             return Transpose(expr) if turned else expr
 
         def opaque() -> Expr:
-            return self.unknown(Product(first.start, operand.stop, (("", first), ("", operand))))
+            whole = Product(first.start, operand.stop, (("", first), ("", operand)))
+            return self.change(self.value(operand), whole)
 
         def product() -> Expr:
             return MatMul((self.symbol(first), self.value(operand)))
@@ -383,7 +384,16 @@ class DerivativeReader(SymbolReader):
             return opaque(), position + 2
         if named:
             options[1] = ("a product", "d is a dim", product)
-        return self.choices.pick(name, options), position + 2
+        return self.choices.pick("d before names", options), position + 2
+
+
+    def change(self, found: Expr, node: Node) -> Expr:
+        """A small change of what was read; an unknown name where that has no value."""
+        inner = found.arg if isinstance(found, Transpose) else found
+        if shape_of(inner) is None or self.choices.opaque:
+            return self.unknown(node)
+        changed = self.noted(Change(inner), node)
+        return Transpose(changed) if isinstance(found, Transpose) else changed
 
 
 def _unturned(expr: Expr) -> Expr:
