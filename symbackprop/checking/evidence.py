@@ -24,7 +24,7 @@ MOST_LETTERS = 4
 MOST_PLACES = 64
 _NUMBERS = (1, 2, -1, 3, -2)
 _ERRORS = (
-    SymbackpropError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError,
+    SymbackpropError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import light_of
 from symbackprop.checking.outcome import unknown
-from symbackprop.checking.relations import Prove, Relations
+from symbackprop.checking.relations import Prove, Relations, by_d
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
@@ -43,6 +43,7 @@ class Judge(Relations):
         """All claims, in order."""
         self.bench.forget()
         self.named, self.lights, self.moved = dict(work.given), [], {}
+        self.gradients_by_d = False
         found: list[Judged] = []
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
         last: Claim | None = None
@@ -52,6 +53,8 @@ class Judge(Relations):
             judged = self._one(claim, broken)
             judged.setting = self.setting(judged.claim)
             found.append(judged)
+            if judged.verdict == "correct" and judged.whole is not None and by_d(judged.whole):
+                self.gradients_by_d = True
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
                 self._shine(judged, len(found) - 1)
