@@ -110,6 +110,9 @@ class Source:
                 raise self.fail(f"this number has more than {MAX_DIGITS} digits", start, code="limit")
             if kind == "remark" or (kind == "cmd" and token.text == r"\nobreakspace"):
                 continue
+            if kind in ("open", "close") and self.text[start : start + 2] in (r"\[", r"\]", r"\(", r"\)"):
+                yield Token("other", "$", start, stop)  # in Markdown that would be an escaped bracket
+                continue
             if kind == "word" and not token.by:
                 for piece in _PIECES.finditer(token.text):
                     begun = start + piece.start() if stop - start == len(token.text) else start
