@@ -88,6 +88,10 @@ class Relations:
                     truth = self._in(left, right, setting, sight, light)
                     if truth.status == "holds":
                         return truth
+        if light is None and failed is not None and self.numeric is not None:
+            numbers = self._in_numbers(claim, pairs, any_number=True)  # L = 0 at these values
+            if numbers is not None and numbers.status == "holds":
+                return numbers
         if light is None and failed is not None and (failed.outcome.clash or claim.sizes):
             sized = self._written_out(claim, pairs)
             if sized is not None and (sized.status == "holds" or failed.outcome.clash):
@@ -96,12 +100,18 @@ class Relations:
             return refused
         return failed or refused or Truth(unknown("no reading of the two sides agrees"))
 
-    def _in_numbers(self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]]) -> Truth | None:
-        """A claim with numbers at the values of the problem; None if there are no numbers, or no values."""
+    def _in_numbers(
+        self, claim: Claim, pairs: Sequence[tuple[Reading, Reading]], *, any_number: bool = False
+    ) -> Truth | None:
+        """A claim with numbers at the values of the problem; None if there are no numbers, or no values.
+
+        With ``any_number`` a bare 0 or 1 is such a number too.
+        """
         found: Truth | None = None
         for left, right in pairs:
             bare = not (has_symbols(left.expr) or has_symbols(right.expr))
-            if not (bare or is_numeric(left.expr) or is_numeric(right.expr)):
+            lone = any_number and not (has_symbols(left.expr) and has_symbols(right.expr))
+            if not (bare or lone or is_numeric(left.expr) or is_numeric(right.expr)):
                 continue
             numeric = self.numeric
             if numeric is None and bare:
