@@ -148,7 +148,7 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 new = replace(node, by=tensor)
                 yield Edit(place.put(new), confused(node.by, tensor), 1.7, node, new)
     elif isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        old = node.base.array
         for tensor in words.arrays:
             if tensor is not old and tensor.rank == old.rank and len(node.slots) == old.rank:
                 base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
@@ -161,7 +161,7 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                     other = Element(replace(node.base, of=tensor), node.slots)
                     yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
     elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
-        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        old = node.base.array
         for tensor in words.tensors:
             if tensor is not old and tensor.rank == old.rank:
                 base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)

@@ -199,7 +199,7 @@ def _local_slopes(place: Place, words: Vocabulary) -> Iterator[Expr]:
 
 
 def _slots_of(array: Expr, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
-    tensor = array.tensor if isinstance(array, Leaf) else array.by if isinstance(array, Partial) else None
+    tensor = array.array
     if tensor is not None and not tensor.is_scalar:
         yield from choices(tensor, indices)
 

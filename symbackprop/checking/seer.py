@@ -251,7 +251,10 @@ def _partial(seer: Seer, node: Partial, scope: Scope) -> Array:
     if value.shape[:2] != (1, 1):
         raise Refusal(f"d{node.of.name}/d{node.by.name} is not the derivative of a scalar")
     found = _seen(seer, node.by, value[0, 0])
-    return np.asarray(found.T) if seer.sight.layout == "numerator" else found
+    vector = node.by.rank == 1 or (node.by.rank == 2 and node.by in seer.batch)
+    if seer.sight.layout != "numerator" or (vector and seer.rows and not seer.sight.upright):
+        return found
+    return np.asarray(found.T)
 
 
 def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
@@ -320,6 +323,8 @@ def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     if seer.sight.as_cut and len(node.slots) == 2:
         as_row = isinstance(node.slots[1], Run)
     gradient = isinstance(node.base, Partial) and seer.sight.layout == "numerator"
+    if len(node.runs) == 1 and seer.rows and not seer.sight.upright:
+        gradient = False  # the derivative by a row is a row
     if (value.shape[-2] == 1) != (as_row != gradient) if len(node.runs) == 1 else gradient:
         return np.asarray(value.swapaxes(-1, -2))
     return value

@@ -65,7 +65,7 @@ def _missing_indices(left: Expr, right: Expr) -> Iterator[Repaired]:
         free = [index for index in free_indices(entry) if index not in free_indices(whole)]
         open_dims = [dim for dim in shape if not dim.is_one]
         if isinstance(whole, Leaf | Partial):
-            tensor = whole.tensor if isinstance(whole, Leaf) else whole.by
+            tensor = whole.array
             open_dims = list(tensor.shape)
         if len(free) != len(open_dims):
             continue

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf, Partial
-from symbackprop.core.indexed import Element, Slice
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element, Slice, named_tensor
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Slope, shape_of
 from symbackprop.verification import entries
@@ -86,10 +86,10 @@ def _by_dummy(seer: Seer, formula: Expr, letter: str, scope: Scope) -> Array:
 
 
 def _tensor(by: Expr) -> Tensor:
-    base = by.base if isinstance(by, Element | Slice) else by
-    if not isinstance(base, Leaf):
+    found = named_tensor(by)
+    if found is None:
         raise Refusal("what this derivative is taken by was not understood")
-    return base.tensor
+    return found
 
 
 def _by_all(seer: Seer, formula: Expr, tensor: Tensor, scope: Scope) -> Array:

@@ -44,6 +44,7 @@ from symbackprop.reading.works.commands import CASES, FRACTIONS, MATRICES
 from symbackprop.reading.works.cursor import SyntaxFault
 from symbackprop.reading.works.lexer import Token
 from symbackprop.reading.works.parser import parse_display
+from symbackprop.reading.works.statements import leading_keyword, words_and_formulas
 from symbackprop.reading.works.tree import bare
 
 OPERATORS = frozenset(
@@ -73,6 +74,7 @@ _RESPELLED = {
     r"\widetilde": r"\tilde", r"\overline": r"\bar", r"\lbrack": "[", r"\lparen": "(", r"\lbrace": r"\{",
 }  # fmt: skip
 _BRACKETS = ("(", "[", r"\{", "|", r"\|", r"\langle")
+_MATRICES = MATRICES - {"vmatrix", "vmatrix*", "Vmatrix", "Vmatrix*", "block", "blockarray"}
 SLICE = 2  # the pieces of n: and :k
 
 
@@ -284,6 +286,9 @@ class _Narrower:
     # -- brackets and products
 
     def group(self, node: works.Group) -> Tree:
+        inner = bare(node.body)
+        if isinstance(inner, works.Env) and node.opener in ("(", "[", r"\{"):
+            return self.environment(inner, node.opener)
         opener = _BARS.get(node.opener, _RESPELLED.get(node.opener, node.opener))
         if opener not in _BRACKETS:
             raise self.source.fail(f"the bracket {node.opener} is not read here", node.start)
@@ -319,7 +324,7 @@ class _Narrower:
                 groups[-1].append(Colon(self.place(node) if item is None else self.place(item)))
             elif sep in (",", ";", "|", r"\|", r"\mid"):
                 groups.append([])
-            elif sep:
+            elif sep and not (sep == "." and item is None):  # the end of a sentence
                 raise self.source.fail(f"unexpected {sep}", node.start)
             if isinstance(item, works.Word) and item.kind == "prose":
                 raise self.source.fail(
@@ -334,9 +339,45 @@ class _Narrower:
         items = tuple(one for group in groups for one in group)
         return items[0] if len(items) == 1 else Listed(self.place(node), items)
 
-    def environment(self, node: works.Env) -> Tree:
+    def environment(self, node: works.Env, opener: str = "") -> Tree:
+        """A matrix, or cases."""
+        rows = [row for row in node.rows if any(cell is not None for cell in row.cells)]
+        if rows and (node.name in CASES or (opener == r"\{" and node.name == "array")):
+            return Cases(self.place(node), tuple(self.case(row) for row in rows))
+        if rows and node.name in _MATRICES and len({len(row.cells) for row in rows}) == 1:
+            cells = (tuple(self.cell(cell, row) for cell in row.cells) for row in rows)
+            return Grid(self.place(node), tuple(cells))
         message = f"the environment {node.name} is not read here"
         raise self.source.fail(message, node.start, "write the formula without it")
+
+    def cell(self, node: works.Node | None, row: works.Row) -> Tree:
+        tree = self.wanted(node, row.stop)
+        if isinstance(tree, Sym) and tree.name in (r"\dots", r"\vdots", r"\ddots"):
+            hint = "write every entry, or declare the matrix"
+            raise self.source.fail("dots in a matrix are not read", row.start, hint)
+        return tree
+
+    def case(self, row: works.Row) -> tuple[Tree, Compare | None]:
+        r"""``a & \text{if } x > 0``: the value, and the comparison, None for "otherwise"."""
+        parts: list[works.Node] = []
+        for cell in row.cells:
+            items = cell.items if isinstance(cell, works.Listed) else (("", cell),)
+            for _, item in items:
+                if isinstance(item, works.Word) and item.kind == "prose":
+                    parts += words_and_formulas(item)
+                elif item is not None:
+                    parts.append(item)
+        if not parts:
+            raise self.source.fail("a case without a value", row.start)
+        value, *rest = parts
+        words = [part.text.lower() for part in rest if isinstance(part, works.Word)]
+        found = [self.tree(part) for part in rest if not isinstance(part, works.Word)]
+        if any(leading_keyword(text) in ("else", "otherwise", "elsewhere") for text in words) and not found:
+            return self.tree(value), None
+        if len(found) != 1 or not isinstance(found[0], Compare):
+            message = "a case needs one comparison, or the word otherwise"
+            raise self.source.fail(message, row.start, r"write a & x > 0 \\ b & \text{otherwise}")
+        return self.tree(value), found[0]
 
     # -- scripts
 
@@ -399,6 +440,3 @@ def _primes(node: works.Node) -> int:
     ):
         return len(inner.items)
     return 0
-
-
-__all__ = ["CASES", "MATRICES", "Cases", "Grid", "parse_spelling", "parse_statements"]

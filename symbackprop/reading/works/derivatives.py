@@ -12,7 +12,7 @@ from dataclasses import replace
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Expr, Leaf, MatMul, Partial, Transpose
-from symbackprop.core.indexed import Element, IndexValue, Run, Slice
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice, named_tensor
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Change, Dummy, Opaque, Slope, shape_of
 from symbackprop.notation.layouts import layout_partial
@@ -220,7 +220,7 @@ class DerivativeReader(SymbolReader):
         for side in (of, by):
             if isinstance(side, Opaque | Dummy | Transpose):
                 return Slope(of, by)
-        tensors = tuple(_tensor(side) for side in (of, by))
+        tensors = tuple(named_tensor(side) for side in (of, by))
         if tensors[0] is None or tensors[1] is None:
             return Slope(of, by)
         if tensors[1].is_label or tensors[0].is_label:
@@ -320,7 +320,7 @@ class DerivativeReader(SymbolReader):
         inner = found.arg if isinstance(found, Transpose) else found
         if isinstance(inner, Leaf) and inner.tensor is loss:
             raise Refused(r"\nabla of the loss, without what by", node.start)
-        if _tensor(inner) is None:
+        if named_tensor(inner) is None:
             raise Refused(r"\nabla of what is no symbol", operand.start)
         self.note(rf"\nabla {spell(operand).strip()} is d{loss.name}/d{spell(operand).strip()}")
         gradient = self.noted(self.slope(Leaf(loss), inner, node), node)
@@ -364,7 +364,7 @@ class DerivativeReader(SymbolReader):
             found = self.value(operand)
             turned = isinstance(found, Transpose)
             inner = found.arg if isinstance(found, Transpose) else found
-            if _tensor(inner) is None:
+            if named_tensor(inner) is None:
                 raise Refused(f"{name} is not known", first.start, "unknown")
             self.note(f"{name} is the gradient of {loss.name}, as programs call it")
             expr = self.slope(Leaf(loss), inner, operand)
@@ -402,13 +402,6 @@ def _unturned(expr: Expr) -> Expr:
     return expr.arg if vector and isinstance(expr, Transpose) else expr
 
 
-def _tensor(expr: Expr) -> Tensor | None:
-    """The array that an expression is, or is an entry or slice of."""
-    if isinstance(expr, Element | Slice):
-        expr = expr.base
-    return expr.tensor if isinstance(expr, Leaf) else None
-
-
 def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
     """One position for each axis, None where it runs; None if a part of an axis runs."""
     if isinstance(expr, Leaf):
@@ -417,7 +410,7 @@ def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
         return expr.slots
     assert isinstance(expr, Slice)
     found: list[IndexValue | None] = []
-    for slot, dim in zip(expr.slots, _tensor(expr).shape, strict=True):  # type: ignore[union-attr]
+    for slot, dim in zip(expr.slots, named_tensor(expr).shape, strict=True):  # type: ignore[union-attr]
         if isinstance(slot, Run):
             if slot.count != dim:
                 return None

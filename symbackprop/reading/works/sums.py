@@ -11,10 +11,8 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Leaf,
     MatMul,
     Neg,
-    Partial,
     Power,
     broadcast_shape,
 )
@@ -291,7 +289,7 @@ class SumReader(FoldingReader):
 
 def _counted(base: Expr) -> bool:
     """Whether the first axis of an array counts the members of a family."""
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     return tensor is not None and bool(tensor.over)
 
 

@@ -316,7 +316,7 @@ class SymbolReader(PositionReader):
             return expr
         if not isinstance(expr, Leaf | Partial):
             raise Refused("this superscript", sup.start)
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+        tensor = expr.array
         axis = self.batch_axis(tensor)
         if axis is None and not isinstance(bare(sup.body), Listed):
             raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")
