@@ -35,6 +35,7 @@ from symbackprop.verification.point import Refusal
 
 MOST_READINGS = 4
 GUESSED = 2.0  # the cost of repairs that put something of the problem in
+_PLAIN_TERMS = {"missing-regulariser": "missing-term", "extra-regulariser": "extra-term"}
 _OF_TERMS = ("missing-term", "extra-term")
 _OF_FACTORS = ("missing-regulariser", "missing-factor", "missing-activation-derivative")
 _NAMES = (Leaf, Partial, Element, Jacobian, Slope)
@@ -123,6 +124,9 @@ class Doctor:
         left, right = truth.left.expr, truth.right.expr
         bench = self.bench if truth.sizes is None else self.bench.sized(truth.sizes)
         found = repairs(bench, self.words, left, right, setting, usual)
+        if variable_of(left) is None:  # no derivative: a parameter that is added is no penalty
+            found = [replace(one, edit=replace(one.edit, cause=_PLAIN_TERMS.get(one.cause, one.cause)))
+                     for one in found]  # fmt: skip
         special = recognised(self.bench, self.words, left, right, setting)
         if special is not None:
             same = [one for one in found if one.cause in _NEAR.get(special[0], (special[0],))]
@@ -271,7 +275,7 @@ class Doctor:
         fields = self._fields(judged, None) | {"missing": f"the one through {missing}", "new": new}
         fields |= {"old": self._text(truth.right.expr) or "this", "what": self._by(truth)}
         message = _sentence(words.sentence, words.sentence.format(**fields))
-        reason = self._reason(truth) if cause != "softmax-diagonal" else ""
+        reason = self._reason(truth) if cause == "missing-regulariser" else ""
         message = f"{message} {reason}".strip()
         line = None if right is None else self._line(judged, right)
         return Diagnosis(

@@ -53,6 +53,8 @@ class Light:
             value = np.real(seer.value(self.wrong, scope))
         if self.indices:
             value = np.broadcast_to(value, (*scope.sizes, *value.shape[-2:]))
+        elif self.sight.layout == "numerator" and shape[:2] == (1, 1) and value.ndim == 2:
+            value = value.T  # written across what it is the derivative by
         if int(np.prod(value.shape)) != int(np.prod(shape)):
             raise ShapeClash("the wrong line has another shape")
         return value.reshape(shape)

@@ -13,6 +13,7 @@ import numpy as np
 from symbackprop.checking.bench import Bench
 from symbackprop.checking.judged import Truth
 from symbackprop.checking.vocabulary import Activation, Vocabulary
+from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Call, Expr, Leaf, Partial
 from symbackprop.core.graph import Equation
@@ -32,7 +33,7 @@ TINY = 1e-12
 def variable_of(left: Expr) -> Tensor | None:
     """What a line differentiates by."""
     base = left.base if isinstance(left, Element) else left
-    return base.by if isinstance(base, Partial) else None
+    return base.by if isinstance(base, Partial | Jacobian) else None
 
 
 def users_of(bench: Bench, tensor: Tensor, of: Tensor) -> list[Equation]:
@@ -52,9 +53,8 @@ def where_it_enters(bench: Bench, left: Expr, spell: Speller, state: Callable[[E
         equation = bench.graph.equation_of(base.tensor)
         return "" if equation is None or not equation.text else f"The forward pass has {state(equation)}."
     tensor = variable_of(left)
-    if tensor is None:
+    if tensor is None or not isinstance(base, Partial):
         return ""
-    assert isinstance(base, Partial)
     if isinstance(left, Element) and not base.of.is_scalar:
         only = only_entries(bench, left, base, spell)
         if only:

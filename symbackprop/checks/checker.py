@@ -14,6 +14,7 @@ import numpy as np
 
 from symbackprop.checking.bench import Bench
 from symbackprop.checking.diagnosis import Diagnosis, Doctor
+from symbackprop.checking.edit import turned
 from symbackprop.checking.findings import Finding, Inferred, Mark, WorkReport
 from symbackprop.checking.judge import Judge
 from symbackprop.checking.judged import Judged
@@ -218,10 +219,11 @@ class Checker:
 
     def _derives(self, whole: Expr) -> Expr | None:
         """What a derivative, an entry of one, or an array of the forward pass is, in named intermediates."""
-        if isinstance(whole, Partial | Leaf) and self.spec.layout == "numerator":
-            return None
         try:
-            return self._derived(whole)
+            found = self._derived(whole)
+            if found is not None and isinstance(whole, Partial) and self.spec.layout == "numerator":
+                return turned(found)
+            return found
         except _ERRORS:
             return None
 

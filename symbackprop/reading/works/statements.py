@@ -303,9 +303,11 @@ class Splitter:
         return True
 
     def _govern(self, clause: Clause) -> None:
-        last = self._last()
+        last, goes_on = self._last(), clause.text.strip(" ,").lower() == "and"
         late = last is not None and (
-            not self._fresh or (self._stated and not last.clauses) or (last.has_relation and clause.otherwise)
+            not self._fresh
+            or (self._stated and (not last.clauses or goes_on))
+            or (last.has_relation and clause.otherwise)
             or len(last.members) > last.governed > 1
         )
         if last is not None and late:
