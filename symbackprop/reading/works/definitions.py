@@ -15,6 +15,8 @@ from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.macros import Macro, Parameter
 
 _LONGEST = 5_000
+MAX_DEFINITIONS = 5_000
+_MAX_UNREADABLE = 200  # what looks like a definition and is none
 _TAKEN = SPACING | TEXTS | UPRIGHT | SIZES | frozenset(SILENT) | frozenset(SWITCHES)
 _DEFINITION = re.compile(
     r"\\(?P<kind>newcommand|renewcommand|providecommand|def|gdef|edef|xdef|DeclareMathOperator|let"
@@ -61,12 +63,15 @@ def own_names(text: str) -> frozenset[str]:
 def definitions(text: str) -> Iterator[Definition]:
     """The definitions of a document, in order; what cannot be read is left out."""
     own = own_names(text)
-    position = 0
+    position = count = unreadable = 0
     while (match := _DEFINITION.search(text, position)) is not None:
+        if count > MAX_DEFINITIONS or unreadable > _MAX_UNREADABLE:
+            return
         position = match.end()
         if match.group("setup"):
             for found in _setup(text, match.end()):
                 yield found
+                count += 1
                 position = found.stop
             continue
         line = text.rfind("\n", 0, match.start()) + 1
@@ -74,8 +79,10 @@ def definitions(text: str) -> Iterator[Definition]:
             continue
         environment = "nvironment" in match.group("kind")
         several = _environment(text, match) if environment else _command(text, match, own)
+        unreadable += not several
         for found in several:
             yield found
+            count += 1
             position = found.stop
 
 

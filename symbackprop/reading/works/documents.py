@@ -18,6 +18,7 @@ from symbackprop.reading.works.work import Span
 
 MAX_CHARACTERS = 10_500_000
 MAX_FORMULAS = 20_000
+MAX_SKIPPED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +139,20 @@ def segments(text: str, kind: str) -> Iterator[Segment]:
         yield from _formula(text)
         return
     begun = body_of(text)
-    count = 0
+    count = skipped = 0
     for segment in _Scanner(text, kind).formulas(begun):
         if segment.outside[0] > begun:
             yield Segment("words", begun, segment.outside[0])
         begun = segment.outside[1]
-        if segment.kind != "skip":
-            count += 1
-            if count > MAX_FORMULAS:
-                raise InputError(f"the work has more than {MAX_FORMULAS} formulas", code="limit")
-            yield segment
+        if segment.kind == "skip":
+            skipped += 1
+            if skipped > MAX_SKIPPED:
+                raise InputError(f"the work has more than {MAX_SKIPPED} pieces of code", code="limit")
+            continue
+        count += 1
+        if count > MAX_FORMULAS:
+            raise InputError(f"the work has more than {MAX_FORMULAS} formulas", code="limit")
+        yield segment
     if begun < len(text):
         yield Segment("words", begun, len(text))
 
@@ -177,7 +182,7 @@ class _Scanner:
     def __init__(self, text: str, kind: str) -> None:
         self.text = text
         self.markdown = kind != "tex"
-        self._missing: set[str] = set()
+        self._found: dict[str, tuple[int, int]] = {}
 
     def formulas(self, position: int) -> Iterator[Segment]:
         """The formulas from ``position`` on."""
@@ -194,12 +199,22 @@ class _Scanner:
                     return
 
     def _find(self, sought: str, start: int) -> int:
-        if sought in self._missing:
-            return -1
+        """Where ``sought`` stands next, -1 for nowhere; what was found is not sought again before it."""
+        begun, found = self._found.get(sought, (0, 0))
+        if begun <= start and (found < 0 or start <= found) and sought in self._found:
+            return found
         found = self.text.find(sought, start)
-        if found < 0:
-            self._missing.add(sought)
+        self._found[sought] = (start, found)
         return found
+
+    def _search(self, pattern: str, start: int) -> re.Match[str] | None:
+        """The next match of a pattern; what was once sought in vain is not sought again."""
+        if self._found.get(pattern, (0, 0))[1] < 0:
+            return None
+        hit = re.compile(pattern).search(self.text, start)
+        if hit is None:
+            self._found[pattern] = (start, -1)
+        return hit
 
     def _until(self, sought: str, start: int, kind: str, begun: int | None = None) -> Segment | None:
         """What stands before the first ``sought``; None if there is none."""
@@ -253,9 +268,9 @@ class _Scanner:
             return self._shortcode(match)
         if group("tick"):
             ticks = group("tick")
-            paragraph = text.find("\n\n", end)
-            stop = text.find(ticks, end, paragraph if paragraph >= 0 else len(text))
-            return Segment("skip", match.start(), stop + len(ticks)) if stop >= 0 else None
+            paragraph, stop = self._find("\n\n", end), self._find(ticks, end)
+            inside = stop >= 0 and (paragraph < 0 or stop < paragraph)
+            return Segment("skip", match.start(), stop + len(ticks)) if inside else None
         return None
 
     def _html(self, match: re.Match[str]) -> Segment | None:
@@ -273,7 +288,7 @@ class _Scanner:
         ticks, info = match.group("ticks"), match.group("info").strip()
         stop = self._find("\n" + ticks, match.end() - 1)
         if stop < 0:  # indented as the fence is
-            inner = re.compile(rf"\n[ \t]*{ticks}").search(self.text, match.end() - 1)
+            inner = self._search(rf"\n[ \t]*{ticks}", match.end() - 1)
             stop = inner.end() - len(ticks) - 1 if inner else -1
         stop = len(self.text) if stop < 0 else stop + 1
         after = min(len(self.text), stop + len(ticks))
@@ -310,8 +325,7 @@ class _Scanner:
         """What a site generator calls: formulas, or code."""
         name = match.group("hugo")
         if name:
-            ending = re.compile(rf"\{{\{{[<%][ \t]*/[ \t]*{name}[ \t]*[>%]\}}\}}")
-            closing = ending.search(self.text, match.end())
+            closing = self._search(rf"\{{\{{[<%][ \t]*/[ \t]*{name}[ \t]*[>%]\}}\}}", match.end())
             if closing is None:
                 return None
             display = "display" in match.group() or "\n" in self.text[match.end() : closing.start()]
@@ -320,12 +334,12 @@ class _Scanner:
         name = match.group("jekyll")
         if name == "raw":
             return None
-        closing = re.compile(rf"\{{%-?[ \t]*end{name}\b[^%]*%\}}").search(self.text, match.end())
+        closing = self._search(rf"\{{%-?[ \t]*end{name}\b[^%]*%\}}", match.end())
         return Segment("skip", match.start(), closing.end()) if closing else None
 
     def _dollar(self, match: re.Match[str]) -> Segment | None:
         sign, start = match.group("dollar"), match.end()
-        paragraph = self.text.find("\n\n", start)
+        paragraph = self._find("\n\n", start)
         limit = paragraph if paragraph >= 0 and sign == "$" else len(self.text)
         stop = self._closing(sign, start, limit)
         if stop <= start:
@@ -360,7 +374,8 @@ class _Scanner:
 
     def _in_a_line(self, begun: int, start: int, stop: int) -> bool:
         """Whether words stand before a formula in its line, which is short: Markdown of Jekyll."""
-        line = self.text[self.text.rfind("\n", 0, begun) + 1 : begun]
+        first = max(0, begun - 300)
+        line = self.text[max(first, self.text.rfind("\n", first, begun) + 1) : begun]
         return "\n" not in self.text[start:stop] and re.search(r"[^\W\d_]{2,}", line) is not None
 
     def _is_money(self, start: int, stop: int) -> bool:

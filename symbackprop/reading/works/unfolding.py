@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from symbackprop.errors import InputError
 from symbackprop.reading.works.commands import DISPLAYS
@@ -22,6 +23,7 @@ from symbackprop.reading.works.macros import Macro
 MAX_UNFOLDINGS = 100_000
 MAX_DEPTH = 40
 MAX_GROWTH = 4_000_000  # characters that macros may add
+_MAX_ENVIRONMENTS = 500
 _LONGEST = 200_000  # of an argument
 _ENVIRONMENT = re.compile(
     r"\\(?:renewenvironment|newenvironment|provideenvironment|(?:New|Renew|Provide|Declare)DocumentEnvironment)"
@@ -94,7 +96,7 @@ def _macros(text: str) -> tuple[dict[str, _Macro], list[tuple[int, int]]]:
         elif isinstance(one.macro, str) and one.macro in found:
             found[one.name] = found[one.macro]
     pairs: list[tuple[str, str]] = []
-    for match in _ENVIRONMENT.finditer(text):
+    for match in islice(_ENVIRONMENT.finditer(text), _MAX_ENVIRONMENTS):
         name, position = match["name"], match.end()
         count, default = 0, None
         if "Document" in match[0][: match[0].index("{")]:

@@ -26,6 +26,9 @@ WHOLE = [
     r"\sum_{n=1}^N -y_n \mathbf{x}_n + \sum_{j \neq i} w22 + \sqrt[3]{x}",
     r"\langle w, x \rangle, <u, v> \in \mathbb R^{m \times n}",
     r"α β ≤ γ ⊙ δ",
+    r"\gamma_{m 1} = n! = 3, x \in ]0, 1[ \cup [2, 3[",
+    r"\sum_{\substack{i \\ j \neq i}} x_i \begin{array}{c} {\frac{a}{b}} & {c} \end{array}",
+    r"|a||b| = f（x），\mathop{\rm arg\,max}_x g",
 ]
 UNREAD = {
     r"\foo{x} = 1": r"the command \foo is not known",

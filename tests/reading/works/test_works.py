@@ -86,11 +86,46 @@ def test_macros_are_expanded_with_the_place_of_the_call() -> None:
         ("md", "```math\nx = x\n```\n\\begin{equation}y = y\\end{equation}\n", 2),
         ("formula", "x = x", 1),
         ("formula", "$x = x$", 1),
+        ("md", "a \\\\(x = x\\\\), \\\\[ y = y \\\\] <pre>$a = b$</pre> $5-$10, $x = y$ :math:`x = x`", 4),
+        ("md", "> $$\n> x = x\n>   + y\n> $$\n\n.. math::\n   :label: a\n\n   x = x\n\n   y = y\n\nend", 3),
+        ("md", "```{math}\n:label: a\nx = x\n```\n$`y = y`$ <script type=\"math/tex\">x = y</script>", 3),
+        ("tex", "\\iffalse $x = x$ \\fi $y = y$ \\begin{tikzpicture} $a = b$ \\end{tikzpicture}", 1),
         ("tex", "\\(x = x\\) and \\begin{gather} y = y \\\\ x = x \\end{gather}", 3),
     ],
 )
 def test_where_formulas_stand(kind: str, text: str, count: int) -> None:
     assert len(work(text, kind).claims) == count
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        r"\NewDocumentCommand{\p}{O{L} m}{\frac{\partial #1}{\partial #2}}",
+        r"\newcommandx{\p}[2][1=L]{\frac{\partial #1}{\partial #2}}",
+        r"\def\q#1/#2;{\frac{\partial #1}{\partial #2}} \newcommand\p[1]{\q L/#1;}",
+        r"\gdef\par#1{\frac{\partial L}{\partial #1}} \let\p\par",
+        r"""macros: {R: "\\mathbb{R}", p: ["\\frac{\\partial L}{\\partial #1}", 1]}""",
+        r"\NewDocumentCommand{\p}{m o}{\frac{\partial L}{\partial #1\IfValueT{#2}{_{#2}}}}",
+        r"\newcommand{\p}[1]{\pdv{L}{#1}}",
+    ],
+)
+def test_ways_to_define_a_macro(definition: str) -> None:
+    (claim,) = work(definition + "\n\n" + r"$\p{x} = W^T \p{y}$", "md").claims
+    assert shown(claim) == "dL/dx = W^T dL/dy"
+
+
+def test_delimiters_and_environments_of_a_document() -> None:
+    text = (
+        r"\DeclarePairedDelimiter{\nrm}{\lVert}{\rVert} \newenvironment{col}{\left[\begin{array}{c}}"
+        r"{\end{array}\right]} $y = \nrm*{x} b$ and $b = \begin{col} 1 \\ 2 \end{col}$"
+    )
+    assert [shown(claim) for claim in work(text).claims] == ["y = norm(x) b", "b = [1; 2]"]
+
+
+def test_an_old_notebook() -> None:
+    cells = [{"cell_type": "markdown", "source": ["$x = y$"]}, {"cell_type": "code", "input": ["'$a = b$'"]}]
+    (claim,) = work(json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}), "ipynb").claims
+    assert claim.latex == "x = y"
 
 
 def test_a_notebook_has_places_in_its_file() -> None:
