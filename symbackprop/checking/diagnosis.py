@@ -26,6 +26,7 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.expr import ZERO, Add, Expr, Leaf, Partial
 from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.written import Slope
+from symbackprop.errors import SymbackpropError
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.names import Names
 from symbackprop.reading.works.work import Reading
@@ -78,7 +79,10 @@ class Doctor:
     def diagnose(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
         """The causes of a wrong line; ``usual`` are the ways in which the work is right elsewhere."""
         self.formulas = Formulas(self.names)
-        found = self._diagnosed(judged, setting, usual)
+        try:
+            found = self._diagnosed(judged, setting, usual)
+        except (SymbackpropError, Refusal):  # a change that cannot even be looked at explains nothing
+            found = self._plain(judged, "algebra")
         found.typeset = self.formulas.typeset(found.message)
         found.message, found.question = map(self.formulas.plain, (found.message, found.question))
         return found

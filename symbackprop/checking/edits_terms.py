@@ -46,8 +46,8 @@ def _terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
         yield Edit(place.put(kept), cause, 1.4, term, kept)
     if isinstance(place.parent, MatMul | Hadamard):
         yield from _moved_brackets(place, node)
-    for new in gathered(node):
-        yield Edit(place.put(new), "parenthesis", 1.35, node, new)
+    for new, turned_too in gathered(node):
+        yield Edit(place.put(new), "parenthesis", 1.65 if turned_too else 1.35, node, new)
 
 
 def _moved_brackets(place: Place, node: Add) -> Iterator[Edit]:

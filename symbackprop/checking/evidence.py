@@ -13,6 +13,7 @@ import numpy as np
 
 from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.tensors import Index, Tensor
+from symbackprop.errors import SymbackpropError
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Array, Expand, Point, Refusal
@@ -22,7 +23,9 @@ TRIES = 12
 MOST_LETTERS = 4
 MOST_PLACES = 64
 _NUMBERS = (1, 2, -1, 3, -2)
-_ERRORS = (ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+_ERRORS = (
+    SymbackpropError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError, AssertionError
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

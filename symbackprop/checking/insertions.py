@@ -114,7 +114,11 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
     scales += [MatMul((Number(Fraction(2)), constant)) for constant in words.constants]
     if not words.constants:
         scales += [UNIT, Number(Fraction(2))]
+    present = [term for term in (node.terms if isinstance(node, Add) else (node,)) if words.is_penalty(term)]
+    stated = {part.tensor for term in present for part in term.walk() if isinstance(part, Leaf)}
     for tensor in words.graph.parameters:
+        if tensor in stated:
+            continue  # its penalty stands there: with another factor, if anything
         parts: list[Expr]
         if node.is_scalar and not tensor.is_scalar:
             parts = [Element(Leaf(tensor), slots) for slots in choices(tensor, place.indices)]
@@ -146,9 +150,10 @@ def _identities(place: Place, words: Vocabulary) -> Iterator[Edit]:
     elif shape[0] == shape[1]:
         units.append(identity(shape[0]))
     for unit in units:
-        for scale in (*words.constants, UNIT):
+        two = Number(Fraction(2))
+        for scale in (*words.constants, *(MatMul((two, one)) for one in words.constants), UNIT, two):
             new = Add((node, unit if scale == UNIT else MatMul((scale, unit))))
-            cause = "missing-term" if scale == UNIT else "missing-regulariser"
+            cause = "missing-term" if scale in (UNIT, two) else "missing-regulariser"
             yield Edit(place.put(new), cause, 1.5, node, new)
 
 

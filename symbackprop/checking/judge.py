@@ -16,7 +16,7 @@ from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import light_of
 from symbackprop.checking.outcome import unknown
-from symbackprop.checking.relations import Prove, Relations
+from symbackprop.checking.relations import Prove, Relations, by_d
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
@@ -43,6 +43,7 @@ class Judge(Relations):
         """All claims, in order."""
         self.bench.forget()
         self.named, self.lights, self.moved = dict(work.given), [], {}
+        self.gradients_by_d = False
         found: list[Judged] = []
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
         last: Claim | None = None
@@ -52,6 +53,8 @@ class Judge(Relations):
             judged = self._one(claim, broken)
             judged.setting = self.setting(judged.claim)
             found.append(judged)
+            if judged.verdict == "correct" and judged.whole is not None and by_d(judged.whole):
+                self.gradients_by_d = True
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
                 self._shine(judged, len(found) - 1)
@@ -173,7 +176,8 @@ class Judge(Relations):
         left = None if truth.left is None else truth.left.expr
         if isinstance(left, Partial) and truth.sight.layout == "numerator" and left.of.is_scalar:
             whole = f"d{left.of.name}/d{left.by.name}"
-            words += f": all entries are right, but {whole} has the shape of {left.by.name}: transpose it"
+            shape = f"here {whole} has the shape of {left.by.name}"
+            words += f": all entries are right, but {shape}; transpose it"
         return words
 
     def _same_for_one_example(self, truth: Truth) -> bool:

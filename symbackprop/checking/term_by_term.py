@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 
@@ -100,22 +101,12 @@ def _sum(found: Values, places: Sequence[int]) -> list[Array]:
 
 def _subset(found: Values, lacking: Sequence[int], excess: Sequence[int]) -> list[int] | None:
     """The terms of ``lacking`` that ``excess`` together does not have; None if that explains nothing."""
-    table = [(point[list(lacking)].T, point[list(excess)].sum(axis=0)) for point in found.points]
-    kept: list[bool] | None = None
-    for terms, whole in table:
-        if not np.isfinite(terms).all() or not np.isfinite(whole).all() or len(terms) <= len(lacking):
-            return None
-        solved, _, rank, _ = np.linalg.lstsq(terms, whole, rcond=1e-9)
-        scale = max(float(np.abs(whole).max()), 1e-300)
-        exact = rank == len(lacking) and np.abs(terms @ solved - whole).max() <= 1e-7 * scale
-        here = [bool(abs(number - 1) <= 1e-6) for number in solved]
-        plain = all(one or abs(number) <= 1e-6 for one, number in zip(here, solved, strict=True))
-        if not exact or not plain or (kept is not None and kept != here):
-            return None
-        kept = here
-    if kept is None or all(kept) or not any(kept):
-        return None
-    return [place for place, one in zip(lacking, kept, strict=True) if not one]
+    whole = _sum(found, excess)
+    for count in range(len(lacking) - 1, 0, -1):
+        for some in combinations(lacking, count):
+            if equal(_sum(found, some), whole):
+                return [place for place in lacking if place not in some]
+    return None
 
 
 def _lacking_cause(terms: Sequence[Expr], words: Vocabulary, left: Expr) -> str:

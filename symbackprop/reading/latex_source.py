@@ -22,6 +22,7 @@ from symbackprop.reading.works.lexer import Token
 from symbackprop.reading.works.macros import expand
 
 _CALLS = ("(", "[", r"\{", "_", "'")  # what may stand behind a function that is written in plain letters
+_DELIMITER = re.compile(r"\\\\|\\[\[\]()]")
 _PIECES = re.compile(r"[A-Za-z]|[0-9]+")
 
 
@@ -69,9 +70,9 @@ class Source:
         plain: list[Token] = []
         position = 0
         for one in found:
-            plain += lexer.tokenize(self.text, position, one.start)
+            plain += self._plain(position, one.start)
             position = one.stop
-        plain += lexer.tokenize(self.text, position)
+        plain += self._plain(position, len(self.text))
         try:
             plain = expand(plain, table_of(found))
         except SyntaxFault as fault:
@@ -80,6 +81,16 @@ class Source:
             message = f"the text has more than {lexer.MAX_TOKENS} words and signs"
             raise self.fail(message, plain[-1].start, code="limit")
         return _with_names(list(self._checked(self._with_newlines(plain))), reader)
+
+    def _plain(self, start: int, stop: int) -> Iterator[Token]:
+        r"""The tokens of a stretch; ``\[`` and its kin part formulas, inside one they would be brackets."""
+        position = start
+        for match in _DELIMITER.finditer(self.text, start, stop):
+            if match[0] != "\\\\":
+                yield from lexer.tokenize(self.text, position, match.start())
+                yield Token("other", "$", match.start(), match.end())
+                position = match.end()
+        yield from lexer.tokenize(self.text, position, stop)
 
     def _with_newlines(self, tokens: list[Token]) -> Iterator[Token]:
         position, ended = 0, 1
@@ -98,6 +109,9 @@ class Source:
             if kind == "num" and len(token.text) > MAX_DIGITS:
                 raise self.fail(f"this number has more than {MAX_DIGITS} digits", start, code="limit")
             if kind == "remark" or (kind == "cmd" and token.text == r"\nobreakspace"):
+                continue
+            if kind in ("open", "close") and self.text[start : start + 2] in (r"\[", r"\]", r"\(", r"\)"):
+                yield Token("other", "$", start, stop)  # in Markdown that would be an escaped bracket
                 continue
             if kind == "word" and not token.by:
                 for piece in _PIECES.finditer(token.text):

@@ -86,6 +86,11 @@ def _kind(token: Token) -> str:
     return token.kind
 
 
+def _is_stop(token: Token) -> bool:
+    r"""Whether this is a full stop, and not the bracket that is not seen of ``\right.``."""
+    return token.text == "." and token.kind == "sep"
+
+
 def _continues(token: Token) -> bool:
     return token.kind in ("sign", "op", "rel", "^", "_") or token.text == ","
 
@@ -205,7 +210,7 @@ def _range_at(segments: list[_Segment], position: int, source: Source) -> tuple[
         last = rest[1]
         if not last.tokens or last.relation:
             return None
-        return (index, low, [token for token in last.tokens if token.text != "."]), 3
+        return (index, low, [token for token in last.tokens if not _is_stop(token)]), 3
     count = _counted(low, rest)
     return None if not count else ((index, low, rest[count - 1].tokens[:1]), count + 1)
 
@@ -222,7 +227,7 @@ def _counted(low: Sequence[Token], rest: Sequence[_Segment]) -> int:
         return 0
     count = 0
     for segment in rest:
-        tokens = [token for token in segment.tokens if token.text != "."]
+        tokens = [token for token in segment.tokens if not _is_stop(token)]
         if len(tokens) != 1 or tokens[0].text != str(int(low[0].text) + count + 1):
             break
         count += 1
@@ -230,6 +235,6 @@ def _counted(low: Sequence[Token], rest: Sequence[_Segment]) -> int:
 
 
 def _trimmed(part: Slice) -> Slice:
-    while part.tokens and part.tokens[-1].text in (".", ","):
+    while part.tokens and (_is_stop(part.tokens[-1]) or part.tokens[-1].text == ","):
         part.tokens.pop()
     return part

@@ -324,7 +324,7 @@ class _Narrower:
                 groups[-1].append(Colon(self.place(node) if item is None else self.place(item)))
             elif sep in (",", ";", "|", r"\|", r"\mid"):
                 groups.append([])
-            elif sep:
+            elif sep and not (sep == "." and item is None):  # the end of a sentence
                 raise self.source.fail(f"unexpected {sep}", node.start)
             if isinstance(item, works.Word) and item.kind == "prose":
                 raise self.source.fail(

@@ -9,6 +9,7 @@ from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import DimValue, Expr, Hadamard, Number, Power
 from symbackprop.core.indexed import Element, IndexValue, Indicator, LabelValue, label_of
+from symbackprop.core.relations import NEGATED
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
@@ -40,7 +41,6 @@ COMPARISONS = {
     r"\geq": ">=", r"\geqslant": ">=", r"\ne": "!=", r"\neq": "!=", r"\not=": "!=", r"\lt": "<",
     r"\gt": ">", r"\equiv": "=",
 }  # fmt: skip
-_NEGATED = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _OTHERWISE = frozenset("else otherwise elsewhere other".split())
 _ONES = frozenset(("1", "I", r"\chi ", *(rf"{font}{{{sign}}}" for sign in "1I" for font in FONTS)))
 
@@ -408,8 +408,8 @@ class BracketReader(DerivativeReader):
 
 def negated(condition: Expr) -> Expr | None:
     """Where a comparison does not hold."""
-    if isinstance(condition, Indicator) and condition.op in _NEGATED:
-        return Indicator(condition.left, _NEGATED[condition.op], condition.right)
+    if isinstance(condition, Indicator) and condition.op in NEGATED:
+        return Indicator(condition.left, NEGATED[condition.op], condition.right)
     return None
 
 

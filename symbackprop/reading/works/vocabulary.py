@@ -8,7 +8,7 @@ writes; 1 and 2 those that follow from a plain name (``W2``: ``W_2``, ``W^{(2)}`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -33,6 +33,7 @@ from symbackprop.reading.works.spelling import parse_formula, spell
 from symbackprop.reading.works.tree import Cmd, Node, Product, Scripts, Sym, Word, bare
 
 _ACCENTED = re.compile(r"([A-Za-z]\d?)(hat|bar|tilde|dot)")  # Xhat: \hat{X}
+_WITH_LETTERS = re.compile(r"([A-Za-z])([A-Za-z]{1,3})")  # Wq: W_q
 _STYLES = ("subscript", "paren", "bracket")
 
 
@@ -132,6 +133,7 @@ class Vocabulary:
             found._entry(entry)
         named: dict[str, Meaning] = {**graph.tensors, **{dim: DimName(dim) for dim in graph.dims}}
         for name, meaning in named.items():
+            found._as_subscript(name, meaning, {*named, *graph.families, *graph.functions})
             tex = name_symbol(name, "superscript").tex
             found.add(tex, meaning, 1 if style.get("layers") == "superscript" else 3)
         return found
@@ -161,6 +163,19 @@ class Vocabulary:
             _enter(self.table, f"<{name}>", meaning, 1)
             if name.isalpha():
                 self.add(rf"\{name}", meaning, 2)
+
+    def _as_subscript(self, name: str, meaning: Meaning, taken: Collection[str]) -> None:
+        """``W_q``, ``W^q`` for a declared ``Wq``, where no W is declared that could have an entry q."""
+        parts = _WITH_LETTERS.fullmatch(name)
+        if parts is None or parts[1] in taken or name_symbol(name).tex != rf"\mathrm{{{name}}}":
+            return  # a Greek letter
+        stem, own = parts[1], parts[2]
+        for letters in dict.fromkeys((own, own.upper(), own.lower())):  # W^Q for Wq
+            if letters != own and stem + letters in taken:
+                continue
+            self.add(f"{stem}_{{{letters}}}", meaning, 2)
+            if letters != "T":
+                self.add(f"{stem}^{{{letters}}}", meaning, 3)
 
     def define(self, tree: Node, meaning: Tensor | Template) -> None:
         """A name that the work gives to something: it means that and nothing else from here on."""
