@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import Expr, Leaf, Partial, Shape
@@ -19,7 +20,7 @@ from symbackprop.notation.numpy_base import DIM_MARK, Writer, dim_code, real
 from symbackprop.notation.numpy_index import entries
 
 Target = Tensor | Partial
-T_NAME = "t"
+T_NAME = "loop__counter"  # until all other names are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ def loop_code(writer: Writer, node: Looped) -> ast.expr:
     source += [f"    {line}" for line in head]
     source += [f"        {line}" for line in rows]
     source.append(f"    return {', '.join(results)}{',' * (len(results) == 1)}")
-    text = "\n".join(source)
+    taken = {name.removeprefix(DIM_MARK) for name in (*names, *made)}
+    spare = chain(("t", "step"), (f"step_{number}" for number in count(1)))
+    counter = next(name for name in spare if name not in taken)
+    text = "\n".join(source).replace(T_NAME, counter)
     for name in sorted(given, key=len, reverse=True):
         text = text.replace(name, parameters[name]) if name.startswith(DIM_MARK) else text
     writer.helpers[text] = None

@@ -73,6 +73,20 @@ forward: |
 """
 
 
+EULER = """
+symbols:
+  K: {role: dim}
+  x0: {shape: [d], role: parameter}
+  W: {shape: [d, d], role: parameter}
+  t: {shape: [d], role: target}
+  eta: {role: constant}
+forward: |
+  x[0] = x0
+  x[k] = x[k-1] + eta*tanh(W x[k-1]) for k = 1..K
+  L = sumsq(x[K] - t)/2
+"""
+
+
 def _plain(a: Arrays) -> float:
     h = np.tanh(a["x"] @ a["W"].T + a["b"])
     return float(((h @ a["V"].T - a["y"]) ** 2).sum() / len(h))
@@ -106,6 +120,13 @@ def _numbers(a: Arrays) -> float:
     return float(total + s**2)
 
 
+def _euler(a: Arrays) -> float:
+    x = a["x0"]
+    for _ in range(a["K"]):
+        x = x + a["eta"] * np.tanh(a["W"] @ x)
+    return float(((x - a["t"]) ** 2).sum() / 2)
+
+
 def _shaped(*shapes: tuple[str, tuple[int, ...]]) -> Arrays:
     rng = np.random.default_rng(11)
     return {name: rng.normal(size=shape) if shape else float(rng.normal()) for name, shape in shapes}
@@ -125,6 +146,11 @@ CASES: list[tuple[str, Callable[[Arrays], float], Arrays, str]] = [
         "W U b h0 V x",
     ),
     (
+        EULER, _euler,
+        {**_shaped(("x0", (3,)), ("W", (3, 3)), ("t", (3,))), "eta": 0.3, "K": 4},
+        "W x0",
+    ),
+    (
         GATED, _gated,
         {
             **_shaped(
@@ -140,7 +166,7 @@ CASES: list[tuple[str, Callable[[Arrays], float], Arrays, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("text", "forward", "arrays", "names"), CASES, ids=["members", "net", "gated", "numbers"]
+    ("text", "forward", "arrays", "names"), CASES, ids=["members", "net", "euler", "gated", "numbers"]
 )
 def test_gradients(text: str, forward: Callable[[Arrays], float], arrays: Arrays, names: str) -> None:
     """The emitted loops against differences of a loop written by hand; every line holds."""
