@@ -214,7 +214,8 @@ class Problem:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
             return self._of_letters(text) or typewriter(text)
-        return f" {RELATIONS[sign]} ".join(to_latex(side, spec.names, inline=True) for side in sides)
+        shown = [to_latex(side, spec.names, inline=True) for side in sides]
+        return f" {RELATIONS[sign]} ".join(shown) if sign else shown[0]
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
