@@ -215,7 +215,7 @@ class Problem:
         except InputError:
             return self._of_letters(text) or typewriter(text)
         shown = [to_latex(side, spec.names, inline=True) for side in sides]
-        return f" {RELATIONS[sign]} ".join(shown) if sign else shown[0]
+        return f" {RELATIONS.get(sign, sign)} ".join(shown)
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
@@ -229,7 +229,7 @@ class Problem:
         except InputError:
             return None
         sign = _parted(text)[1] or "="
-        return f" {RELATIONS[sign]} ".join(
+        return f" {RELATIONS.get(sign, sign)} ".join(
             to_latex(side, self.spec.names, inline=True) for side in sides
         )
 

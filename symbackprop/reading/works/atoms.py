@@ -46,9 +46,23 @@ class AtomParser(Cursor):
         r"""From ``\begin`` to ``\end``; given by the parser."""
         raise NotImplementedError
 
+    def part_bars(self) -> None:
+        """The two bars of ``|x||y|``, where one is to be closed: one by one."""
+        token = self.token
+        if token.text != "||" or not self.open or self.open[-1] != "|" or self.parted > LOOK_AHEAD:
+            return
+        self.parted += 1
+        middle = min(token.start + 1, token.stop)
+        self.tokens[self.index : self.index + 1] = [
+            Token("bar", "|", token.start, middle, token.by), Token("bar", "|", middle, token.stop)
+        ]  # fmt: skip
+        self.token = self.tokens[self.index]
+
     def begins(self) -> bool:
         """Whether a factor may begin at the cursor."""
         kind = self.kind
+        if kind == "bar":
+            self.part_bars()
         if kind in FACTOR:
             return True
         if kind == "bar":

@@ -14,13 +14,14 @@ from symbackprop.reading.works.brackets import negated
 from symbackprop.reading.works.choices import MAX_READINGS, Choices, Refused, every_run
 from symbackprop.reading.works.context import UNKNOWN, Context
 from symbackprop.reading.works.documents import Source
+from symbackprop.reading.works.lists import is_shape_relation
 from symbackprop.reading.works.named_values import define, differs_in_shape, names_behind, renews
 from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.products import Meaning
 from symbackprop.reading.works.sets import is_set, places_of
 from symbackprop.reading.works.spelling import spell, without_remarks
-from symbackprop.reading.works.statements import Clause, Member, Statement, is_shape_relation
+from symbackprop.reading.works.statements import Clause, Member, Statement
 from symbackprop.reading.works.tree import (
     Braces,
     Chain,

@@ -27,6 +27,7 @@ class Cursor:
         self.token = self.tokens[0]
         self.kind = self.token.kind
         self.depth = 0
+        self.parted = 0  # double bars that were read as two
         self.open: list[str] = []  # the closers that are waited for; "" for an environment, "}" for braces
 
     def take(self) -> Token:

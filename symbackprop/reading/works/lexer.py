@@ -117,6 +117,13 @@ CONNECTIVES = frozenset(
 )
 SIGNS_OF_WORDS = frozenset((r"\therefore", r"\because"))
 _ESCAPED = frozenset(("\\_", "\\^", "\\*", "\\[", "\\]", "\\(", "\\)"))
+_THIN = frozenset(("\\ ", "\\,", "\\;", "\\:", "\\>"))
+# Room, and behind it the number of an equation or a condition in brackets at the end of the line.
+_BEHIND = re.compile(
+    r"[ \t\n]*(?:(?:~|\\[ ])[ \t\n]*(?:(?:~|\\[ ,;:>])[ \t\n]*)*|(?:\\[,;:>][ \t\n]*){2,})"
+    r"(?=\((?:[0-9]{1,3}(?:\.[0-9]{1,2})*[a-z]?|[^()]{0,60}(?:=|<|>|\\n?eq?|\\[lg]eq?|\\in|\\forall)(?![a-z])[^()]{0,60})\)"
+    r"[ \t\n.,]*(?:\\\\|\\end|\Z))"
+)
 _BLANK = re.compile(r"\n[ \t\r]*\n")
 _SWITCHED = re.compile(r"[ \t]*(\\[A-Za-z]+|[A-Za-z]+(?: [A-Za-z]+)*)[ \t]*(?=\})")
 _FONT_FIRST = re.compile(r"^\s*(?:\\(?:rm|bf|it|sf|tt|em|bfseries|itshape|rmfamily)(?![A-Za-z])\s*)+")
@@ -161,13 +168,18 @@ def _scan(text: str, start: int, end: int, own: Container[str]) -> list[Token]:
             continue
         kind = hit.lastgroup
         begun, position = position, hit.end()
+        source = hit.group()
+        wide = "~" in source if kind == "space" else kind == "cmd" and source in _THIN
+        if wide and (room := _BEHIND.match(text, begun, end)) is not None:
+            push(Token("sep", r"\quad", begun, room.end()))
+            position = room.end()
+            continue
         if kind == "space":
-            if "\n" in hit.group() and _BLANK.search(hit.group()) and position < end:
+            if "\n" in source and _BLANK.search(source) and position < end:
                 depth, counted = _depth(found, depth, counted)
                 if depth <= 0 and found and found[-1].kind != "row":
                     push(Token("row", r"\\", begun, begun))
             continue
-        source = hit.group()
         if kind in ("letter", "num"):
             push(Token(kind, source, begun, position))
         elif kind == "name":
@@ -176,9 +188,8 @@ def _scan(text: str, start: int, end: int, own: Container[str]) -> list[Token]:
         elif kind == "sign":
             push(Token(_CLASS[source], source, begun, position, side))
         elif kind == "cmd":
-            name = hit.group()
-            if name in own:
-                push(Token("cmd", name, begun, position, side))
+            if source in own:
+                push(Token("cmd", source, begun, position, side))
                 side = ""
             else:
                 position, side, budget = _command(text, begun, position, end, side, budget, found)
@@ -425,6 +436,8 @@ def normal(tokens: Sequence[Token]) -> list[str]:
     for token in tokens:
         if token.kind == "num":
             found.extend(token.text)  # TeX takes one digit as an argument
+        elif token.text == "||":
+            found += ["|", "|"]
         elif token.kind in ("word", "prose", "remark"):
             found.append(f"{token.by}{{{token.text}}}")
         elif (token.kind == "sep" and token.text in GAPS) or token.text == ".":

@@ -145,7 +145,9 @@ def without_layout(text: str) -> str:
 
     def blank(match: re.Match[str]) -> str:
         length = match.end() - match.start()
-        return "\f".ljust(length) if match["paragraph"] is not None else " " * length
+        if match["paragraph"] is not None:
+            return "\f".ljust(length)
+        return "\n".join(" " * len(line) for line in match[0].split("\n"))  # a line break stays
 
     lines = zip(text.split("\n"), _LAYOUT.sub(blank, text).split("\n"), strict=True)
     # A line of commands alone ends no paragraph.

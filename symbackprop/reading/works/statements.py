@@ -13,8 +13,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from symbackprop.reading.works.commands import DISPLAYS, FRAMES
+from symbackprop.reading.works.commands import DISPLAYS, FONTS, FRAMES
 from symbackprop.reading.works.joints import begins_open, ends_open, halves, joined, without_braces
+from symbackprop.reading.works.lists import (
+    is_first,
+    is_range_part,
+    is_tuple,
+    ranges_in,
+    tupled,
+)
 from symbackprop.reading.works.spelling import parse_formula, without_remarks
 from symbackprop.reading.works.tree import (
     Braces,
@@ -26,7 +33,6 @@ from symbackprop.reading.works.tree import (
     Node,
     Note,
     Num,
-    Product,
     Row,
     Scripts,
     Sum,
@@ -38,10 +44,8 @@ from symbackprop.reading.works.tree import (
 _IF = frozenset("if when whenever for where unless case suppose assume assuming given provided iff".split())
 _ELSE = frozenset("else otherwise elsewhere".split())
 _DEFINING = frozenset("where with let".split())
-_SHAPES = frozenset((r"\in", r"\sim", r"\subset", r"\subseteq", r"\ni", r"\notin"))
 _ORDERS = frozenset(("<", ">", r"\lt", r"\gt", r"\le", r"\leq", r"\leqslant", r"\ge", r"\geq", r"\geqslant"))
 _COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
-_FORALL = r"\forall"
 _LABELS = frozenset((".", ")", ":"))
 
 
@@ -74,6 +78,7 @@ class Statement:
     clauses: list[Clause] = field(default_factory=list)
     words: str = ""
     continues: bool = False  # begins with a relation that nothing in its display precedes
+    governed: int = 0  # the number of its members when its first condition was read
 
     @property
     def has_relation(self) -> bool:
@@ -92,6 +97,7 @@ class Splitter:
         self._fresh = True  # nothing of this row has been read
         self._stated = False  # something was stated in this row
         self._words = ""
+        self._alternative: Clause | None = None  # "otherwise": what comes next is the other value
         self._apart: tuple[int, ...] = ()  # the displays that stand on lines of their own: the last two
 
     def display(self, env: Env, number: int, words: str = "", *, apart: bool = False) -> list[Statement]:
@@ -103,7 +109,7 @@ class Splitter:
         self._display = number
         if apart:
             self._apart = (*self._apart[-1:], number)
-        self._waiting, self._condition = [], None
+        self._waiting, self._condition, self._alternative = [], None, None
         self._words = words
         before = len(self.statements)
         self._rows(env)
@@ -131,7 +137,7 @@ class Splitter:
             self._fresh = False
 
     def _end_row(self) -> None:
-        self._condition = None
+        self._condition = self._alternative = None
 
     def _finished(self) -> bool:
         """Whether the last statement needs nothing more."""
@@ -140,12 +146,18 @@ class Splitter:
 
     def _cell(self, cell: Node, *, first: bool) -> None:
         items = cell.items if isinstance(cell, Listed) else (("", cell),)
+        ranged = ranges_in(items)
+        if self._condition is None and not self._waiting and is_tuple(items):
+            items = tupled(items)
         begun = first
         for place, (sep, item) in enumerate(items):
             if item is None:
                 continue
             if isinstance(item, Num) and place == 0 and len(items) > 1 and items[1][0] in _LABELS:
                 continue  # the number of a list: "1. Z = ..."
+            if place in ranged:
+                self._range(item)
+                continue
             for piece in pieces_of(item):
                 if isinstance(piece, Word) and piece.kind in ("prose", "remark"):
                     self._word(piece)
@@ -158,7 +170,7 @@ class Splitter:
             return
         keyword = leading_keyword(word.text)
         if keyword in _ELSE:
-            self._govern(Clause(word.text, None, word.start, word.stop, True))
+            self._otherwise(Clause(word.text, None, word.start, word.stop, True))
             self._condition = None
         elif keyword is not None:
             self._condition = word.text
@@ -179,9 +191,17 @@ class Splitter:
             self._govern(Clause(self._condition, node, node.start, node.stop))
             self._condition = None
             return
+        if self._alternative is not None and last is not None:
+            alternative, self._alternative = self._alternative, None
+            if len(members) == 1 and last.has_relation:
+                members = [Member("", last.members[-2].node, last.members[-2].place),
+                           Member(last.members[-1].relation, members[0].node, members[0].place)]  # fmt: skip
+            clauses = [*last.clauses, alternative]
+            self.statements.append(Statement(members, self._display, clauses, self._words))
+            return
         limit = limiting(node)
         if limit is not None and last is not None and last.has_relation and limits(limit, last):
-            last.clauses.append(Clause("for", limit, node.start, node.stop))
+            self._limit(last, Clause("for", limit, node.start, node.stop))
             return
         if last is not None and last.clauses and last.clauses[-1].text == "range" and len(members) == 1:
             return  # the end of a range: K of k = 1, ..., K
@@ -286,11 +306,48 @@ class Splitter:
         last = self._last()
         late = last is not None and (
             not self._fresh or (self._stated and not last.clauses) or (last.has_relation and clause.otherwise)
+            or len(last.members) > last.governed > 1
         )
         if last is not None and late:
-            last.clauses.append(clause)
+            self._limit(last, clause)
         else:
             self._waiting.append(clause)
+
+    def _limit(self, last: Statement, clause: Clause) -> None:
+        """A condition behind a statement; a second one governs only what was stated since the first."""
+        stated = [one for one in last.clauses if one.text != "range"]
+        if stated and last.governed and len(last.members) > last.governed and last.governed > 1:
+            members = [last.members[0], *last.members[last.governed :]]
+            del last.members[last.governed :]
+            clauses = [*last.clauses, clause] if clause.otherwise else [clause]
+            self.statements.append(Statement(members, self._display, clauses, self._words))
+            return
+        last.clauses.append(clause)
+        last.governed = last.governed or len(last.members)
+
+    def _otherwise(self, clause: Clause) -> None:
+        """``a = b if c, otherwise d`` (or ``d otherwise``): another value of the same thing."""
+        last = self._last()
+        head = self.statements[-2] if len(self.statements) > 1 else None
+        limited = last is not None and last.governed > 1 and len(last.members) == last.governed
+        if last is not None and limited:
+            self._alternative = clause
+        elif (
+            last is not None and head is not None and not last.has_relation and not last.clauses
+            and head.display == last.display and head.governed > 1
+        ):  # fmt: skip
+            before = head.members[-2]
+            last.members = [Member("", before.node, before.place),
+                            Member(head.members[-1].relation, last.members[0].node, last.members[0].place)]
+            last.clauses = [*head.clauses, clause]
+        else:
+            self._govern(clause)
+
+    def _range(self, node: Node) -> None:
+        r"""``i = 1, \dots, n``: where a letter runs is no equation."""
+        last = self._last()
+        if last is not None and last.has_relation:
+            last.clauses.append(Clause("range", node, node.start, node.stop))
 
     def _settle(self, before: int) -> None:
         """A condition that governs nothing in its display is what the display states."""
@@ -327,24 +384,6 @@ def members_of(node: Node) -> list[Member]:
     for (relation, member), place in zip(node.members[1:], node.places, strict=True):
         found.append(Member(relation, member, place))
     return found
-
-
-def is_first(node: Node | None) -> bool:
-    """``i = 1``: where a range begins."""
-    return (
-        isinstance(node, Chain)
-        and [relation for relation, _ in node.members] == ["", "="]
-        and isinstance(node.members[1][1], Num)
-    )
-
-
-def is_range_part(node: Node, sep: str) -> bool:
-    r"""``\dots`` and ``K`` of ``k = 1, \dots, K``; ``\forall i``."""
-    if isinstance(node, Sym) and node.name in (r"\dots", r"\ldots", r"\cdots", "...", r"\dotsc"):
-        return sep == ","
-    if isinstance(node, Product) and isinstance(node.items[0][1], Sym):
-        return node.items[0][1].name == _FORALL
-    return False
 
 
 def limiting(node: Node) -> Chain | None:
@@ -416,7 +455,7 @@ def _inner(cell: Node) -> Env | None:
     """The display inside a display, if a cell is nothing else."""
     while True:
         cell = without_remarks(cell) or cell
-        if isinstance(cell, Cmd) and cell.name in FRAMES:
+        if isinstance(cell, Cmd) and (cell.name in FRAMES or cell.name in FONTS):
             cell = cell.args[-1]
             continue
         if isinstance(cell, Env):
@@ -439,7 +478,7 @@ def pieces_of(node: Node) -> list[Node]:
     if isinstance(node, Word) and node.kind == "prose":
         return words_and_formulas(node)
     inner: Node | None = bare(without_remarks(node))
-    while isinstance(inner, Cmd) and inner.name in FRAMES:
+    while isinstance(inner, Cmd) and (inner.name in FRAMES or inner.name in FONTS):
         inner = bare(inner.args[-1])
     if isinstance(inner, Listed):
         return [item for _, item in inner.items if item is not None]
@@ -459,11 +498,6 @@ def words_and_formulas(word: Word) -> list[Node]:
         if place % 2 or text.strip(" ,.;"):
             found.append(node)
     return found or [word]
-
-
-def is_shape_relation(relation: str) -> bool:
-    r"""Whether a relation says where a thing lives, as ``\in``."""
-    return relation in _SHAPES
 
 
 def walk_members(statements: list[Statement]) -> Iterator[Node]:

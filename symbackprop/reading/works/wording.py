@@ -107,7 +107,8 @@ class WordReader(FunctionReader):
         following = items[end][1] if end < len(items) and not items[end][0] else None
         called = isinstance(following, Group) or isinstance(last, Scripts)
         probe = Word(0, 0, r"\mathrm", text)
-        return len(text) > 2 and called and self.vocabulary.function(probe) is not None
+        letters = all(self.vocabulary.lookup(Sym(0, 0, letter)) for letter in text)
+        return (len(text) > 2 or not letters) and called and self.vocabulary.function(probe) is not None
 
 
 def is_remark(node: Node | None) -> bool:
