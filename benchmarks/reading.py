@@ -23,7 +23,6 @@ from symbackprop.reading.works.lexer import tokenize
 from symbackprop.reading.works.measure import measure
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.reader import kind_of
-from symbackprop.reading.works.unfolding import unfolded
 
 
 def displays(path: Path) -> tuple[list[str], dict[str, object]]:
@@ -33,9 +32,9 @@ def displays(path: Path) -> tuple[list[str], dict[str, object]]:
         return [json.loads(line)["raw"] for line in text.splitlines() if line.strip()], {}
     if path.suffix == ".tsv":
         return [line.split("\t")[-1] for line in text.splitlines()[1:] if line.strip()], {}
-    source = unfolded(open_source(text, kind_of(path.name)))
+    source = open_source(text, kind_of(path.name))
     defined = list(definitions(source.text))
-    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name))
+    found = [source.text[one.start : one.stop] for one in segments(source.text, kind_of(path.name), defined)
              if one.kind == "display"]  # fmt: skip
     return found, dict(table_of(defined))
 

@@ -155,18 +155,14 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
     _check_spellings(root)
     program, in_latex = _forward(root)
     declarations = replace(symbols.declarations, first=_first(root), zero=_zero_outside(root))
-    graph = _graph(program, declarations, file, in_latex=in_latex)
-    graph = replace(graph, layout=_layout(root))
-    check_sizes(root, graph)
+    forward = replace(_graph(program, declarations, file, in_latex=in_latex), layout=_layout(root))
+    check_sizes(root, forward)
     assume, notation_value = root.get("assume"), root.get("notation")
     question_value, policy = root.get("questions"), root.get("policy")
-    known = graph.tensors.keys()
-    graph = with_directions(question_value, graph)
-    directions = graph.tensors.keys() - known
+    graph = with_directions(question_value, forward)
     assumptions = () if assume is None else read_assumptions(assume, graph)
     notation = () if notation_value is None else read_notation(notation_value, graph)
     course = read_course(root, file)
-    declared = symbols.declarations.symbols
     given = redrawn(read_values(root.get("values"), graph), graph, variant)
     spec = ProblemSpec(
         graph=graph,
@@ -186,14 +182,20 @@ def _spec(root: Value, file: str | None, seed: int | None = None) -> ProblemSpec
         file=file,
         policy=Policy() if policy is None else read_policy(policy),
         zero_outside=_zero_outside(root),
-        inferred=tuple(
-            name for name, tensor in graph.tensors.items()
-            if name not in directions and tensor.shape
-            and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
-        ),
-    )  # fmt: skip
+        inferred=_inferred(forward, symbols.declarations),
+    )
     questions = () if question_value is None else read_questions(question_value, graph, spec.partials, given)
     return replace(spec, questions=questions)
+
+
+def _inferred(forward: Graph, declarations: Declarations) -> tuple[str, ...]:
+    """The arrays whose shapes the file does not give."""
+    declared = declarations.symbols
+    return tuple(
+        name
+        for name, tensor in forward.tensors.items()
+        if tensor.shape and getattr(declared.get(_declared_as(tensor)), "shape", None) is None
+    )
 
 
 def _declared_as(tensor: Tensor) -> str:

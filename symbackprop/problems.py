@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from symbackprop import __version__
 from symbackprop.answering import Answer, Told, answers_to
@@ -19,6 +18,7 @@ from symbackprop.documents.model import Asked, Document
 from symbackprop.documents.templates import render
 from symbackprop.errors import InputError, UnsupportedError, did_you_mean
 from symbackprop.notation.latex import to_latex
+from symbackprop.notation.latex_symbols import RELATIONS
 from symbackprop.notation.words import Words
 from symbackprop.ops.registry import lookup
 from symbackprop.problem_file import ProblemSpec, Question, load_spec, loads_spec
@@ -33,7 +33,6 @@ from symbackprop.results.written_out import written_out
 _NAMES = re.compile(r"[^\W\d]\w*")
 _LETTERS = re.compile(r"\b[a-zA-Z]\b")
 _RELATION = re.compile(r" (=|!=|<=|>=|<|>) ")
-_SIGNS: Mapping[str, str] = MappingProxyType({"!=": r"\neq", "<=": r"\leq", ">=": r"\geq"})
 
 
 class Problem:
@@ -215,7 +214,7 @@ class Problem:
                 sides = (read_formula(text, spec.graph, notation=spec.partials, free_indices=True),)
         except InputError:
             return self._of_letters(text) or typewriter(text)
-        return f" {_SIGNS.get(sign, sign)} ".join(to_latex(side, spec.names, inline=True) for side in sides)
+        return f" {RELATIONS[sign]} ".join(to_latex(side, spec.names, inline=True) for side in sides)
 
     def _of_letters(self, text: str) -> str | None:
         """A formula over letters that mean nothing in the problem, as in "the slope of `u^2` is `2 u`"."""
@@ -229,7 +228,7 @@ class Problem:
         except InputError:
             return None
         sign = _parted(text)[1] or "="
-        return f" {_SIGNS.get(sign, sign)} ".join(
+        return f" {RELATIONS[sign]} ".join(
             to_latex(side, self.spec.names, inline=True) for side in sides
         )
 

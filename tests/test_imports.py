@@ -167,6 +167,18 @@ def test_a_tool_is_imported_in_one_place(name: str, homes: set[str]) -> None:
     assert users <= homes
 
 
+def _named_modules() -> list[tuple[str, str]]:
+    """(part, module) for every module that the table of docs/architecture.md names in the row of a part."""
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z/]+)/` \| (.*) \|$", text, re.MULTILINE)
+    return [(part, name) for part, words in rows for name in re.findall(r"`([a-z_]+)`", words)]
+
+
+@pytest.mark.parametrize(("part", "name"), _named_modules())
+def test_the_architecture_names_modules_that_exist(part: str, name: str) -> None:
+    assert (PACKAGE / part / f"{name}.py").is_file()
+
+
 def _declared() -> set[str]:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in project["dependencies"]}

@@ -146,7 +146,7 @@ class Figures:
 
     def parts(self, name: Leaf | Partial) -> tuple[Expr, ...]:
         """An array as it is printed in numbers: itself, or of more than two axes its matrices one by one."""
-        tensor = name.tensor if isinstance(name, Leaf) else name.by
+        tensor = name.array
         if tensor.is_matrix:
             return (name,)
         split = 1 if tensor.over else len(tensor.shape) - 2  # of a family its members
@@ -251,7 +251,7 @@ def _zeros(shape: tuple[int, ...]) -> Cells:
 def _is_matrix(expr: Expr) -> bool:
     """Whether an expression has rows and columns."""
     if isinstance(expr, Leaf | Partial):
-        return (expr.tensor if isinstance(expr, Leaf) else expr.by).is_matrix
+        return expr.array.is_matrix
     return not isinstance(expr, TensorEntries)
 
 

@@ -279,7 +279,7 @@ def _declared(expr: Expr) -> tuple[Dim, ...]:
     """The dims of a name; of a derivative in its layout."""
     if isinstance(expr, Partial) and expr.turned:
         return (ONE, *expr.by.shape) if expr.by.rank == 1 else expr.by.shape[::-1]
-    tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
+    tensor = expr.array
     return tensor.shape if tensor is not None else ()
 
 

@@ -252,7 +252,7 @@ def _element(at: Arithmetic, node: Element, bound: Bound) -> Cells:
         raise NoValue("an entry of a Jacobian has no numbers")
     value = at.value(base, bound)
     if isinstance(base, Leaf | Partial):
-        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        tensor = base.array
         if isinstance(base, Leaf) and tensor.start is not None and slots[0] == 0:
             return _at_start(at, tensor.start, slots[1:])
         if not tensor.is_matrix:

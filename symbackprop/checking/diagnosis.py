@@ -10,28 +10,34 @@ from symbackprop.checking.done_instead import done_instead, only_rounded
 from symbackprop.checking.edits import Edit
 from symbackprop.checking.evidence import example_of, sentence
 from symbackprop.checking.judged import Judged, Truth
-from symbackprop.checking.messages import CAUSE_WORDS, entry_words
+from symbackprop.checking.messages import CAUSE_WORDS, TERM_WORDS, entry_words
 from symbackprop.checking.messages import sentence as said
 from symbackprop.checking.numeric import Numeric
 from symbackprop.checking.outcome import Setting
+from symbackprop.checking.reasons import extents_words, slope_formula, variable_of, where_it_enters
 from symbackprop.checking.recognised import recognised
 from symbackprop.checking.repair import Repair, repairs
 from symbackprop.checking.sight import Sight, sights
+from symbackprop.checking.spelled import PRINT_ERRORS, Formulas
+from symbackprop.checking.term_by_term import compared
 from symbackprop.checking.vocabulary import Vocabulary
-from symbackprop.core.arrays import Grid
+from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import Dim
-from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.expr import ZERO, Add, Expr, Leaf, Partial
 from symbackprop.core.indexed import Element, IndexValue
+from symbackprop.core.written import Slope
 from symbackprop.errors import SymbackpropError
 from symbackprop.notation.latex import to_latex
 from symbackprop.notation.names import Names
-from symbackprop.notation.text import to_text
 from symbackprop.reading.works.work import Reading
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Refusal
 
-_PRINT_ERRORS = (SymbackpropError, ValueError, TypeError, KeyError, AttributeError, AssertionError)
 MOST_READINGS = 4
+GUESSED = 2.0  # the cost of repairs that put something of the problem in
+_OF_TERMS = ("missing-term", "extra-term")
+_OF_FACTORS = ("missing-regulariser", "missing-factor", "missing-activation-derivative")
+_NAMES = (Leaf, Partial, Element, Jacobian, Slope)
 # A forgotten path is found as a missing term too.
 _NEAR: Mapping[str, tuple[str, ...]] = {
     "softmax-diagonal": ("softmax-diagonal",),
@@ -40,7 +46,7 @@ _NEAR: Mapping[str, tuple[str, ...]] = {
 }
 
 
-Derive = Callable[[Partial], Expr | None]
+Derive = Callable[[Expr], Expr | None]
 
 
 @dataclass(slots=True)
@@ -54,6 +60,7 @@ class Diagnosis:
     repairs: tuple[str, ...] = ()
     spot: Expr | None = None
     reading: Reading | None = None
+    typeset: str = ""  # the message with its formulas in LaTeX
 
 
 class Doctor:
@@ -66,10 +73,21 @@ class Doctor:
         self.derive = derive
         self.names = names
         self.numeric = numeric
+        self.formulas = Formulas(names)
         self.words = Vocabulary(bench.graph, bench.batch, bench.declared.layout)
 
     def diagnose(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
         """The causes of a wrong line; ``usual`` are the ways in which the work is right elsewhere."""
+        self.formulas = Formulas(self.names)
+        try:
+            found = self._diagnosed(judged, setting, usual)
+        except (SymbackpropError, Refusal):  # a change that cannot even be looked at explains nothing
+            found = self._plain(judged, "algebra")
+        found.typeset = self.formulas.typeset(found.message)
+        found.message, found.question = map(self.formulas.plain, (found.message, found.question))
+        return found
+
+    def _diagnosed(self, judged: Judged, setting: Setting, usual: Sequence[Sight]) -> Diagnosis:
         truth = judged.whole if judged.whole is not None and judged.whole.left is not None else judged.link
         if truth is None or truth.left is None or truth.right is None:
             return self._plain(judged, "algebra")
@@ -85,6 +103,8 @@ class Doctor:
         if value is not None:
             plain.repair = self._line(judged, value)
             plain.repairs = () if plain.repair is None else (plain.repair,)
+        parts = (plain.message, self._reason(truth), extents_words(truth, self._text))
+        plain.message = " ".join(part for part in parts if part)
         return plain
 
     def _readings(self, judged: Judged, truth: Truth) -> Iterator[Truth]:
@@ -110,11 +130,60 @@ class Doctor:
                 explained = self._explained(judged, truth, special, same, setting)
                 explained.causes = tuple(dict.fromkeys((*explained.causes, *(one.cause for one in found))))
                 return explained
+        sure = found and found[0].edit.cost < GUESSED and found[0].cause not in _OF_TERMS
+        if not sure and truth.sizes is None:
+            by_terms = self._by_terms(judged, truth, setting, usual, found)
+            if by_terms is not None:
+                return by_terms
         if found:
             return self._repaired(judged, truth, found)
         if isinstance(right, Grid):
             return self._cell(judged, left, right, setting, usual)
         return None
+
+    # -- term by term
+
+    def _by_terms(
+        self, judged: Judged, truth: Truth, setting: Setting, usual: Sequence[Sight], found: list[Repair]
+    ) -> Diagnosis | None:
+        """Which terms of the right value the line lacks, or has wrongly."""
+        assert truth.left is not None
+        assert truth.right is not None
+        left, line = truth.left.expr, truth.right.expr
+        value = self._derived(left, setting)
+        if value is None and isinstance(left, _NAMES):
+            return None
+        for sight in usual[:2]:
+            seen = compared(self.bench, self.words, left, value or left, line, setting, sight)
+            if seen is not None:
+                break
+        else:
+            return None
+        if found and seen.cause not in (*_OF_TERMS, *_OF_FACTORS):
+            return None
+        old, new = self._sum_text(seen.excess), self._sum_text(seen.lacking)
+        fields = self._fields(judged, None) | {
+            "old": old or self._text(line) or "this", "new": new or "the rest", "missing": new,
+            "factor": "" if seen.factor is None else self._text(seen.factor) or "",
+        }  # fmt: skip
+        words, template = CAUSE_WORDS[seen.cause], TERM_WORDS[seen.cause]
+        message = template.format(**fields)
+        mended = seen.mended(line)
+        fits = mended is not None and self.bench.link(left, mended, setting, sight).holds
+        right = mended if fits else value
+        shown = None if right is None else self._line(judged, right)
+        parts = [said(message), self._reason(truth), self._example(line, right) if right else ""]
+        causes = tuple(dict.fromkeys((seen.cause, *(one.cause for one in found))))
+        return Diagnosis(
+            causes, " ".join(part for part in parts if part), words.question.format(**fields), shown,
+            () if shown is None else (shown,), seen.excess[0] if len(seen.excess) == 1 else line,
+            truth.right,
+        )  # fmt: skip
+
+    def _sum_text(self, terms: Sequence[Expr]) -> str:
+        if not terms:
+            return ""
+        return self._text(terms[0] if len(terms) == 1 else Add(tuple(terms))) or ""
 
     # -- a repair was found
 
@@ -122,12 +191,12 @@ class Doctor:
         best = found[0].edit
         causes = tuple(dict.fromkeys(repair.cause for repair in found))
         assert truth.right is not None
-        fields = self._fields(judged, best) | {"what": _by(truth)}
+        fields = self._fields(judged, best) | {"what": self._by(truth)}
         words = CAUSE_WORDS[best.cause]
         message = words.sentence.format(**fields)
         message = _sentence(words.sentence, message)
-        reason = self._reason(truth, best)
-        example = self._example(truth.right.expr, best.expr)
+        reason = self._reason(truth)
+        example = self._example(truth.right.expr, best.expr) or extents_words(truth, self._text)
         text = " ".join(part for part in (message, reason, example) if part)
         lines = tuple(line for repair in found if (line := self._line(judged, repair.edit.expr)) is not None)
         return Diagnosis(
@@ -141,21 +210,26 @@ class Doctor:
             whole = edit.spot if edit.shown is None or edit.cause.startswith("extra") else edit.shown
             old = self._text(whole) or old
         new = "something else" if edit is None else self._text(edit.new or edit.expr) or "something else"
+        if edit is not None and edit.cause == "activation-not-derivative":
+            new += slope_formula(self.words, edit.new, self._text)
         return {
             "old": old, "new": new, "reason": judged.evidence.reason or "they differ",
             "numbers": self._numbers(judged), "missing": "", "what": "it",
         }  # fmt: skip
 
-    def _reason(self, truth: Truth, edit: Edit) -> str:
+    def _reason(self, truth: Truth) -> str:
         """Where the right form comes from: the equations through which the quantity acts."""
-        assert truth.left is not None
-        base = truth.left.expr.base if isinstance(truth.left.expr, Element) else truth.left.expr
-        if not isinstance(base, Partial) or edit.cause not in ("transpose", "order", "missing-batch-sum"):
+        if truth.left is None:
             return ""
-        users = [e for e in self.bench.graph.consumers_of(base.by) if e.expr is not None]
-        if len(users) != 1 or not users[0].text:
+        try:
+            return where_it_enters(self.bench, truth.left.expr, self._text, self.formulas.equation)
+        except (*PRINT_ERRORS, Refusal):
             return ""
-        return f"{base.by.name} enters through {users[0].text}."
+
+    def _by(self, truth: Truth) -> str:
+        """What a line differentiates by."""
+        tensor = None if truth.left is None else variable_of(truth.left.expr)
+        return "it" if tensor is None else self._text(Leaf(tensor)) or tensor.name
 
     def _example(self, wrong: Expr, right: Expr) -> str:
         try:
@@ -169,14 +243,11 @@ class Doctor:
         """The corrected claim in LaTeX, its left side as it was written."""
         try:
             return f"{judged.claim.first.latex} = {to_latex(right, self.names)}"
-        except _PRINT_ERRORS:
+        except PRINT_ERRORS:
             return None
 
     def _text(self, expr: Expr) -> str | None:
-        try:
-            return to_text(expr, self.names)
-        except _PRINT_ERRORS:
-            return None
+        return self.formulas.mark(expr)
 
     # -- causes that are recognised by their numbers
 
@@ -184,12 +255,8 @@ class Doctor:
         """What the left side really is, where the deriver says so and the numbers agree."""
         if self.derive is None:
             return None
-        base = left.base if isinstance(left, Element) else left
-        value = self.derive(base) if isinstance(base, Partial) else None
-        if value is None:
-            return None
-        right = Element(value, left.slots) if isinstance(left, Element) else value
-        return right if self.bench.link(left, right, setting).holds else None
+        right = self.derive(left)
+        return right if right is not None and self.bench.link(left, right, setting).holds else None
 
     def _explained(
         self, judged: Judged, truth: Truth, special: tuple[str, str], same: list[Repair], setting: Setting
@@ -202,10 +269,13 @@ class Doctor:
         words = CAUSE_WORDS[cause]
         new = "the sum of all parts" if right is None else self._text(right) or "the sum of all parts"
         fields = self._fields(judged, None) | {"missing": f"the one through {missing}", "new": new}
-        message = words.sentence.format(**fields)
+        fields |= {"old": self._text(truth.right.expr) or "this", "what": self._by(truth)}
+        message = _sentence(words.sentence, words.sentence.format(**fields))
+        reason = self._reason(truth) if cause != "softmax-diagonal" else ""
+        message = f"{message} {reason}".strip()
         line = None if right is None else self._line(judged, right)
         return Diagnosis(
-            (cause,), _sentence(words.sentence, message), words.question.format(**fields), line,
+            (cause,), message, words.question.format(**fields), line,
             () if line is None else (line,), truth.right.expr, truth.right,
         )  # fmt: skip
 
@@ -305,13 +375,6 @@ class Doctor:
         sizes = ", ".join(f"{name} = {size}" for name, size in example.sizes.items())
         at = f" at a random point with {sizes}" if sizes and example.seed else ""
         return f"{entry} should be {example.expected:.4g}, the line gives {example.got:.4g}{at}"
-
-
-def _by(truth: Truth) -> str:
-    """What a line differentiates by, by its name."""
-    left = None if truth.left is None else truth.left.expr
-    base = left.base if isinstance(left, Element) else left
-    return base.by.name if isinstance(base, Partial) else "it"
 
 
 def _sentence(template: str, words: str) -> str:

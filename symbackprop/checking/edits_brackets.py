@@ -13,13 +13,17 @@ from symbackprop.core.indexed import IndexValue, Reduce
 Factors = tuple[Expr, ...]
 
 
-def gathered(node: Add) -> Iterator[Expr]:
-    """Two neighbouring terms as one product with a bracket: f x - y g as f (x - y) g, for all splits."""
+def gathered(node: Add) -> Iterator[tuple[Expr, bool]]:
+    """Two neighbouring terms as one product with a bracket: f x - y g as f (x - y) g, for all splits.
+
+    With each whether a sign has to turn too, as in -f (x - y) for -f x + y: nobody means that who writes it.
+    """
     for at in range(len(node.terms) - 1):
         first, second = node.terms[at : at + 2]
         for new in _joined(first, second):
             rest = (*node.terms[:at], new, *node.terms[at + 2 :])
-            yield rest[0] if len(rest) == 1 else Add(rest)
+            turned = isinstance(first, Neg) and not isinstance(second, Neg)
+            yield (rest[0] if len(rest) == 1 else Add(rest)), turned
 
 
 def _joined(first: Expr, second: Expr) -> Iterator[Expr]:

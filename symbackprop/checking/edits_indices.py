@@ -69,7 +69,8 @@ def _sums(place: Place, words: Vocabulary, free: Sequence[Index]) -> Iterator[Ed
     if isinstance(place.parent, Add | Neg | Reduce | Call | None):
         loose = [index for index in _indices_of(node) if index not in place.indices]
         for index in dict.fromkeys((*loose, *place.indices)):
-            if index in _indices_of(node) and not isinstance(node, Element | IndexValue | Neg):
+            inner = isinstance(node, Element | IndexValue | Neg) and place.parent is not None
+            if index in _indices_of(node) and not inner:
                 cause = "missing-batch-sum" if index.dim in examples else "missing-sum"
                 new = Reduce("sum", (Range(index),), node)
                 yield Edit(place.put(new), cause, 1.6, node, new)
@@ -221,8 +222,11 @@ def _slots(place: Place, node: Element) -> Iterator[Edit]:
             slots = (*node.slots[:at], other, *node.slots[at + 1 :])
             new = Element(node.base, slots)
             yield Edit(place.put(new), "index", 1.4, node, new)
-    if len(node.slots) == 2:
-        new = Element(node.base, node.slots[::-1])
+    for first, second in combinations(range(len(node.slots)), 2):
+        slots = tuple(
+            node.slots[{first: second, second: first}.get(at, at)] for at in range(len(node.slots))
+        )
+        new = Element(node.base, slots)
         yield Edit(place.put(new), "index", 1.3, node, new)
 
 
@@ -248,6 +252,11 @@ def _others(slot: IndexValue, place: Place) -> Iterator[IndexValue]:
             yield IndexValue(((index, 1),))
     for step in (1, -1):
         yield replace(slot, offset=slot.offset + step)
+    if len(slot.indices) > 1:  # i + j - 1 for i - j + 1
+        for at, (index, factor) in enumerate(slot.indices):
+            pairs = (*slot.indices[:at], (index, -factor), *slot.indices[at + 1 :])
+            for offset in dict.fromkeys((slot.offset, slot.offset * -1)):
+                yield replace(slot, indices=pairs, offset=offset)
     if not slot.indices and slot.offset.is_number:
         for number in (1, 2, 3):
             if slot.offset.constant != number:

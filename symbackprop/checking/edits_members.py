@@ -20,7 +20,7 @@ def of_members(place: Place, words: Vocabulary) -> Iterator[Edit]:
     if place.parent is not None:
         return
     for kind in (Leaf, Partial):
-        used = dict.fromkeys(_tensor(node) for node in place.node.walk() if isinstance(node, kind))
+        used = dict.fromkeys(node.array for node in place.node.walk() if isinstance(node, kind))
         stems = {stem for stem in map(stem_of, used) if stem is not None}
         for stem in sorted({name for name, _ in stems}):
             own = {t: s[1] for t in used if (s := stem_of(t)) is not None and s[0] == stem}
@@ -56,12 +56,7 @@ def _members(words: Vocabulary) -> Mapping[str, dict[int, Tensor]]:
     return found
 
 
-def _tensor(node: Expr) -> Tensor:
-    assert isinstance(node, Leaf | Partial)
-    return node.tensor if isinstance(node, Leaf) else node.by
-
-
 def _put(expr: Expr, kind: type[Leaf | Partial], change: Mapping[Tensor, Tensor]) -> Expr:
-    if isinstance(expr, kind) and (new := change.get(_tensor(expr))) is not None:
+    if isinstance(expr, kind) and (new := change.get(expr.array)) is not None:
         return Leaf(new) if isinstance(expr, Leaf) else replace(expr, by=new)
     return expr.map_children(lambda child: _put(child, kind, change))

@@ -90,8 +90,8 @@ def _products(place: Place, words: Vocabulary) -> Iterator[Edit]:
             kept = rest[0] if len(rest) == 1 else replace(node, factors=rest)
             yield Edit(place.put(kept), _too_much(factor, words), 1.5, factor, kept, node)
     elif isinstance(node, Divide):
-        cause = "mean" if words.is_mean(node.den) else "extra-factor"
-        yield Edit(place.put(node.num), cause, 1.4, node.den, node.num)
+        cause = _too_much(node.den, words)
+        yield Edit(place.put(node.num), cause, 1.4, node.den, node.num, node)
         if node.num != UNIT:
             yield Edit(place.put(Divide(node.den, node.num)), "inverse", 2.5, node)
         else:

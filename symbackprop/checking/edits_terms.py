@@ -10,7 +10,7 @@ from itertools import combinations
 from symbackprop.checking.edit import Edit, turned
 from symbackprop.checking.edits_brackets import gathered
 from symbackprop.checking.places import Place
-from symbackprop.checking.vocabulary import Vocabulary, confused, number_of
+from symbackprop.checking.vocabulary import Vocabulary, confused
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import (
@@ -42,12 +42,12 @@ def _terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
     for at, term in enumerate(node.terms):
         rest = (*node.terms[:at], *node.terms[at + 1 :])
         kept = rest[0] if len(rest) == 1 else Add(rest)
-        cause = "extra-regulariser" if _is_penalty(term, words) else "extra-term"
+        cause = "extra-regulariser" if words.is_penalty(term) else "extra-term"
         yield Edit(place.put(kept), cause, 1.4, term, kept)
     if isinstance(place.parent, MatMul | Hadamard):
         yield from _moved_brackets(place, node)
-    for new in gathered(node):
-        yield Edit(place.put(new), "parenthesis", 1.35, node, new)
+    for new, turned_too in gathered(node):
+        yield Edit(place.put(new), "parenthesis", 1.65 if turned_too else 1.35, node, new)
 
 
 def _moved_brackets(place: Place, node: Add) -> Iterator[Edit]:
@@ -75,16 +75,6 @@ def _swap(expr: Expr, old: Expr, new: Expr) -> Expr:
     if expr == old:
         return new
     return expr.map_children(lambda child: _swap(child, old, new))
-
-
-def _is_penalty(term: Expr, words: Vocabulary) -> bool:
-    """Whether a term is a constant times a parameter."""
-    inner = term.arg if isinstance(term, Neg) else term
-    factors = inner.factors if isinstance(inner, MatMul | Hadamard) else (inner,)
-    leaves = [f.base if isinstance(f, Element) else f for f in factors]
-    parameters = [f for f in leaves if isinstance(f, Leaf) and f.tensor in words.graph.parameters]
-    rest = [f for f in leaves if f not in parameters]
-    return len([f for f in parameters if not f.tensor.is_scalar]) == 1 and all(number_of(f) for f in rest)
 
 
 def _numbers(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -158,19 +148,20 @@ def _symbols(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 new = replace(node, by=tensor)
                 yield Edit(place.put(new), confused(node.by, tensor), 1.7, node, new)
     elif isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
-        for tensor in words.tensors:
+        old = node.base.array
+        for tensor in words.arrays:
             if tensor is not old and tensor.rank == old.rank and len(node.slots) == old.rank:
                 base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)
                 new_node = Element(base, node.slots)
-                yield Edit(place.put(new_node), confused(old, tensor), 1.8, node, new_node)
+                cost = 1.8 if isinstance(node.base, Leaf) else 2.0
+                yield Edit(place.put(new_node), confused(old, tensor), cost, node, new_node)
         if isinstance(node.base, Partial) and not node.base.of.is_scalar:
             for tensor in words.tensors:
                 if tensor is not node.base.of and tensor.rank == node.base.of.rank:
                     other = Element(replace(node.base, of=tensor), node.slots)
                     yield Edit(place.put(other), confused(node.base.of, tensor), 1.8, node, other)
     elif isinstance(node, Slice) and isinstance(node.base, Leaf | Partial):
-        old = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+        old = node.base.array
         for tensor in words.tensors:
             if tensor is not old and tensor.rank == old.rank:
                 base = Leaf(tensor) if isinstance(node.base, Leaf) else replace(node.base, by=tensor)

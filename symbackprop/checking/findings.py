@@ -52,6 +52,7 @@ class Finding(_Record):
     mark                 the wrong factor.
     question             a question that points at the cause (feedback "nudge").
     because              which earlier finding (an index) this one follows from.
+    typeset              the message with its formulas in LaTeX between dollar signs, for reports.
     """
 
     line: int
@@ -74,6 +75,7 @@ class Finding(_Record):
     question: str = ""
     because: int | None = None
     repairs: tuple[str, ...] = ()
+    typeset: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The object of "findings" in the JSON format, its keys in their order."""

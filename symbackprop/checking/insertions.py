@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import combinations
 
 from symbackprop.checking.edit import Edit
 from symbackprop.checking.edits_terms import choices, label_choices
 from symbackprop.checking.places import Place
-from symbackprop.checking.slips import joined
+from symbackprop.checking.slips import identity, joined
 from symbackprop.checking.vocabulary import Vocabulary
 from symbackprop.core.arrays import Grid
 from symbackprop.core.expr import (
@@ -29,6 +30,7 @@ from symbackprop.core.indexed import Element, IndexValue, Indicator, Reduce
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.ops.registry import lookup
+from symbackprop.verification.free import free_indices
 
 # -- insertions
 
@@ -47,6 +49,8 @@ def insertions(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 new: Expr = MatMul((number, node))
                 yield Edit(place.put(new), cause, 1.3 if cause == "mean" else 1.6, node, new)
         yield from _penalties(place, words)
+        if parent is None:
+            yield from _identities(place, words)
         yield from _missing_terms(place, words)
     yield from _factors(place, words)
     if parent is None or isinstance(parent, MatMul | Add):
@@ -70,10 +74,11 @@ def _masks(place: Place, words: Vocabulary) -> Iterator[Edit]:
     cause = "missing-activation-derivative"
     for one in words.activations:
         if node.is_scalar if shape_of(node) is not None else False:
-            if isinstance(one.arg, Leaf) and (_product_of(place) or place.parent is None):
-                for slots in choices(one.arg.tensor, place.indices):
-                    mask = one.entry(Element(one.arg, slots))
+            if _product_of(place) or place.parent is None:
+                for mask in one.masks_at(place.indices):
                     yield Edit(place.put(MatMul((node, mask))), cause, 1.1, node)
+            continue
+        if free_indices(one.arg):
             continue
         new = Hadamard((node, one.mask))
         yield Edit(place.put(new), cause, 1.0 if place.parent is None else 1.1, node, new)
@@ -109,7 +114,11 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
     scales += [MatMul((Number(Fraction(2)), constant)) for constant in words.constants]
     if not words.constants:
         scales += [UNIT, Number(Fraction(2))]
+    present = [term for term in (node.terms if isinstance(node, Add) else (node,)) if words.is_penalty(term)]
+    stated = {part.tensor for term in present for part in term.walk() if isinstance(part, Leaf)}
     for tensor in words.graph.parameters:
+        if tensor in stated:
+            continue  # its penalty stands there: with another factor, if anything
         parts: list[Expr]
         if node.is_scalar and not tensor.is_scalar:
             parts = [Element(Leaf(tensor), slots) for slots in choices(tensor, place.indices)]
@@ -124,6 +133,28 @@ def _penalties(place: Place, words: Vocabulary) -> Iterator[Edit]:
                 term = part if scale == UNIT else MatMul((scale, part))
                 new = Add((node, term))
                 yield Edit(place.put(new), "missing-regulariser", 1.2, node, new)
+
+
+def _identities(place: Place, words: Vocabulary) -> Iterator[Edit]:
+    """lambda I, the second derivative of a penalty; lambda [i = j] where entries are written."""
+    node = place.node
+    shape = shape_of(node)
+    if shape is None or isinstance(node, Neg):
+        return
+    units: list[Expr] = []
+    if node.is_scalar:
+        for first, second in combinations(place.indices, 2):
+            if first.dim == second.dim:
+                sides = [IndexValue(((index, 1),)) for index in (first, second)]
+                units.append(Indicator(sides[0], "=", sides[1], is_kron=True))
+    elif shape[0] == shape[1]:
+        units.append(identity(shape[0]))
+    for unit in units:
+        two = Number(Fraction(2))
+        for scale in (*words.constants, *(MatMul((two, one)) for one in words.constants), UNIT, two):
+            new = Add((node, unit if scale == UNIT else MatMul((scale, unit))))
+            cause = "missing-term" if scale in (UNIT, two) else "missing-regulariser"
+            yield Edit(place.put(new), cause, 1.5, node, new)
 
 
 def _missing_terms(place: Place, words: Vocabulary) -> Iterator[Edit]:
@@ -168,7 +199,7 @@ def _local_slopes(place: Place, words: Vocabulary) -> Iterator[Expr]:
 
 
 def _slots_of(array: Expr, indices: Sequence[Index]) -> Iterator[tuple[IndexValue, ...]]:
-    tensor = array.tensor if isinstance(array, Leaf) else array.by if isinstance(array, Partial) else None
+    tensor = array.array
     if tensor is not None and not tensor.is_scalar:
         yield from choices(tensor, indices)
 
@@ -192,7 +223,7 @@ def _factors(place: Place, words: Vocabulary) -> Iterator[Edit]:
         for choice in label_choices(place.indices, words):
             new = MatMul((choice, node))
             yield Edit(place.put(new), "kronecker", 1.7, node, new)
-        for tensor in words.tensors:
+        for tensor in words.arrays:
             if tensor.is_scalar or tensor.is_label:
                 continue
             for slots in choices(tensor, place.indices):

@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from symbackprop.core.expr import Add, Call, Divide, Expr, Hadamard, MatMul, Neg, Power, Transpose
+from symbackprop.core.expr import (
+    SCALAR,
+    UNIT,
+    Add,
+    Call,
+    Divide,
+    Expr,
+    Hadamard,
+    MatMul,
+    Neg,
+    Power,
+    Transpose,
+)
 from symbackprop.core.indexed import Indicator
-from symbackprop.core.written import Identity, Ones
+from symbackprop.core.written import Identity, Ones, shape_of
 from symbackprop.ops.registry import Elementwise
 from symbackprop.verification import calls
 from symbackprop.verification.entries import same_number
@@ -155,18 +167,34 @@ def _parts(seer: Seer, nodes: Sequence[Expr], scope: Scope, *, added: bool = Fal
 
 def add(seer: Seer, node: Add, scope: Scope) -> Array:
     """A sum; an extent of 1 stretches, and the identity is as large as what it is added to."""
-    plain = [term for term in node.terms if not _is_identity(term)]
+    scales = [_scale_of_identity(term) for term in node.terms]
+    plain = [term for term, scale in zip(node.terms, scales, strict=True) if scale is None]
     values = _parts(seer, plain or node.terms, scope, added=True)
     if plain and len(plain) < len(node.terms):
         size = next((value.shape[-1] for value in values if value.shape[-1] == value.shape[-2]), None)
-        signs = [-1.0 if isinstance(term, Neg) else 1.0 for term in node.terms if _is_identity(term)]
         if size is None:
             raise Refusal("how large the identity is could not be told")
-        values = [*values, *(sign * np.eye(size) for sign in signs)]
+        factors = [seer.value(scale, scope) for scale in scales if scale is not None]
+        values = [*values, *(factor * np.eye(size) for factor in factors)]
     total = values[0]
     for value in values[1:]:
         total = total + value
     return total
+
+
+def _scale_of_identity(term: Expr) -> Expr | None:
+    """What the identity is multiplied by in ``I``, ``-I`` and ``lambda I``; None for any other term."""
+    if isinstance(term, Identity):
+        return UNIT
+    if isinstance(term, Neg):
+        inner = _scale_of_identity(term.arg)
+        return None if inner is None else Neg(inner)
+    if not isinstance(term, MatMul) or sum(isinstance(factor, Identity) for factor in term.factors) != 1:
+        return None
+    rest = tuple(factor for factor in term.factors if not isinstance(factor, Identity))
+    if any(shape_of(factor) != SCALAR for factor in rest):
+        return None
+    return rest[0] if len(rest) == 1 else MatMul(rest)
 
 
 def _is_identity(term: Expr) -> bool:
@@ -213,6 +241,8 @@ def call(seer: Seer, node: Call, scope: Scope) -> Array:
     if isinstance(node.op, Elementwise):
         return calls.value(seer, node, scope)
     values = [seer.value(arg, scope) for arg in node.args]
+    if node.op.name == "trace" and values[0].shape[-2] != values[0].shape[-1]:
+        raise ShapeClash(f"the trace of {extents(values[0])}")
     if node.op.name in _LINES:
         side, mean = _LINES[node.op.name]
         added = np.mean if mean else np.sum

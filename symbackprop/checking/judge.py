@@ -16,11 +16,11 @@ from symbackprop.checking.extents import sizes_of
 from symbackprop.checking.judged import Judged, Truth
 from symbackprop.checking.light import light_of
 from symbackprop.checking.outcome import unknown
-from symbackprop.checking.relations import Prove, Relations
+from symbackprop.checking.relations import Prove, Relations, by_d
 from symbackprop.checking.slips import slip_of
 from symbackprop.checking.updates import judge_update
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.indexed import IndexValue, Indicator
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.verdicts import Evidence
@@ -42,7 +42,8 @@ class Judge(Relations):
     def judge(self, work: Work) -> list[Judged]:
         """All claims, in order."""
         self.bench.forget()
-        self.named, self.lights, self.moved = {}, [], {}
+        self.named, self.lights, self.moved = dict(work.given), [], {}
+        self.gradients_by_d = False
         found: list[Judged] = []
         broken: dict[int, int] = {}  # derivation -> the first wrong claim in it
         last: Claim | None = None
@@ -52,6 +53,8 @@ class Judge(Relations):
             judged = self._one(claim, broken)
             judged.setting = self.setting(judged.claim)
             found.append(judged)
+            if judged.verdict == "correct" and judged.whole is not None and by_d(judged.whole):
+                self.gradients_by_d = True
             if judged.verdict == "wrong":
                 broken.setdefault(claim.derivation, len(found) - 1)
                 self._shine(judged, len(found) - 1)
@@ -71,7 +74,9 @@ class Judge(Relations):
         refused = self._refused(claim)
         if refused is not None:
             return refused
-        if claim.defines is not None and claim.defines not in self.named and claim.first is claim.left:
+        if claim.defines is not None and claim.first is claim.left and (
+            claim.definition is not None or claim.defines not in self.named
+        ):
             defined = self._define(claim)
             if defined is not None:
                 return defined
@@ -92,9 +97,11 @@ class Judge(Relations):
 
     def _refused(self, claim: Claim) -> Judged | None:
         unread = claim.unread or claim.left.unread or claim.right.unread
-        if unread is not None:
+        if unread is not None and claim.kind != "set":
             place = f"line {unread.line}, column {unread.column}"
             return Judged(claim, "unread", message=f"not read from {place}: {unread.reason}")
+        if claim.kind == "set":
+            return Judged(claim, "correct", message=f"read as the definition of {claim.defines}")
         if claim.kind == "sizes":
             return Judged(claim, "unchecked", message="a statement about shapes; it has no value to compare")
         if claim.kind == "bare":
@@ -107,6 +114,9 @@ class Judge(Relations):
 
     def _define(self, claim: Claim) -> Judged | None:
         """A name that the work gives to something: from here on it stands for that."""
+        given = claim.definition
+        if given is not None:
+            self.named = {**self.named, given.tensor.name: given.value}
         for reading in claim.right.readings:
             if any(isinstance(node, Opaque) and node.name == claim.defines for node in reading.expr.walk()):
                 continue
@@ -151,15 +161,24 @@ class Judge(Relations):
         judged.evidence = truth.outcome.evidence
         if other:
             judged.cause = "layout"
-            rows = self.bench.graph.convention.vectors_are_rows
-            judged.message = (
-                f"right {truth.sight.words(rows)}"
-                if truth.sight != self.bench.declared
-                else ("right, with vectors lying the other way")
-            )
+            judged.message = self._other_way(truth)
         elif self.prove is not None and truth.left is not None and truth.right is not None:
             judged.evidence = self._proved(truth)
         return judged
+
+    def _other_way(self, truth: Truth) -> str:
+        """In which other way a line is right, and what this problem writes."""
+        rows = self.bench.graph.convention.vectors_are_rows
+        assert truth.sight is not None
+        if truth.sight == self.bench.declared:
+            return "right, with vectors lying the other way"
+        words = f"right {truth.sight.words(rows)}"
+        left = None if truth.left is None else truth.left.expr
+        if isinstance(left, Partial) and truth.sight.layout == "numerator" and left.of.is_scalar:
+            whole = f"d{left.of.name}/d{left.by.name}"
+            shape = f"here {whole} has the shape of {left.by.name}"
+            words += f": all entries are right, but {shape}; transpose it"
+        return words
 
     def _same_for_one_example(self, truth: Truth) -> bool:
         """A Jacobian of batch arrays is a matrix only for one example: nothing unusual is meant by it."""

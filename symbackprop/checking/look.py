@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symbackprop.checking.changes import directions
 from symbackprop.checking.joining import extents, is_one
 from symbackprop.checking.outcome import EntryAgainstArray, Outcome, OutsideRange, Setting
 from symbackprop.checking.ranges import dims_of
@@ -19,7 +20,7 @@ from symbackprop.core.expr import Expr, Number, Partial
 from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.tensors import Index
 from symbackprop.core.verdicts import Counterexample, Evidence
-from symbackprop.core.written import Blocks, Dummy, Slope
+from symbackprop.core.written import Blocks, Change, Dummy, Slope
 from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.equality import compare
@@ -37,7 +38,7 @@ MOST_ENTRIES = 12  # entries that are named as differing
 
 def method_of(left: Expr, right: Expr) -> str:
     """How the sides are known: derivatives by differences, anything else by evaluation."""
-    kinds = (Partial, Jacobian, Slope)
+    kinds = (Partial, Jacobian, Slope, Change)
     has = any(isinstance(node, kinds) for side in (left, right) for node in side.walk())
     return "differences" if has else "evaluation"
 
@@ -48,6 +49,7 @@ class Letters:
 
     ranges: Mapping[Index, tuple[Dim, ...]]
     dummies: tuple[str, ...]
+    changes: bool = False  # small changes stand in it
 
 
 def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
@@ -55,6 +57,7 @@ def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
     parts = (left, right) if condition is None else (left, right, condition)
     ranges = {index: {index.dim: None} for part in parts for index in free_indices(part)}
     dummies: dict[str, None] = {}
+    changes = False
     for part in parts:
         for node in part.walk():
             if isinstance(node, Element) and ranges:
@@ -64,7 +67,9 @@ def letters_of(left: Expr, right: Expr, condition: Expr | None) -> Letters:
                         ranges[single][dim] = None
             elif isinstance(node, Dummy):
                 dummies[node.letter] = None
-    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)))
+            elif isinstance(node, Change):
+                changes = True
+    return Letters({index: tuple(dims) for index, dims in ranges.items()}, tuple(sorted(dummies)), changes)
 
 
 class Look:
@@ -83,13 +88,15 @@ class Look:
 
     def compared(self) -> Outcome | None:
         """None where the sides agree; what is wrong where they do not."""
-        seer = self.bench.seer(self.run, self.sight, self.setting)
+        seer = self._seer()
         seer.unknown.clear()
         seer.bent = False
-        scope, free = self._scope(seer)
+        scope, free = self.scope_of(seer)
         with np.errstate(all="ignore"):
+            mask = self.mask_of(seer, scope)
+            if not mask.any():
+                return None  # the condition is met nowhere here: not even the shapes need to fit
             left, right = self._matched(seer, scope)
-            mask = self._mask(seer, scope)
         self.bent = seer.bent
         if seer.unknown:
             raise Refusal(f"{', '.join(seer.unknown)} has no meaning in this problem")
@@ -119,7 +126,16 @@ class Look:
             raise OutsideRange("an entry on the right lies outside its range at some places")
         return None
 
-    def _scope(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
+    def _seer(self) -> Seer:
+        """The evaluator; one of its own for a line about small changes."""
+        moved = directions(self.run, (self.left, self.right)) if self.letters.changes else {}
+        if not moved:
+            return self.bench.seer(self.run, self.sight, self.setting)
+        seer = Seer(self.run, self.sight, self.bench.batch, self.setting.named, moved=self.setting.moved)
+        seer.changes = seer.plain.changes = moved
+        return seer
+
+    def scope_of(self, seer: Seer) -> tuple[Scope, tuple[Index, ...]]:
         """The free indices with their positions: the largest range of the places where each stands alone."""
         point, scope = self.run.point, ROOT
         for index, dims in self.letters.ranges.items():
@@ -136,7 +152,7 @@ class Look:
         return scope, tuple(self.letters.ranges)
 
     def _matched(self, seer: Seer, scope: Scope) -> tuple[Array, Array]:
-        left, right = seer.value(self.left, scope), seer.value(self.right, scope)
+        left, right = seer.kept(self.left, scope), seer.value(self.right, scope)
         if left.shape[-2:] == right.shape[-2:] or _is_zero(self.right) or _is_zero(self.left):
             return left, right
         flat = seer.is_flat(self.left), seer.is_flat(self.right)
@@ -185,7 +201,7 @@ class Look:
         spread = array.reshape(shape)
         return (entry, spread) if is_one(left) else (spread, entry)
 
-    def _mask(self, seer: Seer, scope: Scope) -> Array:
+    def mask_of(self, seer: Seer, scope: Scope) -> Array:
         if self.setting.condition is None:
             return np.ones((1, 1), dtype=bool)
         return np.asarray(np.real(seer.value(self.setting.condition, scope)) == 1)
@@ -193,7 +209,7 @@ class Look:
     def _gaps(self, known: Array) -> Iterator[Array]:
         for neighbour in self.bench.verifier.neighbours(self.run):
             other = Seer(neighbour, self.sight, self.bench.batch, self.setting.named)
-            scope, _ = self._scope(other)
+            scope, _ = self.scope_of(other)
             left, right = self._matched(other, scope)
             yield np.broadcast_to(np.where(known, np.real(left) - np.real(right), 0.0), known.shape)
 

@@ -46,27 +46,28 @@ def entry_words(entry: Sequence[int], first: int) -> str:
 CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "transpose": Words(
-            "{old} must be {new}: a product sums over the last index of its left factor",
+            "{old} must be {new}: a product sums over the last index of its left factor and the first "
+            "of its right one",
             "over which index of {old} does the sum run?",
             "a transpose is missing, or stands where none belongs",
         ),
         "order": Words(
-            "the factors of {old} stand in the wrong order: it is {new}",
+            "the factors of {old} stand in the wrong order: it must be {new}",
             "which indices does each product in {old} join?",
             "the factors of a product are exchanged",
         ),
         "sign": Words(
-            "the sign of {old} is wrong: it is {new}",
+            "the sign of {old} is wrong: it must be {new}",
             "which sign does {old} get from the chain rule?",
             "a sign was lost or doubled",
         ),
         "factor": Words(
-            "a number is wrong: instead of {old} it is {new}",
+            "a number is wrong: instead of {old} it must be {new}",
             "which number do the powers and sums of the forward pass leave here?",
             "a numerical factor such as 2 or 1/2",
         ),
         "missing-factor": Words(
-            "a factor is missing: instead of {old} it is {new}",
+            "a factor of the chain rule is missing: instead of {old} it must be {new}",
             "which further factor does the chain rule give at {old}?",
             "a factor of the chain rule was left out",
         ),
@@ -76,7 +77,7 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "a factor that the chain rule does not give",
         ),
         "missing-term": Words(
-            "a term is missing: instead of {old} it is {new}",
+            "a term is missing: instead of {old} it must be {new}",
             "is this the whole sum?",
             "a term of a sum was left out",
         ),
@@ -86,7 +87,7 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "a term that should not be there",
         ),
         "missing-activation-derivative": Words(
-            "the slope of the activation is missing: instead of {old} it is {new}",
+            "the slope of the activation is missing: instead of {old} it must be {new}",
             "what does the chain rule give on the way through the activation?",
             "the derivative of the activation was forgotten",
         ),
@@ -96,7 +97,8 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "the activation stands for its derivative, or the other way",
         ),
         "missing-batch-sum": Words(
-            "{what} enters every example, so its derivative collects from all of them: it is {new}",
+            "{what} is shared by all examples, so its derivative adds up what comes from each of them: "
+            "it is {new}, not {old}",
             "from how many examples does it collect?",
             "the sum over the examples of a batch is missing",
         ),
@@ -106,7 +108,7 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "an array is repeated along the wrong axis",
         ),
         "mean": Words(
-            "the mean over the examples is not right: instead of {old} it is {new}",
+            "the mean over the examples is not right: instead of {old} it must be {new}",
             "how often does the number of examples divide?",
             "1/N is missing, or stands twice",
         ),
@@ -121,12 +123,12 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "a regulariser that the loss does not have",
         ),
         "index": Words(
-            "an index is wrong: instead of {old} it is {new}",
+            "an index is wrong: instead of {old} it must be {new}",
             "which index survives the sum?",
             "an index is exchanged, shifted or left out",
         ),
         "kronecker": Words(
-            "only some entries are not zero: instead of {old} it is {new}",
+            "only some entries are not zero: instead of {old} it must be {new}",
             "for which indices is this derivative not zero?",
             "a Kronecker delta is missing, or some entries are zero",
         ),
@@ -141,32 +143,34 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "diag is missing, or stands where none belongs",
         ),
         "hadamard": Words(
-            "the factors multiply in the other way: instead of {old} it is {new}",
+            "the factors multiply in the other way: instead of {old} it must be {new}",
             "entry by entry, or as matrices?",
             "a matrix product for an elementwise one, or the other way",
         ),
         "softmax-diagonal": Words(
-            "every output of softmax depends on all its inputs; what lies off the diagonal is missing: {new}",
+            "every output of softmax depends on all its inputs, and what lies off the diagonal is "
+            "missing: it must be {new}",
             "which outputs of softmax does one input change?",
             "softmax was differentiated as if it acted entry by entry",
         ),
         "single-path": Words(
-            "there is more than one path to the loss; a part is missing: {missing}",
+            "{what} acts by more than one path, and the derivative is the sum over all of them; a part "
+            "is missing: {missing}",
             "by how many paths does it reach the loss?",
             "one of several paths was forgotten",
         ),
         "inverse": Words(
-            "an inverse is wrong: instead of {old} it is {new}",
+            "an inverse is wrong: instead of {old} it must be {new}",
             "which factor is inverted?",
             "an inverse is missing, or stands where none belongs",
         ),
         "symbol": Words(
-            "{old} is the wrong quantity here: it is {new}",
+            "{old} is the wrong quantity: it must be {new}",
             "which quantity stands beside it in the forward pass?",
             "one quantity stands for another",
         ),
         "layer": Words(
-            "{old} belongs to another layer: it is {new}",
+            "{old} belongs to another layer: it must be {new}",
             "which layer does {old} belong to?",
             "a quantity of another layer",
         ),
@@ -186,7 +190,7 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "the step of an update was forgotten or is another",
         ),
         "parenthesis": Words(
-            "a bracket stands in the wrong place: instead of {old} it is {new}",
+            "a bracket stands in the wrong place: instead of {old} it must be {new}",
             "what does the bracket hold?",
             "a bracket holds too much or too little",
         ),
@@ -201,12 +205,12 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "right, in letters or a form that the question excludes",
         ),
         "missing-sum": Words(
-            "a sum is missing: instead of {old} it is {new}",
+            "a sum is missing: instead of {old} it must be {new}",
             "over which index is {old} summed?",
             "a sum over an index was left out",
         ),
         "extra-sum": Words(
-            "there is no sum here: instead of {old} it is {new}",
+            "there is no sum here: instead of {old} it must be {new}",
             "which terms of the sum are not zero?",
             "a sum that only one term survives, or none",
         ),
@@ -215,5 +219,22 @@ CAUSE_WORDS: Mapping[str, Words] = MappingProxyType(
             "what do both sides give for small numbers?",
             "no small change makes the line true",
         ),
+    }
+)
+
+# The same where a line was compared with the right value term by term.
+TERM_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing-term": "a term is missing, the rest is right: {missing}",
+        "missing-regulariser":
+            "the penalty on the weights is part of the loss; its term is missing: {missing}",
+        "extra-term": "the term {old} does not belong here, the rest is right",
+        "sign": "the sign of {old} is wrong: it is {new}",
+        "factor": "a number is wrong: instead of {old} it must be {new}",
+        "mean": "the mean over the examples is not right: instead of {old} it must be {new}",
+        "missing-factor": "the factor {factor} is missing: instead of {old} it must be {new}",
+        "extra-factor": "the factor {factor} does not belong here: instead of {old} it must be {new}",
+        "missing-activation-derivative":
+            "the slope of the activation, {factor}, is missing: instead of {old} it must be {new}",
     }
 )

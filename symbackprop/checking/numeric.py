@@ -143,7 +143,7 @@ class _Interval(Look):
     def _difference(self, written: Mapping[int, float]) -> tuple[Array, Array, Array]:
         seer = Seer(self.run, self.sight, self.bench.batch, self.setting.named, moved=self.setting.moved)
         seer.written.update(written)
-        scope, _ = self._scope(seer)
+        scope, _ = self.scope_of(seer)
         with np.errstate(all="ignore"):
             left, right = self._matched(seer, scope)
         if seer.unknown:

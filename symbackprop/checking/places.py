@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from symbackprop.core.expr import Expr
+from symbackprop.core.expr import Expr, Leaf, Partial
 from symbackprop.core.indexed import Comprehension, Element, IndexValue, Reduce, Slice
 from symbackprop.core.tensors import Index
 
+MOST_AXES = 2  # of a matrix
 Put = Callable[[Expr], Expr]
 
 
@@ -39,6 +40,12 @@ def with_child(node: Expr, position: int, new: Expr) -> Expr:
     return node.map_children(change)
 
 
+def _is_no_matrix(node: Expr) -> bool:
+    """Whether an array has more than two axes: as a whole it stands in no formula."""
+    tensor = node.tensor if isinstance(node, Leaf) else node.by if isinstance(node, Partial) else None
+    return tensor is not None and tensor.rank > MOST_AXES
+
+
 def places(root: Expr, indices: tuple[Index, ...] = ()) -> Iterator[Place]:
     """All places, parents first; positions inside slots are not among them."""
     yield from _below(Place(root, lambda new: new, indices))
@@ -55,7 +62,7 @@ def _below(place: Place) -> Iterator[Place]:
     elif isinstance(node, Comprehension):
         indices = (*indices, *(index for index in (node.row, node.column) if index is not None))
     for position, child in enumerate(node.children):
-        if isinstance(child, IndexValue) and isinstance(node, Element | Slice):
+        if isinstance(node, Element | Slice) and (isinstance(child, IndexValue) or _is_no_matrix(child)):
             continue
 
         def put(new: Expr, position: int = position) -> Expr:

@@ -36,14 +36,29 @@ def recognised(
     found = _path(run, light.of, light.by, wrong[0, 0])
     if found is not None:
         penalty = all(path.is_penalty(light.by) for path in found)
+        if not penalty and all(path.equation.target is light.of for path in found):
+            return None  # a term of the formula itself
         cause = "missing-regulariser" if penalty else "single-path"
         return cause, " and ".join(path.equation.text for path in found)
-    for target, argument, _ in words.softmaxes:
+    for target, argument in (*((one[0], one[1]) for one in words.softmaxes), *_shares(bench, run, light.by)):
         if argument is light.by:
             naive = diagonal_only(run, light.of, light.by, target)
             if naive is not None and _close(naive, wrong[0, 0]):
                 return "softmax-diagonal", ""
     return None
+
+
+def _shares(bench: Bench, run: Oracle, by: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What a softmax that is written out makes of an array: shares, which add up to 1 along one axis."""
+    found = []
+    for equation in bench.graph.equations:
+        value = run.point.values.get(equation.target)
+        same = equation.target.shape == by.shape and by in equation.inputs
+        if same and value is not None and value.size > 1 and (value > 0).all():
+            whole = run.point.declared(equation.target)
+            if any(np.allclose(whole.sum(axis=axis), 1.0) for axis in range(whole.ndim)):
+                found.append((equation.target, by))
+    return found
 
 
 def _path(run: Oracle, of: Tensor, by: Tensor, wrong: Array) -> tuple[Path, ...] | None:

@@ -21,12 +21,13 @@ from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import Expr, Hadamard
 from symbackprop.core.indexed import IndexValue, Run, Slice
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Stepped
+from symbackprop.core.written import Change, Stepped
 from symbackprop.notation.substitution import at
 from symbackprop.reading.works.work import Claim, Condition, Reading, Side
 from symbackprop.verification.free import free_indices
 from symbackprop.verification.point import Refusal
 
+A_GRADIENT, A_CHANGE = "the gradient", "a differential"  # what d before a name may be read as
 Prove = Callable[[Expr, Expr], bool]
 
 
@@ -50,6 +51,7 @@ class Relations:
         self.named: dict[str, Expr] = {}
         self.lights: list[tuple[int, Light]] = []
         self.moved: dict[Tensor, Expr] = {}
+        self.gradients_by_d = False
 
     def truth(self, claim: Claim, side: Side, light: Light | None = None) -> Truth:
         """Whether ``side`` equals the right side of the claim: the first reading and sight that holds."""
@@ -77,7 +79,8 @@ class Relations:
                 if truth.status == "holds":
                     return truth
                 if truth.status == "fails":
-                    failed = failed or truth
+                    better = failed is None or (failed.outcome.clash and not truth.outcome.clash)
+                    failed = truth if better else failed
                 else:
                     refused = refused or truth
             for left, right in pairs:
@@ -147,6 +150,9 @@ class Relations:
 
     def _pairs(self, claim: Claim, side: Side) -> Iterator[tuple[Reading, Reading]]:
         pairs = list(replace(claim, left=side).readings())
+        if self.gradients_by_d:  # dW is a gradient in this work: it is no small change in the next line
+            kept = [pair for pair in pairs if not any(_made(one, A_CHANGE) for one in pair)]
+            pairs = kept or pairs
         yield from pairs
         for left, right in pairs:
             yield from self._same_example(left, right)
@@ -165,7 +171,8 @@ class Relations:
     def _sights(self, left: Expr, right: Expr) -> Iterator[Sight]:
         seer_listed = any(_may_be_listed(node) for side in (left, right) for node in side.walk())
         cut = any(is_row(node) for side in (left, right) for node in side.walk())
-        found = sights(self.bench.graph, batch=bool(self.bench.batch), listed=seer_listed)
+        moved = any(isinstance(node, Change) for side in (left, right) for node in side.walk())
+        found = sights(self.bench.graph, batch=bool(self.bench.batch) and not moved, listed=seer_listed)
         for sight in found:
             if sight != self.bench.declared:
                 yield sight
@@ -208,6 +215,15 @@ def is_row(node: Expr) -> bool:
     if not isinstance(node, Slice) or len(node.runs) != 1 or len(node.slots) != 2:
         return False
     return node.across != isinstance(node.slots[1], Run)
+
+
+def by_d(truth: Truth) -> bool:
+    """Whether a line is right that calls the gradient by W dW."""
+    return any(side is not None and _made(side, A_GRADIENT) for side in (truth.left, truth.right))
+
+
+def _made(reading: Reading, choice: str) -> bool:
+    return any(one.reading == choice for one in reading.choices)
 
 
 def _governs(condition: Condition, claim: Claim) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.checking import joining, slopes, written_values
+from symbackprop.checking import changes, joining, slopes, written_values
 from symbackprop.checking.sight import Sight
 from symbackprop.core.arrays import Grid, Jacobian
 from symbackprop.core.dims import ONE, Dim
@@ -34,12 +34,12 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.indexed import Comprehension, Element, IndexValue, Indicator, Run, Slice
 from symbackprop.core.tensors import Index, Tensor
-from symbackprop.core.written import Blocks, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
+from symbackprop.core.written import Blocks, Change, Dots, Dummy, Opaque, Pieces, Rounded, Slope, Stepped
 from symbackprop.verification import entries
 from symbackprop.verification.differences import Oracle
 from symbackprop.verification.evaluate import RULES, Evaluator
 from symbackprop.verification.point import Array, Refusal
-from symbackprop.verification.scope import Scope
+from symbackprop.verification.scope import ROOT, Scope
 
 GRADIENT = Sight("gradient")
 
@@ -76,7 +76,9 @@ class Seer(Evaluator):
         self.dummies: dict[str, tuple[Index, Array, complex]] = {}
         self._flat: dict[int, tuple[Expr, bool]] = {}
         self._plain: Seer | None = None
+        self.changes: Mapping[Tensor, Array] = {}  # the directions in which arrays are moved
         self._opened: list[str] = []
+        self._kept: dict[tuple[object, ...], tuple[Expr, Array]] = {}
 
     @property
     def plain(self) -> Seer:
@@ -121,18 +123,28 @@ class Seer(Evaluator):
                 return self.is_flat(arg)
             case Opaque(name) if name in self.named and not node.slots:
                 return self.is_flat(self.named[name])
+            case Leaf(tensor) if self.is_own(tensor):
+                return self.is_flat(self.named[tensor.name])
         return False
 
     def tensor(self, tensor: Tensor) -> Array:
-        """The value of a tensor; NaN in its shape if there is none."""
+        """The value of a tensor, of one of the work's own too; NaN in its shape if there is none."""
         try:
+            if self.is_own(tensor):
+                return self.opened(tensor.name, ROOT)
             return super().tensor(tensor)
         except Refusal:
             self.unknown[tensor.name] = None
             return np.full(self.point.oriented(tensor), np.nan)
 
+    def is_own(self, tensor: Tensor) -> bool:
+        """Whether an array is one that the work defines."""
+        return tensor.name in self.named and tensor not in self.point.values
+
     def partial(self, of: Tensor, by: Tensor) -> Array:
         """The differences; NaN in their shape for a name that has no value."""
+        if self.is_own(of) and by in self.point.values:
+            return slopes.of_array(self, self.named[of.name], by)
         needed = (*(of.gradient or (of,)), by)  # d2L/(dA dB) is what dL/dA does
         missing = [tensor for tensor in needed if tensor not in self.point.values]
         if missing:
@@ -149,6 +161,22 @@ class Seer(Evaluator):
             array = np.swapaxes(array, -1, -2)
         count = array.shape[-1] * array.shape[-2]
         return array.reshape((*array.shape[:-2], *((1, count) if across else (count, 1))))
+
+    def seen(self, tensor: Tensor, value: Array) -> Array:
+        """A value of a whole tensor as this sight shows it."""
+        return _seen(self, tensor, value)
+
+    def kept(self, node: Expr, scope: Scope) -> Array:
+        """The value of a side that is looked at many times; it is remembered where nothing was unknown."""
+        places = ((index.serial, len(at), int(at[0])) for index, at in scope.axes)
+        key = (id(node), *places)
+        known = self._kept.get(key)
+        if known is None:
+            value = self.value(node, scope)
+            if self.unknown or self.bent or self.written or self.dummies:
+                return value
+            known = self._kept[key] = (node, value)
+        return known[1]
 
     def opened(self, name: str, scope: Scope) -> Array:
         """The value of a name that the work defines."""
@@ -213,6 +241,8 @@ def _seen(seer: Seer, tensor: Tensor, value: Array) -> Array:
 def _leaf(seer: Seer, node: Leaf, scope: Scope) -> Array:
     if node.tensor.rank > 2:
         raise Refusal(f"{node.tensor.name} has more than two indices")
+    if seer.is_own(node.tensor):
+        return seer.opened(node.tensor.name, scope)
     return scope.lift(_seen(seer, node.tensor, seer.tensor(node.tensor)))
 
 
@@ -221,7 +251,10 @@ def _partial(seer: Seer, node: Partial, scope: Scope) -> Array:
     if value.shape[:2] != (1, 1):
         raise Refusal(f"d{node.of.name}/d{node.by.name} is not the derivative of a scalar")
     found = _seen(seer, node.by, value[0, 0])
-    return np.asarray(found.T) if seer.sight.layout == "numerator" else found
+    vector = node.by.rank == 1 or (node.by.rank == 2 and node.by in seer.batch)
+    if seer.sight.layout != "numerator" or (vector and seer.rows and not seer.sight.upright):
+        return found
+    return np.asarray(found.T)
 
 
 def _jacobian(seer: Seer, node: Jacobian, scope: Scope) -> Array:
@@ -276,6 +309,11 @@ def _element(seer: Seer, node: Element, scope: Scope) -> Array:
         return literal
     if seer.plain is not seer and isinstance(node.base, Leaf | Partial):
         return seer.plain.value(node, scope)
+    if isinstance(node.base, Leaf) and not node.base.tensor.is_matrix and node.base.tensor.start is None:
+        tensor = node.base.tensor
+        slots = [entries.positions(seer, slot, scope) for slot in node.slots]
+        base = scope.lift(seer.tensor(tensor))
+        return entries.gather(base, *entries.sides_of(tensor, slots, seer.point), outside=seer.outside)
     return entries.element(seer, node, scope)
 
 
@@ -285,6 +323,8 @@ def _slice(seer: Seer, node: Slice, scope: Scope) -> Array:
     if seer.sight.as_cut and len(node.slots) == 2:
         as_row = isinstance(node.slots[1], Run)
     gradient = isinstance(node.base, Partial) and seer.sight.layout == "numerator"
+    if len(node.runs) == 1 and seer.rows and not seer.sight.upright:
+        gradient = False  # the derivative by a row is a row
     if (value.shape[-2] == 1) != (as_row != gradient) if len(node.runs) == 1 else gradient:
         return np.asarray(value.swapaxes(-1, -2))
     return value
@@ -301,5 +341,5 @@ RULES_OF_WORKS: Mapping[type[Expr], Callable[..., Any]] = {
     Divide: joining.divide, Power: joining.power, Indicator: joining.indicator, Call: joining.call,
     Rounded: written_values.rounded, Opaque: written_values.opaque, Dots: written_values.dots,
     Pieces: written_values.pieces, Stepped: written_values.stepped, Blocks: written_values.blocks,
-    Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
+    Change: changes.value, Grid: written_values.grid, Dummy: written_values.dummy, Slope: slopes.value,
 }  # fmt: skip

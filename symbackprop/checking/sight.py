@@ -24,6 +24,7 @@ class Sight:
     turned      vectors lie the other way than the convention says.
     as_cut      a row of a matrix lies as a row, a column as a column.
     by_columns  where the entries of a matrix are listed, they are listed column by column.
+    upright     where vectors are rows, the numerator layout turns the derivatives by them to columns.
     """
 
     layout: str
@@ -31,6 +32,7 @@ class Sight:
     turned: bool = False
     by_columns: bool = False
     as_cut: bool = False
+    upright: bool = False
 
     def words(self, rows: bool) -> str:
         """What is unusual about it beside the declared layout, in words."""
@@ -41,6 +43,8 @@ class Sight:
             parts.append("with vectors as columns" if rows else "with vectors as rows")
         if self.by_columns:
             parts.append("with entries listed column by column")
+        if self.upright:
+            parts.append("with derivatives by vectors as columns")
         if self.as_cut:
             parts.append("with rows of a matrix as rows")
         return ", ".join(parts)
@@ -80,5 +84,7 @@ def sights(graph: Graph, *, batch: bool, listed: bool) -> Iterator[Sight]:
         for layout in layouts:
             for example in (False, True) if batch else (False,):
                 yield Sight(layout, example, turned)
+                if layout == "numerator" and graph.convention.vectors_are_rows != turned:
+                    yield Sight(layout, example, turned, upright=True)
                 if listed:
                     yield Sight(layout, example, turned, by_columns=True)

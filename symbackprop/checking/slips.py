@@ -65,7 +65,7 @@ def _missing_indices(left: Expr, right: Expr) -> Iterator[Repaired]:
         free = [index for index in free_indices(entry) if index not in free_indices(whole)]
         open_dims = [dim for dim in shape if not dim.is_one]
         if isinstance(whole, Leaf | Partial):
-            tensor = whole.tensor if isinstance(whole, Leaf) else whole.by
+            tensor = whole.array
             open_dims = list(tensor.shape)
         if len(free) != len(open_dims):
             continue
@@ -81,6 +81,10 @@ def _missing_indices(left: Expr, right: Expr) -> Iterator[Repaired]:
 def _inside(expr: Expr) -> Iterator[tuple[Expr, str, str]]:
     """The same with one product put right."""
     for node in expr.walk():
+        outer = _outer(node) if isinstance(node, Hadamard) else None
+        if outer is not None:
+            words = "a column times a row is the outer product, which is no product entry by entry"
+            yield substituted(expr, node, outer), words, "hadamard"
         if not isinstance(node, MatMul) or len(node.factors) < 2:
             continue
         if len(node.factors) > 2 and all(
@@ -91,6 +95,19 @@ def _inside(expr: Expr) -> Iterator[tuple[Expr, str, str]]:
         for at in range(len(node.factors) - 1):
             for changed, words, cause in _product(node, at):
                 yield substituted(expr, node, changed), words, cause
+
+
+def _outer(node: Hadamard) -> Expr | None:
+    """The outer product for a column and a row that are multiplied entry by entry."""
+    shapes = [shape_of(factor) for factor in node.factors]
+    if any(shape is None for shape in shapes):
+        return None
+    columns = [f for f, shape in zip(node.factors, shapes, strict=True) if shape and shape[1].is_one]
+    rows = [f for f, shape in zip(node.factors, shapes, strict=True) if shape and not shape[1].is_one]
+    if not columns or not rows or any(not shape_of(row)[0].is_one for row in rows):  # type: ignore[index]
+        return None
+    pair = [part[0] if len(part) == 1 else Hadamard(tuple(part)) for part in (columns, rows)]
+    return MatMul(tuple(pair))
 
 
 def _product(node: MatMul, at: int) -> Iterator[tuple[Expr, str, str]]:

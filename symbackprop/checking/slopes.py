@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import Expr, Leaf, Partial
-from symbackprop.core.indexed import Element, Slice
+from symbackprop.core.expr import Expr, Partial
+from symbackprop.core.indexed import Element, Slice, named_tensor
 from symbackprop.core.tensors import Tensor
 from symbackprop.core.written import Dummy, Slope, shape_of
 from symbackprop.verification import entries
 from symbackprop.verification.evaluate import Evaluator
 from symbackprop.verification.point import Array, Refusal
-from symbackprop.verification.scope import Scope
+from symbackprop.verification.scope import ROOT, Scope
 
 if TYPE_CHECKING:
     from symbackprop.checking.seer import Seer
@@ -62,6 +62,11 @@ def value(seer: Seer, node: Slope, scope: Scope) -> Array:
     return seer.laid_out(whole, lead, own, other, sliced=False)
 
 
+def of_array(seer: Seer, formula: Expr, by: Tensor) -> Array:
+    """The derivative of an array that the work defines, with the four axes of a derivative."""
+    return np.asarray(np.real(_by_all(seer.plain, formula, by, ROOT)))
+
+
 def _by_dummy(seer: Seer, formula: Expr, letter: str, scope: Scope) -> Array:
     """The derivative by a variable of its own, at each of its values."""
     if letter not in seer.dummies:
@@ -81,10 +86,10 @@ def _by_dummy(seer: Seer, formula: Expr, letter: str, scope: Scope) -> Array:
 
 
 def _tensor(by: Expr) -> Tensor:
-    base = by.base if isinstance(by, Element | Slice) else by
-    if not isinstance(base, Leaf):
+    found = named_tensor(by)
+    if found is None:
         raise Refusal("what this derivative is taken by was not understood")
-    return base.tensor
+    return found
 
 
 def _by_all(seer: Seer, formula: Expr, tensor: Tensor, scope: Scope) -> Array:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 from symbackprop.core.dims import ONE, Dim
-from symbackprop.core.expr import UNIT, Add, Call, DimValue, Divide, Expr, Hadamard, Leaf, MatMul, Number
+from symbackprop.core.expr import UNIT, Add, Call, DimValue, Divide, Expr, Hadamard, Leaf, MatMul, Neg, Number
 from symbackprop.core.graph import Graph
 from symbackprop.core.indexed import Element, IndexValue
 from symbackprop.core.operations import Operation
-from symbackprop.core.tensors import Role, Tensor
+from symbackprop.core.tensors import Index, Role, Tensor
 from symbackprop.core.written import shape_of
+from symbackprop.notation.substitution import at
 from symbackprop.ops.registry import Elementwise, lookup
+from symbackprop.verification.free import free_indices
+
+MOST_PLACES = 6
+_MEANS = ("mean", "colmean", "rowmean", "mse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,24 @@ class Activation:
     def entry(self, arg: Expr) -> Expr:
         """``op'`` of one entry."""
         return Call(self.op, (arg, *self.options), (ONE, ONE), primes=1)
+
+    def masks_at(self, indices: Sequence[Index]) -> Iterator[Expr]:
+        """``op'`` at every entry that these indices name."""
+        own = free_indices(self.arg)
+        dims = [index.dim for index in own]
+        if isinstance(self.arg, Leaf):
+            dims = list(self.arg.tensor.shape)
+        elif not own:
+            return
+        found: list[tuple[IndexValue, ...]] = [()]
+        for dim in dims:
+            fitting = [IndexValue(((index, 1),)) for index in indices if index.dim == dim]
+            found = [(*slots, one) for slots in found for one in fitting]
+        for slots in found[:MOST_PLACES]:
+            if own:
+                yield self.entry(at(self.arg, dict(zip(own, slots, strict=True))))
+            elif slots:
+                yield self.entry(Element(self.arg, slots))
 
 
 class Vocabulary:
@@ -96,6 +119,20 @@ class Vocabulary:
         return tuple(tensor for tensor in self.graph.tensors.values() if tensor.rank <= 2)
 
     @cached_property
+    def arrays(self) -> tuple[Tensor, ...]:
+        """The same with arrays of more axes, of which only entries and slices stand in formulas."""
+        return tuple(self.graph.tensors.values())
+
+    def is_penalty(self, term: Expr) -> bool:
+        """Whether a term is a constant times a parameter."""
+        inner = term.arg if isinstance(term, Neg) else term
+        factors = inner.factors if isinstance(inner, MatMul | Hadamard) else (inner,)
+        leaves = [f.base if isinstance(f, Element) else f for f in factors]
+        parameters = [f for f in leaves if isinstance(f, Leaf) and f.tensor in self.graph.parameters]
+        rest = [f for f in leaves if f not in parameters]
+        return len([f for f in parameters if not f.tensor.is_scalar]) == 1 and all(map(number_of, rest))
+
+    @cached_property
     def counts(self) -> tuple[Dim, ...]:
         """The dims that divide a mean: those of examples first."""
         dims = dict.fromkeys(tensor.shape[axis] for tensor, axis in self.batch.items())
@@ -103,6 +140,9 @@ class Vocabulary:
             for node in equation.expr.walk() if equation.expr is not None else ():
                 if isinstance(node, DimValue):
                     dims.setdefault(node.dim)
+                elif isinstance(node, Call) and node.op.name in _MEANS:
+                    shape = shape_of(node.args[0])
+                    dims.update(dict.fromkeys(dim for dim in shape or () if not dim.is_one))
         return tuple(dims)
 
     @cached_property

@@ -25,10 +25,12 @@ from symbackprop.checks.forms import excluded
 from symbackprop.checks.points import priced
 from symbackprop.core.arrays import Jacobian, Numeric
 from symbackprop.core.expr import Expr, Leaf, Number, Partial
+from symbackprop.core.indexed import Element
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Rounded, Slope
+from symbackprop.core.written import Change, Rounded, Slope
 from symbackprop.derivation.proof import Prover
 from symbackprop.errors import SymbackpropError
+from symbackprop.notation.substitution import entry_in
 from symbackprop.notation.text import to_text
 from symbackprop.problem_file import ProblemSpec
 from symbackprop.reading.number_bodies import UpdateBody
@@ -37,7 +39,7 @@ from symbackprop.reading.works.work import Claim, Reading, Work
 from symbackprop.results.context import Context
 from symbackprop.verification.given import Given
 
-_UNPROVED = (Jacobian, Slope, Rounded)
+_UNPROVED = (Jacobian, Slope, Rounded, Change)
 _ERRORS = (SymbackpropError, ValueError, KeyError, TypeError, AssertionError, AttributeError, RecursionError)
 
 
@@ -122,7 +124,9 @@ class Checker:
             return finding
         return replace(
             finding, repair=diagnosis.repair, repairs=diagnosis.repairs, question=diagnosis.question,
-            entries=_entries(judged), mark=_mark(diagnosis),
+            entries=_entries(judged), mark=_mark(diagnosis), typeset=message.replace(
+                diagnosis.message, diagnosis.typeset
+            ),
         )  # fmt: skip
 
     def _read_as(self, judged: Judged) -> str | None:
@@ -212,14 +216,28 @@ class Checker:
             known = self._proofs[left, right] = self._prove(left, right)
         return known
 
-    def _derives(self, partial: Partial) -> Expr | None:
-        """What a derivative of a scalar is, in named intermediates."""
-        if self.spec.layout == "numerator" or not partial.of.is_scalar:
+    def _derives(self, whole: Expr) -> Expr | None:
+        """What a derivative, an entry of one, or an array of the forward pass is, in named intermediates."""
+        if isinstance(whole, Partial | Leaf) and self.spec.layout == "numerator":
             return None
         try:
-            return self.prover.value(partial)
+            return self._derived(whole)
         except _ERRORS:
             return None
+
+    def _derived(self, whole: Expr) -> Expr | None:
+        base = whole.base if isinstance(whole, Element) else whole
+        if isinstance(base, Partial) and not base.of.is_scalar:
+            return self.prover.jacobian_entry(whole) if isinstance(whole, Element) else None
+        if isinstance(base, Partial):
+            tensor, value = base.by, self.prover.value(base)
+        elif isinstance(base, Leaf) and base.tensor not in self.spec.graph.symbols:
+            tensor, value = base.tensor, self.prover.session.definition(base.tensor)
+        else:
+            return None
+        if value is None or not isinstance(whole, Element):
+            return value
+        return entry_in(value, tensor, whole.slots)
 
     def _prove(self, left: Expr, right: Expr) -> bool:
         if any(isinstance(node, _UNPROVED) for side in (left, right) for node in side.walk()):

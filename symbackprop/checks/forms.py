@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from symbackprop.checking.judged import Judged
 from symbackprop.core.expr import Expr, Leaf, Partial
@@ -21,7 +21,7 @@ def excluded(spec: ProblemSpec, judged: Sequence[Judged]) -> Iterator[tuple[int,
         target = question.body.partial
         whole = not question.body.entry and spec.policy.form != "matrices"
         answers = [
-            (place, one.whole.right.expr)
+            (place, _opened(one.whole.right.expr, one.setting.named if one.setting is not None else {}))
             for place, one in enumerate(judged)
             if one.verdict in RIGHT and one.whole is not None and one.whole.left is not None
             and one.whole.right is not None and _is_target(one.whole.left.expr, target, whole)
@@ -57,6 +57,13 @@ def _reason(spec: ProblemSpec, letters: Sequence[Leaf | Partial] | None, answer:
             )
             return f"{name} may not stand in the answer: the question allows {given}"
     return None
+
+
+def _opened(answer: Expr, named: Mapping[str, Expr]) -> Expr:
+    """An answer with what the names of the work stand for."""
+    if isinstance(answer, Leaf) and answer.tensor.name in named:
+        return _opened(named[answer.tensor.name], named)
+    return answer.map_children(lambda child: _opened(child, named))
 
 
 def _key(letter: Leaf | Partial) -> tuple[object, ...]:

@@ -95,7 +95,7 @@ def _comments(work: WorkReport) -> Iterator[Comment]:
         if one.verdict == "correct":
             continue
         yield Comment(
-            str(one.line), one.verdict, one.cause or "", marked(work.text, one), one.message,
+            str(one.line), one.verdict, one.cause or "", marked(work.text, one), one.typeset or one.message,
             one.repair or "", one.read_as or "",
             evidence_words(one, work.first) if one.verdict == "wrong" else "", _cost(one), one.line,
         )  # fmt: skip

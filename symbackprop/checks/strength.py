@@ -33,5 +33,5 @@ def _told(one: Finding, feedback: str) -> Finding:
     evidence = replace(one.evidence, counterexample=None)
     return replace(
         one, cause=None, causes=(), message=message, repair=None, repairs=(), entries=None, mark=None,
-        evidence=evidence,
+        evidence=evidence, typeset="",
     )  # fmt: skip

@@ -44,6 +44,11 @@ class Expr:
         raise NotImplementedError
 
     @property
+    def array(self) -> Tensor | None:
+        """The tensor whose axes the value has: a leaf's own, what a derivative is taken by; else None."""
+        return None
+
+    @property
     def is_scalar(self) -> bool:
         """Whether the value is 1 x 1."""
         rows, columns = self.shape
@@ -110,6 +115,10 @@ class Leaf(Expr):
     tensor: Tensor
 
     @property
+    def array(self) -> Tensor:
+        return self.tensor
+
+    @property
     def shape(self) -> Shape:
         return self.tensor.oriented
 
@@ -135,6 +144,10 @@ class Partial(Expr):
     of: Tensor
     by: Tensor
     turned: bool = False
+
+    @property
+    def array(self) -> Tensor:
+        return self.by
 
     @property
     def shape(self) -> Shape:

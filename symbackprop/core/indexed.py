@@ -205,3 +205,18 @@ class Comprehension(Expr):
         rows = self.row.dim if self.row is not None else ONE
         columns = self.column.dim if self.column is not None else ONE
         return (rows, columns)
+
+
+def axes_of(base: Expr) -> tuple[Dim, ...]:
+    """The extents that the slots of ``base[...]`` run over."""
+    if base.array is not None:
+        return base.array.shape
+    if isinstance(base, Slice):
+        return tuple(run.count for run in base.runs)
+    return tuple(dim for dim in base.shape if not dim.is_one)
+
+
+def named_tensor(expr: Expr) -> Tensor | None:
+    """The tensor that an expression is, or is an entry or a slice of."""
+    base = expr.base if isinstance(expr, Element | Slice) else expr
+    return base.tensor if isinstance(base, Leaf) else None

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from symbackprop.core.arrays import rows_of
 from symbackprop.core.expr import SCALAR, Expr, Shape, broadcast_shape
+from symbackprop.errors import UnsupportedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,17 @@ class Ones(Expr):
     @property
     def shape(self) -> Shape:
         raise ValueError("the number of ones depends on their place")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Expr):
+    """A small change, ``dW`` or ``d(W X)``: what the change of other arrays makes of it, to first order."""
+
+    arg: Expr
+
+    @property
+    def shape(self) -> Shape:
+        return self.arg.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +173,5 @@ def shape_of(expr: Expr) -> Shape | None:
     """Rows and columns, or None where they are not known or there are more than two indices."""
     try:
         return expr.shape
-    except ValueError:
+    except (ValueError, UnsupportedError):
         return None

@@ -20,7 +20,7 @@ LONGEST_PLAIN = 24  # the same before names are put back in
 
 def are_plain(stages: Sequence[Stage]) -> bool:
     """Whether nothing was assumed on the way, so that the lines of a block can begin at the chain rule."""
-    return all(stage.rule in ("chain", "insert", "expand") for stage in stages)
+    return all(stage.rule in ("chain", "insert", "expand", "collect") for stage in stages)
 
 
 def block_stages(paths: Paths, tensor: Tensor, stages: Sequence[Stage]) -> tuple[Stage, ...]:

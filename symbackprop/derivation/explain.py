@@ -204,6 +204,8 @@ def stage_reason(stage: Stage, show: Print, loss: Tensor) -> str:
         return "over a common denominator; terms cancel"
     if stage.rule == "expand":
         return "multiply out; terms cancel"
+    if stage.rule == "collect":
+        return "collect like terms"
     return "simplify"
 
 

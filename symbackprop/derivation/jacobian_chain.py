@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 
 from symbackprop.core.arrays import Jacobian
 from symbackprop.core.expr import ZERO, Expr, Partial
+from symbackprop.core.indexed import Comprehension
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import Board, index_work
 from symbackprop.derivation.jacobian_forms import unfolded
 from symbackprop.derivation.jacobian_work import JacobianWork, Part, array_of, indices_of_slots, sliced
-from symbackprop.derivation.lines import Lines, entry_of
+from symbackprop.derivation.lines import Lines, entry_of, is_short
 from symbackprop.derivation.local_forms import Local
-from symbackprop.derivation.local_jacobians import Locals, local_slice, slice_steps
+from symbackprop.derivation.local_jacobians import Locals, NotRowByRowError, local_slice, slice_steps
 from symbackprop.derivation.products import joined
 from symbackprop.derivation.quantities import Quantity
 from symbackprop.derivation.sweep import Sweep
@@ -43,6 +44,7 @@ class JacobianChain:
             if tensor is not self.of or by is self.of:
                 self.values[tensor] = self._visit(quantity)
         quantity = self.sweep.quantities[by]
+        self._gather(quantity)
         if self.locals.line is not None:
             return self._by_rows(quantity)
         return JacobianWork(
@@ -55,6 +57,25 @@ class JacobianChain:
             self.of,
             self.sweep,
         )
+
+    def _gather(self, quantity: Quantity) -> None:
+        """Where several ways add up: the terms gathered, if that is shorter."""
+        tensor = quantity.tensor
+        if len(self.sweep.users_of(tensor)) < 2:
+            return
+        form = unfolded(quantity.form, self.sweep, self.lines)
+        before = self.values[tensor]
+        if not is_short(form):
+            return
+        try:
+            after = self.locals.matrix(form, indices_of_slots(quantity.head), quantity.indices)
+        except NotRowByRowError:
+            return
+        if isinstance(after, Comprehension) or cost(after) >= cost(before):
+            return
+        partial = Partial(self.of, tensor)
+        self.steps.append(self.lines.step("gather", "the terms put together", before, after, partial))
+        self.values[tensor] = after
 
     def _entries(self, quantity: Quantity, slices: tuple[Part, ...]) -> JacobianWork:
         """A result of more than two indices: one entry over its letters."""

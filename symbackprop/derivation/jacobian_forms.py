@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from symbackprop.core.relations import NEGATED
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.sweep import Sweep
@@ -12,7 +13,6 @@ from symbackprop.notation.atoms import Entry, Truth
 from symbackprop.notation.forms import Atom, Form, Term, number, single, within
 from symbackprop.notation.normal import normal
 
-OPPOSITE = MappingProxyType({"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"})
 IMPLIED = MappingProxyType({"<": ("<=", "!="), ">": (">=", "!="), "=": ("<=", ">=")})
 
 
@@ -57,7 +57,7 @@ def where_true(form: Form, truths: Sequence[Form]) -> Form:
     known.update((atom.key, number(1)) for atom in atoms)
     for atom in atoms:
         if isinstance(atom, Truth):
-            known[Truth(atom.left, OPPOSITE[atom.op], atom.right).key] = Form()
+            known[Truth(atom.left, NEGATED[atom.op], atom.right).key] = Form()
             for op in IMPLIED.get(atom.op, ()):
                 known[Truth(atom.left, op, atom.right).key] = number(1)
 

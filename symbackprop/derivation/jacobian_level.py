@@ -29,7 +29,7 @@ from symbackprop.derivation.vector_level import log_steps, reason_of, vector_wor
 from symbackprop.notation.steps import Step
 
 LATER_RULES = frozenset(
-    ("insert", "assumption", "one-hot", "expand", "vanish", "symmetric", "log-of-quotient")
+    ("insert", "assumption", "one-hot", "expand", "collect", "vanish", "symmetric", "log-of-quotient")
 )
 
 

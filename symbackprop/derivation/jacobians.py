@@ -24,7 +24,7 @@ from symbackprop.derivation.explain import join
 from symbackprop.derivation.index_level import index_work
 from symbackprop.derivation.jacobian_chain import JacobianChain
 from symbackprop.derivation.jacobian_forms import derivatives_in, unfolded
-from symbackprop.derivation.jacobian_work import JacobianWork, array_of, sliced
+from symbackprop.derivation.jacobian_work import JacobianWork, array_of, indices_of_slots, sliced
 from symbackprop.derivation.lines import Lines, is_short
 from symbackprop.derivation.local_jacobians import Locals, NotRowByRowError, locals_of_batch
 from symbackprop.derivation.quantities import Stage
@@ -43,11 +43,35 @@ def jacobian_work(
     if all(_has_one_index(tensor) for tensor in sweep.quantities if tensor is not by) and _has_one_index(of):
         return JacobianChain(lines, sweep, of, Locals(lines, flipped)).work(by)
     if len(of.index_axes) == 2 and all(tensor.is_matrix for tensor in sweep.quantities):
-        try:
-            return JacobianChain(lines, sweep, of, locals_of_batch(lines, of, flipped=flipped)).work(by)
-        except NotRowByRowError:
-            pass
+        if all(len(tensor.index_axes) == 2 for tensor in sweep.quantities if tensor is not by):
+            try:
+                return JacobianChain(lines, sweep, of, locals_of_batch(lines, of, flipped=flipped)).work(by)
+            except NotRowByRowError:
+                pass
+        work = put_in(lines, _entry_work(lines, sweep, of, by, flipped=flipped))
+        return _line_by_line(lines, work) or sliced(work, lines)
     return sliced(_entry_work(lines, sweep, of, by, flipped=flipped), lines)
+
+
+def _line_by_line(lines: Lines, work: JacobianWork) -> JacobianWork | None:
+    """Entries that say that each row feels only itself: with a last line for one row, as a matrix.
+
+    That is so where something on the way has one number for each row, such as its mean.
+    """
+    sweep, of, by = work.sweep, work.of, work.quantity.tensor
+    assert sweep is not None
+    if len(by.index_axes) != 2:
+        return None
+    local = locals_of_batch(lines, of, flipped=work.flipped)
+    form = unfolded(work.quantity.form, sweep, lines)
+    try:
+        value = local.matrix(form, indices_of_slots(work.quantity.head), work.quantity.indices)
+    except NotRowByRowError:
+        return None
+    reason = f"each {local.side} of `{of.name}` feels only its own {local.side} of `{by.name}`"
+    name = local.node(of, by)
+    step = lines.step("slice", reason, name, value, Partial(of, by))
+    return replace(work, steps=(*work.steps, step), slices=((name, value),))
 
 
 def by_lines(lines: Lines, part: JacobianWork, whole: JacobianWork) -> JacobianWork:

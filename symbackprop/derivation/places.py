@@ -35,7 +35,7 @@ def in_entries(lines: Lines, form: Form) -> Expr:
         if isinstance(expr, Element):
             return expr
         if isinstance(expr, Leaf | Partial):
-            tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+            tensor = expr.array
             return element(expr, tensor, ()) if tensor.is_scalar else expr
         return expr.map_children(placed)
 

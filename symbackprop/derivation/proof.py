@@ -108,7 +108,7 @@ class Prover:
             value = definition(expr.tensor)
             return expr if value is None else self._changed(value, values, definition)
         if isinstance(expr, Element) and isinstance(expr.base, Leaf | Partial):
-            tensor = expr.base.tensor if isinstance(expr.base, Leaf) else expr.base.by
+            tensor = expr.base.array
             base = self._changed(expr.base, values, definition)
             return expr if base == expr.base else entry_in(base, tensor, expr.slots)
         return expr.map_children(lambda child: self._changed(child, values, definition))

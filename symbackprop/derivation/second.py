@@ -27,7 +27,6 @@ from symbackprop.derivation.slicing import Slicer
 from symbackprop.derivation.tangents import Tangent, Tangents, free_letter
 from symbackprop.derivation.workshop import Workshop
 from symbackprop.notation.building import cost
-from symbackprop.notation.collecting import collected
 from symbackprop.notation.forms import Form
 from symbackprop.notation.slots import Slot
 from symbackprop.notation.steps import Step
@@ -56,13 +55,10 @@ class Second:
         for one in self.tangents.found.values():
             if not one.form.is_zero or one is tangent:
                 self._lines(one)
-        form, stages = tangent.form, tangent.stages
-        if (shorter := collected(form)) is not form:
-            self._rewritten("collect", "like terms", form, shorter)
-            form, stages = shorter, (*stages, Stage("collect", shorter))
         if len(head) + len(self.tangents.own) > 2:
-            self._rewritten("factor", "common factors under one sum", form, gathered(form))
-        return self._finished(self._quantity(head, stages), form, self.tangents.unfolded(form))
+            self._gather(tangent.form)
+        quantity = self._quantity(head, tangent.stages)
+        return self._finished(quantity, tangent.form, self.tangents.unfolded(tangent.form))
 
     def turned(self, other: JacobianWork) -> JacobianWork:
         """d2L/(dA dB) from d2L/(dB dA)."""
@@ -97,11 +93,11 @@ class Second:
             slices = self._blocks(quantity, form)
         return self._record(quantity, expr, whole, slices, plain)
 
-    def _rewritten(self, rule: str, reason: str, form: Form, other: Form) -> None:
-        """One more line about an entry, if it looks different."""
-        before, after = self.lines.entries(form), self.lines.entries(other)
+    def _gather(self, form: Form) -> None:
+        """One more line, if the sums of an entry can be put together."""
+        before, after = self.lines.entries(form), self.lines.entries(gathered(form))
         if before != after:
-            self._add(rule, reason, before, after, Partial(self.of, self.by))
+            self._add("factor", "common factors under one sum", before, after, Partial(self.of, self.by))
 
     def _record(
         self, quantity: Quantity, expr: Expr, whole: Expr, slices: tuple[Part, ...], form: Form

@@ -342,7 +342,7 @@ class Session:
                 base = change(node.base)
                 return change(node.comprehension()) if isinstance(base, TensorEntries) else put_in(node, base)
             if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-                tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+                tensor = node.base.array
                 base = change(node.base)
                 return entry_in(base, tensor, node.slots) if base is not node.base else node
             return node.map_children(change)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from symbackprop.core.tensors import Tensor
 from symbackprop.derivation.block_stages import are_plain, block_stages
 from symbackprop.derivation.indicators import settled
-from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.lengths import leaves, shortened
 from symbackprop.derivation.local_forms import Local
 from symbackprop.derivation.paths import Paths
 from symbackprop.derivation.quantities import Stage
@@ -124,14 +124,15 @@ class _Work:
             self.stages.append(Stage("assumption" if declared else "one-hot", assumed, uses=used))
 
     def multiply_out(self) -> None:
-        """The products of sums multiplied out, where that is shorter."""
+        """The products of sums multiplied out or like terms collected, where that is shorter."""
         shop = self.paths.shop
-        multiplied = shop.tidy(expanded(self.current))
-        shorter = leaves(multiplied) < leaves(self.current)
-        as_long = leaves(multiplied) == leaves(self.current)
-        if shorter or (as_long and _is_sum_of_differences(self.current)):
-            multiplied, more = shop.assume(multiplied)
-            self.stages.append(Stage("expand", multiplied, uses=more))
+        shorter = shortened(self.current, shop.tidy)
+        if shorter is None and _is_sum_of_differences(self.current):
+            multiplied = shop.tidy(expanded(self.current))
+            shorter = ("expand", multiplied) if leaves(multiplied) == leaves(self.current) else None
+        if shorter is not None:
+            form, more = shop.assume(shorter[1])
+            self.stages.append(Stage(shorter[0], form, uses=more))
 
 
 def _is_sum_of_differences(form: Form) -> bool:

@@ -25,7 +25,7 @@ from symbackprop.core.graph import Equation
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.gathering import over_one_quotient
 from symbackprop.derivation.known_sums import KnownSum
-from symbackprop.derivation.lengths import leaves
+from symbackprop.derivation.lengths import leaves, shortened
 from symbackprop.derivation.lines import Lines
 from symbackprop.derivation.local_forms import indices_of, side_indices
 from symbackprop.derivation.quantities import Quantity, Stage
@@ -315,11 +315,10 @@ class Tangents:
             declared = any(not fact.by_definition for fact in used)
             stages.append(Stage("assumption" if declared else "one-hot", assumed, uses=used))
             current = assumed
-        multiplied = shop.tidy(expanded(current))
-        if leaves(multiplied) < leaves(current):
-            multiplied, more = shop.assume(multiplied)
-            stages.append(Stage("expand", multiplied, uses=more))
-            current = multiplied
+        shorter = shortened(current, shop.tidy)
+        if shorter is not None:
+            current, more = shop.assume(shorter[1])
+            stages.append(Stage(shorter[0], current, uses=more))
         over_one = over_one_quotient(current)
         if over_one is not current:
             current = shop.tidy(over_one)

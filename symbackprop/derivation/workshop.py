@@ -247,7 +247,7 @@ class Workshop:
         """Names folded back and sums cancelled until nothing changes."""
         while True:
             new = self.folding.fold(form, arrays=arrays)
-            new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros)
+            new = self._proved(cancel_sums(cancel_inverses(self._logistic(new), self.folding)), zeros=zeros)
             if new is form:
                 return form
             form = new
@@ -261,7 +261,7 @@ class Workshop:
         """Symmetric matrices as such: needed only where there are some."""
         return normal(strict(form)) if any(tensor.is_symmetric for tensor in form.tensors) else form
 
-    def _proved(self, form: Form, zeros: bool) -> Form:
+    def _proved(self, form: Form, *, zeros: bool) -> Form:
         form = with_known_sums(form, [fact for fact in self._proved_facts if zeros or fact.value])[0]
         return without_centred(form, self.locals) if zeros and self.centred else form
 

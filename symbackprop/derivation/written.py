@@ -13,6 +13,7 @@ from itertools import product as every_choice
 from math import prod
 
 from symbackprop.core.dims import Dim
+from symbackprop.core.relations import holds
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.notation.array_atoms import Flat, OfMatrix
 from symbackprop.notation.atoms import Delta, Entry, Group, Position, Truth
@@ -168,11 +169,4 @@ def _settled(truth: Truth) -> Atom:
     left, right = truth.left.constant, truth.right.constant
     if left is None or right is None:
         return truth
-    return Group(number(1) if _holds(left, truth.op, right) else Form())
-
-
-def _holds(left: Fraction, op: str, right: Fraction) -> bool:
-    return {
-        "=": left == right, "!=": left != right, "<": left < right,
-        "<=": left <= right, ">": left > right, ">=": left >= right,
-    }[op]  # fmt: skip
+    return Group(number(1) if holds(left, truth.op, right) else Form())

@@ -17,11 +17,12 @@ from symbackprop.documents.templates import environment
 from symbackprop.errors import UnsupportedError
 
 FORMATS = ("tex", "html", "md")
+Setter = Callable[[str], Text]
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What is said about one claim."""
+    """What is said about one claim; formulas in ``message`` stand between dollar signs."""
 
     place: str
     verdict: str
@@ -77,9 +78,11 @@ class ReportData:
 def render_report(data: ReportData, form: str, *, as_source: bool = False) -> str:
     """The text of the report in a format; ``as_source`` shows every formula as it is written."""
     words, code, formula = _SAFE[form]
+    inline = code if as_source else _INLINE.get(form, formula)
     page = environment().get_template(f"report/report.{form}.j2")
     made = page.render(
-        report=data, words=words, code=code, class_of=_class_of, formula=code if as_source else formula
+        report=data, words=words, code=code, class_of=_class_of, formula=code if as_source else formula,
+        mixed=lambda text: _mixed(text, words, inline),
     )
     return made if form != "html" else "\n".join(line.rstrip() for line in made.splitlines()) + "\n"
 
@@ -101,6 +104,19 @@ def _tex_code(text: str) -> Text:
 def _tex_formula(text: str) -> Text:
     tex = as_tex(text)
     return _tex_code(text) if tex is None else Text(rf"$\displaystyle {tex}$")
+
+
+def _mixed(text: str, words: Setter, formula: Setter) -> Text:
+    """Words with formulas between dollar signs."""
+    pieces = text.split("$")
+    if len(pieces) % 2 == 0:
+        return words(text)
+    return Text("".join(formula(piece) if at % 2 else words(piece) for at, piece in enumerate(pieces)))
+
+
+def _tex_inline(text: str) -> Text:
+    tex = as_tex(text)
+    return _tex_code(text) if tex is None else Text(f"${tex}$")
 
 
 def _html_formula(text: str) -> Text:
@@ -140,7 +156,7 @@ def _class_of(verdict: str) -> Text:
     return Text(verdict if verdict.isalpha() else "none")
 
 
-Setter = Callable[[str], Text]
+_INLINE: dict[str, Setter] = {"tex": _tex_inline}
 _SAFE: dict[str, tuple[Setter, Setter, Setter]] = {
     "tex": (_tex_words, _tex_code, _tex_formula),
     "html": (_html_words, _html_code, _html_formula),

@@ -6,6 +6,7 @@ offset + extent of a side, and puts the pieces of one side together; what no pie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -223,7 +224,7 @@ def reshaped(speller: Speller, term: Term) -> tuple[tuple[Factor, ...], list[Res
         if flat is None:
             return factors, found
         for inside, outside in ((flat.left, flat.right), (flat.right, flat.left)):
-            made = _one_reshape(speller, term.bound, factors, found, flat, inside, outside)
+            made = _one_reshape(speller, term.bound, (factors, found), flat, (inside, outside))
             if made is not None:
                 factors, found = made
                 break
@@ -232,30 +233,26 @@ def reshaped(speller: Speller, term: Term) -> tuple[tuple[Factor, ...], list[Res
 
 
 _Side = tuple[Slot | None, Slot | None]
+_Parts = tuple[tuple[Factor, ...], list[Reshaped]]
 
 
 def _one_reshape(
-    speller: Speller, bound: tuple[Index, ...], factors: tuple[Factor, ...], arrays: list[Reshaped],
-    flat: Flat, inside: _Side, outside: _Side,
-) -> tuple[tuple[Factor, ...], list[Reshaped]] | None:  # fmt: skip
-    """reshape(what stands on ``inside``) over ``outside``, if the rest of the term allows it.
+    speller: Speller, bound: tuple[Index, ...], parts: _Parts, flat: Flat, sides: tuple[_Side, _Side]
+) -> _Parts | None:
+    """reshape(what stands on the first side) over the second, if the rest of the term allows it.
 
-    ``arrays`` are reshapes that were made already; one that stands on ``inside`` is multiplied in.
+    ``parts`` are factors, and reshapes that were made already; one on the first side is multiplied in.
     """
+    factors, arrays = parts
+    inside, outside = sides
     own = [slot for slot in inside if slot is not None]
     target = [slot for slot in outside if slot is not None]
     if not all(isinstance(slot, Index) and slot in bound for slot in own):
         return None
     if not all(isinstance(slot, Index) for slot in target):
         return None
-    reached = {slot for slot in own if isinstance(slot, Index)}
-    inner: list[Factor] = []
-    while True:
-        more = [f for f in factors if f[0] is not flat and f not in inner and reached & set(f[0].free)]
-        if not more:
-            break
-        inner.extend(more)
-        reached |= {index for atom, _ in more for index in atom.free if index in bound}
+    start = {slot for slot in own if isinstance(slot, Index)}
+    inner, reached = _linked(start, [factor for factor in factors if factor[0] is not flat], bound)
     if any(isinstance(atom, Flat) for atom, _ in inner) or reached & set(target):
         return None
     places = tuple(slot if isinstance(slot, Index) else None for slot in inside)
@@ -270,13 +267,27 @@ def _one_reshape(
     if joined:
         laid = [expr if spots == tuple(own) else transposed(expr) for spots, expr in joined]
         value = hadamard(*laid, value) if inner else hadamard(*laid)
-    sizes = [slot.dim for slot in target if isinstance(slot, Index)]
-    rows = outside[0].dim if isinstance(outside[0], Index) else ONE
-    columns = outside[1].dim if isinstance(outside[1], Index) else ONE
-    args = [value, *map(_number, sizes if len(sizes) == 1 else (rows, columns))]
-    if len(sizes) == 1 and (rows.is_one != speller.rows):
-        args = [value, _number(rows), _number(columns)]
-    call = speller.shapes.call("reshape", tuple(args), (rows, columns))
     kept = tuple(f for f in factors if f[0] is not flat and f not in inner)
-    made = (tuple(slot for slot in target if isinstance(slot, Index)), call)
+    made = (tuple(slot for slot in target if isinstance(slot, Index)), _reshape_call(speller, value, outside))
     return kept, [*(array for array in arrays if array not in joined), made]
+
+
+def _linked(
+    start: set[Index], factors: Sequence[Factor], bound: tuple[Index, ...]
+) -> tuple[list[Factor], set[Index]]:
+    """The factors that hang together with the indices ``start`` by bound indices, and all these indices."""
+    found: list[Factor] = []
+    reached = set(start)
+    while more := [factor for factor in factors if factor not in found and reached & set(factor[0].free)]:
+        found.extend(more)
+        reached |= {index for atom, _ in more for index in atom.free if index in bound}
+    return found, reached
+
+
+def _reshape_call(speller: Speller, value: Expr, outside: _Side) -> Expr:
+    """reshape(value, n) of a vector that lies as vectors do, else reshape(value, m, n)."""
+    rows, columns = (slot.dim if isinstance(slot, Index) else ONE for slot in outside)
+    sizes = [slot.dim for slot in outside if isinstance(slot, Index)]
+    short = len(sizes) == 1 and rows.is_one == speller.rows
+    args = (value, *map(_number, sizes if short else (rows, columns)))
+    return speller.shapes.call("reshape", args, (rows, columns))

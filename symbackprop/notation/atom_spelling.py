@@ -63,15 +63,15 @@ def _add(speller: Speller, network: Network, atom: Atom, exponent: Exponent) -> 
             return
     if not free:
         base = _atom(speller, atom, None, None)
-        network.add_scalar(_power(speller, base, exponent), below)
+        network.add_scalar(_power(speller, base, exponent), below=below)
     elif len(free) == 1:
         down = _lies_down(speller, atom)
         base = _atom(speller, atom, free[0] if down else None, None if down else free[0])
-        network.add_vector(free[0], _power(speller, base, exponent), below)
+        network.add_vector(free[0], _power(speller, base, exponent), below=below)
     else:
         first, second = _order(speller, atom, free)
         base = _atom(speller, atom, first, second)
-        network.add_matrix(first, second, _power(speller, base, exponent), below)
+        network.add_matrix(first, second, _power(speller, base, exponent), below=below)
 
 
 def _atom(speller: Speller, atom: Atom, row: Place, column: Place) -> Expr:
@@ -109,7 +109,7 @@ def _array_of(speller: Speller, tensor: Tensor) -> Expr:
 
 def _entry(speller: Speller, atom: Entry, row: Place, column: Place) -> Expr:
     leaf = speller.leaf(atom.tensor)
-    like = leaf.tensor if isinstance(leaf, Leaf) else leaf.by if isinstance(leaf, Partial) else None
+    like = leaf.array
     if not atom.slots and like is not None and not like.is_matrix:  # every extent is 1
         return Element(leaf, tuple(IndexValue((), ONE) for _ in like.shape))
     if atom.slots and not atom.free:
@@ -180,15 +180,15 @@ def _piece(
 def _sliced(speller: Speller, network: Network, piece: Slice, order: list[Index], exponent: Exponent) -> None:
     expr = _power(speller, piece, exponent)
     if len(order) == 2:
-        network.add_matrix(order[0], order[1], expr, exponent < 0)
+        network.add_matrix(order[0], order[1], expr, below=exponent < 0)
     else:
-        network.add_vector(order[0], expr, exponent < 0)
+        network.add_vector(order[0], expr, below=exponent < 0)
 
 
 def _diagonal_of(speller: Speller, network: Network, base: Expr, index: Index, exponent: Exponent) -> None:
     shape = (ONE, index.dim) if speller.rows else (index.dim, ONE)
     vector = speller.shapes.call("diagonal", (base,), shape)
-    network.add_vector(index, _power(speller, vector, exponent), exponent < 0)
+    network.add_vector(index, _power(speller, vector, exponent), below=exponent < 0)
 
 
 def _call_of(atom: OfMatrix) -> Expr:

@@ -6,26 +6,26 @@ from symbackprop.core.expr import Divide, Expr, MatMul, Neg
 from symbackprop.notation.building import addition, product
 
 
-def group_ends(terms: list[Expr], has_rows: bool, has_columns: bool) -> list[Expr]:
+def group_ends(terms: list[Expr]) -> list[Expr]:
     """The terms of a sum with what ends alike joined, then what begins alike."""
-    if len(terms) < 2 or not (has_rows or has_columns):
+    if len(terms) < 2:
         return terms
     for last in (True, False):
-        terms = _group(terms, last)
+        terms = _group(terms, last=last)
     return terms
 
 
-def _group(terms: list[Expr], last: bool) -> list[Expr]:
+def _group(terms: list[Expr], *, last: bool) -> list[Expr]:
     result: list[Expr] = []
     done: set[int] = set()
     for i, term in enumerate(terms):
         if i in done:
             continue
-        end, prefix = _split(term, last)
+        end, prefix = _split(term, last=last)
         mates = (
             []
             if end is None
-            else [j for j in range(i + 1, len(terms)) if j not in done and _split(terms[j], last)[0] == end]
+            else [j for j in range(i + 1, len(terms)) if j not in done and _end(terms[j], last=last) == end]
         )
         others = [term for j, term in enumerate(terms) if j != i and j not in mates]
         arbitrary = _shares_other_end([terms[j] for j in (i, *mates)], others, last=last)
@@ -33,11 +33,11 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
         if not mates or end is None or prefix is None or inside or arbitrary:
             result.append(term)
             continue
-        parts = [prefix, *(_split(terms[j], last)[1] for j in mates)]
+        parts = [prefix, *(_split(terms[j], last=last)[1] for j in mates)]
         done.update(mates)
         present = [part for part in parts if part is not None]
         present, below = _over_one(present)
-        inner = addition(_group(_group(present, not last), last) if len(present) > 1 else present)
+        inner = addition(_group(_group(present, last=not last), last=last) if len(present) > 1 else present)
         sign = isinstance(inner, Neg)
         core = inner.arg if isinstance(inner, Neg) else inner
         joined = product(core, end) if last else product(end, core)
@@ -48,8 +48,8 @@ def _group(terms: list[Expr], last: bool) -> list[Expr]:
 
 def _shares_other_end(group: list[Expr], others: list[Expr], *, last: bool) -> bool:
     """Whether a term of the group could as well be joined with another: a X X + X a X + X X a stays."""
-    ends = [_split(term, not last)[0] for term in group]
-    return any(end is not None and end in ends for end in (_split(other, not last)[0] for other in others))
+    ends = [_end(term, last=not last) for term in group]
+    return any(end is not None and end in ends for end in (_end(other, last=not last) for other in others))
 
 
 def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:
@@ -63,13 +63,17 @@ def _over_one(parts: list[Expr]) -> tuple[list[Expr], Expr | None]:
     return [Neg(top) if isinstance(part, Neg) else top for part, top in signed], dens[0]
 
 
-def _split(term: Expr, last: bool) -> tuple[Expr | None, Expr | None]:
+def _end(term: Expr, *, last: bool) -> Expr | None:
+    return _split(term, last=last)[0]
+
+
+def _split(term: Expr, *, last: bool) -> tuple[Expr | None, Expr | None]:
     """The factor at the end and what stands before it (with the sign), if both are arrays."""
     if isinstance(term, Neg):
-        end, rest = _split(term.arg, last)
+        end, rest = _split(term.arg, last=last)
         return end, None if rest is None else Neg(rest)
     if isinstance(term, Divide) and term.den.is_scalar:
-        end, rest = _split(term.num, last)
+        end, rest = _split(term.num, last=last)
         return end, None if rest is None else Divide(rest, term.den)
     if not isinstance(term, MatMul):
         return None, None

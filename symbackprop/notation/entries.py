@@ -356,7 +356,7 @@ def _entry(atom: Entry, leaf: LeafOf) -> Expr:
     if label is not None:
         return Indicator(label[0], "=", _slot(label[1]))
     base = leaf(atom.tensor)
-    like = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    like = base.array
     if not atom.slots and like is not None and not like.is_matrix:  # every extent is 1
         return Element(base, tuple(_slot(1) for _ in like.shape))
     if not atom.slots:

@@ -79,7 +79,7 @@ def is_elementwise(expr: Expr) -> bool:
 
 
 def _entry_of_array(expr: Leaf | Partial, at: Position) -> Expr:
-    tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+    tensor = expr.array
     if isinstance(expr, Partial) and expr.turned:  # the slots of a derivative are those of the array below
         at = (at[1], at[0])
     slots: list[IndexValue] = []

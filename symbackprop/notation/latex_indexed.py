@@ -17,6 +17,7 @@ from symbackprop.core.indexed import (
     Reduce,
     Run,
     Slice,
+    axes_of,
     label_of,
 )
 from symbackprop.core.tensors import Index
@@ -25,12 +26,9 @@ from symbackprop.notation.latex_box import ATOM, BIG_TALL, CHAIN, CLOSED, OPEN, 
 from symbackprop.notation.latex_partials import local_entry_box, partial_box
 from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_scripts import atom, slots_symbol, subscripted
-from symbackprop.notation.latex_symbols import Symbol, name_symbol
-from symbackprop.notation.slices import axes_of, is_member, is_whole, range_is_seen
+from symbackprop.notation.latex_symbols import RELATIONS, Symbol, name_symbol
+from symbackprop.notation.slices import is_member, is_whole, range_is_seen
 
-_RELATIONS: Mapping[str, str] = MappingProxyType(
-    {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
-)
 _BINDERS: Mapping[str, str] = MappingProxyType({"sum": r"\sum", "prod": r"\prod", "max": r"\max"})
 
 
@@ -129,7 +127,7 @@ def _range(printer: Printer, entry: Range, body: Expr) -> tuple[Symbol, Symbol |
         relation, other = entry.condition
         side = printer.position(other)
         return Symbol(
-            f"{letter.tex} {_RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
+            f"{letter.tex} {RELATIONS[relation]} {side.tex}", letter.width + side.width + 0.8
         ), None
     seen = range_is_seen(entry.index, body) or _in_a_line(entry.index, body)
     if entry.low is None and entry.high is None and seen:
@@ -174,5 +172,5 @@ def indicator_box(printer: Printer, expr: Indicator) -> Box:
     tall = max(left.tall, right.tall)
     size = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")[min(tall, 4)]
     opening, closing = (f"{size}l[", f"{size}r]") if size else ("[", "]")
-    tex = f"{opening}{left.signed} {_RELATIONS[expr.op]} {right.signed}{closing}"
+    tex = f"{opening}{left.signed} {RELATIONS[expr.op]} {right.signed}{closing}"
     return Box(tex, CLOSED, left.full_width + right.full_width + 2.0, tall)

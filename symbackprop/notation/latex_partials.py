@@ -27,7 +27,8 @@ def partial_box(printer: Printer, expr: Partial, script: str, script_width: floa
         if script:
             box = subscripted(atom(last), last, script, script_width)
             last = Symbol(box.tex, box.width)
-        return second_box(printer, expr.of, expr.by, first, last)
+        whole = expr.of.gradient[1] is expr.by and not script
+        return second_box(printer, expr.of, first, last, whole=whole)
     of, symbol = printer.symbol(expr.of), printer.symbol(expr.by)
     by = subscripted(atom(symbol), symbol, script, script_width)
     if printer.names.style.get("gradient") == "nabla":
@@ -43,12 +44,13 @@ def jacobian_box(printer: Printer, expr: Jacobian) -> Box:
     """The derivative of an array by an array, with the positions of axes that are held."""
     outer = expr.of if expr.of.gradient is None else expr.of.gradient[1]
     top, below = (_with_slots(printer, *side) for side in ((outer, expr.of_slots), (expr.by, expr.by_slots)))
-    if expr.of.gradient is not None:
-        return second_box(printer, expr.of, expr.by, top, below)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.by.shape) > 1:
         below = Symbol(rf"\operatorname{{vec}} {below.tex}", below.width + 1.8)
     if expr.vec is not None and sum(not dim.is_one for dim in expr.of.shape) > 1:
         top = Symbol(rf"\operatorname{{vec}} {top.tex}", top.width + 1.8)
+    if expr.of.gradient is not None:
+        whole = outer is expr.by and not expr.is_sliced
+        return second_box(printer, expr.of, top, below, whole=whole)
     if printer.inline:
         return Box(rf"\partial {top.tex}/\partial {below.tex}", TERM, top.width + below.width + 1.7)
     width = max(top.width, below.width) + 0.8
@@ -77,7 +79,7 @@ def local_entry_box(printer: Printer, expr: Element, partial: Partial) -> Box:
     bottom = printer.box(Element(Leaf(partial.by), below) if below else Leaf(partial.by))
     if partial.of.gradient is not None:
         sides = (Symbol(top.tex, top.width), Symbol(bottom.tex, bottom.width))
-        return second_box(printer, partial.of, partial.by, *sides)
+        return second_box(printer, partial.of, *sides, whole=outer is partial.by and not rank)
     if printer.inline:
         return Box(rf"\partial {top.tex}/\partial {bottom.tex}", TERM, top.width + bottom.width + 1.7)
     width = max(top.width, bottom.width) + 0.8

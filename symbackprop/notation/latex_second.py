@@ -8,15 +8,18 @@ from symbackprop.notation.latex_printer import Printer
 from symbackprop.notation.latex_symbols import Symbol
 
 
-def second_box(printer: Printer, of: Tensor, by: Tensor, first: Symbol, last: Symbol) -> Box:
-    """The derivative by ``by`` of ``of`` = dL/dA; ``first`` and ``last`` are A and B with their slots."""
+def second_box(printer: Printer, of: Tensor, first: Symbol, last: Symbol, *, whole: bool) -> Box:
+    """The derivative of ``of`` = dL/dA by B; ``first`` and ``last`` are A and B with their slots.
+
+    ``whole``: A is B and neither has slots.
+    """
     assert of.gradient is not None
     loss = printer.symbol(of.gradient[0])
-    same = of.gradient[1] is by and first.tex == last.tex and not _has_slots(printer, by, first)
-    if same and printer.names.style.get("gradient") == "nabla":
+    if whole and printer.names.style.get("gradient") == "nabla":
         return Box(rf"\nabla_{{{last.tex}}}^2 {loss.tex}", OPEN, 1.2 + loss.width + 0.7 * last.width)
+    same = first.tex == last.tex
     if same:
-        simple = len(last.tex) == 1 or (last.tex.startswith("\\") and last.tex[1:].isalpha())
+        simple = _takes_power(last.tex)
         below = rf"\partial {last.tex}^2" if simple else rf"\partial ({last.tex})^2"
         wide = last.width + 1.2 + 0.6 * (not simple)
     else:
@@ -29,5 +32,9 @@ def second_box(printer: Printer, of: Tensor, by: Tensor, first: Symbol, last: Sy
     )
 
 
-def _has_slots(printer: Printer, tensor: Tensor, shown: Symbol) -> bool:
-    return shown.tex != printer.symbol(tensor).tex
+def _takes_power(tex: str) -> bool:
+    r"""Whether ``^2`` behind a name or an entry reads as its square: ``W``, ``\alpha``, ``W_{12}``."""
+    letter, _, script = tex.partition("_")
+    plain = len(letter) == 1 or (letter.startswith("\\") and letter[1:].isalpha())
+    closed = script.startswith("{") and script.find("}") == len(script) - 1
+    return plain and (not script or (closed and "^" not in script))

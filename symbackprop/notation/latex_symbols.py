@@ -11,6 +11,9 @@ from symbackprop.core.dims import Dim
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.latex_safe import refusal
 
+RELATIONS: Mapping[str, str] = MappingProxyType(
+    {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
+)
 _GREEK: Mapping[str, str] = MappingProxyType(
     {word: f"\\{word}" for word in (
         "alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "

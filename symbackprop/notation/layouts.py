@@ -2,7 +2,8 @@
 
 ``Partial.turned`` is dL/dA as an array of the transposed shape. ``turned`` gives the transpose of an
 expression, spelled with such derivatives: the line dL/dW = dL/dy x^T becomes dL/dW = x dL/dy. Entries are the
-same in every layout, so nothing inside an ``Element`` changes.
+same in every layout, so nothing inside an ``Element`` changes. The derivative by a vector is a row of 1 x n:
+where vectors are rows it stays as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from symbackprop.core.arrays import Grid, Jacobian, with_cells
 from symbackprop.core.expr import Add, Call, Divide, Expr, Hadamard, MatMul, Neg, Partial, Transpose
 from symbackprop.core.indexed import Comprehension, Element, Indicator, Reduce, Slice
 from symbackprop.core.operations import Operation
+from symbackprop.core.tensors import Tensor
+from symbackprop.notation.building import cost
 from symbackprop.notation.formula import Formula
 from symbackprop.notation.steps import Step, shapes_of
 
@@ -25,9 +28,17 @@ FORWARD_RULES = frozenset({"log-of-quotient", "definition", "step"})  # lines ab
 def layout_partial(partial: Partial, layout: str) -> Partial:
     """The derivative as its layout prints it; a Jacobian has a node of its own."""
     first = partial.of.is_scalar and partial.of.gradient is None  # a second derivative is never turned
-    by = partial.by  # an array of more than two indices has no transpose, and stays as it is
-    turns = layout == "numerator" and first and not by.is_scalar and by.is_matrix
+    turns = layout == "numerator" and first and has_transpose(partial.by)
     return replace(partial, turned=turns)
+
+
+def has_transpose(by: Tensor) -> bool:
+    """Whether the numerator layout turns a derivative by this array: not that by a vector that is a row.
+
+    An array of more than two indices has no transpose, and stays as it is.
+    """
+    row = by.rank == 1 and by.convention.vectors_are_rows
+    return by.is_matrix and not by.is_scalar and not row
 
 
 def as_gradient(expr: Expr) -> Expr:
@@ -84,7 +95,8 @@ def _turned_derivative(expr: Expr) -> Expr | None:
     if isinstance(expr, Jacobian) and expr.is_of_entry and expr.of.gradient is None:
         return replace(expr, turned=not expr.turned)
     if isinstance(expr, Slice) and isinstance(expr.base, Partial) and len(expr.runs) == 1:
-        return replace(expr, across=not expr.across)
+        rows = expr.base.by.convention.vectors_are_rows
+        return None if rows else replace(expr, across=not expr.across)
     return None
 
 
@@ -95,6 +107,8 @@ def turned(expr: Expr, lookup: Lookup) -> Expr:
     own = _turned_derivative(expr)
     if own is not None:
         return own
+    if isinstance(expr, Partial):
+        return Transpose(expr)
     if isinstance(expr, Transpose):
         return in_numerator(expr.arg)
     if isinstance(expr, Grid):
@@ -116,7 +130,9 @@ def turned(expr: Expr, lookup: Lookup) -> Expr:
     if not _has_partial(expr) and not _has_product(expr):
         return Transpose(expr)
     if isinstance(expr, Add | Hadamard | Divide | Indicator):
-        return expr.map_children(lambda child: turned(child, lookup))
+        pushed = expr.map_children(lambda child: turned(child, lookup))
+        whole = Transpose(in_numerator(expr))
+        return whole if cost(whole) < cost(pushed) else pushed
     if isinstance(expr, Call) and expr.op.name in _TURNED and len(expr.args) == 1:
         other = lookup(_TURNED[expr.op.name])
         if other is not None:
@@ -147,7 +163,8 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
     of = step.quantity.of if step.quantity is not None else None
     second = of is not None and of.gradient is not None
     local = of is not None and not of.is_scalar  # a Jacobian is the same in both
-    if of is None or second or step.rule in FORWARD_RULES or (local and step.rule != "slice"):
+    plain = of is None or second or step.rule in FORWARD_RULES or (local and step.rule != "slice")
+    if plain or (not local and step.quantity is not None and _stays(step.quantity.by, before)):
         sides = (in_numerator(before), in_numerator(after))
     else:
         sides = (turned(before, lookup), turned(after, lookup))
@@ -158,6 +175,12 @@ def step_in_layout(step: Step, layout: str, lookup: Lookup) -> Step:
         step, before=Formula(sides[0], names), after=Formula(sides[1], names), substeps=substeps,
         quantity=quantity, shapes=shapes, because=_reason(step),
     )  # fmt: skip
+
+
+def _stays(by: Tensor, side: Expr) -> bool:
+    """Whether a line is about a row, which the layout leaves as it is: of a vector, of one example."""
+    one = side.shape[0].is_one and not side.shape[1].is_one and by.is_matrix and not by.oriented[0].is_one
+    return not has_transpose(by) or (one and by.convention.vectors_are_rows)
 
 
 def _reason(step: Step) -> str:

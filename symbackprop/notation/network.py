@@ -171,16 +171,16 @@ class Network:
     edges: dict[frozenset[Index], Edge] = field(default_factory=dict)
     means: frozenset[str] = frozenset()
 
-    def add_scalar(self, expr: Expr, below: bool) -> None:
-        """A factor without an index."""
+    def add_scalar(self, expr: Expr, *, below: bool = False) -> None:
+        """A factor without an index; ``below``: a divisor."""
         (self.scalars.dens if below else self.scalars.nums).append(expr)
 
-    def add_vector(self, index: Index, expr: Expr, below: bool = False) -> None:
+    def add_vector(self, index: Index, expr: Expr, *, below: bool = False) -> None:
         """A factor with one index; ``expr`` is a row or a column."""
         weight = self.weights.setdefault(index, Weight())
         (weight.dens if below else weight.nums).append(expr)
 
-    def add_matrix(self, row: Index, column: Index, expr: Expr, below: bool = False) -> None:
+    def add_matrix(self, row: Index, column: Index, expr: Expr, *, below: bool = False) -> None:
         """A factor with two indices, joined to a parallel one."""
         pair = frozenset((row, column))
         edge = self.edges.get(pair)

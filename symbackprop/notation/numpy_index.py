@@ -37,6 +37,7 @@ from symbackprop.core.indexed import (
     Reduce,
     Run,
     Slice,
+    axes_of,
     label_of,
 )
 from symbackprop.core.tensors import Index
@@ -46,7 +47,7 @@ from symbackprop.notation.building import ELEMENTWISE_KINDS
 from symbackprop.notation.numpy_axes import Axes, arranged, count, free_indices, has_indices, span, union
 from symbackprop.notation.numpy_base import RELATIONS, Writer, code, dim_code, plus, real, related
 from symbackprop.notation.numpy_reduce import reduced
-from symbackprop.notation.slices import axes_of, is_whole
+from symbackprop.notation.slices import is_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,34 +72,16 @@ def looped(loop: Loop, target: Target) -> Looped:
 def loop_code(writer: Writer, node: Looped) -> ast.expr:
     """The call of the function, and which of its results it is."""
     loop = node.loop
-    inner = replace(writer, zero=loop.backwards, fixed=dict(writer.fixed))
-    rows: list[str] = []
-    names: dict[str, None] = {}
-    made: list[str] = []
-    steps = dim_code(loop.members[0].index.dim)
-    for member in loop.members:
-        inner.fixed[member.index] = T_NAME
-    for member in loop.members:
-        value = real(entries(inner, member.body, [index for index in member.own if not index.dim.is_one]))
-        rows.append(f"{_local(writer, member)}[{_row(member)}] = {_shown(value, names)}")
-    head: list[str] = []
+    names: dict[str, None] = {}  # that stand in the function, in order
+    rows = _rows(writer, loop, names)
+    head = _head(writer, loop, names)
     results: list[str] = []
     for member in loop.members:
         local = _local(writer, member)
-        made.append(local)
-        length = py.binary(steps, "+", py.literal(1)) if member.start is not None else steps
-        extents = [length, *(dim_code(index.dim) for index in member.own if not index.dim.is_one)]
-        head.append(f"{local} = {_shown(py.call('np.zeros', py.sequence(*extents)), names)}")
-        if member.start is not None:
-            head.append(f"{local}[0] = {_shown(py.name(writer.name_of(member.start)), names)}")
         results.append(f"{local}[1:]" if member.start is not None else local)
         if member.whole is not None:
             results.append(local)
-    if loop.backwards:
-        run = py.call("np.arange", steps, py.literal(0), py.literal(-1))
-    else:
-        run = py.call("np.arange", py.literal(1), py.binary(steps, "+", py.literal(1)))
-    head.append(f"for {T_NAME} in {_shown(run, names)}:")
+    made = {_local(writer, member) for member in loop.members}
     given = [name for name in names if name not in {*made, T_NAME, "np"}]
     parameters = {name: name.removeprefix(DIM_MARK) for name in given}
     source = [f"def {loop.name}({', '.join(parameters.values())}):"]
@@ -112,6 +94,34 @@ def loop_code(writer: Writer, node: Looped) -> ast.expr:
     writer.helpers[text] = None
     call = py.call(loop.name, *(py.name(name) for name in given))
     return py.subscript(call, py.literal(_place(loop, node.target)))
+
+
+def _rows(writer: Writer, loop: Loop, names: dict[str, None]) -> list[str]:
+    """The body of the loop: one row of each array."""
+    inner = replace(writer, zero=loop.backwards, fixed=dict(writer.fixed))
+    for member in loop.members:
+        inner.fixed[member.index] = T_NAME
+    rows: list[str] = []
+    for member in loop.members:
+        value = real(entries(inner, member.body, [index for index in member.own if not index.dim.is_one]))
+        rows.append(f"{_local(writer, member)}[{_row(member)}] = {_shown(value, names)}")
+    return rows
+
+
+def _head(writer: Writer, loop: Loop, names: dict[str, None]) -> list[str]:
+    """The arrays before the loop, and the line that begins it."""
+    steps = dim_code(loop.members[0].index.dim)
+    past = py.binary(steps, "+", py.literal(1))
+    head: list[str] = []
+    for member in loop.members:
+        local = _local(writer, member)
+        length = past if member.start is not None else steps
+        extents = [length, *(dim_code(index.dim) for index in member.own if not index.dim.is_one)]
+        head.append(f"{local} = {_shown(py.call('np.zeros', py.sequence(*extents)), names)}")
+        if member.start is not None:
+            head.append(f"{local}[0] = {_shown(py.name(writer.name_of(member.start)), names)}")
+    ends = (steps, py.literal(0), py.literal(-1)) if loop.backwards else (py.literal(1), past)
+    return [*head, f"for {T_NAME} in {_shown(py.call('np.arange', *ends), names)}:"]
 
 
 def _place(loop: Loop, target: Target) -> int:

@@ -99,7 +99,7 @@ class Restriction:
         found = self._letter(base)
         if found.expr == base:
             return Outcome(entry, 1 + len(entry.slots), found.stuck)
-        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        tensor = base.array
         whole = found.expr
         expr = entry_in(whole, tensor, entry.slots) if _has_entries(whole, tensor) else entry
         stuck = found.stuck if expr is not entry else frozenset({base})

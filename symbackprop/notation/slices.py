@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, Leaf, Partial
-from symbackprop.core.indexed import Element, IndexValue, Run, Slice
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice, axes_of
 from symbackprop.core.tensors import Index
-
-
-def axes_of(base: Expr) -> tuple[Dim, ...]:
-    """The extents that the slots of ``base[...]`` run over."""
-    if isinstance(base, Leaf):
-        return base.tensor.shape
-    if isinstance(base, Partial):
-        return base.by.shape
-    return tuple(dim for dim in base.shape if not dim.is_one)
 
 
 def is_whole(slot: Run, dim: Dim) -> bool:
@@ -25,7 +16,7 @@ def is_whole(slot: Run, dim: Dim) -> bool:
 def is_member(expr: Slice) -> bool:
     """Whether a slice is a whole member of a family, ``h[t]``."""
     base = expr.base
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     if tensor is None or not tensor.over or isinstance(expr.slots[0], Run):
         return False
     rest = zip(expr.slots[1:], tensor.shape[1:], strict=True)

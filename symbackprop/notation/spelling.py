@@ -52,7 +52,8 @@ class MatrixSpeller(Speller):
 
     def _sum(self, terms: tuple[Term, ...], row: Place, column: Place) -> Expr:
         spelled = [self._term(term, row, column) for term in terms]
-        return addition(group_ends(spelled, row is not None, column is not None))
+        array = row is not None or column is not None  # numbers are added as they stand
+        return addition(group_ends(spelled) if array else spelled)
 
     def _pull_common(self, form: Form, row: Place, column: Place) -> Expr | None:
         """Factors that all terms share, in front: scalars, quotients, factors of the full shape."""

@@ -67,7 +67,7 @@ def _inside(expr: Expr, row: IndexValue, column: IndexValue) -> Expr:
     if isinstance(expr, MatMul) and sum(not factor.is_scalar for factor in expr.factors) == 1:
         return expr.map_children(lambda child: _inside(child, row, column))
     if isinstance(expr, Leaf | Partial) and not getattr(expr, "turned", False):
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+        tensor = expr.array
         by_axis = {tensor.axis_of_side(0): row, tensor.axis_of_side(1): column}
         return Element(expr, tuple(by_axis[axis] for axis in range(tensor.rank)))
     places = zip(expr.shape, (row, column), strict=True)

@@ -162,7 +162,7 @@ def _may_not_exist(body: Any, spot: Any) -> bool:
 
 def _sides_of(base: Expr) -> list[int]:
     """The side, 0 for rows and 1 for columns, of each slot of a slice of ``base``."""
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     if tensor is None:
         return [side for side in (0, 1) if not base.shape[side].is_one]
     axes = {tensor.axis_of_side(side): side for side in (0, 1)}

@@ -20,12 +20,12 @@ from sympy.printing.precedence import PRECEDENCE
 from symbackprop.core.operations import Operation
 from symbackprop.errors import UnsupportedError
 from symbackprop.notation import pycode as py
+from symbackprop.notation.latex_symbols import RELATIONS as LATEX_SIGNS
 from symbackprop.notation.sympy_base import LOOKUP, OwnMatrix, bracketed, entry_of, stretched
 from symbackprop.notation.sympy_grids import Grid, evaluate, numeric
 
 RELATIONS = {"=": sympy.Eq, "!=": sympy.Ne, "<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
 _CODE_SIGNS = {"=": "==", "!=": "!="}
-_LATEX_SIGNS = {"=": "=", "!=": r"\neq", "<": "<", "<=": r"\leq", ">": ">", ">=": r"\geq"}
 
 
 def related(op: str, left: Any, right: Any) -> Any:
@@ -171,7 +171,7 @@ class ElementwiseIndicator(Elementwise):
 
     def _latex(self, printer: Any) -> str:
         left, right = (printer._print(side) for side in self.operands)
-        return rf"\left[{left} {_LATEX_SIGNS[str(self.args[0])]} {right}\right]"
+        return rf"\left[{left} {LATEX_SIGNS[str(self.args[0])]} {right}\right]"
 
 
 

@@ -14,11 +14,12 @@ from symbackprop.core.indexed import (
     Reduce,
     Run,
     Slice,
+    axes_of,
     label_of,
 )
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.counting import compared, counted, valued
-from symbackprop.notation.slices import axes_of, is_member, is_whole, range_is_seen
+from symbackprop.notation.slices import is_member, is_whole, range_is_seen
 from symbackprop.notation.text_context import ATOM, CHAIN, DERIV, NUMBER, SUM, TERM, Printed, TextContext
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from symbackprop.core.arrays import Jacobian
-from symbackprop.core.expr import SCALAR, Expr, Shape
+from symbackprop.core.expr import SCALAR, Expr, Leaf, Shape
 from symbackprop.core.written import (
     Blocks,
+    Change,
     Dots,
     Dummy,
     Identity,
@@ -39,7 +40,7 @@ def stand_in(expr: Expr) -> Expr:
     return Shown(inner) if isinstance(inner, (*WRITTEN, Jacobian)) and shape_of(inner) is None else inner
 
 
-WRITTEN = (Blocks, Dots, Dummy, Identity, Ones, Opaque, Pieces, Rounded, Slope, Stepped)
+WRITTEN = (Blocks, Change, Dots, Dummy, Identity, Ones, Opaque, Pieces, Rounded, Slope, Stepped)
 Show = Callable[[Expr], str]
 
 
@@ -76,6 +77,8 @@ def written_text(expr: Expr, show: Show) -> str:
             return f"d({show(of)})/d{show(by)}"
         case Stepped(arg):
             return f"{show(arg)}_new"
+        case Change(arg):
+            return f"d{show(arg)}" if isinstance(arg, Leaf) else f"d({show(arg)})"
         case Blocks():
             return f"[{'; '.join(', '.join(map(show, row)) for row in expr.rows)}]"
         case Pieces(values, conditions):
@@ -106,6 +109,8 @@ def written_latex(expr: Expr, show: Show) -> str:
             if second is not None:
                 return rf"\frac{{\partial^2 ({show(of)})}}{{\partial {show(by)}\,\partial {show(second)}}}"
             return rf"\frac{{\partial}}{{\partial {show(by)}}} \bigl({show(of)}\bigr)"
+        case Change(arg):
+            return f"d{show(arg)}" if isinstance(arg, Leaf) else rf"d\bigl({show(arg)}\bigr)"
         case Stepped(arg):
             return rf"({show(arg)})_{{\text{{new}}}}"
         case Blocks():

@@ -86,7 +86,7 @@ def _axis_of(index: Index, body: Expr) -> Dim | None:
     found: set[Dim] = set()
     for node in body.walk():
         if isinstance(node, Element) and isinstance(node.base, Leaf | Partial):
-            tensor = node.base.tensor if isinstance(node.base, Leaf) else node.base.by
+            tensor = node.base.array
             for slot, dim in zip(node.slots, tensor.shape, strict=False):
                 if any(own is index for own, _ in slot.indices):
                     found.add(dim if slot.single is index else Dim(-1))

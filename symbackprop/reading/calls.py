@@ -269,18 +269,15 @@ def _shape(
             return (ONE, first[1])
         case "dot":
             return _same_shapes(node, args, given, scope)
-        case "square-scalar" | "diagonal" | "square":
-            if not scope.unifier.same(*first):
-                raise ShapeError(
-                    f"{node.name} needs a square matrix, {show(given[0])} is {shape_text(first)}", node
-                )
-            if op.shape_rule == "square":
-                return (scope.unifier.resolve(first[0]), scope.unifier.resolve(first[1]))
-            return (
-                SCALAR
-                if op.shape_rule == "square-scalar"
-                else _vector(scope.unifier.resolve(first[0]), scope)
-            )
+        case "square-scalar":
+            _check_square(node, first, given[0], scope)
+            return SCALAR
+        case "diagonal":
+            _check_square(node, first, given[0], scope)
+            return _vector(scope.unifier.resolve(first[0]), scope)
+        case "square":
+            _check_square(node, first, given[0], scope)
+            return (scope.unifier.resolve(first[0]), scope.unifier.resolve(first[1]))
         case "diag":
             size = _vector_length(node, first, given[0])
             return (size, size)
@@ -295,6 +292,11 @@ def _shape(
                 return (sizes[0], sizes[1])
             return (sizes[0], sizes[0]) if op.shape_rule == "eye" else _vector(sizes[0], scope)
     raise AssertionError(f"no shape rule {op.shape_rule}")
+
+
+def _check_square(node: Apply, shape: Shape, given: Node, scope: Scope) -> None:
+    if not scope.unifier.same(*shape):
+        raise ShapeError(f"{node.name} needs a square matrix, {show(given)} is {shape_text(shape)}", node)
 
 
 def _same_shapes(node: Apply, args: tuple[Expr, ...], given: tuple[Node, ...], scope: Scope) -> Shape:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr
-from symbackprop.core.indexed import Element, IndexValue, Run, Slice
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice, axes_of
 from symbackprop.reading.positions import index_parts, no_position, position_parts
 from symbackprop.reading.reach import check_reach
 from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.slots import check_count, no_number, read_label, read_slot, read_slots
 from symbackprop.reading.syntax import Name, Span, Sub, Whole, show
 from symbackprop.reading.tokens import fail
-from symbackprop.reading.whole_arrays import axes_of, read_base, with_whole_members
+from symbackprop.reading.whole_arrays import read_base, with_whole_members
 
 
 def read_element(node: Sub, scope: Scope, read: Read) -> Expr:

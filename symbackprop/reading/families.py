@@ -45,14 +45,7 @@ def unroll(
     """
     if declarations.families is not None:
         return list(lines), declarations
-    found: dict[str, _Members] = {}
-    for symbol in declarations.symbols.values():
-        if symbol.over is not None:
-            check_size(symbol.over, symbol.name, symbol.at)
-            span = range(declarations.first, declarations.first + symbol.over)
-            found[symbol.name] = _Members((span[0], span[-1]), set(span))
-    for name in families:
-        found[name] = _Members()
+    found = _declared_families(declarations) | {name: _Members() for name in families}
     _find_targets([line for line in lines if line.target not in arrays], found, declarations)
     taken = {*declarations.symbols, *declarations.all_dims, *declarations.functions, *RESERVED}
     taken |= {line.target for line in lines} | function_names()
@@ -74,6 +67,17 @@ def unroll(
             symbols[own.name] = own
     ordered = _in_declared_order(declarations, symbols, families)
     return unrolled, replace(declarations, symbols=ordered, families=families)
+
+
+def _declared_families(declarations: Declarations) -> dict[str, _Members]:
+    """The families that are declared with ``over:``."""
+    found: dict[str, _Members] = {}
+    for symbol in declarations.symbols.values():
+        if symbol.over is not None:
+            check_size(symbol.over, symbol.name, symbol.at)
+            span = range(declarations.first, declarations.first + symbol.over)
+            found[symbol.name] = _Members((span[0], span[-1]), set(span))
+    return found
 
 
 def member_of(base: Declared, number: int, *, declared: bool) -> Declared:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.core.dims import Dim
+from symbackprop.core.indexed import axes_of
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.slots import check_count
 from symbackprop.reading.syntax import Bind, Derivative, Name, Node, Sub, show
 from symbackprop.reading.tokens import Place, fail
-from symbackprop.reading.whole_arrays import axes_of, with_whole_members
+from symbackprop.reading.whole_arrays import with_whole_members
 
 
 def check_letter(letter: str, at: Place, scope: Scope) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from symbackprop.core.arrays import Jacobian, Slots, Vec
 from symbackprop.core.expr import Expr, Leaf, Partial
-from symbackprop.core.indexed import Element
+from symbackprop.core.indexed import Element, axes_of
 from symbackprop.core.tensors import Tensor
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.entries import read_slice
@@ -21,7 +21,7 @@ from symbackprop.reading.seconds import gradient_of
 from symbackprop.reading.slots import read_open_slots, read_slots
 from symbackprop.reading.syntax import Derivative, Name, Node, Span, Sub, Whole, show
 from symbackprop.reading.tokens import fail
-from symbackprop.reading.whole_arrays import axes_of, named_starts, whole_array, with_whole_members
+from symbackprop.reading.whole_arrays import named_starts, whole_array, with_whole_members
 
 LISTED: Vec = "row"  # how the entries of a matrix of numbers of entries are listed where nothing is said
 
@@ -57,7 +57,8 @@ def read_derivative(node: Derivative, scope: Scope, *, whole: bool = False) -> E
         return layout_partial(partial, scope.layout)
     if _has_runs(by_node):
         found = read_slice(by_node, partial, scope)
-        turns = scope.layout == "numerator" and len(found.runs) == 1
+        rows = by.convention.vectors_are_rows
+        turns = scope.layout == "numerator" and len(found.runs) == 1 and not rows
         return replace(found, across=not found.across) if turns else found
     return Element(partial, read_slots(by_node, axes_of(partial), scope))
 

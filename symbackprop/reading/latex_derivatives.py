@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symbackprop.reading.latex_cursor import FUNCTIONS
 from symbackprop.reading.latex_meaning import SymbolReader
+from symbackprop.reading.latex_syntax import FUNCTIONS
 from symbackprop.reading.latex_tree import Accent, Group, Product, Scripted, Sym, Tree, Word, name_latex
 from symbackprop.reading.syntax import Derivative, Name, Node, Sub
 from symbackprop.reading.tokens import fail

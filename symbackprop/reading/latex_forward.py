@@ -21,14 +21,15 @@ from symbackprop.reading.elaborate import read
 from symbackprop.reading.equation_order import order_lines
 from symbackprop.reading.equations import read_line
 from symbackprop.reading.families import unroll
-from symbackprop.reading.latex_cursor import Reader
+from symbackprop.reading.latex_loops import graph_over_dims, settled_line
 from symbackprop.reading.latex_meaning import Vocabulary
 from symbackprop.reading.latex_members import member_bases, member_of
 from symbackprop.reading.latex_names import Spellings, latex_if_needed, new_name, spellings_of
 from symbackprop.reading.latex_open import settle
-from symbackprop.reading.latex_parser import parse_statements
 from symbackprop.reading.latex_products import Meaning
+from symbackprop.reading.latex_source import Reader
 from symbackprop.reading.latex_starts import is_bare_zero, without_start, zeros_like
+from symbackprop.reading.latex_syntax import parse_statements
 from symbackprop.reading.latex_tree import (
     Accent,
     Group,
@@ -44,12 +45,14 @@ from symbackprop.reading.latex_tree import (
     spell,
 )
 from symbackprop.reading.latex_words import function_words
+from symbackprop.reading.latex_written import numbered_layers
 from symbackprop.reading.parser import check_height
 from symbackprop.reading.piece_targets import entry_targets, gathered
 from symbackprop.reading.program import build_graph, declared_tensors
+from symbackprop.reading.recursions import families_over_dims
 from symbackprop.reading.scope import Scope, function_names
 from symbackprop.reading.shapes import ShapeError
-from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, Several, show
+from symbackprop.reading.syntax import Bounds, Line, Name, Node, Num, Several
 from symbackprop.reading.tokens import PLAIN_TEXT, Origin, fail
 
 LONGEST_INDEX = 2  # more letters than this below a left side are a word
@@ -74,6 +77,8 @@ def read_latex_forward(text: str, declarations: Declarations, origin: Origin = P
     known = replace(declarations, symbols=symbols)
     try:
         certain, possible = entry_targets(lines, known)
+        if families_over_dims(lines, known) - (certain | possible):
+            return graph_over_dims(lines, known, origin.file)
         unrolled, known = unroll(lines, known, certain | possible)
         settled, convention = _settled(unrolled, known)
         return build_graph(settled, replace(known, convention=convention), file=origin.file)
@@ -93,6 +98,7 @@ def parse_latex_program(
     spellings = _spellings(declarations)
     statements = parse_statements(text, _reader(spellings, declarations.functions), origin)
     try:
+        statements = tuple(numbered_layers(statements, spellings))
         members = member_bases(statements, spellings)
         lefts = _left_sides(statements, spellings, declarations, members)
         declared = declarations.symbols.items()
@@ -274,15 +280,15 @@ def _settled_in(
             start = _sized(starts.pop(name), line, scope, declarations)
             done.append(start)
             tensors[name] = read_line(start, scope, declarations.symbols.get(name)).target
-        parts = tuple(_settled_line(part, scope) for part in line.parts)
+        parts = tuple(settled_line(part, scope) for part in line.parts)
         if parts:
             whole = Several(line.expr.at, tuple(part.expr for part in parts))
             text = "; ".join(part.text for part in parts)
             done.append(replace(line, expr=whole, parts=parts, text=text))
         else:
-            done.append(_settled_line(line, scope))
+            done.append(settled_line(line, scope))
         tensors[line.target] = read_line(done[-1], scope, declarations.symbols.get(line.target)).target
-    return (*done, *(_settled_line(line, scope) for line in starts.values()))
+    return (*done, *(settled_line(line, scope) for line in starts.values()))
 
 
 def _is_open_start(line: Line, declarations: Declarations) -> bool:
@@ -299,20 +305,11 @@ def _sized(start: Line, user: Line, scope: Scope, declarations: Declarations) ->
     """The start as large as the member that is computed from it."""
     own, other = (declarations.symbols.get(line.target) for line in (start, user))
     if own is None or other is None or other.family is None or own.family is None:
-        return _settled_line(start, scope)
+        return settled_line(start, scope)
     if own.family[0] != other.family[0]:
-        return _settled_line(start, scope)
-    member = read_line(_settled_line(without_start(user, start.target), scope), scope, other).target
-    return _settled_line(replace(start, expr=zeros_like(member, start.expr.at)), scope)
-
-
-def _settled_line(line: Line, scope: Scope) -> Line:
-    expr = settle(line.expr, scope)
-    slots = f"[{','.join(map(show, line.slots))}]" if line.slots else ""
-    ranges = "".join(
-        f"{', ' if place else ' for '}{show(bounds)}" for place, bounds in enumerate(line.ranges)
-    )
-    return replace(line, expr=expr, text=f"{line.target}{slots} = {show(expr)}{ranges}")
+        return settled_line(start, scope)
+    member = read_line(settled_line(without_start(user, start.target), scope), scope, other).target
+    return settled_line(replace(start, expr=zeros_like(member, start.expr.at)), scope)
 
 
 # -- single formulas

@@ -18,8 +18,10 @@ from symbackprop.reading.latex_open import Open
 from symbackprop.reading.latex_tree import (
     Accent,
     Braces,
+    Cases,
     Colon,
     Compare,
+    Grid,
     Group,
     Listed,
     Number,
@@ -34,6 +36,7 @@ from symbackprop.reading.latex_tree import (
     name_latex,
     spell,
 )
+from symbackprop.reading.latex_written import are_opposite, matrix_of, piecewise
 from symbackprop.reading.syntax import (
     Apply,
     Minus,
@@ -106,11 +109,26 @@ class SymbolReader:
                     for sign, term in terms
                 )
                 return nodes[0] if len(nodes) == 1 else Plus(at, nodes)
+            case Grid(at, rows):
+                return matrix_of(at, [[self.node(cell) for cell in row] for row in rows])
+            case Cases():
+                return self.cases(tree)
             case Compare(at):
                 raise fail("a comparison stands only in an indicator", at, r"write \mathbb{1}[i = j]")
             case Listed(at):
                 raise fail("a comma stands only between arguments or indices", at)
         raise fail("a colon stands only as an index", tree.at)
+
+    def cases(self, tree: Cases) -> Node:
+        """Values with conditions; the last one is what is left."""
+        *front, (last, left) = tree.pieces
+        before = front[-1][1] if front else None
+        if left is not None and not (len(front) == 1 and before is not None and are_opposite(before, left)):
+            raise fail("it is not said what holds in all other cases", tree.at, r"write \text{otherwise}")
+        if any(holds is None for _, holds in front):
+            raise fail("only the last case has no condition", tree.at)
+        given = [(self.node(value), self.indicator(holds)) for value, holds in front if holds is not None]
+        return piecewise(tree.at, given, self.node(last))
 
     # -- symbols
 
@@ -138,7 +156,9 @@ class SymbolReader:
             bare = tree.base if isinstance(tree, Scripted) else tree
             if isinstance(bare, Sym):
                 return Name(tree.at, plain_name(tree))
-        if isinstance(tree, Scripted) and isinstance(tree.base, Group | Braces | Quotient | Root | Number):
+        if isinstance(tree, Scripted) and isinstance(
+            tree.base, Group | Braces | Quotient | Root | Number | Grid
+        ):
             base = self.node(tree.base)
             rank = self.vocabulary.ranks.get(base.name) if isinstance(base, Name) else None
             return self.with_scripts(base, tree.sub, tree.sup, rank, tree.primes)

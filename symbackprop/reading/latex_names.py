@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from symbackprop.errors import nearest
 from symbackprop.notation.latex_symbols import name_symbol
-from symbackprop.reading.latex_parser import parse_spelling
+from symbackprop.reading.latex_syntax import parse_spelling
 from symbackprop.reading.latex_tree import (
     Accent,
     Braces,

@@ -75,6 +75,11 @@ def settle(node: Node, scope: Scope) -> Node:
     return _product(node, scope)
 
 
+def shape_in(node: Node, scope: Scope) -> Shape | None:
+    """Rows and columns of a settled node; None where they are not known."""
+    return _shape(node, scope)
+
+
 def _as_logdet(node: Node, scope: Scope) -> Node:
     r"""``\log|\det A|`` is one function, and so is ``\log|A|`` of a square matrix."""
     match node:

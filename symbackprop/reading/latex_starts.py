@@ -6,6 +6,7 @@ neighbour in a product, and adds nothing in a sum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from symbackprop.core.dims import Dim
@@ -17,9 +18,13 @@ from symbackprop.reading.tokens import Place, fail
 
 def is_bare_zero(line: Line) -> bool:
     """Whether the right side is a zero without a size."""
-    node = line.expr
+    return not line.slots and is_zero(line.expr)
+
+
+def is_zero(node: Node) -> bool:
+    """Whether a right side is a zero without a size."""
     zero = isinstance(node, Num) and node.value == 0
-    return not line.slots and (zero or (isinstance(node, Open) and node.kind == "zeros"))
+    return zero or (isinstance(node, Open) and node.kind == "zeros")
 
 
 def without_start(line: Line, start: str) -> Line:
@@ -38,6 +43,14 @@ def zeros_like(tensor: Tensor, at: Place) -> Node:
     if not tensor.shape:
         return Num(at, Fraction(0), "0")
     return Apply(at, "zeros", 0, tuple(_size(dim, at) for dim in tensor.shape))
+
+
+def zeros_of(shape: Sequence[Dim], at: Place) -> Node:
+    """A zero with so many rows and columns; a vector has one size."""
+    dims = [dim for dim in shape if not dim.is_one]
+    if not dims:
+        return Num(at, Fraction(0), "0")
+    return Apply(at, "zeros", 0, tuple(_size(dim, at) for dim in dims))
 
 
 def _size(dim: Dim, at: Place) -> Node:

@@ -132,6 +132,20 @@ class Colon(Tree):
 
 
 @dataclass(frozen=True, slots=True)
+class Grid(Tree):
+    r"""A matrix that is written out: ``\begin{bmatrix} a & b \\ c & d \end{bmatrix}``."""
+
+    rows: tuple[tuple[Tree, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cases(Tree):
+    r"""``\begin{cases} a & x > 0 \\ b & \text{otherwise} \end{cases}``; the last condition may be None."""
+
+    pieces: tuple[tuple[Tree, Compare | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     r"""One equation (``left`` None: a formula alone); ``ranges`` is ``k = 1, \dots, K`` after it."""
 
@@ -193,6 +207,10 @@ def spell(tree: Tree | None) -> str:
             return ",".join(map(spell, items))
         case Colon():
             return ":"
+        case Grid(_, rows):
+            return "[" + ";".join("&".join(map(spell, row)) for row in rows) + "]"
+        case Cases(_, pieces):
+            return "{" + ";".join(f"{spell(value)}&{spell(holds)}" for value, holds in pieces)
     raise TypeError(f"no spelling for {type(tree).__name__}")
 
 

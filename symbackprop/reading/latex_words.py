@@ -11,7 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from symbackprop.ops.registry import all_operations
-from symbackprop.reading.latex_parser import parse_spelling
+from symbackprop.reading.latex_syntax import parse_spelling
 from symbackprop.reading.latex_tree import Accent, Scripted, Sym, Tree, Word, spell
 
 _CUSTOMARY = MappingProxyType(

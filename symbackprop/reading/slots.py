@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr
-from symbackprop.core.indexed import Element, IndexValue, label_of, label_slot
+from symbackprop.core.indexed import Element, IndexValue, axes_of, label_of, label_slot
 from symbackprop.core.tensors import Index
 from symbackprop.errors import InputError
 from symbackprop.reading.positions import index_parts, no_position, position_parts
@@ -12,7 +12,6 @@ from symbackprop.reading.reach import check_position, check_reach
 from symbackprop.reading.scope import Scope
 from symbackprop.reading.syntax import Name, Node, Span, Sub, Whole, show
 from symbackprop.reading.tokens import Place, fail
-from symbackprop.reading.whole_arrays import axes_of
 
 
 def read_label(node: Node, scope: Scope) -> Expr | None:

@@ -6,23 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, Leaf, Partial
-from symbackprop.core.indexed import Slice
 from symbackprop.core.tensors import Tensor
 from symbackprop.errors import InputError
 from symbackprop.reading.scope import Read, Scope
 from symbackprop.reading.syntax import Derivative, Name, Node, Num, Sub, Whole
 from symbackprop.reading.tokens import Place, fail
-
-
-def axes_of(base: Expr) -> tuple[Dim, ...]:
-    """The dims that the slots of ``base[...]`` run over."""
-    if isinstance(base, Leaf):
-        return base.tensor.shape
-    if isinstance(base, Partial):
-        return base.by.shape
-    if isinstance(base, Slice):
-        return tuple(run.count for run in base.runs)
-    return tuple(dim for dim in base.shape if not dim.is_one)
 
 
 def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
@@ -34,10 +22,10 @@ def with_whole_members(node: Sub, scope: Scope) -> Sub | Name:
     value = scope.value(base.name) if isinstance(base, Name) else None
     if not isinstance(value, Leaf | Partial):
         return node
-    if not _array_of(value).over and _array_of(value).start is None:
+    if not value.array.over and value.array.start is None:
         return node
-    missing = _array_of(value).rank - len(slots)
-    start = _array_of(value).start
+    missing = value.array.rank - len(slots)
+    start = value.array.start
     first = slots[0]
     if start is not None and isinstance(first, Num) and first.value == scope.first - 1:  # h[0]
         name = Name(node.at, start.name)
@@ -67,14 +55,9 @@ def named_starts(node: Derivative, tensors: Mapping[str, Tensor], first: int) ->
 def read_base(node: Node, scope: Scope, read: Read) -> Expr:
     """What stands before slots; an array of more than two indices stands only there."""
     value = scope.value(node.name) if isinstance(node, Name) else None
-    if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
+    if isinstance(value, Leaf | Partial) and not value.array.is_matrix:
         return value
     return read(node, scope)
-
-
-def _array_of(value: Leaf | Partial) -> Tensor:
-    """The tensor whose shape an array has."""
-    return value.tensor if isinstance(value, Leaf) else value.by
 
 
 def entry_by_entry(name: str, shape: Sequence[Dim], at: Place, *, over: bool = False) -> InputError:
@@ -98,6 +81,6 @@ def entry_by_entry(name: str, shape: Sequence[Dim], at: Place, *, over: bool = F
 
 def whole_array(value: Expr, name: str, at: Place) -> Expr:
     """A name that stands as a whole: a scalar, a vector or a matrix."""
-    if isinstance(value, Leaf | Partial) and not _array_of(value).is_matrix:
-        raise entry_by_entry(name, _array_of(value).shape, at, over=_array_of(value).over)
+    if isinstance(value, Leaf | Partial) and not value.array.is_matrix:
+        raise entry_by_entry(name, value.array.shape, at, over=value.array.over)
     return value

@@ -12,7 +12,14 @@ from symbackprop.core.tensors import Index, Tensor
 from symbackprop.derivation.derived import Derived
 from symbackprop.notation import display
 from symbackprop.notation.formula import Formula
-from symbackprop.notation.layouts import in_numerator, layout_partial, shape_in_layout, step_in_layout, turned
+from symbackprop.notation.layouts import (
+    has_transpose,
+    in_numerator,
+    layout_partial,
+    shape_in_layout,
+    step_in_layout,
+    turned,
+)
 from symbackprop.notation.numpy_call import NumPyFunction, compile_function
 from symbackprop.notation.numpy_program import Program, emit_lines
 from symbackprop.notation.steps import Step
@@ -100,7 +107,9 @@ class Result:
         """An array of the shape of ``by``, in the layout of the problem."""
         if self.of.gradient is not None and self._context.graph.layout == "numerator":
             return in_numerator(expr)
-        return turned(expr, lookup) if self.layout == "numerator" else expr
+        if self.layout == "numerator":
+            return turned(expr, lookup) if has_transpose(self.by) else in_numerator(expr)
+        return expr
 
     @property
     def formula(self) -> Formula:

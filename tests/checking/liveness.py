@@ -83,7 +83,7 @@ def _lying(expr: Expr, kinds: tuple[type[Expr], ...], flipped: bool) -> Expr:
         return Transpose(expr) if flipped else expr
     base = expr.base if isinstance(expr, Slice) else expr
     if isinstance(base, Leaf | Partial):
-        tensor = base.tensor if isinstance(base, Leaf) else base.by
+        tensor = base.array
         vector = isinstance(expr, Slice) or tensor.rank == 1
         return Transpose(expr) if vector and isinstance(base, kinds) else expr
     return expr if isinstance(expr, Element) else expr.map_children(lambda part: _lying(part, kinds, flipped))

@@ -138,7 +138,7 @@ def test_the_chain_of_a_column(layout: str, chain: str, put_in: str) -> None:
     [
         ("gradient", "dL/dH[n,:] dH[n,:]/dU[n,:]"),
         ("denominator", "dL/dH[n,:] (dH[n,:]/dU[n,:])^T"),
-        ("numerator", "(dH[n,:]/dU[n,:])^T dL/dH[n,:]"),
+        ("numerator", "dL/dH[n,:] dH[n,:]/dU[n,:]"),
     ],
 )
 def test_a_batch_goes_row_by_row(layout: str, chain: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import sympy
 
 from symbackprop.derivation.proof import Prover
+from symbackprop.notation.text import to_text
 from symbackprop.ops.registry import Elementwise, all_operations
 from symbackprop.pipeline import Problem
 from symbackprop.reading.formulas import read_equation
@@ -75,6 +76,38 @@ def test_a_batch_in_every_layout(layout: str, of: str, by: str) -> None:
     derivation = problem.jacobian(of, by)
     assert derivation.verify().status == "holds"
     assert unread(problem, derivation.steps) == []
+
+
+NORMALISED = "mu = {0}mean(X); C = X - mu; v = {0}mean(C^2); Y = C/sqrt(v + eps); L = sumsq(Y)"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("convention", "line", "matrix"),
+    [
+        ("row", "row", "(eye(d) - Y[n,:]^T Y[n,:] / d - ones(d, d)/d)/sqrt(v[n,1] + eps)"),
+        ("column", "col", "(eye(d) - Y[:,n] Y[:,n]^T / d - ones(d, d)/d)/sqrt(v[1,n] + eps)"),
+        ("row", "col", None),
+    ],
+)
+def test_a_normalised_batch(convention: str, line: str, matrix: str | None, layout: str) -> None:
+    """Each line by itself where its mean and length are its own; else over entries."""
+    shape = "N d" if convention == "row" else "d N"
+    symbols = f"X: {shape} parameter; eps: constant positive"
+    problem = network(convention, symbols, NORMALISED.format(line), layout=layout)
+    derivation = problem.jacobian("Y", "X")
+    assert derivation.verify().status == "holds"
+    assert "dY" not in derivation.text
+    if matrix is not None:
+        assert [to_text(value) for _, value in derivation.slices] == [matrix]
+
+
+def test_the_terms_of_one_example_are_put_together() -> None:
+    forward = "mu = mean(x); v = mean((x - mu)^2); y = (x - mu)/sqrt(v + eps); L = sumsq(y)"
+    problem = network("column", "x: d parameter; eps: constant positive", forward)
+    derivation = problem.jacobian("y", "x")
+    assert derivation.text == "(eye(d) - y y^T / d - ones(d, d)/d)/sqrt(v + eps)"
+    assert derivation.verify().status == "holds"
 
 
 def test_the_chain_of_a_composite_stays_a_product() -> None:

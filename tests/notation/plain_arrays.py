@@ -143,7 +143,7 @@ class Plain:
         """One entry."""
         base = expr.base
         value = self.of(base, env)
-        tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+        tensor = base.array
         if tensor is not None:
             value = value.reshape([dim.evaluate(SIZES) for dim in tensor.shape])
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -118,6 +119,16 @@ FORMULAS = [
     (r"q = c - -t".replace("- -t", r"\cdot -\lambda"), "q = c (-lam)"),
     (r"q = e^{-\lambda} c", "q = exp(-lam) c"),
     (r"q = \underbrace{X W}_{\text{data}} + c", "q = (X W) + c"),
+    (r"q = \begin{cases} c & c > 0 \\ 0 & \text{otherwise} \end{cases}", "q = ind(c > 0) * c"),
+    (r"q = \begin{cases} \lambda & \text{if $\beta < 2$,} \\ \beta & \text{if } \beta \ge 2 \end{cases}",
+     "q = ind(beta < 2) * lam + (1 - ind(beta < 2)) * beta"),
+    (r"q_m = \left\{\begin{array}{ll} c_m, & c_m > t_m \\ 1, & c_m \le t_m \end{array}\right.",
+     "q[m] = ind(c[m] > t[m]) * c[m] + (1 - ind(c[m] > t[m]))"),
+    (r"q = \begin{bmatrix} 1 & \lambda \\ 0 & 2 \end{bmatrix}",
+     "q = stack(stack(1, lam, rows), stack(0, 2, rows), columns)"),
+    (r"q = \left[\begin{array}{c} \lambda \\ 2 \end{array}\right]^\top", "q = stack(lam, 2, columns)^T"),
+    (r"\newcommand{\norm}[1]{\lVert #1 \rVert} q = \norm{c}_2^2", "q = sumsq(c)"),
+    (r"\begin{equation}\begin{aligned}[t] q &= X W \\ & + c \end{aligned}\end{equation}", "q = X W + c"),
     (r"q = \sum_n Y_{n:}", "q = colsum(Y)"),
     (r"q = \frac{(Y - P)}{N}", "q = (Y - P)/N"),
     (r"q = Y \oslash P", "q = Y/P"),
@@ -339,6 +350,34 @@ def test_ranges_after_an_equation() -> None:
     assert equations(read_latex_forward(latex, declarations)) == equations(
         read_program("q[k] = 2 z[k] for k = 1..K", declarations)
     )
+
+
+RECURSIONS = [
+    (r"h_0 = 0; h_t = \tanh(W h_{t-1} + U x_t + b), t = 1, \dots, T; L = \sum_{t=1}^T \|h_t-y_t\|^2",
+     "h[0] = zeros(m); h[t] = tanh(W h[t-1] + U x[t] + b) for t = 1..T; L = sum[t=1..T](sumsq(h[t]-y[t]))"),
+    (r"h^{(0)} = \mathbf 0; a^{(t)} = W h^{(t-1)}, t=1, \dots, T; h^{(t)} = a^{(t)} \odot b, t=1, \dots, T",
+     "h[0] = zeros(m); a[t] = W h[t-1] for t = 1..T; h[t] = a[t] * b for t = 1..T"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("latex", "plain"), RECURSIONS, ids=["below", "above"])
+def test_a_recursion_over_a_symbolic_number_of_steps(latex: str, plain: str) -> None:
+    """The family is one array over t; its start is as large as the members."""
+    known = declared({"W": "m,m", "U": "m,n", "b": "m", "x": "T,n", "y": "T,m"}, "column")
+    symbols = {name: replace(symbol, runs=name in "xy") for name, symbol in known.symbols.items()}
+    known = replace(known, symbols=symbols)
+    assert equations(read_latex_forward(latex, known)) == equations(read_program(plain, known))
+
+
+def test_a_letter_counts_layers_that_are_declared_one_by_one() -> None:
+    r"""``W^{(l)}`` with W1, W2, W3 in the file: an equation for each layer."""
+    known = declared({"x": "n", "W1": "m,n", "W2": "m,m", "W3": "k,m"}, "column")
+    graph = read_latex_forward(
+        r"h^{(0)} = x; h^{(l)} = \sigma(W^{(l)} h^{(l-1)}), \quad l = 1, \dots, 3; L = \|h^{(3)}\|^2", known
+    )
+    assert [to_text(e.expr) for e in graph.equations if e.expr] == [
+        "x", "sigmoid(W1 h_0)", "sigmoid(W2 h_1)", "sigmoid(W3 h_2)", "sumsq(h_3)"
+    ]  # fmt: skip
 
 
 def test_ones_take_their_length_from_the_neighbour() -> None:

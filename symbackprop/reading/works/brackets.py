@@ -3,17 +3,20 @@ r"""Brackets, matrices, cases, indicators and norms of a work as typed expressio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from symbackprop.core.arrays import Grid
 from symbackprop.core.dims import ONE, Dim
 from symbackprop.core.expr import DimValue, Expr, Hadamard, Number, Power
 from symbackprop.core.indexed import Element, IndexValue, Indicator, LabelValue, label_of
+from symbackprop.core.relations import NEGATED
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import Blocks, Dots, Opaque, Pieces, Slope, shape_of
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import CASES, DISPLAYS, FONTS, MATRICES
 from symbackprop.reading.works.context import UNKNOWN
 from symbackprop.reading.works.derivatives import DerivativeReader
+from symbackprop.reading.works.sets import places_of
 from symbackprop.reading.works.spelling import spell
 from symbackprop.reading.works.statements import pieces_of
 from symbackprop.reading.works.tree import (
@@ -38,7 +41,6 @@ COMPARISONS = {
     r"\geq": ">=", r"\geqslant": ">=", r"\ne": "!=", r"\neq": "!=", r"\not=": "!=", r"\lt": "<",
     r"\gt": ">", r"\equiv": "=",
 }  # fmt: skip
-_NEGATED = {"=": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _OTHERWISE = frozenset("else otherwise elsewhere other".split())
 _ONES = frozenset(("1", "I", r"\chi ", *(rf"{font}{{{sign}}}" for sign in "1I" for font in FONTS)))
 
@@ -212,9 +214,17 @@ class BracketReader(DerivativeReader):
     # -- indicators
 
     def indicator(self, node: Chain) -> Expr:
-        """1 where a comparison holds, else 0."""
+        """1 where a comparison holds, else 0; ``i <= p <= n`` is two of them."""
+        if len(node.members) > 2:
+            links = pairwise(node.members)
+            return Hadamard(tuple(
+                self.indicator(Chain(node.start, node.stop, (("", one), (sign, other)), (place,), (None,)))
+                for ((_, one), (sign, other)), place in zip(links, node.places, strict=True)
+            ))  # fmt: skip
         if len(node.members) != 2 or node.members[0][1] is None or node.members[1][1] is None:
             raise Refused("this condition", node.start)
+        if node.members[1][0] == r"\in":
+            return self.membership(node)
         relation = COMPARISONS.get(node.members[1][0])
         if relation is None:
             raise Refused(f"{node.members[1][0]} in a condition", node.places[0], "unknown")
@@ -223,6 +233,19 @@ class BracketReader(DerivativeReader):
             sides = self.as_positions(sides, [side for _, side in node.members])
         self.share_range(sides[0], sides[1])
         return self.noted(Indicator(sides[0], relation, sides[1]), node)
+
+    def membership(self, node: Chain) -> Expr:
+        r"""``k \in S`` as a condition."""
+        (_, letter), (_, which) = node.members
+        places = places_of(which, self.vocabulary)
+        if places is None or letter is None:
+            raise Refused("a set that is not known", node.start, "unknown")
+        chains = list(places.conditions_on(spell(letter).strip()))
+        for end, sign in ((places.low, r"\ge"), (places.high, r"\le")):
+            if end is not None:
+                members = (("", letter), (sign, end))
+                chains.append(Chain(node.start, node.stop, members, node.places, node.over))
+        return self.conjunction(list(chains))
 
     def as_positions(self, sides: list[Expr], nodes: Sequence[Node | None]) -> list[Expr]:
         """Both sides of a comparison with an index as positions; as numbers where one is no position."""
@@ -385,8 +408,8 @@ class BracketReader(DerivativeReader):
 
 def negated(condition: Expr) -> Expr | None:
     """Where a comparison does not hold."""
-    if isinstance(condition, Indicator) and condition.op in _NEGATED:
-        return Indicator(condition.left, _NEGATED[condition.op], condition.right)
+    if isinstance(condition, Indicator) and condition.op in NEGATED:
+        return Indicator(condition.left, NEGATED[condition.op], condition.right)
     return None
 
 

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from symbackprop.core.expr import Add, Expr, Leaf, Neg
+from symbackprop.core.expr import SCALAR, Add, Expr, Leaf, MatMul, Neg
+from symbackprop.core.indexed import IndexValue
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Opaque, Stepped
+from symbackprop.core.written import Opaque, Stepped, shape_of
 from symbackprop.reading.works.brackets import negated
 from symbackprop.reading.works.choices import MAX_READINGS, Choices, Refused, every_run
-from symbackprop.reading.works.context import Context
+from symbackprop.reading.works.context import UNKNOWN, Context
 from symbackprop.reading.works.documents import Source
 from symbackprop.reading.works.lists import is_shape_relation
+from symbackprop.reading.works.named_values import define, differs_in_shape, names_behind, renews
 from symbackprop.reading.works.positions import is_letter
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.products import Meaning
+from symbackprop.reading.works.sets import is_set, places_of
 from symbackprop.reading.works.spelling import spell, without_remarks
 from symbackprop.reading.works.statements import Clause, Member, Statement
 from symbackprop.reading.works.tree import (
@@ -34,7 +37,7 @@ from symbackprop.reading.works.tree import (
     bare,
 )
 from symbackprop.reading.works.vocabulary import DimName
-from symbackprop.reading.works.work import Claim, Condition, Reading, Side, Span, Unread
+from symbackprop.reading.works.work import Claim, Condition, Definition, Reading, Side, Span, Unread
 
 _RELATIONS = {
     "=": "=", ":=": "=", "=:": "=", r"\triangleq": "=", r"\coloneqq": "=", r"\coloneq": "=", r"\equiv": "=",
@@ -58,6 +61,7 @@ class Builder:
     context: Context
     source: Source
     derivation: int
+    renewing: bool = False  # the line gives a name of the problem another meaning
 
     def claims(self, statement: Statement, first_number: int = 1) -> Iterator[Claim]:
         """The links of a chain, each with its readings."""
@@ -70,7 +74,9 @@ class Builder:
         self.context.differentials = any(
             holds_differential(member.node, self.context) for member in members if member.node is not None
         )
+        self.renewing = self.renewed(members, statement.words)
         sides = [self.side(member) for member in members]
+        self.remember(sides)
         counting = self.context.counting()
         if counting is not None:  # a letter counts examples already: it is the one that is meant
             self.context.example = counting
@@ -85,6 +91,10 @@ class Builder:
                 continue
             claim = self.claim(members, sides, place, start, number, conditions, statement)
             yield claim
+            if claim.definition is not None:  # the name means something in the rest of the chain
+                again = [bool(side.name) or (self.renewing and at == 0) for at, side in enumerate(sides)]
+                sides = [self.side(member) if anew else side
+                         for member, side, anew in zip(members, sides, again, strict=True)]  # fmt: skip
             number += 1
             if claim.kind == "update" and place == start + 1:
                 start = place
@@ -126,6 +136,12 @@ class Builder:
 
     def typed(self, claim: Claim, left: Member, right: Member, begins: bool) -> Claim:
         """The claim with its kind, what it defines, and why it is unread."""
+        if begins and claim.relation == "=" and left.node is not None and is_set(right.node):
+            name = bare(left.node)
+            is_name, places = isinstance(name, Sym | Scripts | Cmd), bare(right.node)
+            if is_name and places is not None and places_of(places, self.context.vocabulary):
+                self.context.vocabulary.sets[spell(name, loose=True)] = places
+                return replace(claim, kind="set", defines=spell(name).strip())
         if is_shape_relation(right.relation) or claim.relation == "in":
             return replace(claim, kind="sizes")
         if any(side.latex.startswith(_SPACES) for side in (claim.left, claim.right)):
@@ -142,13 +158,56 @@ class Builder:
             why = f"the relation {right.relation} is not read"
             unread = unread or Unread(place.line, place.column, why, "unknown")
         defines = claim.left.name if begins and claim.relation == "=" else None
-        named = claim.right.name if claim.relation == "=" and (right.relation == "=:" or not begins) else None
+        if begins and self.renewing and claim.relation == "=" and left.node is not None:
+            defines = spell(bare(left.node)).strip()
+        clear = bool(claim.left.readings) and not claim.left.readings[0].opaque
+        behind = right.relation == "=:" or not begins or (clear and names_behind(claim.words))
+        named = claim.right.name if claim.relation == "=" and behind else None
         if named is not None and unread is None:  # y - t =: e names what stands before it
             claim = replace(claim, left=claim.right, right=claim.left, first=claim.right)
             defines = named
-        if defines is not None:
-            self.context.vocabulary.defined.add(defines)
-        return replace(claim, unread=unread, defines=defines)
+        if defines is None:
+            return replace(claim, unread=unread)
+        self.context.vocabulary.defined.add(defines)
+        name = right.node if named is not None else left.node
+        meaning = None
+        if name is not None and unread is None:
+            meaning = define(name, claim.right.readings, self.context.vocabulary)
+        definition = meaning if isinstance(meaning, Definition) else None
+        return replace(claim, unread=unread, defines=defines, definition=definition)
+
+    def remember(self, sides: list[Side]) -> None:
+        """How far the letters of a line run, for later lines in which they index nothing."""
+        for side in sides:
+            for reading in side.readings[:1]:
+                for node in reading.expr.walk():
+                    index = node.single if isinstance(node, IndexValue) else None
+                    if index is not None and index.dim != UNKNOWN and index.dim.names:
+                        self.context.vocabulary.ranges[index.letter] = index.dim
+
+    def renewed(self, members: list[Member], words: str) -> bool:
+        """Whether a line gives a name a new meaning; a name of the work loses its old one.
+
+        A name of the problem is another's only where the line says so, and only where it cannot be meant:
+        it is declared with another spelling, or what it is given has another shape.
+        """
+        vocabulary, first, second = self.context.vocabulary, members[0].node, members[1].node
+        name = bare(first)
+        if name is None or second is None or not isinstance(name, Sym | Scripts | Cmd | Word):
+            return False
+        again = renews(members[1].relation, words)
+        tensor = vocabulary.own_of(name)
+        if tensor is not None:
+            if again or differs_in_shape(tensor, self.readings(second)[0]):
+                vocabulary.forget(name)
+            return False
+        named = vocabulary.lookup(name) if again else []
+        if not named:
+            return False
+        right = self.readings(second)[0]
+        if isinstance(named[0].meaning, Tensor):
+            return named[0].level > 0 or differs_in_shape(named[0].meaning, right)
+        return isinstance(named[0].meaning, DimName) and any(shape_of(one.expr) != SCALAR for one in right)
 
     # -- updates and sizes
 
@@ -298,9 +357,26 @@ def _added(target: Tensor, reading: Reading, sign: str) -> Reading:
 
 def name_of(node: Node, readings: tuple[Reading, ...]) -> str | None:
     """The spelling of a side that is one unknown name and nothing else."""
+    if readings and is_change(node) and _holds_opaque(readings[0].expr):
+        return spell(bare(node)).strip()
     if not readings or not isinstance(readings[0].expr, Opaque) or readings[0].expr.called:
         return None
     return spell(bare(node)).strip()
+
+
+def is_change(node: Node) -> bool:
+    r"""``\delta h``, ``\Delta h``: what a derivative by h is often called."""
+    inner = bare(node)
+    if not isinstance(inner, Product) or len(inner.items) != 2 or inner.items[1][0]:
+        return False
+    first, second = bare(inner.items[0][1]), bare(inner.items[1][1])
+    named = isinstance(second, Sym | Scripts | Cmd)
+    return isinstance(first, Sym) and first.name in (r"\delta", r"\Delta") and named
+
+
+def _holds_opaque(expr: Expr) -> bool:
+    first = expr.factors[0] if isinstance(expr, MatMul) else expr
+    return isinstance(first, Opaque)
 
 
 def letters_of(members: list[Member]) -> frozenset[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from symbackprop.core.dims import Dim
-from symbackprop.core.expr import Add, DimValue, Expr, MatMul, Neg, Number
+from symbackprop.core.dims import ONE, Dim
+from symbackprop.core.expr import Add, Call, DimValue, Expr, MatMul, Neg, Number
 from symbackprop.core.tensors import Index, Tensor
 from symbackprop.core.written import Opaque, Rounded, shape_of
 from symbackprop.errors import InputError
+from symbackprop.ops.registry import lookup
 from symbackprop.reading.calls import read_call
 from symbackprop.reading.elaborate import read as read_text
 from symbackprop.reading.scope import Scope
@@ -120,6 +121,10 @@ class SideReader:
             first = SIZES_FROM[name]
             sizes = [DimValue(size) if (size := as_size(arg)) is not None else arg for arg in args[first:]]
             args = (*args[:first], *sizes)
+        if name == "trace" and len(args) == 1 and args[0].shape[0] != args[0].shape[1]:
+            op = lookup(name)  # not even a number: the line is wrong, not unread
+            assert op is not None
+            return Call(op, args, (ONE, ONE))
         names = {f"arg{place}": arg for place, arg in enumerate(args)}
         pieces = [plain_size(arg) or Name(NOWHERE, letter) for letter, arg in names.items()]
         if axis is not None:

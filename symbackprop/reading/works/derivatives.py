@@ -12,9 +12,9 @@ from dataclasses import replace
 from symbackprop.core.arrays import Jacobian, Vec
 from symbackprop.core.dims import ONE
 from symbackprop.core.expr import Expr, Leaf, MatMul, Partial, Transpose
-from symbackprop.core.indexed import Element, IndexValue, Run, Slice
+from symbackprop.core.indexed import Element, IndexValue, Run, Slice, named_tensor
 from symbackprop.core.tensors import Tensor
-from symbackprop.core.written import Dummy, Opaque, Slope
+from symbackprop.core.written import Change, Dummy, Opaque, Slope, shape_of
 from symbackprop.notation.layouts import layout_partial
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.commands import FRACTIONS
@@ -92,7 +92,7 @@ class DerivativeReader(SymbolReader):
             return self.second(of, by, node)
         return self.noted(self.slope(self.differentiated(of), self.variable(by), node), node)
 
-    def flattened(self, node: Node) -> Node | None:
+    def flattened(self, node: Node | None) -> Node | None:
         r"""W in ``\operatorname{vec} W``."""
         if not isinstance(node, Product) or len(node.items) != 2 or node.items[1][0]:
             return None
@@ -106,9 +106,8 @@ class DerivativeReader(SymbolReader):
         sides = tuple(self.value(side) for side in (of, by))
         if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
             raise Refused("vec of what is no symbol", node.start)
-        order: Vec = "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
         flipped = self.vocabulary.layout == "denominator"
-        return Jacobian(sides[0].tensor, sides[1].tensor, flipped=flipped, vec=order)
+        return Jacobian(sides[0].tensor, sides[1].tensor, flipped=flipped, vec=self.listing())
 
     def is_second(self, node: Node) -> bool:
         if not isinstance(node, Cmd) or node.name not in FRACTIONS:
@@ -121,9 +120,26 @@ class DerivativeReader(SymbolReader):
         pieces = self.below_twice(by)
         if len(pieces) != 2:
             raise Refused("this second derivative", node.start)
+        flat = [found for piece in pieces if (found := self.flattened(_opened(piece))) is not None]
+        if len(flat) == 2:
+            return self.noted(self.listed_twice(self.differentiated(of), flat[0], flat[1], node), node)
         # d2L/(dw dw^T) is how the matrix d2L/dw2 of a vector w is often written.
         first, other = (_unturned(self.variable(piece)) for piece in pieces)
         return self.noted(self.by_two(self.differentiated(of), first, other, node), node)
+
+    def listed_twice(self, whole: Expr, first: Node, other: Node, node: Node) -> Expr:
+        r"""``\frac{\partial^2 L}{\partial (\operatorname{vec} W)^2}``: a matrix with a row for each entry."""
+        sides = (self.value(first), self.value(other))
+        if not isinstance(whole, Leaf) or not whole.is_scalar:
+            raise Refused("a second derivative by vec of what is no scalar", node.start)
+        if not isinstance(sides[0], Leaf) or not isinstance(sides[1], Leaf):
+            raise Refused("vec of what is no symbol", node.start)
+        gradient = whole.tensor.gradient_by(sides[0].tensor)
+        return Jacobian(gradient, sides[1].tensor, vec=self.listing())
+
+    def listing(self) -> Vec:
+        """The order in which vec lists the entries of a matrix."""
+        return "column" if self.vocabulary.names.style.get("vec") == "column" else "row"
 
     def below_twice(self, by: Node) -> list[Node]:
         r"""The two arrays (or entries ``W[i, j]``) of ``\partial w\,\partial v``, ``\partial w^2``."""
@@ -204,7 +220,7 @@ class DerivativeReader(SymbolReader):
         for side in (of, by):
             if isinstance(side, Opaque | Dummy | Transpose):
                 return Slope(of, by)
-        tensors = tuple(_tensor(side) for side in (of, by))
+        tensors = tuple(named_tensor(side) for side in (of, by))
         if tensors[0] is None or tensors[1] is None:
             return Slope(of, by)
         if tensors[1].is_label or tensors[0].is_label:
@@ -245,7 +261,7 @@ class DerivativeReader(SymbolReader):
         twice = False
         if isinstance(node, Scripts):
             by, sup, primes = scripts_of(node)
-            twice = sup is not None and spell(sup) == "2" and by is not None
+            twice = sup is not None and spell(sup) == "2"
             if (sup is not None and not twice) or primes:
                 raise Refused(r"this power of \nabla", node.start)
         if position + 1 >= len(items) or items[position + 1][0] or items[position + 1][1] is None:
@@ -255,6 +271,12 @@ class DerivativeReader(SymbolReader):
         end = position + 2
         if by is None:
             bracket = items[end][1] if end < len(items) and not items[end][0] else None
+            if twice:
+                named = isinstance(bracket, Group) and self.only_names(bracket.body)
+                inner = bracket.body if named and isinstance(bracket, Group) else None
+                below = self.variable(inner) if inner is not None else self.only_parameter(node)
+                second = self.by_two(self.differentiated(operand), below, below, node)
+                return self.noted(second, node), end + named
             if self.is_loss(operand) and isinstance(bracket, Group) and self.only_names(bracket.body):
                 assert bracket.body is not None
                 found = self.slope(self.value(operand), self.variable(bracket.body), node)
@@ -263,9 +285,21 @@ class DerivativeReader(SymbolReader):
         while end < len(items) and not items[end][0] and self.is_arguments(items[end][1]):
             end += 1
         if twice:
+            listed = self.flattened(by)
+            if listed is not None:
+                found = self.listed_twice(self.differentiated(operand), listed, listed, node)
+                return self.noted(found, node), end
             below = self.variable(by)
             return self.noted(self.by_two(self.differentiated(operand), below, below, node), node), end
         return self.noted(self.slope(self.differentiated(operand), self.variable(by), node), node), end
+
+    def only_parameter(self, node: Node) -> Expr:
+        r"""What ``\nabla^2 L`` differentiates by where it does not say so: the one array that is learned."""
+        learned = [one for one in self.graph.parameters if not one.is_label]
+        if len(learned) != 1:
+            raise Refused(r"\nabla^2 without what by", node.start, "unknown")
+        self.note(rf"\nabla^2 differentiates by {learned[0].name}, the only parameter")
+        return Leaf(learned[0])
 
     def is_loss(self, node: Node) -> bool:
         """Whether a piece is the loss, or a scalar that something else is computed into."""
@@ -286,7 +320,7 @@ class DerivativeReader(SymbolReader):
         inner = found.arg if isinstance(found, Transpose) else found
         if isinstance(inner, Leaf) and inner.tensor is loss:
             raise Refused(r"\nabla of the loss, without what by", node.start)
-        if _tensor(inner) is None:
+        if named_tensor(inner) is None:
             raise Refused(r"\nabla of what is no symbol", operand.start)
         self.note(rf"\nabla {spell(operand).strip()} is d{loss.name}/d{spell(operand).strip()}")
         gradient = self.noted(self.slope(Leaf(loss), inner, node), node)
@@ -330,14 +364,15 @@ class DerivativeReader(SymbolReader):
             found = self.value(operand)
             turned = isinstance(found, Transpose)
             inner = found.arg if isinstance(found, Transpose) else found
-            if _tensor(inner) is None:
+            if named_tensor(inner) is None:
                 raise Refused(f"{name} is not known", first.start, "unknown")
             self.note(f"{name} is the gradient of {loss.name}, as programs call it")
             expr = self.slope(Leaf(loss), inner, operand)
             return Transpose(expr) if turned else expr
 
         def opaque() -> Expr:
-            return self.unknown(Product(first.start, operand.stop, (("", first), ("", operand))))
+            whole = Product(first.start, operand.stop, (("", first), ("", operand)))
+            return self.change(self.value(operand), whole)
 
         def product() -> Expr:
             return MatMul((self.symbol(first), self.value(operand)))
@@ -349,20 +384,22 @@ class DerivativeReader(SymbolReader):
             return opaque(), position + 2
         if named:
             options[1] = ("a product", "d is a dim", product)
-        return self.choices.pick(name, options), position + 2
+        return self.choices.pick("d before names", options), position + 2
+
+
+    def change(self, found: Expr, node: Node) -> Expr:
+        """A small change of what was read; an unknown name where that has no value."""
+        inner = found.arg if isinstance(found, Transpose) else found
+        if shape_of(inner) is None or self.choices.opaque:
+            return self.unknown(node)
+        changed = self.noted(Change(inner), node)
+        return Transpose(changed) if isinstance(found, Transpose) else changed
 
 
 def _unturned(expr: Expr) -> Expr:
     """A vector for its transpose."""
     vector = isinstance(expr, Transpose) and isinstance(expr.arg, Leaf) and expr.arg.tensor.rank == 1
     return expr.arg if vector and isinstance(expr, Transpose) else expr
-
-
-def _tensor(expr: Expr) -> Tensor | None:
-    """The array that an expression is, or is an entry or slice of."""
-    if isinstance(expr, Element | Slice):
-        expr = expr.base
-    return expr.tensor if isinstance(expr, Leaf) else None
 
 
 def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
@@ -373,7 +410,7 @@ def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
         return expr.slots
     assert isinstance(expr, Slice)
     found: list[IndexValue | None] = []
-    for slot, dim in zip(expr.slots, _tensor(expr).shape, strict=True):  # type: ignore[union-attr]
+    for slot, dim in zip(expr.slots, named_tensor(expr).shape, strict=True):  # type: ignore[union-attr]
         if isinstance(slot, Run):
             if slot.count != dim:
                 return None
@@ -382,3 +419,9 @@ def _slots(expr: Expr) -> tuple[IndexValue | None, ...] | None:
             assert isinstance(slot, IndexValue)
             found.append(slot)
     return tuple(found)
+
+
+def _opened(node: Node) -> Node | None:
+    """What stands in a bracket, or the piece itself."""
+    inner = bare(node)
+    return bare(inner.body) if isinstance(inner, Group) and inner.opener == "(" else inner

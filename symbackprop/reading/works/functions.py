@@ -33,6 +33,9 @@ class FunctionReader(SumReader):
         body = bare(bracket.body)
         if body is None:
             return ()
+        run = self.counted_up(body) if isinstance(body, Listed) else None
+        if run is not None:  # diag(p_1, ..., p_n)
+            return (run,)
         parts = [item for _, item in body.items] if isinstance(body, Listed) else [body]
         return tuple(self.value(part) for part in parts if part is not None)
 

@@ -37,6 +37,7 @@ from symbackprop.reading.works.vocabulary import DimName, Function, Vocabulary
 _COUNTING = frozenset("ltTL")  # below a numbered name; others are read as indices there
 MOST_LETTERS = 2
 MOST_INSTANCES = 40
+LAYER_ABOVE = 3  # the level of ``h^2`` for h2
 Values = Mapping[str, int]
 
 
@@ -131,9 +132,18 @@ class Members:
                 for letter in letters_of(part):
                     if self.counts(part, letter):
                         found[letter] = None
-                    elif not self.is_power(part, letter):
+                    elif not self.is_power(part, letter) and not self.is_free_name(part, letter):
                         others.add(letter)
         return [letter for letter in found if letter not in others]
+
+    def is_free_name(self, node: Scripts, letter: str) -> bool:
+        r"""Whether ``\delta_t`` is a name that the work gives, or may give, to each member."""
+        if letter not in _COUNTING or node.base is None or any(self.known(name) for name in names_of(node)):
+            return False
+        below = bare(node.sub)
+        return isinstance(below, Sym | Sum) and not any(
+            isinstance(one.meaning, Function) for one in self.vocabulary.lookup(node.base)
+        )
 
     def is_power(self, node: Scripts, letter: str) -> bool:
         """Whether a letter is an exponent, as in gamma^t."""
@@ -142,7 +152,7 @@ class Members:
 
     def counts(self, node: Scripts, letter: str) -> bool:
         """Whether a letter in the scripts of a name counts members."""
-        if any(self.known(name) for name in names_of(node)):
+        if any(self.known(name, surely=True) for name in names_of(node)):
             return False
         return any(self.meant(node, letter, number) for number in self.numbers)
 
@@ -159,17 +169,18 @@ class Members:
         for name, sub, _, _, _ in partitions(changed):
             for one in self.vocabulary.lookup(name) if name is not None else ():
                 tensor = one.meaning.by if isinstance(one.meaning, Partial) else one.meaning
-                if isinstance(one.meaning, DimName | Function):
+                if isinstance(one.meaning, DimName | Function) or tensor in self.vocabulary.own:
                     continue
                 if isinstance(tensor, Tensor) and tensor.family is not None:
                     return not beside or (sub is not None and tensor.rank == 1)
                 return not beside and (not below or letter in _COUNTING)
         return False
 
-    def known(self, node: Node) -> bool:
-        """Whether a name has a meaning as it stands."""
-        if any(not isinstance(one.meaning, DimName | Function) for one in self.vocabulary.lookup(node)):
-            return True
+    def known(self, node: Node, *, surely: bool = False) -> bool:
+        """Whether a name has a meaning as it stands; ``surely`` does not take the square of h for h2."""
+        for one in self.vocabulary.lookup(node):
+            if not isinstance(one.meaning, DimName | Function) and not (surely and one.level == LAYER_ABOVE):
+                return True
         return next(iter(self.vocabulary.match(node)), None) is not None
 
     def resolves(self, node: Node) -> bool:
@@ -224,6 +235,8 @@ class Members:
         for number in self.numbers:
             if (low is not None and number < low) or (high is not None and number > high):
                 continue
+            if (low is None or high is None) and self.is_undefined(rest, letter, number):
+                continue
             term = self.put(rest, {**values, letter: number})
             if self.exists(term) or (low is not None and high is not None):
                 terms.append(("+" if terms else "", term))
@@ -232,6 +245,20 @@ class Members:
         group = Group(item.start, node.stop, "(", Sum(item.start, node.stop, tuple(terms)), ")")
         before = [(op, None if part is None else self.put(part, values)) for op, part in node.items[:place]]
         return Product(node.start, node.stop, (*before, ("", group))) if before else group
+
+    def is_undefined(self, node: Node, letter: str, number: int) -> bool:
+        """Whether a name that the work gives to some members is not given to this one."""
+        for part in node.walk():
+            if isinstance(part, Scripts) and letter in letters_of(part) and not self.is_sum(part):
+                own = {other for other in self.numbers if self.is_own(put_in(part, {letter: other}))}
+                if own and number not in own:
+                    return True
+        return False
+
+    def is_own(self, node: Node) -> bool:
+        """Whether a piece, or its base with a script, is a name of the work."""
+        names = names_of(node) if isinstance(node, Scripts) else iter(())
+        return any(self.vocabulary.own_of(name) is not None for name in names)
 
     def is_sum(self, node: Scripts) -> bool:
         base = bare(node.base)

@@ -204,7 +204,7 @@ class PositionReader(SideReader):
 
     def one_index(self, expr: Expr, slot: Node, axes: tuple[Dim, ...], node: Node) -> Expr:
         """One index on a matrix: an entry of the current example, a row, or a column."""
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by if isinstance(expr, Partial) else None
+        tensor = expr.array
         if tensor is None:
             raise Refused("one index on a matrix", node.start, "shape")
         if axes[0].is_one != axes[1].is_one:  # p_n of an N x 1 array: nothing else is there to be counted

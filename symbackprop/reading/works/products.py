@@ -149,7 +149,7 @@ class Meaning(MarkReader):
             if base.name in (r"\partial", "d") and item is base:
                 found = self.inline(items, position)
                 if found is None and base.name == "d":
-                    found = self.differential(items, position)
+                    found = self.differential(items, position) or self.changed_formula(items, position)
                 if found is not None:
                     return found
                 if base.name == r"\partial":
@@ -158,7 +158,9 @@ class Meaning(MarkReader):
             end = self.after_differential(items, position + 1)
             last = items[end - 1][1]
             assert last is not None
-            return self.unknown(Product(item.start, last.stop, (("", item), *items[position + 1 : end]))), end
+            whole = Product(item.start, last.stop, (("", item), *items[position + 1 : end]))
+            inner = self.factors((("", items[position + 1][1]), *items[position + 2 : end]), whole)
+            return self.change(inner, whole), end
         if isinstance(item, Cmd):
             quotient = self.quotient(item)
             if quotient is not None:
@@ -174,6 +176,21 @@ class Meaning(MarkReader):
             if before is not None:
                 return before
         return self.one(item), position + 1
+
+    def changed_formula(self, items: Items, position: int) -> tuple[Expr, int] | None:
+        r"""``d(W X)`` and ``d\tanh(Z)`` in a line about small changes."""
+        if position + 1 >= len(items) or items[position + 1][0] or self.vocabulary.lookup(Sym(0, 0, "d")):
+            return None
+        grouped = isinstance(bare(items[position + 1][1]), Group)
+        if not grouped and not self.context.differentials:
+            return None
+        end = self.after_differential(items, position + 1)
+        first, last = items[position][1], items[end - 1][1]
+        if first is None or last is None or not (end > position + 2 or isinstance(bare(last), Group)):
+            return None
+        whole = Product(first.start, last.stop, items[position:end])
+        value = self.factors((("", items[position + 1][1]), *items[position + 2 : end]), whole)
+        return self.change(value, whole), end
 
     def is_upright_d(self, item: Cmd) -> bool:
         r"""``\mathrm{d}`` of a small change, where nothing is declared with that very spelling."""

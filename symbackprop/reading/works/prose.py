@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from symbackprop.reading.works.lists import compares_places, letters_of_place
 from symbackprop.reading.works.spelling import parse_formula
 from symbackprop.reading.works.statements import Clause
 from symbackprop.reading.works.tree import Chain, Node, Num, Scripts, Sym, bare
@@ -25,6 +26,7 @@ _SOFT = frozenset(("for", "where"))
 _TRAILING = _HARD | _SOFT | {"all", "every", "each", "any"}
 _ELSE = frozenset("else otherwise".split())
 _CONNECTING = frozenset("and so then thus hence therefore we get have that is which gives or".split())
+_AND = "and"
 _SETTING = frozenset("for with at let where take say set when if put choose assume suppose".split())
 _JOINING = frozenset(("and", "or"))
 # What LaTeX says about the page between words, with its arguments that are no words.
@@ -49,14 +51,18 @@ class Prose:
     waiting: Clause | None = None  # a word that makes the next formula a condition
     words: str = ""  # of the sentence so far
     behind: bool = False  # the word stands right behind a formula, which it limits: "a = b if"
+    taken: bool = False  # the formula before was a condition: "and" goes on with it
     between: str = ""  # of what stands since the last formula
     carried: bool = False  # the conditions stand before a colon and hold for the displays behind it
 
     def read(self, text: str, start: int) -> None:
         """Words between two formulas; ``start`` is their offset."""
         text = without_layout(text)
-        self.waiting = None
+        self.waiting, taken, self.taken = None, self.taken, False
         self.between = text
+        if taken and text.strip(" ,").lower() == _AND:
+            self.waiting = Clause(_AND, None, start, start + len(text))
+            return
         says = says_something(text)
         if self.clauses and text.lstrip().startswith(":") and not says:
             self.carried = True
@@ -111,11 +117,13 @@ class Prose:
         waiting, self.waiting = self.waiting, None
         if waiting is None or not isinstance(node, Chain):
             return False
-        if waiting.text in _SOFT and not compares_letters(node):
+        if waiting.text in _SOFT and not (compares_letters(node) or is_range(node)):
             return False
         if waiting.text == "where" and any(isinstance(member, Num) for _, member in node.members):
             return False
-        self.clauses = [Clause(waiting.text, node, node.start, node.stop)]
+        clause = Clause(waiting.text, node, node.start, node.stop)
+        self.clauses = [*self.clauses, clause] if waiting.text == _AND else [clause]
+        self.taken = True
         return True
 
     def sets(self) -> bool:
@@ -156,6 +164,13 @@ def says_something(text: str) -> bool:
 def compares_letters(node: Chain) -> bool:
     r"""``i = j``, ``k \ne y_i``, ``l = 1``: letters and numbers that are indices."""
     return all(member is not None and _is_small(member) for _, member in node.members)
+
+
+def is_range(node: Chain) -> bool:
+    r"""``2 \le p \le m - 1``, ``t < T``: how far an index goes."""
+    orders = all(relation != "=" for relation, _ in node.members)
+    letters = {name for _, member in node.members if member is not None for name in letters_of_place(member)}
+    return orders and compares_places(node) and any(name.islower() for name in letters)
 
 
 def _is_small(node: Node) -> bool:

@@ -17,11 +17,12 @@ from symbackprop.reading.works.documents import Segment, Source, open_source, se
 from symbackprop.reading.works.lexer import MAX_TOKENS, Token, tokenize
 from symbackprop.reading.works.macros import Macro, expand
 from symbackprop.reading.works.members import Members
+from symbackprop.reading.works.named_values import define
 from symbackprop.reading.works.packages import built_in
 from symbackprop.reading.works.parser import parse_display
 from symbackprop.reading.works.printer import to_source
 from symbackprop.reading.works.prose import Prose, compares_letters
-from symbackprop.reading.works.spelling import without_remarks
+from symbackprop.reading.works.spelling import parse_formula, without_remarks
 from symbackprop.reading.works.statements import Clause, Splitter, Statement
 from symbackprop.reading.works.tree import Chain, Env, Listed, Node, Num
 from symbackprop.reading.works.unfolding import unfolded
@@ -52,8 +53,37 @@ def read_work(text: str, scope: WorkScope, kind: str = "tex", file: str | None =
     source = open_source(text, kind, file)
     if kind != "formula":
         source = unfolded(source, file)
+    loss = loss_of(scope.graph)
     vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
-    return _Reader(source, vocabulary, loss_of(scope.graph), given=bool(scope.values)).read(kind)
+    work = _Reader(source, vocabulary, loss, given=bool(scope.values)).read(kind)
+    late = defined_later(work)
+    if not late:
+        return work
+    vocabulary = Vocabulary.of(scope.graph, scope.notation, scope.names, scope.layout)
+    for claim in late:
+        assert claim.definition is not None
+        if (node := parse_formula(claim.left.latex)) is not None:
+            define(node, claim.right.readings, vocabulary)
+            vocabulary.defined.add(claim.defines or "")
+    again = _Reader(source, vocabulary, loss, given=bool(scope.values)).read(kind)
+    given = dict(zip((one.name for one in vocabulary.own), vocabulary.values, strict=False))
+    return replace(again, given=given)
+
+
+def defined_later(work: Work) -> list[Claim]:
+    r"""The definitions that stand right behind a use of their name: ``X^T S X``, where ``S = ...``."""
+    found: list[Claim] = []
+    for place, claim in enumerate(work.claims):
+        if claim.definition is None or claim.defines is None:
+            continue
+        for earlier in work.claims[:place]:
+            sides = [reading for side in (earlier.left, earlier.right) for reading in side.readings[:1]]
+            near = claim.derivation - earlier.derivation <= NEAR and earlier.defines != claim.defines
+            used = {name for one in sides for name in one.opaque}
+            if near and claim.defines in used | {name.split("_")[0] for name in used}:
+                found.append(claim)
+                break
+    return found
 
 
 def kind_of(file: str) -> str:
@@ -71,6 +101,7 @@ def loss_of(graph: Graph) -> Tensor | None:
     return found[-1] if found else None
 
 
+NEAR = 2  # displays between the use of a name and its definition
 _RELATIONS = ("=", "<", ">", r"\le", r"\ge", r"\approx", r"\ne")
 
 
@@ -258,7 +289,7 @@ class _Reader:
                     span = self.source.locate(node.start, node.stop)
                     self.bare.append(Side(to_source(node), span))
             return
-        several = [(one.text, self.instance(one.statement)) for one in self.members.instances(statement)]
+        several = self.instances(statement)
         for place, claim in enumerate(builder.claims(statement)):
             number = self.count()
             own = tuple(
@@ -269,6 +300,16 @@ class _Reader:
             self.claims.append(
                 replace(claim, number=number, instances=own, defines=defines, sizes=dict(self.sizes))
             )
+
+    def instances(self, statement: Statement) -> list[tuple[str, list[Claim]]]:
+        """The claims for each number; of a recursion that defines names, those it needs first."""
+        several = self.members.instances(statement)
+        found = {one.text: self.instance(one.statement) for one in several}
+        for one in (*several[::-1], *several):  # delta^(l) from delta^(l+1), or from delta^(l-1)
+            claims = found[one.text]
+            if any(claim.defines is not None and claim.definition is None for claim in claims):
+                found[one.text] = self.instance(one.statement)
+        return list(found.items())
 
     def instance(self, statement: Statement) -> list[Claim]:
         """The claims of a statement with numbers for its letters."""

@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from symbackprop.reading.works.commands import DISPLAYS, FONTS, FRAMES
 from symbackprop.reading.works.joints import begins_open, ends_open, halves, joined, without_braces
 from symbackprop.reading.works.lists import (
+    behind_all,
     is_first,
     is_range_part,
     is_tuple,
+    letters_of_place,
+    limiting,
     ranges_in,
     tupled,
 )
@@ -43,7 +46,6 @@ from symbackprop.reading.works.tree import (
 _IF = frozenset("if when whenever for where unless case suppose assume assuming given provided iff".split())
 _ELSE = frozenset("else otherwise elsewhere".split())
 _DEFINING = frozenset("where with let".split())
-_COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
 _LABELS = frozenset((".", ")", ":"))
 
 
@@ -175,7 +177,7 @@ class Splitter:
         elif self._condition is not None:
             self._govern(Clause(f"{self._condition} {word.text}", None, word.start, word.stop))
             self._condition = None
-        elif word.text.strip(" ,").lower() in ("and", "or") and self._waiting:
+        elif word.text.strip(" ,").lower() in ("and", "or") and (self._waiting or self._limited()):
             self._condition = word.text
         else:
             self._words = f"{self._words} {word.text}".strip()
@@ -198,8 +200,8 @@ class Splitter:
             self.statements.append(Statement(members, self._display, clauses, self._words))
             return
         limit = limiting(node)
-        if limit is not None and last is not None and last.has_relation and index_letters(last) >= limit[1]:
-            self._limit(last, Clause("for", limit[0], node.start, node.stop))
+        if limit is not None and last is not None and last.has_relation and limits(limit, last):
+            self._limit(last, Clause("for", limit, node.start, node.stop))
             return
         if last is not None and last.clauses and last.clauses[-1].text == "range" and len(members) == 1:
             return  # the end of a range: K of k = 1, ..., K
@@ -210,7 +212,9 @@ class Splitter:
                 return
         if last is not None and len(members) == 1 and last.has_relation and is_range_part(node, sep):
             if last.clauses and is_first(last.clauses[-1].node):
-                last.clauses.pop()  # "for i = 1, ..., n" limits nothing
+                first = last.clauses.pop()  # "for i = 1, ..., n" limits nothing
+                if (least := from_there_on(first)) is not None:
+                    last.clauses.append(least)
             last.clauses.append(Clause("range", node, node.start, node.stop))
             return
         if members[0].node is None:
@@ -273,6 +277,11 @@ class Splitter:
         """The statement of this display that is open."""
         last = self.statements[-1] if self.statements else None
         return last if last is not None and last.display == self._display and last.members else None
+
+    def _limited(self) -> bool:
+        """Whether a condition stands behind the open statement, which "and" may go on with."""
+        last = self._last()
+        return last is not None and bool(last.clauses) and last.clauses[-1].node is not None
 
     def _earlier(self) -> Statement | None:
         """The chain of the display before, which one that begins with a relation goes on with."""
@@ -337,8 +346,12 @@ class Splitter:
     def _range(self, node: Node) -> None:
         r"""``i = 1, \dots, n``: where a letter runs is no equation."""
         last = self._last()
-        if last is not None and last.has_relation:
-            last.clauses.append(Clause("range", node, node.start, node.stop))
+        if last is None or not last.has_relation:
+            return
+        first = behind_all(node) or node
+        least = from_there_on(Clause("for", first, node.start, node.stop)) if is_first(first) else None
+        last.clauses += [least] if least is not None else []
+        last.clauses.append(Clause("range", node, node.start, node.stop))
 
     def _settle(self, before: int) -> None:
         """A condition that governs nothing in its display is what the display states."""
@@ -377,16 +390,24 @@ def members_of(node: Node) -> list[Member]:
     return found
 
 
-def limiting(node: Node) -> tuple[Chain, set[str]] | None:
-    r"""``i \neq j`` or ``(i = j)`` behind a formula: the comparison, and its letters."""
-    inner: Node | None = node
-    if isinstance(inner, Group) and inner.opener == "(":
-        inner = inner.body
-    if not isinstance(inner, Chain) or len(inner.members) != 2:
+def limits(chain: Chain, last: Statement) -> bool:
+    """Whether a comparison behind a statement speaks of its indices, and of nothing else but sizes."""
+    own = index_letters(last)
+    letters = {name for _, member in chain.members if member is not None for name in letters_of_place(member)}
+    if all(relation in ("", "=") for relation, _ in chain.members):
+        return len(letters) == 2 and letters <= own and all(name.islower() for name in letters)
+    return any(name.islower() for name in letters & own)
+
+
+def from_there_on(clause: Clause) -> Clause | None:
+    r"""``i \ge 2`` for the first place of ``i = 2, \dots, n``; None for the very first one."""
+    chain = clause.node
+    if not isinstance(chain, Chain) or not isinstance(number := chain.members[1][1], Num):
         return None
-    letters = {member.name for _, member in inner.members if isinstance(member, Sym)}
-    small = all(len(letter) == 1 and letter.islower() for letter in letters)
-    return (inner, letters) if small and len(letters) == 2 and inner.members[1][0] in _COMPARISONS else None
+    if number.text in ("0", "1"):
+        return None
+    least = Chain(chain.start, chain.stop, (chain.members[0], (r"\ge", number)), chain.places, chain.over)
+    return Clause("for", least, clause.start, clause.stop)
 
 
 def index_letters(statement: Statement) -> set[str]:

@@ -11,25 +11,26 @@ from symbackprop.core.expr import (
     Divide,
     Expr,
     Hadamard,
-    Leaf,
     MatMul,
     Neg,
-    Partial,
     Power,
     broadcast_shape,
 )
-from symbackprop.core.indexed import IndexValue, Range, Reduce, Run, Slice
+from symbackprop.core.indexed import Comprehension, IndexValue, Range, Reduce, Run, Slice
 from symbackprop.core.tensors import Index
 from symbackprop.core.written import shape_of
 from symbackprop.reading.works.brackets import COMPARISONS
 from symbackprop.reading.works.choices import Refused
 from symbackprop.reading.works.context import DOTS, UNKNOWN
 from symbackprop.reading.works.derivatives import Items
+from symbackprop.reading.works.ellipses import folded, is_dots
 from symbackprop.reading.works.folding import FoldingReader
 from symbackprop.reading.works.positions import is_letter
+from symbackprop.reading.works.sets import places_of, such_that
 from symbackprop.reading.works.spelling import scripts_of, spell
 from symbackprop.reading.works.tree import Chain, Cmd, Group, Listed, Node, Product, Scripts, Sym, bare
 
+Limits = tuple[list[Range], list[Index], tuple[Chain, ...]]
 _BIG = {r"\sum ": "sum", r"\Sigma ": "sum", r"\prod ": "prod", r"\Pi ": "prod"}
 
 
@@ -82,13 +83,14 @@ class SumReader(FoldingReader):
         if sub is None and sup is None:
             return self.unlimited(binder, rest, item)
         saved = dict(self.bound)
-        ranges, indices, condition = self.ranges(sub, sup, item)
+        ranges, indices, conditions = self.ranges(sub, sup, item)
         body = self.factors((("", rest[0][1]), *rest[1:]), item)
         extra: list[Expr] = []
-        if condition is not None:
-            extra.append(self.indicator(condition))
+        extra.extend(self.indicator(condition) for condition in conditions)
         self.bound = saved
         for index in indices:
+            if index.dim == UNKNOWN:  # it stands nowhere: as far as it did in the lines before
+                index.dim = self.vocabulary.ranges.get(index.letter, UNKNOWN)
             if index.dim == UNKNOWN:
                 raise Refused(f"how far {index.letter} runs is not known", item.start, "unknown")
         if extra:
@@ -156,8 +158,8 @@ class SumReader(FoldingReader):
 
     def ranges(
         self, sub: Node | None, sup: Node | None, item: Node
-    ) -> tuple[list[Range], list[Index], Chain | None]:
-        r"""The ranges under a sum: ``i``, ``i, j``, ``ij``, ``i = 1``, ``j \neq i``, ``n \in B``."""
+    ) -> Limits:
+        r"""The ranges below a sum: ``i, j``, ``ij``, ``i = 1``, ``j \neq i``, ``n \in B``, ``n : y = c``."""
         inner = bare(sub)
         high = self.last(sup)
         if inner is None:
@@ -166,6 +168,9 @@ class SumReader(FoldingReader):
             inner = bare(inner.args[0])
         if isinstance(inner, Listed):
             parts = [part for _, part in inner.items if part is not None]
+            if (places := such_that(inner)) is not None:
+                ranges, indices, _ = self.plain_ranges(parts[:1], high)
+                return ranges, indices, places.conditions
             if any(isinstance(part, Chain) for part in parts):
                 raise Refused("several ranges in one sum", inner.start)
             return self.plain_ranges(parts, high)
@@ -189,26 +194,56 @@ class SumReader(FoldingReader):
                 return None
         return found
 
-    def plain_ranges(
-        self, parts: list[Node], high: IndexValue | None
-    ) -> tuple[list[Range], list[Index], Chain | None]:
+    def set_range(self, letter: Node, node: Node) -> Limits:
+        r"""``k \in S``: the places of a set that is written out, or that the work has named."""
+        places = places_of(node, self.vocabulary)
+        if places is None:
+            raise Refused("a sum over a set", letter.start, "unknown")
+        index = self.bind(letter)
+        if places.low is None or places.high is None:
+            return [Range(index)], [index], places.conditions_on(index.letter)
+        low, high = self.position(places.low), self.position(places.high)
+        if not high.indices:
+            index.dim = high.offset
+        return [Range(index, low, high)], [index], ()
+
+    def counted_up(self, body: Listed) -> Expr | None:
+        r"""``p_1, \dots, p_n`` as a vector; None for a list without dots, or one that does not count."""
+        dotted = any(is_dots(one) for _, one in body.items)
+        if not dotted or any(sep not in ("", ",") for sep, _ in body.items):
+            return None
+        pieces = [("+" if place else "", item) for place, (_, item) in enumerate(body.items)]
+        run = folded(pieces, r"\sum", (*self.bound, *self.context.letters))
+        if len(run) != 1 or not isinstance(run[0][1], Product):
+            return None
+        (_, head), (_, entry) = run[0][1].items
+        if not isinstance(head, Scripts) or entry is None:
+            return None
+        saved = dict(self.bound)
+        ranges, (index,), _ = self.ranges(*scripts_of(head)[:2], head)
+        value = self.value(entry)
+        self.bound = saved
+        if ranges[0].low not in (None, IndexValue((), ONE)) or shape_of(value) != (ONE, ONE):
+            return None
+        across = self.graph.convention.vectors_are_rows
+        return Comprehension(None if across else index, index if across else None, value)
+
+    def plain_ranges(self, parts: list[Node], high: IndexValue | None) -> Limits:
         indices = [self.bind(part) for part in parts]
         if high is not None:
             for index in indices:
                 index.dim = high.offset if not high.indices else UNKNOWN
-            return [Range(index, IndexValue((), ONE), high) for index in indices], indices, None
-        return [Range(index) for index in indices], indices, None
+            return [Range(index, IndexValue((), ONE), high) for index in indices], indices, ()
+        return [Range(index) for index in indices], indices, ()
 
-    def related_range(
-        self, chain: Chain, high: IndexValue | None, item: Node
-    ) -> tuple[list[Range], list[Index], Chain | None]:
+    def related_range(self, chain: Chain, high: IndexValue | None, item: Node) -> Limits:
         if len(chain.members) != 2:
             raise Refused("this range", chain.start)
         (_, left), (relation, right) = chain.members
         if left is None or right is None:
             raise Refused("this range", chain.start)
         if relation == r"\in":
-            raise Refused("a sum over a set", chain.start, "unknown")
+            return self.set_range(left, right)
         op = COMPARISONS.get(relation)
         if op is None:
             raise Refused("this range", chain.start)
@@ -221,18 +256,18 @@ class SumReader(FoldingReader):
             last = self.position(dots[1]) if dots else high
             if last is None:
                 if low == IndexValue((), ONE):
-                    return [Range(index)], [index], None
+                    return [Range(index)], [index], ()
                 raise Refused("a sum with a first value and no last one", chain.start)
             if not last.indices:
                 index.dim = last.offset
             elif index.dim == UNKNOWN:
                 index.dim = Dim(0)
-            return [Range(index, low, last)], [index], None
+            return [Range(index, low, last)], [index], ()
         other = self.position(right)
         index = self.bind(letter)
         if other.single is not None and op == "!=":
             index.dim = other.single.dim
-        return [Range(index, None, high, (op, other))], [index], None
+        return [Range(index, None, high, (op, other))], [index], ()
 
     def last_of_dots(self, node: Node) -> tuple[Node, Node] | None:
         r"""First and last of ``1, \dots, n`` or ``1..n``."""
@@ -254,7 +289,7 @@ class SumReader(FoldingReader):
 
 def _counted(base: Expr) -> bool:
     """Whether the first axis of an array counts the members of a family."""
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     return tensor is not None and bool(tensor.over)
 
 

@@ -35,6 +35,8 @@ from symbackprop.reading.works.tree import (
 )
 from symbackprop.reading.works.vocabulary import DimName, Function, Meaning, Template, substituted
 
+LAYER_ABOVE = 3  # the level of ``W^2`` for W2
+
 
 class SymbolReader(PositionReader):
     """Names and what stands above and below them."""
@@ -43,7 +45,13 @@ class SymbolReader(PositionReader):
         """A name with whatever scripts it has."""
         scripted = node if isinstance(node, Scripts) else None
         options: list[tuple[str, str, Callable[[], Expr]]] = []
-        for meaning, level, sub, sup, primes in self.meanings(node):
+        named = self.meanings(node)
+        powers = [one for one in named if one[1] <= 1 and one[2] is None and isinstance(one[3], Num)]
+        numbered = isinstance(node, Scripts) and node.sub is not None
+        layered = numbered and bool(powers) and all(n in powers or n[1] == LAYER_ABOVE for n in named)
+        if layered:  # h_2^2 where h_2 is declared: its square sooner than entry 2 of h^2
+            named.sort(key=lambda one: one not in powers)
+        for meaning, level, sub, sup, primes in named:
             options.append(
                 (
                     self.described(meaning),
@@ -56,10 +64,46 @@ class SymbolReader(PositionReader):
             words = "any number" if isinstance(found[1], Dummy) else "the index"
             options.insert(0 if found[0] else len(options), (words, "a letter", lambda: found[1]))
         if options:
-            return self.noted(self.choices.pick(spell(node).strip(), options, self.is_power), node)
+            worse = None if layered else self.is_power
+            return self.noted(self.choices.pick(spell(node).strip(), options, worse), node)
         if scripted is not None and scripted.base is not None:
-            return self.scripted(scripted)
+            small = self.of_capital(scripted)
+            return small if small is not None else self.scripted(scripted)
         return self.unknown(node)
+
+    def of_capital(self, node: Scripts) -> Expr | None:
+        r"""``x_{nj}`` and ``x_n`` where only the matrix X is known: an entry of it, one of its examples."""
+        base, sub, sup, primes = bare(node.base), *scripts_of(node)
+        while isinstance(base, Cmd) and base.name in FONTS:
+            base = bare(base.args[0])
+        if not isinstance(base, Sym) or len(base.name) != 1 or not base.name.islower() or primes:
+            return None
+        known = self.vocabulary.lookup(base) or self.letter(base) is not None
+        if known or base.name in self.vocabulary.defined:
+            return None
+        capital = Sym(base.start, base.stop, base.name.upper())
+        found = [one.meaning for one in self.vocabulary.lookup(capital) if isinstance(one.meaning, Tensor)]
+        if not found or found[0].rank != 2 or found[0].over:
+            return None
+        tensor = found[0]
+        axis = self.batch_axis(tensor)
+        listed = self.slots(sub, 2) if sub is not None else []
+        counted = isinstance(sup, Group) and self.is_count(sup) and axis is not None
+        turned = sup is not None and self.turns_array(sup)
+        if sup is not None and not counted and not turned and len(listed) != 2:
+            return None
+        if len(listed) == 2 or (counted and len(listed) == 1):
+            return self.with_scripts(Leaf(tensor), sub, sup, node)
+        which = listed[0] if len(listed) == 1 else sup.body if counted and isinstance(sup, Group) else None
+        if which is None or len(listed) > 1:
+            return None
+        if axis is None:
+            self.note(f"{spell(node).strip()} is a row or a column of {tensor.name}")
+            line = self.one_index(Leaf(tensor), which, tensor.shape, node)
+        else:
+            self.note(f"{spell(node).strip()} is an example of {tensor.name}")
+            line = self.slice(Leaf(tensor), tensor, axis, self.position(which, tensor.shape[axis]))
+        return Transpose(line) if turned else line
 
     def is_power(self, expr: Expr) -> bool:
         """A power of an array, which is hardly ever meant where a name can be read in another way."""
@@ -272,7 +316,7 @@ class SymbolReader(PositionReader):
             return expr
         if not isinstance(expr, Leaf | Partial):
             raise Refused("this superscript", sup.start)
-        tensor = expr.tensor if isinstance(expr, Leaf) else expr.by
+        tensor = expr.array
         axis = self.batch_axis(tensor)
         if axis is None and not isinstance(bare(sup.body), Listed):
             raise Refused(f"the superscript {spell(sup)} of {tensor.name}", sup.start, "unknown")

@@ -8,10 +8,11 @@ writes; 1 and 2 those that follow from a plain name (``W2``: ``W_2``, ``W^{(2)}`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from symbackprop.core.dims import Dim
 from symbackprop.core.expr import Expr, Partial
 from symbackprop.core.graph import Graph
 from symbackprop.core.indexed import IndexValue
@@ -32,6 +33,7 @@ from symbackprop.reading.works.spelling import parse_formula, spell
 from symbackprop.reading.works.tree import Cmd, Node, Product, Scripts, Sym, Word, bare
 
 _ACCENTED = re.compile(r"([A-Za-z]\d?)(hat|bar|tilde|dot)")  # Xhat: \hat{X}
+_WITH_LETTERS = re.compile(r"([A-Za-z])([A-Za-z]{1,3})")  # Wq: W_q
 _STYLES = ("subscript", "paren", "bracket")
 
 
@@ -92,6 +94,11 @@ class Vocabulary:
     words: dict[str, str] = field(default_factory=dict)  # plain words in letters -> their spelling
     unread: list[str] = field(default_factory=list)
     defined: set[str] = field(default_factory=set)  # names that the work has defined so far
+    own: list[Tensor] = field(default_factory=list)  # the arrays that they stand for
+    shadowing: list[Template] = field(default_factory=list)  # what names for numbers stand for
+    values: list[Expr] = field(default_factory=list)  # what those are worth
+    sets: dict[str, Node] = field(default_factory=dict)  # what the work calls a set of places
+    ranges: dict[str, Dim] = field(default_factory=dict)  # how far letters ran in earlier lines
     layout: str = "gradient"
     seen: dict[str, list[Named]] = field(default_factory=dict)  # what was looked up already
 
@@ -126,6 +133,7 @@ class Vocabulary:
             found._entry(entry)
         named: dict[str, Meaning] = {**graph.tensors, **{dim: DimName(dim) for dim in graph.dims}}
         for name, meaning in named.items():
+            found._as_subscript(name, meaning, {*named, *graph.families, *graph.functions})
             tex = name_symbol(name, "superscript").tex
             found.add(tex, meaning, 1 if style.get("layers") == "superscript" else 3)
         return found
@@ -155,6 +163,43 @@ class Vocabulary:
             _enter(self.table, f"<{name}>", meaning, 1)
             if name.isalpha():
                 self.add(rf"\{name}", meaning, 2)
+
+    def _as_subscript(self, name: str, meaning: Meaning, taken: Collection[str]) -> None:
+        """``W_q``, ``W^q`` for a declared ``Wq``, where no W is declared that could have an entry q."""
+        parts = _WITH_LETTERS.fullmatch(name)
+        if parts is None or parts[1] in taken or name_symbol(name).tex != rf"\mathrm{{{name}}}":
+            return  # a Greek letter
+        stem, own = parts[1], parts[2]
+        for letters in dict.fromkeys((own, own.upper(), own.lower())):  # W^Q for Wq
+            if letters != own and stem + letters in taken:
+                continue
+            self.add(f"{stem}_{{{letters}}}", meaning, 2)
+            if letters != "T":
+                self.add(f"{stem}^{{{letters}}}", meaning, 3)
+
+    def define(self, tree: Node, meaning: Tensor | Template) -> None:
+        """A name that the work gives to something: it means that and nothing else from here on."""
+        self.forget(tree)
+        self.add_tree(tree, meaning, 0)
+        if isinstance(meaning, Tensor):
+            self.own.append(meaning)
+        else:
+            self.shadowing.append(meaning)
+        self.seen.clear()
+
+    def forget(self, tree: Node) -> None:
+        """A name that the work will give another meaning has none until then."""
+        for table, key in ((self.exact, spell(tree)), (self.table, spell(tree, loose=True))):
+            table[key] = [one for one in table.get(key, ()) if not self._is_own(one.meaning)]
+        self.seen.clear()
+
+    def _is_own(self, meaning: Meaning) -> bool:
+        return any(meaning is one for one in (*self.own, *self.shadowing))
+
+    def own_of(self, tree: Node) -> Tensor | None:
+        """The array of the work that a piece names as a whole."""
+        found = [one.meaning for one in self.lookup(tree)]
+        return next((one for one in found if isinstance(one, Tensor) and one in self.own), None)
 
     # -- notation
 
@@ -216,7 +261,10 @@ class Vocabulary:
             if all(one.meaning != other.meaning for other in kept):
                 kept.append(one)
         exact = {id(one.meaning) for one in own if one.level == 0}
-        return sorted(kept, key=lambda named: (named.level, id(named.meaning) not in exact))
+        mine = {id(one) for one in (*self.own, *self.shadowing)}  # what the work says itself comes first
+        return sorted(
+            kept, key=lambda n: (id(n.meaning) not in mine, n.level, id(n.meaning) not in exact)
+        )  # fmt: skip
 
     def match(self, node: Node) -> Iterator[tuple[Template, dict[str, Node]]]:
         """Patterns of ``notation:`` that fit, with what stands for their letters."""

@@ -143,19 +143,31 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Definition:
+    r"""What a name of the work stands for: an array of its own, and the formula of all its entries.
+
+    The name of ``tensor`` is no other one's in the work; it has no value in the forward pass.
+    """
+
+    tensor: Tensor
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     r"""One link of a chain.
 
     kind        "equation": both sides have values; "update": ``left`` is the *new* value of ``target``
                 (``W = W - \eta G``, ``\gets``, ``+=``); "sizes": a statement about shapes
                 (``(K \times K)(K \times 1) = K \times 1``, ``x \in \mathbb R^n``), which has no value;
-                "bare": no relation.
+                "set": the definition of a set of places; "bare": no relation.
     relation    "=", "<", "<=", ">", ">=", "!=", "~" (``\approx``), "prop" (``\propto``), "in", "implies", ...
     derivation  which display (or inline chain) it belongs to, one-based; ``number`` which link of it.
     first       the beginning of the chain: x0 of x0 = x1 = x2 (``left`` itself in the first link).
     inherited   whether ``left`` stands in an earlier line.
     conditions  what governs the claim, all at once.
     defines     the name that the claim may define: its left side is that name alone, unknown so far.
+    definition  the array that this name is from here on, where its shape is known.
     indices     the index letters of the derivation, each one object; those free in a side are "for all".
     instances   where a letter counts layers or steps: the claim for each number (``case`` says which).
     sizes       what the work has said of dims before: "for $N = 2$", ``{"N": 2}``.
@@ -181,6 +193,7 @@ class Claim:
     unread: Unread | None = None
     instances: tuple[Claim, ...] = ()
     case: str = ""
+    definition: Definition | None = None
 
     @property
     def line(self) -> int:
@@ -213,9 +226,11 @@ class Work:
     bare       formulas without a relation, in the same order (they state nothing).
     defined    names that the work defines: spelling -> the claim that does.
     inferred   what was inferred for the whole work, for the echo.
+    given      what names stand for that are used before they are defined: name of the array -> its value.
     """
 
     claims: tuple[Claim, ...]
     bare: tuple[Side, ...] = ()
     defined: Mapping[str, Claim] = field(default_factory=dict)
     inferred: Sequence[str] = ()
+    given: Mapping[str, Expr] = field(default_factory=dict)

@@ -285,7 +285,7 @@ def _is_scalar(expr: Expr) -> bool:
 def _extended(body: Element) -> int:
     """How many of the slots stand for an axis that is longer than 1."""
     base = body.base
-    tensor = base.tensor if isinstance(base, Leaf) else base.by if isinstance(base, Partial) else None
+    tensor = base.array
     return len(body.slots) if tensor is None else sum(not dim.is_one for dim in tensor.shape)
 
 

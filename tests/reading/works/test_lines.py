@@ -70,6 +70,23 @@ forward: |
   F = trace(A X) + logdet(X)
 questions: [{derive: dE/dw}]
 """,
+    "attention": """
+title: t
+convention: row
+symbols:
+  X: {shape: [n, d], role: input}
+  Wq: {shape: [d, k], role: parameter}
+  Wk: {shape: [d, k], role: parameter}
+  Wv: {shape: [d, m], role: parameter}
+forward: |
+  Q = X Wq
+  K = X Wk
+  S = Q K^T / sqrt(k)
+  A = softmax(S)
+  O = A X Wv
+  L = sumsq(O)
+questions: [{derive: dL/dWq}]
+""",
 }
 
 
