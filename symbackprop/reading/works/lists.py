@@ -1,4 +1,4 @@
-r"""Lists in a statement: where a letter runs (``i = 1, \dots, n``), and several names before one relation."""
+r"""Where a letter of a statement runs (``i = 1, \dots, n``), what limits it; names before one relation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.reading.works.commands import ACCENTS, FONTS
-from symbackprop.reading.works.tree import Chain, Cmd, Listed, Node, Num, Product, Scripts, Sym, bare
+from symbackprop.reading.works.tree import (
+    Chain,
+    Cmd,
+    Group,
+    Listed,
+    Node,
+    Num,
+    Product,
+    Scripts,
+    Sum,
+    Sym,
+    bare,
+)
 
 _SHAPES = frozenset((r"\in", r"\sim", r"\subset", r"\subseteq", r"\ni", r"\notin"))
 _FORALL = r"\forall"
+_ORDERS = frozenset(("<", ">", r"\lt", r"\gt", r"\le", r"\leq", r"\leqslant", r"\ge", r"\geq", r"\geqslant"))
+_COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
 
 
 def is_first(node: Node | None) -> bool:
@@ -91,3 +105,36 @@ def is_range_part(node: Node, sep: str) -> bool:
 def is_shape_relation(relation: str) -> bool:
     r"""Whether a relation says where a thing lives, as ``\in``."""
     return relation in _SHAPES
+
+
+def limiting(node: Node) -> Chain | None:
+    r"""``i \neq j``, ``(i = j)``, ``1 < p \le m - 1`` behind a formula: a comparison of places."""
+    inner: Node | None = node
+    if isinstance(inner, Group) and inner.opener == "(":
+        inner = inner.body
+    return inner if isinstance(inner, Chain) and compares_places(inner) else None
+
+
+def compares_places(chain: Chain) -> bool:
+    r"""``i = j``, ``k \le p \le n``, ``t < T``: letters, numbers and their sums, compared."""
+    relations = {relation for relation, _ in chain.members[1:]}
+    several = len(chain.members) > 2 and not relations <= _ORDERS
+    if several or not relations <= _COMPARISONS | _ORDERS:
+        return False
+    return all(member is not None and is_place(member) for _, member in chain.members)
+
+
+def is_place(node: Node) -> bool:
+    """Whether a piece can be a place along an axis, or the end of one."""
+    inner = bare(node)
+    if isinstance(inner, Sum):
+        return all(term is not None and is_place(term) for _, term in inner.terms)
+    if isinstance(inner, Num):
+        return inner.text.isdigit()
+    letter = isinstance(inner, Sym) and len(inner.name) == 1 and inner.name.isalpha()
+    return letter or (isinstance(inner, Sym) and inner.name == r"\ell")
+
+
+def letters_of_place(node: Node) -> set[str]:
+    """The letters of a place."""
+    return {part.name for part in node.walk() if isinstance(part, Sym)}

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from symbackprop.reading.works.lists import compares_places, letters_of_place
 from symbackprop.reading.works.spelling import parse_formula
-from symbackprop.reading.works.statements import Clause, compares_places, letters_of_place
+from symbackprop.reading.works.statements import Clause
 from symbackprop.reading.works.tree import Chain, Node, Num, Scripts, Sym, bare
 
 _PLAIN = re.compile(

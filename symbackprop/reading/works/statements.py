@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from symbackprop.reading.works.commands import DISPLAYS, FONTS, FRAMES
 from symbackprop.reading.works.joints import begins_open, ends_open, halves, joined, without_braces
 from symbackprop.reading.works.lists import (
+    behind_all,
     is_first,
     is_range_part,
     is_tuple,
+    letters_of_place,
+    limiting,
     ranges_in,
     tupled,
 )
@@ -35,7 +38,6 @@ from symbackprop.reading.works.tree import (
     Num,
     Row,
     Scripts,
-    Sum,
     Sym,
     Word,
     bare,
@@ -44,8 +46,6 @@ from symbackprop.reading.works.tree import (
 _IF = frozenset("if when whenever for where unless case suppose assume assuming given provided iff".split())
 _ELSE = frozenset("else otherwise elsewhere".split())
 _DEFINING = frozenset("where with let".split())
-_ORDERS = frozenset(("<", ">", r"\lt", r"\gt", r"\le", r"\leq", r"\leqslant", r"\ge", r"\geq", r"\geqslant"))
-_COMPARISONS = frozenset(("=", "<", ">", r"\ne", r"\neq", r"\le", r"\leq", r"\ge", r"\geq"))
 _LABELS = frozenset((".", ")", ":"))
 
 
@@ -348,8 +348,12 @@ class Splitter:
     def _range(self, node: Node) -> None:
         r"""``i = 1, \dots, n``: where a letter runs is no equation."""
         last = self._last()
-        if last is not None and last.has_relation:
-            last.clauses.append(Clause("range", node, node.start, node.stop))
+        if last is None or not last.has_relation:
+            return
+        first = behind_all(node) or node
+        least = from_there_on(Clause("for", first, node.start, node.stop)) if is_first(first) else None
+        last.clauses += [least] if least is not None else []
+        last.clauses.append(Clause("range", node, node.start, node.stop))
 
     def _settle(self, before: int) -> None:
         """A condition that governs nothing in its display is what the display states."""
@@ -388,14 +392,6 @@ def members_of(node: Node) -> list[Member]:
     return found
 
 
-def limiting(node: Node) -> Chain | None:
-    r"""``i \neq j``, ``(i = j)``, ``1 < p \le m - 1`` behind a formula: a comparison of places."""
-    inner: Node | None = node
-    if isinstance(inner, Group) and inner.opener == "(":
-        inner = inner.body
-    return inner if isinstance(inner, Chain) and compares_places(inner) else None
-
-
 def limits(chain: Chain, last: Statement) -> bool:
     """Whether a comparison behind a statement speaks of its indices, and of nothing else but sizes."""
     own = index_letters(last)
@@ -403,31 +399,6 @@ def limits(chain: Chain, last: Statement) -> bool:
     if all(relation in ("", "=") for relation, _ in chain.members):
         return len(letters) == 2 and letters <= own and all(name.islower() for name in letters)
     return any(name.islower() for name in letters & own)
-
-
-def compares_places(chain: Chain) -> bool:
-    r"""``i = j``, ``k \le p \le n``, ``t < T``: letters, numbers and their sums, compared."""
-    relations = {relation for relation, _ in chain.members[1:]}
-    several = len(chain.members) > 2 and not relations <= _ORDERS
-    if several or not relations <= _COMPARISONS | _ORDERS:
-        return False
-    return all(member is not None and is_place(member) for _, member in chain.members)
-
-
-def is_place(node: Node) -> bool:
-    """Whether a piece can be a place along an axis, or the end of one."""
-    inner = bare(node)
-    if isinstance(inner, Sum):
-        return all(term is not None and is_place(term) for _, term in inner.terms)
-    if isinstance(inner, Num):
-        return inner.text.isdigit()
-    letter = isinstance(inner, Sym) and len(inner.name) == 1 and inner.name.isalpha()
-    return letter or (isinstance(inner, Sym) and inner.name == r"\ell")
-
-
-def letters_of_place(node: Node) -> set[str]:
-    """The letters of a place."""
-    return {part.name for part in node.walk() if isinstance(part, Sym)}
 
 
 def from_there_on(clause: Clause) -> Clause | None:
