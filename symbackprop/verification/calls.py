@@ -13,7 +13,6 @@ from symbackprop.verification.extents import require_extents, spelled
 from symbackprop.verification.point import Array, Expand, KinksOf, Point, Refusal, ShapeClash, Watched
 from symbackprop.verification.scope import Scope
 from symbackprop.verification.slopes import derivative
-from symbackprop.verification.undefined import with_no_mass
 
 LEAST_REGULAR = 0.02  # of the largest singular value
 
@@ -134,9 +133,6 @@ def _structural(host: Host, node: Call, op: Structural, scope: Scope) -> Array:
         if op.shape_rule == "dot":
             require_extents(node.args[:2], args[:2])
         result = _forward(op, args, node.axis)
-        if op.shape_rule == "dot" and not np.isfinite(result).all():  # 0 log 0 of a one-hot array
-            terms = with_no_mass(node.args[:2], args[:2], args[0] * args[1])
-            result = terms.sum(axis=(-2, -1), keepdims=True)
     else:
         result = host.value(host.expanded(node), scope)
     if result.shape[-2:] != shape:

@@ -316,23 +316,11 @@ def _matmul(evaluator: Evaluator, node: MatMul, scope: Scope) -> Array:
         elif left.shape[-1] != right.shape[-2]:
             raise ShapeClash(f"product of {spelled(shape)} and {spelled(right_shape)}")
         else:
-            sides = (node.factors[len(values) - 2], factor)
-            inner = left.shape[-2] == right.shape[-1] == 1
-            left = _inner(sides, left, right) if inner else _product(left, right)
+            left = _product(left, right)
         shape = product_shape(shape, right_shape)
     if is_scalar(shape) and all(is_scalar(factor.shape) for factor in node.factors):
         return with_no_mass(node.factors, values, left)
     return left
-
-
-def _inner(sides: Sequence[Expr], left: Array, right: Array) -> Array:
-    """y^T log(y/p): a row times a column, where 0 log 0 = 0 of a one-hot y."""
-    found = _product(left, right)
-    if np.isfinite(found).all():
-        return found
-    bare = [side.arg if isinstance(side, Transpose) else side for side in sides]
-    values = (left, np.swapaxes(right, -1, -2))
-    return np.asarray(with_no_mass(bare, values, values[0] * values[1]).sum(axis=-1, keepdims=True))
 
 
 def _product(left: Array, right: Array) -> Array:
