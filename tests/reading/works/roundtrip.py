@@ -131,11 +131,13 @@ def forward(graph: Graph, names: Names) -> Iterator[Link]:
         yield Link(right, claims[-1].right, equation.expr)
 
 
-def of_operation(name: str, convention: Convention, levels: Iterable[str] = LEVELS) -> Iterator[Link]:
-    """The forward passes and derivations of the networks that an operation is attacked with."""
+def of_operation(
+    name: str, convention: Convention, levels: Iterable[str] = LEVELS, *, every_nth: int = 1
+) -> Iterator[Link]:
+    """The forward passes and derivations of the networks (every nth) that an operation is attacked with."""
     operation = next(one for one in all_operations() if one.name == name)
     rng = random.Random(f"{name} {convention.value}")
-    for probe in probes(operation, convention):
+    for probe in probes(operation, convention)[::every_nth]:
         text = "symbols: {x: {shape: [n], role: input}}\nforward: |\n  L = sum(x)\n"
         spec = loads_spec(dressed(text, rng))
         context = Context(probe.graph(convention, {}), names=spec.names)

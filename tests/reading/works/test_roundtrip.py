@@ -83,10 +83,12 @@ OPERATIONS = [operation.name for operation in all_operations()]
 
 @pytest.mark.parametrize(("place", "name"), list(enumerate(OPERATIONS)), ids=OPERATIONS)
 def test_operations_are_read_back(place: int, name: str) -> None:
-    """Each in one convention at one level; ``roundtrip.py`` takes all of them."""
+    """Some networks of each in one convention at one level; ``roundtrip.py`` takes all of them."""
     convention = tuple(Convention)[place % len(Convention)]
     level = LEVELS[place // len(Convention) % 3]
-    assert [one.shown for one in of_operation(name, convention, [level]) if one.rank != 0] == []
+    assert [
+        one.shown for one in of_operation(name, convention, [level], every_nth=3) if one.rank != 0
+    ] == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
