@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from symbackprop.checking.joining import with_size_of
 from symbackprop.checking.look import Look, letters_of, method_of
 from symbackprop.checking.outcome import EntryAgainstArray, Outcome, OutsideRange, Setting, unknown
 from symbackprop.checking.seer import Seer
@@ -87,6 +88,7 @@ class Bench:
     ) -> Outcome:  # fmt: skip
         """Whether ``left = right`` in a sight; ``quick`` looks at one point only."""
         setting, sight = setting or Setting(), sight or self.declared
+        left, right = with_size_of(right, left), with_size_of(left, right)
         try:
             runs = self.runs[:1] if quick else self.runs
         except Refusal as refusal:

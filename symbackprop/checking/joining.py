@@ -13,6 +13,7 @@ from symbackprop.core.expr import (
     UNIT,
     Add,
     Call,
+    DimValue,
     Divide,
     Expr,
     Hadamard,
@@ -23,7 +24,7 @@ from symbackprop.core.expr import (
 )
 from symbackprop.core.indexed import Indicator
 from symbackprop.core.written import Identity, Ones, shape_of
-from symbackprop.ops.registry import Elementwise
+from symbackprop.ops.registry import Elementwise, lookup
 from symbackprop.verification import calls
 from symbackprop.verification.entries import same_number
 from symbackprop.verification.point import Array, Refusal, ShapeClash
@@ -180,6 +181,17 @@ def add(seer: Seer, node: Add, scope: Scope) -> Array:
     for value in values[1:]:
         total = total + value
     return total
+
+
+def with_size_of(other: Expr, side: Expr) -> Expr:
+    """``I``, ``-I``, ``lambda I`` as large as the square matrix on the other side; other sides as they are."""
+    scale, shape = _scale_of_identity(side), shape_of(other)
+    if scale is None or shape is None or shape == SCALAR or shape[0] != shape[1]:
+        return side
+    eye = lookup("eye")
+    assert eye is not None
+    sized = Call(eye, (DimValue(shape[0]),), shape)
+    return sized if scale == UNIT else MatMul((scale, sized))
 
 
 def _scale_of_identity(term: Expr) -> Expr | None:

@@ -23,6 +23,7 @@ from symbackprop.checking.numeric import Numeric as GivenPoint
 from symbackprop.checking.sight import Sight
 from symbackprop.checking.updates import stepped
 from symbackprop.checks.forms import excluded
+from symbackprop.checks.named_steps import with_named_steps
 from symbackprop.checks.points import priced
 from symbackprop.core.arrays import Jacobian, Numeric
 from symbackprop.core.expr import Expr, Leaf, Number, Partial
@@ -87,9 +88,18 @@ class Checker:
 
     def check(self, text: str, *, kind: str = "md", file: str = "") -> WorkReport:
         """The report of one work."""
+        work = self._read(text, kind, file)
+        graph = with_named_steps(self.spec.graph, work)
+        if graph is None:
+            return self.report(work, file=file, text=text)
+        context = Context(graph, self.context.names, self.context.sizes)
+        other = Checker(replace(self.spec, graph=graph), context)
+        return other.report(other._read(text, kind, file), file=file, text=text)
+
+    def _read(self, text: str, kind: str, file: str) -> Work:
         spec = self.spec
         scope = WorkScope(spec.graph, spec.notation, self.context.names, spec.layout, spec.values)
-        return self.report(read_work(text, scope, kind, file or None), file=file, text=text)
+        return read_work(text, scope, kind, file or None)
 
     def report(self, work: Work, *, file: str = "", text: str = "") -> WorkReport:
         """The report of a work that was read."""

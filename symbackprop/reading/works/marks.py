@@ -166,6 +166,8 @@ class MarkReader(WordReader):
             scripted = self.vocabulary.lookup(inner)
             if scripted:
                 return self.symbol(inner)
+            if (identity := self.identity(node)) is not None:
+                return identity
         if isinstance(inner, Scripts) and inner.base is not None and node.name in ACCENTS:
             moved = Cmd(node.start, node.stop, node.name, (inner.base,), None)
             return self.one(Scripts(node.start, node.stop, moved, inner.scripts))
