@@ -184,7 +184,7 @@ def add(seer: Seer, node: Add, scope: Scope) -> Array:
 
 
 def with_size_of(other: Expr, side: Expr) -> Expr:
-    """``I``, ``-I``, ``lambda I`` as large as the square matrix on the other side; other sides as they are."""
+    """``I``, ``-I``, ``lambda I`` as large as the square matrix on the other side; else the side itself."""
     scale, shape = _scale_of_identity(side), shape_of(other)
     if scale is None or shape is None or shape == SCALAR or shape[0] != shape[1]:
         return side
