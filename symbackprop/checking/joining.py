@@ -185,8 +185,14 @@ def add(seer: Seer, node: Add, scope: Scope) -> Array:
 
 def with_size_of(other: Expr, side: Expr) -> Expr:
     """``I``, ``-I``, ``lambda I`` as large as the square matrix on the other side; else the side itself."""
-    scale, shape = _scale_of_identity(side), shape_of(other)
-    if scale is None or shape is None or shape == SCALAR or shape[0] != shape[1]:
+    scale = _scale_of_identity(side)
+    if scale is None:
+        return side
+    try:
+        shape = shape_of(other)
+    except (LookupError, ValueError):  # a change that fits nowhere
+        return side
+    if shape is None or shape == SCALAR or shape[0] != shape[1]:
         return side
     eye = lookup("eye")
     assert eye is not None
