@@ -64,8 +64,8 @@ def _named(equations: tuple[Equation, ...], tensor: Tensor, value: Expr) -> tupl
     for place, one in enumerate(equations):
         if place == places[0]:
             made.append(step)
-        inside = place in places and one.expr is not None
-        made.append(replace(one, expr=_put_in(one.expr, value, Leaf(tensor))) if inside and one.expr else one)
+        inside = one.expr if place in places else None
+        made.append(one if inside is None else replace(one, expr=_put_in(inside, value, Leaf(tensor))))
     return tuple(made)
 
 

@@ -126,7 +126,7 @@ class FunctionReader(SumReader):
             behind = following if isinstance(following, Scripts) else None
         elif following is not None and self.is_barred(bracket):
             args, end, behind = (self.value(following),), position + 2, None  # log |a| b, log |a|^2
-        elif following is None or (isinstance(items[position][1], Word) and following is None):
+        elif following is None:
             if self.meanings(item):
                 return self.symbol(item), position + 1
             return self.unknown(item), position + 1  # the function itself, which has no value
